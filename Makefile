@@ -1,0 +1,58 @@
+# The project's commands; `make help` lists them. Each cargo call builds the whole workspace with one set of
+# features and one profile, so that RocksDB is compiled once and never again.
+
+# Outside of the clone, so that all clones of one machine share the compiled dependencies.
+CARGO_TARGET_DIR ?= $(HOME)/.cache/kafka-streams/target
+export CARGO_TARGET_DIR
+
+# What `make demo` hands to the program, as in: make demo ARGS="--instances 3"
+ARGS ?=
+
+MEMBERS := state-store streams-core streams-dsl examples tests
+STAGE := scripts/stage.sh
+
+.NOTPARALLEL:
+.PHONY: help demo test fmt clippy doc deps build-deps bins clean
+
+help: ## List these targets (the default)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo '  make demo ARGS="--help"            what the demo can be asked for'
+	@echo '  CARGO_TARGET_DIR=target make test  build inside of this clone, not in $(CARGO_TARGET_DIR)'
+
+demo: build-deps bins ## Run the high-value-orders example on 69,659 real orders
+	@"$(CARGO_TARGET_DIR)/debug/high-value-orders" $(ARGS)
+
+test: deps ## Run all checks: format, lints, tests, doctests, docs, the example's figures
+	@$(STAGE) "format" cargo fmt --all --check
+	@$(STAGE) "lints without RocksDB" cargo clippy --workspace --all-targets --no-default-features -- -D warnings
+	@scripts/first-build-notice.sh
+	@$(STAGE) "lints" cargo clippy --workspace --all-targets -- -D warnings
+	@$(STAGE) "tests and doctests" cargo test --workspace
+	@RUSTDOCFLAGS="-D warnings" $(STAGE) "documentation" cargo doc --workspace --no-deps
+	@$(STAGE) "build of the example" cargo build --workspace --bins
+	@$(STAGE) "figures of the example" scripts/check-demo.sh "$(CARGO_TARGET_DIR)/debug/high-value-orders"
+
+fmt: ## Format the sources
+	cargo fmt --all
+
+clippy: ## Run the lints
+	cargo clippy --workspace --all-targets -- -D warnings
+
+doc: ## Build the documentation
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	@echo "see $(CARGO_TARGET_DIR)/doc/streams_dsl/index.html"
+
+deps: ## Install what building and checking need (Debian and Ubuntu; elsewhere: say what to install)
+	@scripts/deps.sh --lints
+
+clean: ## Remove what was built of this project, but not RocksDB and the other dependencies
+	cargo clean $(addprefix -p ,$(MEMBERS))
+	@echo "dependencies stay: rm -rf $(CARGO_TARGET_DIR) removes them too"
+
+build-deps:
+	@scripts/deps.sh
+
+bins:
+	@scripts/first-build-notice.sh
+	@cargo build --workspace --bins

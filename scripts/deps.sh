@@ -1,0 +1,90 @@
+#!/bin/sh
+# Installs what the build lacks, and says what and why: deps.sh [--lints]
+#
+# Needed are Rust, a C++20 compiler and make, for RocksDB is compiled from source, and libclang with its
+# headers, which reads RocksDB's C header to generate the Rust bindings. --lints adds rustfmt and clippy.
+# Does nothing and prints nothing when all is there.
+set -eu
+cd "$(dirname "$0")/.."
+
+fail() {
+  printf 'deps: %s\n' "$*" >&2
+  exit 1
+}
+
+check_rust() {
+  command -v cargo >/dev/null 2>&1 || fail "cargo is missing: install Rust from https://rustup.rs, then try again"
+  wanted=$(awk -F '"' '/^rust-version/ { print $2; exit }' Cargo.toml)
+  found=$(rustc --version | awk '{ print $2 }')
+  printf '%s %s\n' "$wanted" "$found" | awk '{
+    split($1, wanted, "."); split($2, found, ".")
+    exit !(found[1] > wanted[1] || found[1] == wanted[1] && found[2] + 0 >= wanted[2] + 0)
+  }' || fail "Rust $found is older than $wanted: run 'rustup update', then try again"
+}
+
+check_lints() {
+  missing=
+  cargo fmt --version >/dev/null 2>&1 || missing="rustfmt"
+  cargo clippy --version >/dev/null 2>&1 || missing="$missing clippy"
+  [ -n "$missing" ] || return 0
+  command -v rustup >/dev/null 2>&1 || fail "missing of the Rust toolchain, and there is no rustup to add it: $missing"
+  echo "deps: adding to the Rust toolchain:" $missing
+  # Unquoted on purpose: one argument a component.
+  rustup component add $missing
+}
+
+has_compiler() {
+  echo 'int main() {}' | "${CXX:-c++}" -std=c++20 -x c++ -fsyntax-only - >/dev/null 2>&1
+}
+
+# Whether one of the files is there; the patterns are expanded by the caller.
+any_exists() {
+  for file in "$@"; do
+    case "$file" in
+      *libclang-cpp* | *libclang_rt*) ;;
+      *) [ ! -e "$file" ] || return 0 ;;
+    esac
+  done
+  return 1
+}
+
+has_libclang() {
+  [ -z "${LIBCLANG_PATH:-}" ] || return 0
+  [ "$(uname -s)" != Darwin ] || return 0
+  any_exists /usr/lib/llvm*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib/libclang*.so* \
+    /usr/lib64/libclang*.so* /usr/lib64/llvm*/lib*/libclang*.so* /usr/local/lib/libclang*.so* || return 1
+  any_exists /usr/lib/llvm*/lib/clang/*/include/stddef.h /usr/lib/clang/*/include/stddef.h \
+    /usr/lib64/clang/*/include/stddef.h /usr/lib64/llvm*/lib*/clang/*/include/stddef.h \
+    /usr/local/lib/clang/*/include/stddef.h
+}
+
+install_with_apt() {
+  root=
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null 2>&1 || fail "missing: $*; as root, run: apt-get install $*"
+    root=sudo
+  fi
+  echo "deps: installing with apt-get: $*"
+  $root env DEBIAN_FRONTEND=noninteractive apt-get update -q
+  $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+}
+
+check_system() {
+  set --
+  command -v make >/dev/null 2>&1 || set -- "$@" make
+  has_compiler || set -- "$@" g++
+  has_libclang || set -- "$@" libclang-dev
+  [ $# -gt 0 ] || return 0
+  if command -v apt-get >/dev/null 2>&1; then
+    install_with_apt "$@"
+  else
+    fail "missing: $* (Debian's names; elsewhere a C++20 compiler is gcc 10 or clang 11 and later, libclang with its
+headers is clang-devel on Fedora, clang on Arch, clang-dev on Alpine, llvm of Homebrew). Install them, then try again;
+a libclang in an unusual place is found by LIBCLANG_PATH"
+  fi
+  has_compiler || fail "the C++ compiler still does not take -std=c++20: install gcc 10 or later, or set CXX"
+}
+
+check_system
+check_rust
+[ "${1:-}" != --lints ] || check_lints

@@ -1,0 +1,127 @@
+//! What a database of a task can do, whichever engine it is.
+//!
+//! Both engines, memory and `RocksDB`, behave alike under this trait: a range is a snapshot, a batch is atomic over
+//! stores and offsets, and what a reader sees is always a whole number of batches.
+
+use std::fmt;
+use std::ops::Bound;
+
+use crate::{Result, WriteBatch};
+
+/// The index of a store within its database, in the order in which the database was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct StoreId(pub u16);
+
+/// In which direction a range is read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Direction {
+    /// Ascending keys.
+    Forward,
+    /// Descending keys.
+    Backward,
+}
+
+/// A row: key and value.
+pub type Entry = (Vec<u8>, Vec<u8>);
+
+/// The rows of a range. After an error an iterator ends.
+pub type Entries<'a> = Box<dyn Iterator<Item = Result<Entry>> + 'a>;
+
+/// The committed state of one task: its stores, and for each changelog the offset to restore from.
+///
+/// Used through `Arc<dyn Database>`: one stream thread (or restorer) writes, any thread reads.
+///
+/// # Errors
+///
+/// Every method fails with [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the database has no
+/// such store, and with the engine's error otherwise.
+#[expect(clippy::missing_errors_doc, reason = "the errors of all methods stand at the trait")]
+pub trait Database: Send + Sync + fmt::Debug {
+    /// The value of a key, or `None` if the store has no such row.
+    fn get(&self, store: StoreId, key: &[u8]) -> Result<Option<Vec<u8>>>;
+
+    /// The rows between two bounds in the order of their bytes, as of this call: later writes aren't seen.
+    ///
+    /// Bounds that are crossed or touch (`from` behind `to`) give no rows; they never panic.
+    fn range(
+        &self,
+        store: StoreId,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        direction: Direction,
+    ) -> Result<Entries<'_>>;
+
+    /// Applies a batch in its order, atomically over all stores and the offsets: readers see all of it or nothing,
+    /// and so does the disk after a crash.
+    ///
+    /// It isn't durable before [`flush`](Self::flush), or before the engine flushes of its own accord.
+    fn write(&self, batch: WriteBatch) -> Result<()>;
+
+    /// Loads rows with ascending, distinct keys: fast if the store is empty, as ordinary writes otherwise.
+    ///
+    /// The rows may become durable before any offset is written. A crash in between leaves rows that are newer than
+    /// the stored offset; the changelog from that offset writes them again, to the same values.
+    fn ingest(&self, store: StoreId, sorted: Vec<Entry>) -> Result<()>;
+
+    /// The next offset of a changelog to restore from, as last written, or `None` if there never was one.
+    fn offset(&self, changelog: &str) -> Result<Option<i64>>;
+
+    /// The offsets of all changelogs, in the order of their names.
+    fn offsets(&self) -> Result<Vec<(String, i64)>>;
+
+    /// About how many rows a store has. Java's `approximateNumEntries`.
+    fn approximate_entries(&self, store: StoreId) -> Result<u64>;
+
+    /// Makes all that was written durable, and waits for it.
+    fn flush(&self) -> Result<()>;
+
+    /// Removes all rows of a store, as for a changelog that was truncated.
+    ///
+    /// The offset stays. To move it in the same step, write a batch with
+    /// [`delete_all`](WriteBatch::delete_all) and [`set_offset`](WriteBatch::set_offset).
+    fn clear(&self, store: StoreId) -> Result<()> {
+        let mut batch = WriteBatch::new();
+        batch.delete_all(store);
+        self.write(batch)
+    }
+}
+
+/// Whether two bounds leave no room for a key, in which case the standard library's ranges would panic.
+pub(crate) fn is_empty_range(from: Bound<&[u8]>, to: Bound<&[u8]>) -> bool {
+    match (from, to) {
+        (Bound::Included(from), Bound::Included(to)) => from > to,
+        (
+            Bound::Included(from) | Bound::Excluded(from),
+            Bound::Included(to) | Bound::Excluded(to),
+        ) => from >= to,
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+    }
+}
+
+/// Whether the keys of rows ascend without duplicates, which is what an ingestion needs.
+pub(crate) fn is_sorted_and_distinct(rows: &[Entry]) -> bool {
+    rows.is_sorted_by(|left, right| left.0 < right.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_can_be_shared_as_a_trait_object() {
+        fn shared<T: Send + Sync + ?Sized>() {}
+        shared::<dyn Database>();
+    }
+
+    #[test]
+    fn crossed_and_touching_bounds_are_empty() {
+        let (a, b) = (b"a".as_slice(), b"b".as_slice());
+        assert!(is_empty_range(Bound::Included(b), Bound::Included(a)));
+        assert!(is_empty_range(Bound::Included(a), Bound::Excluded(a)));
+        assert!(is_empty_range(Bound::Excluded(a), Bound::Excluded(a)));
+        assert!(is_empty_range(Bound::Excluded(a), Bound::Included(a)));
+        assert!(!is_empty_range(Bound::Included(a), Bound::Included(a)));
+        assert!(!is_empty_range(Bound::Excluded(a), Bound::Excluded(b)));
+        assert!(!is_empty_range(Bound::Unbounded, Bound::Excluded(a)));
+    }
+}

@@ -1,0 +1,355 @@
+//! The writes of a store since the last commit, as typed values: transaction buffer, write-back cache, read cache and
+//! Java's record cache in one.
+//!
+//! A hit costs neither a serde nor a call of the database, and allocates nothing. What is dirty stays until the commit
+//! ([`Overlay::committed`]) or until the transaction fails ([`Overlay::abort`]); what is clean can be evicted at any
+//! time. The overlay doesn't know the database: the typed store reads through it and serialises what it holds.
+
+mod merge;
+mod slab;
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+use std::ops::Bound;
+use std::sync::atomic::Ordering;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use self::slab::{Chain, Slab, Slot};
+use crate::api::is_empty_range;
+use crate::{Direction, OverlayAccount};
+
+pub use self::merge::merge_range;
+
+/// The slots that an insertion looks at to make room while the budget is exceeded.
+const EVICTION_STEPS: usize = 32;
+
+/// A dirty row as a scan sees it: its key, and its value or `None` if it was deleted.
+pub type DirtyRow<V> = (Box<[u8]>, Option<V>);
+
+/// A key that downstream has not seen yet, as [`Overlay::next_pending`] hands it out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingEntry<V, C> {
+    /// The serialised key.
+    pub key: Box<[u8]>,
+    /// The value last written, or `None` if the key was deleted.
+    pub value: Option<V>,
+    /// The context of the last write.
+    pub context: C,
+}
+
+/// Typed values by serialised key, laid over a store of the database.
+///
+/// `V` is the value, `C` the context of a write (its record's timestamp, headers, position) that the commit needs.
+pub struct Overlay<V, C> {
+    table: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    slab: Slab<V, C>,
+    dirty_bytes: usize,
+    account: OverlayAccount,
+    /// The dirty keys in order; built by the first scan and kept from then on, so that a store without scans never pays.
+    scan_index: Option<BTreeMap<Box<[u8]>, u32>>,
+    /// The slot at which the clock goes on to look for entries to evict.
+    hand: u32,
+}
+
+impl<V, C> Overlay<V, C> {
+    /// An empty overlay that charges its memory to an account.
+    #[must_use]
+    pub fn new(account: OverlayAccount) -> Self {
+        Self {
+            table: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            slab: Slab::new(),
+            dirty_bytes: 0,
+            account,
+            scan_index: None,
+            hand: 0,
+        }
+    }
+
+    /// What the overlay knows of a key: `None` if nothing (read the database), `Some(None)` if the key has no value.
+    #[must_use]
+    pub fn lookup(&self, key: &[u8]) -> Option<Option<&V>> {
+        let slot = self.slab.slot(self.find(self.hash(key), key)?);
+        slot.referenced.store(true, Ordering::Relaxed);
+        Some(slot.value.as_ref())
+    }
+
+    /// Keeps what the database holds for a key, so that the next read needs no serde. `size` is that of the serialised
+    /// value in bytes. An entry that is already there wins.
+    pub fn fill(&mut self, key: &[u8], value: Option<V>, size: usize) {
+        let hash = self.hash(key);
+        if self.find(hash, key).is_none() {
+            self.insert(hash, key, value, size);
+        }
+    }
+
+    /// Writes a value, or deletes the key with `None`: the key is dirty until the commit, and last in the order of writes.
+    ///
+    /// `size` is about that of the serialised value in bytes. With `pending`, downstream sees the value through
+    /// [`next_pending`](Self::next_pending); without, the caller has forwarded it, and the key is no longer pending.
+    pub fn write(&mut self, key: &[u8], value: Option<V>, context: C, size: usize, pending: bool) {
+        let hash = self.hash(key);
+        let index = match self.find(hash, key) {
+            Some(index) => {
+                self.slab.slot_mut(index).value = value;
+                self.recharge(index, size);
+                index
+            }
+            None => self.insert(hash, key, value, size),
+        };
+        self.mark_dirty(index, context, pending);
+    }
+
+    /// Changes the value of a known key in place, as [`write`](Self::write) would. `change` returns the new size in bytes.
+    ///
+    /// Returns whether the key was known; if not, nothing was done.
+    pub fn update(
+        &mut self,
+        key: &[u8],
+        context: C,
+        pending: bool,
+        change: impl FnOnce(&mut Option<V>) -> usize,
+    ) -> bool {
+        let Some(index) = self.find(self.hash(key), key) else {
+            return false;
+        };
+        let size = change(&mut self.slab.slot_mut(index).value);
+        self.recharge(index, size);
+        self.mark_dirty(index, context, pending);
+        true
+    }
+
+    /// Forgets the dirty entry of a key, so that it is neither written nor forwarded: for the tombstone of a key that
+    /// nobody has ever seen. Returns whether there was one.
+    pub fn undo(&mut self, key: &[u8]) -> bool {
+        let Some(index) = self.find(self.hash(key), key) else {
+            return false;
+        };
+        let dirty = self.slab.slot(index).is_dirty();
+        if dirty {
+            self.remove(index);
+        }
+        dirty
+    }
+
+    /// The next key that downstream has not seen, in the order of last writes; each is handed out once.
+    ///
+    /// Writes that come in meanwhile are handed out by later calls.
+    pub fn next_pending(&mut self) -> Option<PendingEntry<V, C>>
+    where
+        V: Clone,
+        C: Clone,
+    {
+        let index = self.slab.first(Chain::Pending)?;
+        self.slab.unlink(Chain::Pending, index);
+        let slot = self.slab.slot(index);
+        let (key, value) = (slot.key.clone(), slot.value.clone());
+        slot.context.clone().map(|context| PendingEntry { key, value, context })
+    }
+
+    /// The dirty entries in the order of their last writes: key, value (`None` is a tombstone) and context.
+    pub fn dirty(&self) -> impl Iterator<Item = (&[u8], Option<&V>, &C)> {
+        self.slab.chain(Chain::Dirty).filter_map(|index| {
+            let slot = self.slab.slot(index);
+            let context = slot.context.as_ref()?;
+            Some((&*slot.key, slot.value.as_ref(), context))
+        })
+    }
+
+    /// The dirty rows between two bounds, in the order of their keys, to be laid over the database's rows by
+    /// [`merge_range`]. `None` is a deleted key. Crossed bounds give nothing.
+    pub fn dirty_range(
+        &mut self,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        direction: Direction,
+    ) -> Vec<DirtyRow<V>>
+    where
+        V: Clone,
+    {
+        if is_empty_range(from, to) {
+            return Vec::new();
+        }
+        let slab = &self.slab;
+        let index = self.scan_index.get_or_insert_with(|| {
+            slab.chain(Chain::Dirty).map(|index| (slab.slot(index).key.clone(), index)).collect()
+        });
+        let rows = index.range::<[u8], _>((from, to));
+        let rows = rows.map(|(key, index)| (key.clone(), slab.slot(*index).value.clone()));
+        match direction {
+            Direction::Forward => rows.collect(),
+            Direction::Backward => rows.rev().collect(),
+        }
+    }
+
+    /// The dirty entries are in Kafka and in the database: they are clean now. Clean entries are then evicted, those
+    /// not read for long first, while the overlays use more than seven eighths of their share of the budget.
+    ///
+    /// All pending entries have been forwarded before; committing the rest would lose them for downstream.
+    pub fn committed(&mut self) {
+        debug_assert!(
+            self.slab.first(Chain::Pending).is_none(),
+            "committed before all was forwarded"
+        );
+        while let Some(index) = self.slab.first(Chain::Dirty) {
+            self.slab.unlink(Chain::Dirty, index);
+            self.slab.unlink(Chain::Pending, index);
+            self.slab.slot_mut(index).context = None;
+        }
+        self.dirty_bytes = 0;
+        if let Some(index) = &mut self.scan_index {
+            index.clear();
+        }
+        let limit = self.account.budget().overlay_limit();
+        self.evict(limit - limit / 8, self.slab.capacity() * 2);
+    }
+
+    /// Drops all dirty entries: their transaction was aborted. What was read from the database stays, unless it was
+    /// overwritten.
+    pub fn abort(&mut self) {
+        while let Some(index) = self.slab.first(Chain::Dirty) {
+            self.remove(index);
+        }
+    }
+
+    /// The number of dirty entries.
+    #[must_use]
+    pub fn dirty_len(&self) -> usize {
+        self.slab.len(Chain::Dirty)
+    }
+
+    /// The bytes of the dirty entries with their share of the tables.
+    #[must_use]
+    pub fn dirty_bytes(&self) -> usize {
+        self.dirty_bytes
+    }
+
+    /// Whether there is anything to commit.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.dirty_len() > 0
+    }
+
+    /// The number of entries, clean and dirty.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether the overlay knows no key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
+        self.table.find(hash, |index| *self.slab.slot(*index).key == *key).copied()
+    }
+
+    fn insert(&mut self, hash: u64, key: &[u8], value: Option<V>, size: usize) -> u32 {
+        self.evict(self.account.budget().overlay_limit(), EVICTION_STEPS);
+        let charge = Self::charge(key, size);
+        self.account.add(charge);
+        let index = self.slab.insert(Slot::new(key, hash, value, charge));
+        let slab = &self.slab;
+        self.table.insert_unique(hash, index, |index| slab.slot(*index).hash);
+        index
+    }
+
+    fn mark_dirty(&mut self, index: u32, context: C, pending: bool) {
+        let slot = self.slab.slot_mut(index);
+        slot.context = Some(context);
+        *slot.referenced.get_mut() = true;
+        if !slot.is_dirty() {
+            self.dirty_bytes += slot.charge;
+            if let Some(scan_index) = &mut self.scan_index {
+                scan_index.insert(slot.key.clone(), index);
+            }
+        }
+        self.slab.move_to_end(Chain::Dirty, index);
+        if pending {
+            self.slab.move_to_end(Chain::Pending, index);
+        } else {
+            self.slab.unlink(Chain::Pending, index);
+        }
+    }
+
+    fn recharge(&mut self, index: u32, size: usize) {
+        let slot = self.slab.slot_mut(index);
+        let charge = Self::charge(&slot.key, size);
+        if charge == slot.charge {
+            return;
+        }
+        if slot.is_dirty() {
+            self.dirty_bytes = self.dirty_bytes - slot.charge + charge;
+        }
+        if charge > slot.charge {
+            self.account.add(charge - slot.charge);
+        } else {
+            self.account.sub(slot.charge - charge);
+        }
+        slot.charge = charge;
+    }
+
+    /// What an entry is charged for: its bytes, its slot and its place in the table.
+    fn charge(key: &[u8], size: usize) -> usize {
+        size_of::<Slot<V, C>>() + size_of::<u64>() + key.len() + size
+    }
+
+    fn remove(&mut self, index: u32) {
+        let dirty = self.slab.slot(index).is_dirty();
+        let Some(slot) = self.slab.remove(index) else {
+            return;
+        };
+        if let Ok(place) = self.table.find_entry(slot.hash, |found| *found == index) {
+            place.remove();
+        }
+        self.account.sub(slot.charge);
+        if dirty {
+            self.dirty_bytes -= slot.charge;
+            if let Some(scan_index) = &mut self.scan_index {
+                scan_index.remove(&slot.key);
+            }
+        }
+    }
+
+    /// Evicts clean entries while all overlays together use more than `target` bytes, looking at `steps` slots at most.
+    /// An entry that was read since the hand last passed is spared once.
+    fn evict(&mut self, target: usize, steps: usize) {
+        for _ in 0..steps {
+            let exceeded = self.account.budget().overlay_used() > target;
+            if !exceeded || self.table.len() == self.dirty_len() {
+                return;
+            }
+            if self.hand as usize >= self.slab.capacity() {
+                self.hand = 0;
+            }
+            let evict = self.slab.find(self.hand).is_some_and(|slot| {
+                !slot.is_dirty() && !slot.referenced.swap(false, Ordering::Relaxed)
+            });
+            if evict {
+                self.remove(self.hand);
+            }
+            self.hand += 1;
+        }
+    }
+}
+
+impl<V, C> std::fmt::Debug for Overlay<V, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Overlay")
+            .field("len", &self.len())
+            .field("dirty_len", &self.dirty_len())
+            .field("dirty_bytes", &self.dirty_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

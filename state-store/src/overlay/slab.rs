@@ -1,0 +1,216 @@
+//! The entries of an overlay in one vector, threaded by two chains: the dirty entries and the pending ones, each in the
+//! order of their last write. Moving an entry to the end of a chain touches its neighbours only.
+
+use std::sync::atomic::AtomicBool;
+
+/// The end of a chain.
+const NONE: u32 = u32::MAX;
+
+/// One key of the overlay.
+#[derive(Debug)]
+pub(super) struct Slot<V, C> {
+    pub(super) key: Box<[u8]>,
+    pub(super) hash: u64,
+    /// `None` if the key is known to have no value.
+    pub(super) value: Option<V>,
+    /// The context of the last write while the entry is dirty.
+    pub(super) context: Option<C>,
+    /// The bytes that the entry is charged for.
+    pub(super) charge: usize,
+    /// Whether the entry was read since the clock's hand last passed; set through a shared reference.
+    pub(super) referenced: AtomicBool,
+    dirty: Links,
+    pending: Links,
+}
+
+impl<V, C> Slot<V, C> {
+    pub(super) fn new(key: &[u8], hash: u64, value: Option<V>, charge: usize) -> Self {
+        Self {
+            key: key.into(),
+            hash,
+            value,
+            context: None,
+            charge,
+            referenced: AtomicBool::new(false),
+            dirty: Links::UNLINKED,
+            pending: Links::UNLINKED,
+        }
+    }
+
+    fn links(&self, chain: Chain) -> &Links {
+        match chain {
+            Chain::Dirty => &self.dirty,
+            Chain::Pending => &self.pending,
+        }
+    }
+
+    fn links_mut(&mut self, chain: Chain) -> &mut Links {
+        match chain {
+            Chain::Dirty => &mut self.dirty,
+            Chain::Pending => &mut self.pending,
+        }
+    }
+
+    pub(super) fn is_dirty(&self) -> bool {
+        self.dirty.linked
+    }
+}
+
+/// Which chain of the slab is meant.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Chain {
+    Dirty,
+    Pending,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Links {
+    previous: u32,
+    next: u32,
+    linked: bool,
+}
+
+impl Links {
+    const UNLINKED: Self = Self { previous: NONE, next: NONE, linked: false };
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    head: u32,
+    tail: u32,
+    len: usize,
+}
+
+impl Ends {
+    const EMPTY: Self = Self { head: NONE, tail: NONE, len: 0 };
+}
+
+/// The slots and both chains through them.
+///
+/// Invariant: an index that the overlay's table or a chain holds is that of an occupied slot.
+#[derive(Debug)]
+pub(super) struct Slab<V, C> {
+    slots: Vec<Option<Slot<V, C>>>,
+    free: Vec<u32>,
+    dirty: Ends,
+    pending: Ends,
+}
+
+impl<V, C> Slab<V, C> {
+    pub(super) fn new() -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), dirty: Ends::EMPTY, pending: Ends::EMPTY }
+    }
+
+    /// The number of slots, occupied or not.
+    pub(super) fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn insert(&mut self, slot: Slot<V, C>) -> u32 {
+        if let Some(index) = self.free.pop()
+            && let Some(place) = self.slots.get_mut(index as usize)
+        {
+            *place = Some(slot);
+            return index;
+        }
+        #[expect(clippy::expect_used, reason = "four thousand million entries don't fit a budget")]
+        let index =
+            u32::try_from(self.slots.len()).expect("an overlay has fewer than 2^32 entries");
+        self.slots.push(Some(slot));
+        index
+    }
+
+    pub(super) fn remove(&mut self, index: u32) -> Option<Slot<V, C>> {
+        self.unlink(Chain::Dirty, index);
+        self.unlink(Chain::Pending, index);
+        let slot = self.slots.get_mut(index as usize)?.take()?;
+        self.free.push(index);
+        Some(slot)
+    }
+
+    pub(super) fn find(&self, index: u32) -> Option<&Slot<V, C>> {
+        self.slots.get(index as usize)?.as_ref()
+    }
+
+    #[expect(clippy::expect_used, reason = "the slab's invariant")]
+    pub(super) fn slot(&self, index: u32) -> &Slot<V, C> {
+        self.find(index).expect("an index that is held is that of an occupied slot")
+    }
+
+    #[expect(clippy::expect_used, reason = "the slab's invariant")]
+    pub(super) fn slot_mut(&mut self, index: u32) -> &mut Slot<V, C> {
+        let slot = self.slots.get_mut(index as usize).and_then(Option::as_mut);
+        slot.expect("an index that is held is that of an occupied slot")
+    }
+
+    pub(super) fn first(&self, chain: Chain) -> Option<u32> {
+        let head = self.ends(chain).head;
+        (head != NONE).then_some(head)
+    }
+
+    /// The length of a chain.
+    pub(super) fn len(&self, chain: Chain) -> usize {
+        self.ends(chain).len
+    }
+
+    /// The indexes of a chain, the last written at the end.
+    pub(super) fn chain(&self, chain: Chain) -> impl Iterator<Item = u32> {
+        std::iter::successors(self.first(chain), move |index| {
+            let next = self.slot(*index).links(chain).next;
+            (next != NONE).then_some(next)
+        })
+    }
+
+    /// Moves a slot to the end of a chain, whether it was in the chain or not.
+    pub(super) fn move_to_end(&mut self, chain: Chain, index: u32) {
+        if self.ends(chain).tail == index {
+            return;
+        }
+        self.unlink(chain, index);
+        let tail = self.ends(chain).tail;
+        *self.slot_mut(index).links_mut(chain) = Links { previous: tail, next: NONE, linked: true };
+        if tail == NONE {
+            self.ends_mut(chain).head = index;
+        } else {
+            self.slot_mut(tail).links_mut(chain).next = index;
+        }
+        self.ends_mut(chain).tail = index;
+        self.ends_mut(chain).len += 1;
+    }
+
+    /// Takes a slot out of a chain, if it is in it.
+    pub(super) fn unlink(&mut self, chain: Chain, index: u32) {
+        let Some(&links) = self.find(index).map(|slot| slot.links(chain)) else {
+            return;
+        };
+        if !links.linked {
+            return;
+        }
+        if links.previous == NONE {
+            self.ends_mut(chain).head = links.next;
+        } else {
+            self.slot_mut(links.previous).links_mut(chain).next = links.next;
+        }
+        if links.next == NONE {
+            self.ends_mut(chain).tail = links.previous;
+        } else {
+            self.slot_mut(links.next).links_mut(chain).previous = links.previous;
+        }
+        *self.slot_mut(index).links_mut(chain) = Links::UNLINKED;
+        self.ends_mut(chain).len -= 1;
+    }
+
+    fn ends(&self, chain: Chain) -> &Ends {
+        match chain {
+            Chain::Dirty => &self.dirty,
+            Chain::Pending => &self.pending,
+        }
+    }
+
+    fn ends_mut(&mut self, chain: Chain) -> &mut Ends {
+        match chain {
+            Chain::Dirty => &mut self.dirty,
+            Chain::Pending => &mut self.pending,
+        }
+    }
+}

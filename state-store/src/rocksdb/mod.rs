@@ -1,0 +1,338 @@
+//! The database on disk: one `RocksDB` a task, a column family a store, and one for the changelog offsets.
+//!
+//! There is no write-ahead log: the changelog is one already. Memtables of all column families are flushed together
+//! (`atomic_flush`), so that rows and offsets on disk always belong to the same batches. Closing doesn't flush: a
+//! database that is dropped is like one whose process crashed, and restore continues from the offsets it finds. For a
+//! clean close, [`flush`](Database::flush) first.
+//!
+//! No other module names the crate `rocksdb`.
+
+mod error;
+mod options;
+mod range;
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ::rocksdb::{ColumnFamily, DB, DBIteratorWithThreadMode, IteratorMode, WriteOptions};
+
+use self::error::Context;
+use self::range::{half_open, successor};
+use crate::api::is_sorted_and_distinct;
+use crate::{
+    Database, Direction, Entries, Entry, Error, ErrorKind, MemoryBudget, Operation, Result,
+    StoreId, WriteBatch,
+};
+
+pub(crate) use self::options::SharedMemory;
+
+/// The column family of the changelog offsets: name of the changelog to an i64.
+const OFFSETS: &str = "offsets";
+/// The column family that `RocksDB` insists on. It stays empty.
+const DEFAULT: &str = "default";
+/// A flush is started after so many operations, which bounds the tail of the changelog that a crash replays.
+const OPERATIONS_PER_FLUSH: usize = 10_000;
+/// The bytes of an ordinary write of rows that were to be ingested.
+const INGEST_BATCH_BYTES: usize = 4 << 20;
+/// The extension of a file of sorted rows on its way into a store.
+const INGEST_EXTENSION: &str = "ingest";
+
+/// The [`Database`] of a task in a directory.
+pub struct RocksDatabase {
+    db: DB,
+    directory: PathBuf,
+    /// The column family of each store, by its id.
+    stores: Vec<String>,
+    /// Keeps cache and write buffer limit alive, which the engine only borrows.
+    budget: MemoryBudget,
+    operations_since_flush: AtomicUsize,
+}
+
+impl RocksDatabase {
+    /// Opens the database of a task, or creates it: `StoreId(i)` is `stores[i]`.
+    ///
+    /// Stores that aren't there yet are created empty. Those that are there and not asked for are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Locked`] if the directory is open elsewhere, [`ErrorKind::Corrupt`] if its files are damaged,
+    /// [`ErrorKind::DiskFull`] or [`ErrorKind::Io`] if the file system refuses, and [`ErrorKind::InvalidArgument`] if a
+    /// store is named twice or there are more than 65,536.
+    pub fn open(dir: &Path, stores: &[String], budget: &MemoryBudget) -> Result<Self> {
+        let context = Context { doing: "open", directory: dir };
+        check_stores(stores)?;
+        fs::create_dir_all(dir).map_err(|error| Error::from_io("create", dir, error))?;
+        remove_unfinished_ingests(dir)?;
+        let stores: Vec<String> = stores.iter().map(|store| column_family(store)).collect();
+        let options = options::database(budget).map_err(|error| context.error(error))?;
+        let mut families = if dir.join("CURRENT").exists() {
+            DB::list_cf(&options, dir).map_err(|error| context.error(error))?
+        } else {
+            Vec::new()
+        };
+        for name in stores.iter().map(String::as_str).chain([DEFAULT, OFFSETS]) {
+            if !families.iter().any(|family| family == name) {
+                families.push(name.to_owned());
+            }
+        }
+        let families = families.into_iter().map(|name| (name, options::column_family(budget)));
+        let db =
+            DB::open_cf_with_opts(&options, dir, families).map_err(|error| context.error(error))?;
+        Ok(Self {
+            db,
+            directory: dir.to_owned(),
+            stores,
+            budget: budget.clone(),
+            operations_since_flush: AtomicUsize::new(0),
+        })
+    }
+
+    fn context(&self, doing: &'static str) -> impl Fn(::rocksdb::Error) -> Error {
+        move |error| Context { doing, directory: &self.directory }.error(error)
+    }
+
+    fn family(&self, store: StoreId) -> Result<&ColumnFamily> {
+        let name = self.stores.get(usize::from(store.0));
+        name.and_then(|name| self.db.cf_handle(name)).ok_or_else(|| Error::unknown_store(store))
+    }
+
+    fn offsets_family(&self) -> Result<&ColumnFamily> {
+        let family = self.db.cf_handle(OFFSETS);
+        family.ok_or_else(|| Error::new(ErrorKind::Engine, "the offsets were not opened"))
+    }
+
+    /// Flushes all column families, which `RocksDB` does in one step if they are named in one call.
+    fn flush_all(&self, wait: bool) -> Result<(), ::rocksdb::Error> {
+        let names = self.stores.iter().map(String::as_str).chain([OFFSETS]);
+        let families: Vec<_> = names.filter_map(|name| self.db.cf_handle(name)).collect();
+        self.db.flush_cfs_opt(&families, &options::flush(wait))
+    }
+
+    /// Counts operations, and starts a flush when there were enough of them since the last.
+    fn count_operations(&self, operations: usize) {
+        let before = self.operations_since_flush.fetch_add(operations, Ordering::Relaxed);
+        if before + operations < OPERATIONS_PER_FLUSH {
+            return;
+        }
+        match self.flush_all(false) {
+            Ok(()) => self.operations_since_flush.store(0, Ordering::Relaxed),
+            // The batch is written. The next one tries again, or fails if the engine has stopped.
+            Err(error) => {
+                let directory = self.directory.display();
+                tracing::debug!(%directory, %error, "a flush could not be started");
+            }
+        }
+    }
+
+    fn encode(&self, batch: &WriteBatch) -> Result<::rocksdb::WriteBatch> {
+        let mut encoded =
+            ::rocksdb::WriteBatch::with_capacity_bytes(batch.bytes() + 12 * batch.len());
+        for operation in batch.operations() {
+            let family = self.family(operation.store())?;
+            match operation {
+                Operation::Put { key, value, .. } => encoded.put_cf(family, key, value),
+                Operation::Delete { key, .. } => encoded.delete_cf(family, key),
+                Operation::DeleteRange { from, to, .. } => {
+                    encoded.delete_range_cf(family, from, to);
+                }
+                Operation::DeleteAll { store } => {
+                    if let Some(last) = self.last_key(store)? {
+                        encoded.delete_range_cf(family, [].as_slice(), successor(&last).as_slice());
+                    }
+                }
+            }
+        }
+        let offsets = self.offsets_family()?;
+        for (changelog, offset) in batch.offsets() {
+            encoded.put_cf(offsets, changelog, offset.to_be_bytes());
+        }
+        Ok(encoded)
+    }
+
+    fn last_key(&self, store: StoreId) -> Result<Option<Vec<u8>>> {
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        let last = self.range(store, all.0, all.1, Direction::Backward)?.next().transpose()?;
+        Ok(last.map(|(key, _)| key))
+    }
+
+    fn ingest_file(&self, store: StoreId, rows: &[Entry]) -> Result {
+        let family = self.family(store)?;
+        let path = self.directory.join(format!("{}.{INGEST_EXTENSION}", store.0));
+        let fail = self.context("ingest rows into");
+        let options = options::column_family(&self.budget);
+        let mut writer = ::rocksdb::SstFileWriter::create(&options);
+        writer.open(&path).map_err(&fail)?;
+        for (key, value) in rows {
+            writer.put(key, value).map_err(&fail)?;
+        }
+        writer.finish().map_err(&fail)?;
+        let ingestion = options::ingestion();
+        self.db.ingest_external_file_cf_opts(family, &ingestion, vec![&path]).map_err(&fail)
+    }
+
+    fn write_rows(&self, store: StoreId, rows: &[Entry]) -> Result {
+        let mut batch = WriteBatch::new();
+        for (key, value) in rows {
+            batch.put(store, key, value);
+            if batch.bytes() >= INGEST_BATCH_BYTES {
+                self.write(std::mem::take(&mut batch))?;
+            }
+        }
+        self.write(batch)
+    }
+}
+
+impl Database for RocksDatabase {
+    fn get(&self, store: StoreId, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.db.get_cf(self.family(store)?, key).map_err(self.context("read from"))
+    }
+
+    fn range(
+        &self,
+        store: StoreId,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        direction: Direction,
+    ) -> Result<Entries<'_>> {
+        let family = self.family(store)?;
+        let (lower, upper) = half_open(from, to);
+        if upper.as_ref().is_some_and(|upper| *upper <= lower) {
+            return Ok(Box::new(std::iter::empty()));
+        }
+        let mode = match direction {
+            Direction::Forward => IteratorMode::Start,
+            Direction::Backward => IteratorMode::End,
+        };
+        let rows: DBIteratorWithThreadMode<'_, DB> =
+            self.db.iterator_cf_opt(family, options::range(lower, upper), mode);
+        let fail = self.context("read a range from");
+        Ok(Box::new(rows.map(move |row| {
+            let (key, value) = row.map_err(&fail)?;
+            Ok((key.into_vec(), value.into_vec()))
+        })))
+    }
+
+    fn write(&self, batch: WriteBatch) -> Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let encoded = self.encode(&batch)?;
+        let mut options = WriteOptions::default();
+        options.disable_wal(true);
+        self.db.write_opt(encoded, &options).map_err(self.context("write to"))?;
+        self.count_operations(batch.len());
+        Ok(())
+    }
+
+    fn ingest(&self, store: StoreId, sorted: Vec<Entry>) -> Result<()> {
+        if !is_sorted_and_distinct(&sorted) {
+            return Err(Error::new(ErrorKind::InvalidArgument, "rows to ingest do not ascend"));
+        }
+        let empty = self.last_key(store)?.is_none();
+        if empty && !sorted.is_empty() {
+            self.ingest_file(store, &sorted)
+        } else {
+            self.write_rows(store, &sorted)
+        }
+    }
+
+    fn offset(&self, changelog: &str) -> Result<Option<i64>> {
+        let offset = self.db.get_cf(self.offsets_family()?, changelog);
+        let offset = offset.map_err(self.context("read an offset from"))?;
+        offset.map(|bytes| self.parse_offset(&bytes)).transpose()
+    }
+
+    fn offsets(&self) -> Result<Vec<(String, i64)>> {
+        let fail = self.context("read the offsets from");
+        let rows: DBIteratorWithThreadMode<'_, DB> =
+            self.db.iterator_cf(self.offsets_family()?, IteratorMode::Start);
+        rows.map(|row| {
+            let (changelog, offset) = row.map_err(&fail)?;
+            let changelog = String::from_utf8(changelog.into_vec()).map_err(|error| {
+                Error::new(ErrorKind::Corrupt, self.damaged_offsets()).with_source(error)
+            })?;
+            Ok((changelog, self.parse_offset(&offset)?))
+        })
+        .collect()
+    }
+
+    fn approximate_entries(&self, store: StoreId) -> Result<u64> {
+        let family = self.family(store)?;
+        let estimate = self
+            .db
+            .property_int_value_cf(family, ::rocksdb::properties::ESTIMATE_NUM_KEYS)
+            .map_err(self.context("read the size of"))?;
+        Ok(estimate.unwrap_or(0))
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.flush_all(true).map_err(self.context("flush"))?;
+        self.operations_since_flush.store(0, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl RocksDatabase {
+    fn parse_offset(&self, bytes: &[u8]) -> Result<i64> {
+        let bytes = bytes.try_into();
+        bytes
+            .map(i64::from_be_bytes)
+            .map_err(|_| Error::new(ErrorKind::Corrupt, self.damaged_offsets()))
+    }
+
+    fn damaged_offsets(&self) -> String {
+        let directory = self.directory.display();
+        format!(
+            "the changelog offsets in {directory} are damaged; remove it to restore the task anew"
+        )
+    }
+}
+
+impl fmt::Debug for RocksDatabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RocksDatabase")
+            .field("directory", &self.directory)
+            .field("stores", &self.stores)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The column family of a store: its name, but for the two names that are taken. No store name has a colon.
+fn column_family(store: &str) -> String {
+    match store {
+        OFFSETS | DEFAULT => format!("store:{store}"),
+        _ => store.to_owned(),
+    }
+}
+
+fn check_stores(stores: &[String]) -> Result {
+    let mut seen = std::collections::BTreeSet::new();
+    let twice = stores.iter().find(|store| !seen.insert(store.as_str()));
+    if let Some(store) = twice {
+        let message = format!("store {store} is named twice in one task");
+        return Err(Error::new(ErrorKind::InvalidArgument, message));
+    }
+    if stores.len() > usize::from(u16::MAX) + 1 {
+        return Err(Error::new(ErrorKind::InvalidArgument, "a task has more than 65,536 stores"));
+    }
+    Ok(())
+}
+
+/// Removes what a crash between writing a file of rows and ingesting it left behind.
+fn remove_unfinished_ingests(directory: &Path) -> Result {
+    let fail = |error: io::Error| Error::from_io("tidy", directory, error);
+    for entry in fs::read_dir(directory).map_err(fail)? {
+        let path = entry.map_err(fail)?.path();
+        if path.extension().is_some_and(|extension| extension == INGEST_EXTENSION) {
+            fs::remove_file(path).map_err(fail)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! The engine's settings. All databases of a process share one block cache, to which memtables are charged.
+
+use ::rocksdb::{
+    BlockBasedOptions, Cache, FlushOptions, IngestExternalFileOptions, LogLevel, Options,
+    ReadOptions, WriteBufferManager,
+};
+
+use crate::MemoryBudget;
+
+/// A memtable is flushed at this size, or sooner if the shared limit asks.
+const WRITE_BUFFER_BYTES: usize = 8 << 20;
+/// Memtables take memory in steps of this size, small because a process has many mostly empty ones.
+const ARENA_BLOCK_BYTES: usize = 64 << 10;
+/// The files that one database keeps open.
+const MAX_OPEN_FILES: i32 = 256;
+/// One false positive in a hundred.
+const BLOOM_BITS_PER_KEY: f64 = 10.0;
+/// Bounds the log of changes to the set of files.
+const MANIFEST_BYTES: usize = 4 << 20;
+
+/// Block cache and write buffer limit of all databases of a budget.
+pub(crate) struct SharedMemory {
+    cache: Cache,
+    write_buffers: WriteBufferManager,
+}
+
+impl SharedMemory {
+    /// Half of the memory is for write buffers at most, and all that they don't use for cached blocks.
+    pub(crate) fn new(bytes: usize) -> Self {
+        let cache = Cache::new_lru_cache(bytes);
+        // A limit of zero would mean none.
+        let limit = (bytes / 2).max(ARENA_BLOCK_BYTES);
+        let write_buffers =
+            WriteBufferManager::new_write_buffer_manager_with_cache(limit, false, cache.clone());
+        Self { cache, write_buffers }
+    }
+}
+
+pub(super) fn database(budget: &MemoryBudget) -> Result<Options, ::rocksdb::Error> {
+    // Only the text form knows this setting. Without it, closing would write what no offset stands for after an abort.
+    let mut options =
+        Options::default().get_options_from_string("avoid_flush_during_shutdown=true")?;
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    options.set_atomic_flush(true);
+    options.set_write_buffer_manager(&budget.engine().write_buffers);
+    options.set_max_open_files(MAX_OPEN_FILES);
+    options.set_max_manifest_file_size(MANIFEST_BYTES);
+    options.set_keep_log_file_num(1);
+    options.set_log_level(LogLevel::Warn);
+    options.set_stats_dump_period_sec(0);
+    options.set_skip_stats_update_on_db_open(true);
+    Ok(options)
+}
+
+pub(super) fn column_family(budget: &MemoryBudget) -> Options {
+    let mut blocks = BlockBasedOptions::default();
+    blocks.set_block_cache(&budget.engine().cache);
+    blocks.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
+    // Indexes and filters count against the budget like all blocks.
+    blocks.set_cache_index_and_filter_blocks(true);
+    blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    let mut options = Options::default();
+    options.set_block_based_table_factory(&blocks);
+    options.set_compression_type(::rocksdb::DBCompressionType::None);
+    options.set_level_compaction_dynamic_level_bytes(true);
+    options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+    options.set_arena_block_size(ARENA_BLOCK_BYTES);
+    options
+}
+
+pub(super) fn flush(wait: bool) -> FlushOptions {
+    let mut options = FlushOptions::default();
+    options.set_wait(wait);
+    options
+}
+
+pub(super) fn ingestion() -> IngestExternalFileOptions {
+    let mut options = IngestExternalFileOptions::default();
+    options.set_move_files(true);
+    options
+}
+
+pub(super) fn range(lower: Vec<u8>, upper: Option<Vec<u8>>) -> ReadOptions {
+    let mut options = ReadOptions::default();
+    options.set_iterate_lower_bound(lower);
+    if let Some(upper) = upper {
+        options.set_iterate_upper_bound(upper);
+    }
+    options
+}

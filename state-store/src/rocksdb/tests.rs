@@ -1,0 +1,276 @@
+use super::*;
+
+const ORDERS: StoreId = StoreId(0);
+const CUSTOMERS: StoreId = StoreId(1);
+const ALL: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Unbounded, Bound::Unbounded);
+
+fn open_stores(directory: &Path, stores: &[&str]) -> Result<RocksDatabase> {
+    let stores: Vec<_> = stores.iter().map(|store| (*store).to_owned()).collect();
+    RocksDatabase::open(directory, &stores, &MemoryBudget::new(16 << 20, 4 << 20))
+}
+
+fn open(directory: &Path) -> RocksDatabase {
+    open_stores(directory, &["orders", "customers"]).unwrap()
+}
+
+fn put(database: &RocksDatabase, store: StoreId, key: &[u8], value: &[u8], offset: i64) {
+    let mut batch = WriteBatch::new();
+    batch.put(store, key, value);
+    batch.set_offset("changelog", offset);
+    database.write(batch).unwrap();
+}
+
+fn keys(database: &RocksDatabase, store: StoreId) -> Vec<Vec<u8>> {
+    let rows = database.range(store, ALL.0, ALL.1, Direction::Forward).unwrap();
+    rows.map(|row| row.unwrap().0).collect()
+}
+
+fn sorted_rows(rows: u32) -> Vec<Entry> {
+    (0..rows).map(|row| (row.to_be_bytes().to_vec(), b"value".to_vec())).collect()
+}
+
+#[test]
+fn what_was_flushed_survives_with_its_offset() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    put(&database, ORDERS, b"k", b"v", 7);
+    database.flush().unwrap();
+    drop(database);
+    let database = open(directory.path());
+    assert_eq!(database.get(ORDERS, b"k").unwrap(), Some(b"v".to_vec()));
+    assert_eq!(database.get(CUSTOMERS, b"k").unwrap(), None);
+    assert_eq!(database.offset("changelog").unwrap(), Some(7));
+    assert_eq!(database.offsets().unwrap(), [("changelog".to_owned(), 7)]);
+}
+
+#[test]
+fn what_was_not_flushed_is_gone_from_all_stores_together_with_its_offset() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    put(&database, ORDERS, b"first", b"v", 1);
+    database.flush().unwrap();
+    put(&database, ORDERS, b"second", b"v", 2);
+    put(&database, CUSTOMERS, b"third", b"v", 3);
+    assert_eq!(database.offset("changelog").unwrap(), Some(3));
+    drop(database);
+    let database = open(directory.path());
+    assert_eq!(keys(&database, ORDERS), [b"first"]);
+    assert!(keys(&database, CUSTOMERS).is_empty());
+    assert_eq!(database.offset("changelog").unwrap(), Some(1));
+}
+
+#[test]
+fn a_crash_loses_a_bounded_tail_and_rows_always_match_the_offset() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let batches = 50_000_u32;
+    for offset in 1..=batches {
+        // One row for each offset, by turns in either store.
+        let store = StoreId(u16::try_from(offset % 2).unwrap());
+        put(&database, store, &offset.to_be_bytes(), b"v", i64::from(offset));
+    }
+    drop(database);
+    let database = open(directory.path());
+    let offset = database.offset("changelog").unwrap().expect("some of it was flushed");
+    let rows = keys(&database, ORDERS).len() + keys(&database, CUSTOMERS).len();
+    assert_eq!(i64::try_from(rows).unwrap(), offset);
+}
+
+#[test]
+fn a_batch_that_names_an_unknown_store_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let mut batch = WriteBatch::new();
+    batch.put(ORDERS, b"k", b"v");
+    batch.put(StoreId(2), b"k", b"v");
+    assert_eq!(database.write(batch).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    assert_eq!(database.get(ORDERS, b"k").unwrap(), None);
+}
+
+#[test]
+fn an_empty_store_ingests_a_file_and_a_filled_one_takes_ordinary_writes() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    database.ingest(ORDERS, sorted_rows(1_000)).unwrap();
+    assert_eq!(keys(&database, ORDERS).len(), 1_000);
+    database.ingest(ORDERS, vec![(b"\xff".to_vec(), b"v".to_vec())]).unwrap();
+    assert_eq!(keys(&database, ORDERS).len(), 1_001);
+    let left: Vec<_> = ingest_files(directory.path());
+    assert!(left.is_empty(), "{left:?}");
+    drop(database);
+    let database = open(directory.path());
+    assert_eq!(
+        keys(&database, ORDERS).len(),
+        1_000,
+        "the file is durable, the write was not flushed"
+    );
+    database.ingest(CUSTOMERS, Vec::new()).unwrap();
+    let error = database.ingest(CUSTOMERS, sorted_rows(2).into_iter().rev().collect()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+}
+
+#[test]
+fn a_store_that_was_cleared_takes_a_file_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    put(&database, ORDERS, b"\xff\xff", b"old", 1);
+    database.ingest(CUSTOMERS, sorted_rows(10)).unwrap();
+    database.clear(ORDERS).unwrap();
+    assert!(keys(&database, ORDERS).is_empty());
+    assert_eq!(keys(&database, CUSTOMERS).len(), 10);
+    database.ingest(ORDERS, sorted_rows(10)).unwrap();
+    database.flush().unwrap();
+    drop(database);
+    assert_eq!(keys(&open(directory.path()), ORDERS).len(), 10);
+}
+
+#[test]
+fn an_unfinished_ingestion_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()));
+    fs::write(directory.path().join("0.ingest"), b"half a file").unwrap();
+    let database = open(directory.path());
+    assert!(ingest_files(directory.path()).is_empty());
+    database.ingest(ORDERS, sorted_rows(3)).unwrap();
+    assert_eq!(keys(&database, ORDERS).len(), 3);
+}
+
+fn ingest_files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.extension().is_some_and(|name| name == INGEST_EXTENSION)).collect()
+}
+
+#[test]
+fn ranges_keep_to_their_bounds_in_either_direction() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    for key in [&b"a"[..], b"b", b"b\0", b"c"] {
+        put(&database, ORDERS, key, b"v", 1);
+    }
+    let read = |from: Bound<&[u8]>, to: Bound<&[u8]>, direction| -> Vec<Vec<u8>> {
+        let rows = database.range(ORDERS, from, to, direction).unwrap();
+        rows.map(|row| row.unwrap().0).collect()
+    };
+    let (b, c) = (b"b".as_slice(), b"c".as_slice());
+    let forward = read(Bound::Included(b), Bound::Excluded(c), Direction::Forward);
+    assert_eq!(forward, [&b"b"[..], b"b\0"]);
+    let backward = read(Bound::Excluded(b), Bound::Included(c), Direction::Backward);
+    assert_eq!(backward, [&b"c"[..], b"b\0"]);
+    assert!(read(Bound::Included(c), Bound::Included(b), Direction::Forward).is_empty());
+    assert!(read(Bound::Excluded(b), Bound::Excluded(b), Direction::Backward).is_empty());
+    let (from, to) = ALL;
+    assert_eq!(read(from, to, Direction::Backward), [&b"c"[..], b"b\0", b"b", b"a"]);
+}
+
+#[test]
+fn a_range_sees_the_store_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    database.ingest(ORDERS, sorted_rows(10)).unwrap();
+    let rows = database.range(ORDERS, ALL.0, ALL.1, Direction::Forward).unwrap();
+    let mut batch = WriteBatch::new();
+    batch.delete_range(ORDERS, &0_u32.to_be_bytes(), &5_u32.to_be_bytes());
+    database.write(batch).unwrap();
+    assert_eq!(rows.count(), 10);
+    assert_eq!(keys(&database, ORDERS).len(), 5);
+}
+
+#[test]
+fn a_deleted_range_is_gone_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    database.ingest(ORDERS, sorted_rows(100)).unwrap();
+    let mut batch = WriteBatch::new();
+    batch.delete_range(ORDERS, &10_u32.to_be_bytes(), &90_u32.to_be_bytes());
+    database.write(batch).unwrap();
+    database.flush().unwrap();
+    drop(database);
+    assert_eq!(keys(&open(directory.path()), ORDERS).len(), 20);
+}
+
+#[test]
+fn new_stores_are_created_and_old_ones_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    put(&database, ORDERS, b"order", b"v", 1);
+    put(&database, CUSTOMERS, b"customer", b"v", 2);
+    database.flush().unwrap();
+    drop(database);
+    let database = open_stores(directory.path(), &["products", "customers"]).unwrap();
+    assert!(keys(&database, StoreId(0)).is_empty());
+    assert_eq!(keys(&database, StoreId(1)), [b"customer"]);
+    put(&database, StoreId(0), b"product", b"v", 3);
+    database.flush().unwrap();
+    drop(database);
+    let database = open(directory.path());
+    assert_eq!(keys(&database, ORDERS), [b"order"]);
+    assert_eq!(database.offset("changelog").unwrap(), Some(3));
+}
+
+#[test]
+fn a_store_may_have_a_name_that_the_database_uses_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open_stores(directory.path(), &["offsets", "default"]).unwrap();
+    put(&database, StoreId(0), b"k", b"1", 1);
+    put(&database, StoreId(1), b"k", b"2", 2);
+    assert_eq!(database.get(StoreId(0), b"k").unwrap(), Some(b"1".to_vec()));
+    assert_eq!(database.get(StoreId(1), b"k").unwrap(), Some(b"2".to_vec()));
+    assert_eq!(database.offsets().unwrap(), [("changelog".to_owned(), 2)]);
+}
+
+#[test]
+fn the_disk_has_one_column_family_for_each_store_and_one_for_the_offsets() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()));
+    let mut families = DB::list_cf(&::rocksdb::Options::default(), directory.path()).unwrap();
+    families.sort_unstable();
+    assert_eq!(families, ["customers", "default", "offsets", "orders"]);
+}
+
+#[test]
+fn a_database_is_open_once_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let _open = open(directory.path());
+    let error = open_stores(directory.path(), &["orders"]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
+    assert!(error.to_string().contains(&directory.path().display().to_string()), "{error}");
+}
+
+#[test]
+fn damaged_files_are_reported_as_corrupt() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    put(&database, ORDERS, b"k", b"v", 1);
+    database.flush().unwrap();
+    drop(database);
+    fs::write(directory.path().join("CURRENT"), b"nonsense").unwrap();
+    let error = open_stores(directory.path(), &["orders"]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+}
+
+#[test]
+fn a_store_is_named_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let error = open_stores(directory.path(), &["orders", "orders"]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+}
+
+#[test]
+fn databases_of_one_budget_work_side_by_side_in_little_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let budget = MemoryBudget::new(1 << 20, 1 << 20);
+    let stores = ["orders".to_owned()];
+    let databases: Vec<_> = (0..4)
+        .map(|task| {
+            let path = directory.path().join(format!("0_{task}"));
+            RocksDatabase::open(&path, &stores, &budget).unwrap()
+        })
+        .collect();
+    for database in &databases {
+        for key in 0..2_000_u32 {
+            put(database, ORDERS, &key.to_be_bytes(), &[0; 100], 1);
+        }
+        assert_eq!(keys(database, ORDERS).len(), 2_000);
+        assert!(database.approximate_entries(ORDERS).unwrap() > 0);
+    }
+}
