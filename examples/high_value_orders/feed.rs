@@ -1,0 +1,84 @@
+//! What goes into the input topics.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::Builder,
+};
+
+use streams_core::{Headers, client::embedded::EmbeddedCluster};
+
+use crate::{
+    Failure,
+    input::{Customer, Order},
+    topology,
+};
+
+/// How far the orders have been fed.
+#[derive(Debug, Default)]
+pub(crate) struct Fed {
+    /// Orders written so far.
+    pub(crate) orders: AtomicU64,
+    /// Orders to write in all.
+    pub(crate) total: u64,
+    /// Whether all are written.
+    pub(crate) done: AtomicBool,
+}
+
+/// Creates the input and output topics.
+pub(crate) fn create_topics(cluster: &EmbeddedCluster, partitions: i32) -> Result<(), Failure> {
+    for topic in [
+        topology::ORDERS,
+        topology::CUSTOMERS,
+        topology::HIGH_VALUE_ORDERS,
+        topology::ORDERS_PER_CUSTOMER,
+        topology::ENRICHED_ORDERS,
+        topology::ORDERS_PER_HOUR,
+    ] {
+        cluster.create_topic(topic, partitions)?;
+    }
+    Ok(())
+}
+
+/// Writes all customers, each stamped the day before the first purchase.
+pub(crate) fn customers(cluster: &EmbeddedCluster, customers: &[Customer]) -> Result<(), Failure> {
+    for customer in customers {
+        let value = serde_json::to_vec(customer)?;
+        let timestamp = customer.known_since().timestamp_millis();
+        let key = customer.customer_id.as_bytes();
+        cluster.produce_keyed(topology::CUSTOMERS, Some(key), Some(&value), timestamp, &Headers::new())?;
+    }
+    Ok(())
+}
+
+/// Writes the orders from a thread of its own, in order of time, each stamped with the time it was made.
+#[expect(clippy::disallowed_methods, reason = "this program feeds while it processes")]
+pub(crate) fn spawn_orders(
+    cluster: EmbeddedCluster,
+    orders: Vec<Order>,
+) -> Result<Arc<Fed>, Failure> {
+    let total = u64::try_from(orders.len())?;
+    let fed = Arc::new(Fed { total, ..Fed::default() });
+    let progress = fed.clone();
+    Builder::new().name("feed".to_owned()).spawn(move || {
+        for order in &orders {
+            if let Err(error) = feed_order(&cluster, order) {
+                eprintln!("error: order {} is not fed: {error}", order.order_id);
+                break;
+            }
+            progress.orders.fetch_add(1, Ordering::Relaxed);
+        }
+        progress.done.store(true, Ordering::SeqCst);
+    })?;
+    Ok(fed)
+}
+
+fn feed_order(cluster: &EmbeddedCluster, order: &Order) -> Result<(), Failure> {
+    let value = serde_json::to_vec(order)?;
+    let timestamp = order.created_at.timestamp_millis();
+    let key = order.customer_id.as_bytes();
+    cluster.produce_keyed(topology::ORDERS, Some(key), Some(&value), timestamp, &Headers::new())?;
+    Ok(())
+}

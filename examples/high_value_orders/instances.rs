@@ -1,0 +1,193 @@
+//! The instances of the application, from start to the last order.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use streams_core::{
+    KafkaStreams, TopicPartition,
+    client::{IsolationLevel, embedded::EmbeddedCluster},
+    config::StreamsConfig,
+    runtime::{State, StreamsMetrics},
+    time::{Clock, SystemClock},
+};
+
+use crate::{Failure, args::Args, feed::Fed, topology};
+
+const APPLICATION_ID: &str = "high-value-orders";
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often progress is looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+/// What a run did, for the summary.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) elapsed: Duration,
+    pub(crate) metrics: Vec<StreamsMetrics>,
+}
+
+/// Instances with their local state; a temporary state directory goes with them.
+struct Running<'a> {
+    args: &'a Args,
+    cluster: &'a EmbeddedCluster,
+    state_dir: PathBuf,
+    temporary: bool,
+    instances: Vec<Arc<KafkaStreams>>,
+    started: usize,
+    closed: Vec<StreamsMetrics>,
+}
+
+/// Runs the instances until all orders are processed and committed.
+pub(crate) async fn run_until_done(
+    args: &Args,
+    cluster: &EmbeddedCluster,
+    fed: &Fed,
+) -> Result<Report, Failure> {
+    let clock = SystemClock;
+    let started_ms = clock.now_ms();
+    let mut running = Running::new(args, cluster, started_ms);
+    let done = running.run(fed).await;
+    let closed = running.close_all().await;
+    running.remove_temporary();
+    done.and(closed)?;
+    let elapsed = Duration::from_millis(u64::try_from(clock.now_ms() - started_ms).unwrap_or(0));
+    Ok(Report { elapsed, metrics: running.closed })
+}
+
+impl<'a> Running<'a> {
+    fn new(args: &'a Args, cluster: &'a EmbeddedCluster, now_ms: i64) -> Self {
+        let temporary = args.state_dir.is_none();
+        let state_dir = args.state_dir.clone().unwrap_or_else(|| {
+            let name = format!("high-value-orders-{}-{now_ms}", std::process::id());
+            std::env::temp_dir().join(name)
+        });
+        let (instances, closed) = (Vec::new(), Vec::new());
+        Self { args, cluster, state_dir, temporary, instances, started: 0, closed }
+    }
+
+    async fn start_instance(&mut self) -> Result<(), Failure> {
+        let config = config(self.args, &self.state_dir, self.started);
+        let topology = topology::topology(self.args.min_amount, self.args.store)?;
+        let instance = KafkaStreams::new(topology, config, self.cluster.clone())?;
+        instance.start().await?;
+        self.started += 1;
+        self.instances.push(Arc::new(instance));
+        Ok(())
+    }
+
+    async fn run(&mut self, fed: &Fed) -> Result<(), Failure> {
+        for _ in 0..self.args.instances {
+            self.start_instance().await?;
+        }
+        let bar = progress_bar(fed.total);
+        let mut replace = self.args.replace_midway;
+        loop {
+            tokio::time::sleep(TICK).await;
+            let metrics = self.metrics();
+            let processed: u64 = metrics.iter().map(|metrics| metrics.processed).sum();
+            let produced: u64 = metrics.iter().map(|metrics| metrics.produced).sum();
+            bar.set_position(fed.orders.load(Ordering::Relaxed));
+            bar.set_message(format!("{processed} in, {produced} out, tasks {}", self.tasks()));
+            if let Some(error) = self.instances.iter().find_map(|instance| instance.error()) {
+                return Err(error.into());
+            }
+            if self.instances.iter().all(|instance| instance.state() == State::Error) {
+                return Err("all instances have ended".into());
+            }
+            if replace && processed > fed.total {
+                replace = false;
+                self.replace_first().await?;
+            }
+            if fed.done.load(Ordering::SeqCst) && self.all_committed()? {
+                break;
+            }
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    /// Stops an instance and starts another: tasks move, figures do not.
+    async fn replace_first(&mut self) -> Result<(), Failure> {
+        let first = self.instances.remove(0);
+        first.close(CLOSE_TIMEOUT).await?;
+        self.closed.push(first.metrics());
+        drop(first);
+        self.start_instance().await
+    }
+
+    fn metrics(&self) -> Vec<StreamsMetrics> {
+        let running = self.instances.iter().map(|instance| instance.metrics());
+        self.closed.iter().copied().chain(running).collect()
+    }
+
+    /// Active tasks by instance, as in `6+6`.
+    fn tasks(&self) -> String {
+        let count = |instance: &Arc<KafkaStreams>| {
+            let threads = instance.metadata_for_local_threads();
+            threads.iter().map(|thread| thread.active_tasks.len()).sum::<usize>().to_string()
+        };
+        self.instances.iter().map(count).collect::<Vec<_>>().join("+")
+    }
+
+    /// Whether the group has committed all that is in the topics that it reads.
+    fn all_committed(&self) -> Result<bool, Failure> {
+        let committed = self.cluster.committed(APPLICATION_ID);
+        let inputs = self.cluster.topics().into_iter().filter(|topic| {
+            topic == topology::ORDERS
+                || topic == topology::CUSTOMERS
+                || topic.ends_with("-repartition")
+        });
+        for topic in inputs {
+            for partition in 0..self.args.partitions {
+                let end = self.cluster.end_offset(&topic, partition, IsolationLevel::ReadUncommitted)?;
+                let place = TopicPartition::new(topic.as_str(), partition);
+                let offset = committed.get(&place).map_or(0, |committed| committed.offset);
+                if offset < end {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    async fn close_all(&mut self) -> Result<(), Failure> {
+        let mut failed = None;
+        for instance in std::mem::take(&mut self.instances) {
+            failed = instance.close(CLOSE_TIMEOUT).await.err().or(failed);
+            self.closed.push(instance.metrics());
+        }
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn remove_temporary(&self) {
+        if self.temporary && self.state_dir.exists() {
+            // It is in the system's directory for temporary files: what is left there does no harm.
+            let _ = std::fs::remove_dir_all(&self.state_dir);
+        }
+    }
+}
+
+fn config(args: &Args, state_dir: &Path, instance: usize) -> StreamsConfig {
+    StreamsConfig::new(APPLICATION_ID, "embedded:9092")
+        .client_id(format!("instance-{instance}"))
+        .state_dir(state_dir.join(format!("instance-{instance}")))
+        .num_stream_threads(usize::from(args.threads))
+        .num_standby_replicas(usize::from(args.standbys))
+        .processing_guarantee(args.guarantee.into())
+        .commit_interval(Duration::from_millis(100))
+        .poll_interval(Duration::from_millis(10))
+}
+
+fn progress_bar(total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template(
+        "{elapsed_precise} {bar:30} {pos}/{len} orders fed ({per_sec}), {msg}",
+    );
+    let bar = ProgressBar::new(total);
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar
+}

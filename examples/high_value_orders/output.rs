@@ -1,0 +1,99 @@
+//! What came out: the output topics, read and written to files.
+
+use std::{
+    fs::{self, File},
+    io::{BufWriter, Write},
+    path::Path,
+};
+
+use serde_json::{Value, json};
+use streams_core::client::{IsolationLevel, embedded::{EmbeddedCluster, StoredRecord}};
+
+use crate::{Failure, topology};
+
+/// The records of an output topic.
+#[derive(Debug)]
+pub(crate) struct OutputTopic {
+    pub(crate) topic: &'static str,
+    pub(crate) records: Vec<OutputRecord>,
+}
+
+/// A record of an output topic, in the form in which it is written to files.
+#[derive(Debug)]
+pub(crate) struct OutputRecord {
+    pub(crate) key: Value,
+    pub(crate) value: Value,
+    pub(crate) timestamp: i64,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+}
+
+/// Reads what is committed of all output topics.
+pub(crate) fn read(cluster: &EmbeddedCluster) -> Result<Vec<OutputTopic>, Failure> {
+    let topics = [
+        topology::HIGH_VALUE_ORDERS,
+        topology::ORDERS_PER_CUSTOMER,
+        topology::ENRICHED_ORDERS,
+        topology::ORDERS_PER_HOUR,
+    ];
+    topics.into_iter().map(|topic| read_topic(cluster, topic)).collect()
+}
+
+fn read_topic(cluster: &EmbeddedCluster, topic: &'static str) -> Result<OutputTopic, Failure> {
+    let records = cluster.read_all(topic, IsolationLevel::ReadCommitted)?;
+    let records = records.iter().map(|record| decode(topic, record)).collect::<Result<_, _>>()?;
+    Ok(OutputTopic { topic, records })
+}
+
+fn decode(topic: &str, record: &StoredRecord) -> Result<OutputRecord, Failure> {
+    let key = record.key.as_deref().unwrap_or_default();
+    let key = match topic {
+        topology::ORDERS_PER_HOUR => windowed_key(key)?,
+        _ => Value::from(std::str::from_utf8(key)?),
+    };
+    let value = match (&record.value, topic) {
+        (None, _) => Value::Null,
+        (Some(value), topology::ORDERS_PER_CUSTOMER | topology::ORDERS_PER_HOUR) => {
+            Value::from(i64::from_be_bytes(value.as_slice().try_into()?))
+        }
+        (Some(value), _) => serde_json::from_slice(value)?,
+    };
+    Ok(OutputRecord {
+        key,
+        value,
+        timestamp: record.timestamp,
+        partition: record.partition,
+        offset: record.offset,
+    })
+}
+
+/// A windowed key on a topic: the key's bytes, then the window's start.
+fn windowed_key(bytes: &[u8]) -> Result<Value, Failure> {
+    let (key, start) = bytes.split_last_chunk::<8>().ok_or("a windowed key is too short")?;
+    let start = i64::from_be_bytes(*start);
+    let size = i64::try_from(topology::HOUR.as_millis())?;
+    Ok(json!({ "key": std::str::from_utf8(key)?, "start": start, "end": start + size }))
+}
+
+/// Writes each topic to `directory/TOPIC.jsonl`, one record a line.
+pub(crate) fn write(outputs: &[OutputTopic], directory: &Path) -> Result<(), Failure> {
+    let failed = |path: &Path, cause: std::io::Error| {
+        Failure::from(format!("{} can't be written: {cause}", path.display()))
+    };
+    fs::create_dir_all(directory).map_err(|cause| failed(directory, cause))?;
+    for OutputTopic { topic, records } in outputs {
+        let path = directory.join(format!("{topic}.jsonl"));
+        let file = File::create(&path).map_err(|cause| failed(&path, cause))?;
+        let mut file = BufWriter::new(file);
+        for record in records {
+            let OutputRecord { key, value, timestamp, partition, offset } = record;
+            writeln!(
+                file,
+                r#"{{"key":{key},"value":{value},"timestamp":{timestamp},"partition":{partition},"offset":{offset}}}"#
+            )
+            .map_err(|cause| failed(&path, cause))?;
+        }
+        file.flush().map_err(|cause| failed(&path, cause))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! Runnable programs on Kafka Streams for Rust. Each is a binary of this package.

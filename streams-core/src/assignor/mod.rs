@@ -1,0 +1,132 @@
+//! Which member owns which task.
+//!
+//! One pure function, [`assign`], that serves every coordinator whose leader is ours: the embedded
+//! cluster's and the classic protocol's. It is deterministic: the same members, tasks and settings
+//! give the same answer, and its own answer fed back as `previous` changes nothing.
+//!
+//! It works in three steps. [`board`] spreads the tasks evenly, keeping what it can where it was.
+//! [`movement`] lets a stateful task stay with whoever has its state while the member that it is meant
+//! for warms up (KIP-441). [`standby`] puts replicas on other processes (KIP-708). What a member may
+//! start at once, and what another must give up first, is the coordinator's business.
+
+mod board;
+mod movement;
+mod standby;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use self::{
+    board::{Board, Class},
+    movement::Movements,
+};
+use crate::{
+    TaskId,
+    client::StandbySettings,
+    membership::{InternalTopics, TaskAssignment, TaskOffsets},
+};
+
+/// The name of a member of a group.
+pub type MemberId = String;
+
+/// What the assignor knows of a member: a stream thread.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AssignorMember {
+    /// Process that the member runs in. Members of a process share its local state, so a lag that one
+    /// of them reports counts for all.
+    pub process_id: Uuid,
+    /// `client.tag.*`: standbys go where the tags differ from those of the active task.
+    pub client_tags: BTreeMap<String, String>,
+    /// What it was assigned last.
+    pub previous: TaskAssignment,
+    /// How far its local state is behind.
+    pub offsets: TaskOffsets,
+}
+
+/// The tasks to assign.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AssignorTasks {
+    /// Tasks with state, which have standbys and warm up before they move.
+    pub stateful: BTreeSet<TaskId>,
+    /// Tasks without state, which move at once.
+    pub stateless: BTreeSet<TaskId>,
+}
+
+impl From<&InternalTopics> for AssignorTasks {
+    fn from(topics: &InternalTopics) -> Self {
+        let stateful = topics.stateful_tasks();
+        let stateless = topics.tasks.difference(&stateful).copied().collect();
+        Self { stateful, stateless }
+    }
+}
+
+/// Assigns each task to exactly one member as active, and stateful tasks to others as standby and
+/// warm-up.
+///
+/// Active tasks are even within one over members and, in proportion to their members, over
+/// processes; so are the stateful ones among them, but for those that wait for a warm-up. A task
+/// leaves its previous owner only if balance asks for it. Without members the answer is empty.
+///
+/// Java's `HighAvailabilityTaskAssignor`.
+pub fn assign(
+    members: &BTreeMap<MemberId, AssignorMember>,
+    tasks: &AssignorTasks,
+    settings: &StandbySettings,
+) -> BTreeMap<MemberId, TaskAssignment> {
+    let mut previous: BTreeMap<MemberId, TaskAssignment> =
+        members.iter().map(|(id, member)| (id.clone(), member.previous.clone())).collect();
+    // A move that has to wait frees nothing yet, so that the next look may find a better one. Looking
+    // again until nothing changes gives an answer that stays.
+    for _ in 0..MAX_ROUNDS {
+        let next = assign_from(members, &previous, tasks, settings);
+        if next == previous {
+            break;
+        }
+        previous = next;
+    }
+    previous
+}
+
+/// Looks that `assign` takes at most; two suffice but for unusual histories.
+const MAX_ROUNDS: usize = 8;
+
+fn assign_from(
+    members: &BTreeMap<MemberId, AssignorMember>,
+    previous: &BTreeMap<MemberId, TaskAssignment>,
+    tasks: &AssignorTasks,
+    settings: &StandbySettings,
+) -> BTreeMap<MemberId, TaskAssignment> {
+    if members.is_empty() {
+        return BTreeMap::new();
+    }
+    let mut board = Board::new(members, previous, tasks, settings.acceptable_recovery_lag);
+    board.keep_previous();
+    for class in [Class::Stateful, Class::Stateless] {
+        board.place_rest(class);
+        board.balance(class);
+    }
+    let movements = Movements::plan(&board, &tasks.stateful, settings);
+    let standbys = standby::place(&board, &movements, &tasks.stateful, settings);
+
+    let mut assignments: BTreeMap<MemberId, TaskAssignment> =
+        members.keys().map(|id| (id.clone(), TaskAssignment::default())).collect();
+    let mut give = |member: usize, give: &dyn Fn(&mut TaskAssignment)| {
+        if let Some(assignment) = assignments.get_mut(board.member_id(member)) {
+            give(assignment);
+        }
+    };
+    for (task, member) in board.placed() {
+        let member = movements.stays.get(&task).copied().unwrap_or(member);
+        give(member, &|assignment| _ = assignment.active.insert(task));
+    }
+    for (&task, &member) in &movements.warmups {
+        give(member, &|assignment| _ = assignment.warmup.insert(task));
+    }
+    for (task, member) in standbys {
+        give(member, &|assignment| _ = assignment.standby.insert(task));
+    }
+    assignments
+}

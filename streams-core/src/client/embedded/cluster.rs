@@ -1,0 +1,220 @@
+//! The handle of the embedded cluster.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    ClusterSettings, FaultInjector, GroupMember, StoredRecord,
+    admin::EmbeddedAdmin,
+    consumer::EmbeddedConsumer,
+    member::EmbeddedMembership,
+    producer::EmbeddedProducer,
+    shared::Shared,
+};
+use crate::{
+    Error, ErrorKind, Result, TopicPartition,
+    client::{
+        Admin, ClientSupplier, Consumer, ConsumerSettings, IsolationLevel, JoinGroup, Membership,
+        NewTopic, OffsetAndMetadata, ProduceRecord, Producer, ProducerSettings, Records,
+        TopicDescription,
+    },
+    partition_for_key,
+    time::Clock,
+};
+
+/// A Kafka cluster in this process. Cloning gives another handle of the same cluster.
+///
+/// It makes clients as a [`ClientSupplier`], and its own methods let a user or a test look at it and
+/// write to it without a client. They are never subject to faults.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use streams_core::{
+///     Headers,
+///     client::{IsolationLevel, ProduceRecord, embedded::EmbeddedCluster},
+///     time::SystemClock,
+/// };
+///
+/// let cluster = EmbeddedCluster::new(Arc::new(SystemClock));
+/// cluster.create_topic("orders", 3)?;
+/// let headers = Headers::new();
+/// let order = ProduceRecord {
+///     timestamp: 1_000,
+///     key: Some(b"customer-42"),
+///     value: Some(b"12.50"),
+///     headers: &headers,
+/// };
+/// let (partition, offset) = cluster.produce("orders", None, order)?;
+/// assert_eq!(offset, 0);
+/// let stored = cluster.read_all("orders", IsolationLevel::ReadCommitted)?;
+/// assert_eq!(stored[0].partition, partition);
+/// # Ok::<(), streams_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct EmbeddedCluster {
+    shared: Arc<Shared>,
+}
+
+impl EmbeddedCluster {
+    /// An empty cluster with default settings: polls wait, in real time, for records. With a clock that
+    /// only moves when told to, use [`with_settings`](Self::with_settings).
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self::with_settings(clock, ClusterSettings::default())
+    }
+
+    /// An empty cluster.
+    pub fn with_settings(clock: Arc<dyn Clock>, settings: ClusterSettings) -> Self {
+        Self { shared: Arc::new(Shared::new(clock, settings)) }
+    }
+
+    /// Creates a topic with default settings; one that exists is left as it is.
+    ///
+    /// # Errors
+    /// `InvalidTopic` if the name or the number of partitions is refused.
+    pub fn create_topic(&self, name: &str, partitions: i32) -> Result {
+        self.create_topic_with(NewTopic {
+            name: name.to_owned(),
+            partitions,
+            replication_factor: -1,
+            config: BTreeMap::new(),
+        })
+    }
+
+    /// Creates a topic; one that exists is left as it is. Of its settings `cleanup.policy` and
+    /// `delete.retention.ms` have an effect, the others are only kept.
+    ///
+    /// # Errors
+    /// `InvalidTopic` if its name, number of partitions or settings are refused.
+    pub fn create_topic_with(&self, topic: NewTopic) -> Result {
+        self.shared.lock().create_topics(&[topic])
+    }
+
+    /// All topics, by name.
+    pub fn topics(&self) -> BTreeMap<String, TopicDescription> {
+        let state = self.shared.lock();
+        let describe = |(name, topic): (&Arc<str>, &super::topic::Topic)| {
+            let partitions = topic.partition_count();
+            (name.to_string(), TopicDescription { partitions, config: topic.config.clone() })
+        };
+        state.topics.iter().map(describe).collect()
+    }
+
+    /// Writes a record: to `partition`, else to that of its key as Java's default partitioner decides,
+    /// else to each partition in turn. Returns its partition and offset.
+    ///
+    /// # Errors
+    /// `InvalidTopic` if the partition does not exist, `Production` if the topic is compacted and the
+    /// record has no key.
+    pub fn produce(
+        &self,
+        topic: &str,
+        partition: Option<i32>,
+        record: ProduceRecord<'_>,
+    ) -> Result<(i32, i64)> {
+        let now_ms = self.shared.now_ms();
+        let mut records = Records::new();
+        records.push(record.timestamp, record.key, record.value, record.headers.iter());
+        let appended = {
+            let mut state = self.shared.lock();
+            let count = state.topic(topic)?.partition_count();
+            let unkeyed = || state.topics.get_mut(topic).map_or(0, |topic| topic.next_unkeyed());
+            let keyed = record.key.map(|key| partition_for_key(key, count));
+            let partition = partition.or(keyed).unwrap_or_else(unkeyed);
+            let place = TopicPartition::new(topic, partition);
+            let offset = state.append(&place, Arc::new(records), None, now_ms);
+            offset.map(|offset| (partition, offset))
+        };
+        self.shared.wake();
+        appended
+    }
+
+    /// Copies of all records of a topic that a reader of this isolation sees, partition by partition.
+    ///
+    /// # Errors
+    /// `InvalidTopic` if the topic does not exist.
+    pub fn read_all(&self, topic: &str, isolation: IsolationLevel) -> Result<Vec<StoredRecord>> {
+        let state = self.shared.lock();
+        let mut stored = Vec::new();
+        for place in state.partitions_of(topic)? {
+            let log = state.log(&place)?;
+            let mut batches = Vec::new();
+            log.fetch(&place, log.start(), isolation, usize::MAX, &mut batches);
+            for batch in &batches {
+                stored.extend(batch.iter().map(|record| StoredRecord::new(place.partition, &record)));
+            }
+        }
+        Ok(stored)
+    }
+
+    /// The offset behind the last record of a partition, whether it is visible or not.
+    ///
+    /// # Errors
+    /// `InvalidTopic` if the partition does not exist.
+    pub fn end_offset(&self, topic: &str, partition: i32) -> Result<i64> {
+        self.shared.lock().log(&TopicPartition::new(topic, partition)).map(|log| log.end())
+    }
+
+    /// The committed offsets of a group, those of open transactions aside; none of an unknown group.
+    pub fn committed(&self, group: &str) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
+        let state = self.shared.lock();
+        state.groups.get(group).map(|group| group.offsets.committed().clone()).unwrap_or_default()
+    }
+
+    /// The members of a group, in order of their ids; none of an unknown group.
+    pub fn members(&self, group: &str) -> Vec<GroupMember> {
+        let state = self.shared.lock();
+        state.groups.get(group).map(|group| group.describe()).unwrap_or_default()
+    }
+
+    /// Compacts all partitions of a topic, whatever its `cleanup.policy`. A tombstone goes with the
+    /// second pass that sees it.
+    ///
+    /// # Errors
+    /// `InvalidTopic` if the topic does not exist.
+    pub fn compact(&self, topic: &str) -> Result {
+        let now_ms = self.shared.now_ms();
+        self.shared.lock().compact(topic, now_ms)
+    }
+
+    /// Ends the sessions and transactions whose time is over. Every call does so; this is for a test that
+    /// makes no other.
+    pub fn tick(&self) {
+        drop(self.shared.lock());
+        self.shared.wake();
+    }
+
+    /// Takes the cluster down, or up again. While it is down every call of a client fails with
+    /// `Unavailable`; nothing is lost.
+    pub fn broker_down(&self, down: bool) {
+        self.shared.set_down(down);
+    }
+
+    /// Asks `injector` before each call of a client from now on, or nobody.
+    pub fn set_faults(&self, injector: Option<Box<dyn FaultInjector>>) {
+        self.shared.set_injector(injector);
+    }
+}
+
+impl ClientSupplier for EmbeddedCluster {
+    fn consumer(&self, settings: &ConsumerSettings) -> Result<Box<dyn Consumer>> {
+        Ok(Box::new(EmbeddedConsumer::new(Arc::clone(&self.shared), settings)))
+    }
+
+    fn producer(&self, settings: &ProducerSettings) -> Result<Box<dyn Producer>> {
+        if settings.transactional_id.as_deref() == Some("") {
+            return Err(Error::new(ErrorKind::Config, "a transactional id must not be empty"));
+        }
+        Ok(Box::new(EmbeddedProducer::new(Arc::clone(&self.shared), settings)))
+    }
+
+    fn admin(&self) -> Result<Box<dyn Admin>> {
+        Ok(Box::new(EmbeddedAdmin::new(Arc::clone(&self.shared))))
+    }
+
+    fn membership(&self, join: JoinGroup) -> Result<Box<dyn Membership>> {
+        if join.group_id.is_empty() {
+            return Err(Error::new(ErrorKind::Config, "a group id must not be empty"));
+        }
+        Ok(Box::new(EmbeddedMembership::new(Arc::clone(&self.shared), join)))
+    }
+}

@@ -1,0 +1,132 @@
+//! The consumer of the embedded cluster.
+
+use std::{sync::Arc, time::Duration};
+
+use hashbrown::HashMap;
+
+use super::{OperationKind, shared::Shared, state::ClusterState};
+use crate::{
+    Error, ErrorKind, Result, TopicPartition,
+    client::{Consumer, ConsumerSettings, IsolationLevel, RecordBatch},
+};
+
+/// Positions on partitions. A poll gives each partition its share of the records that are asked for,
+/// and what is left over to those that have more, beginning with another one each time.
+#[derive(Debug)]
+pub(super) struct EmbeddedConsumer {
+    shared: Arc<Shared>,
+    client_id: String,
+    isolation: IsolationLevel,
+    assigned: Vec<Assigned>,
+    index: HashMap<TopicPartition, usize>,
+    next: usize,
+}
+
+#[derive(Debug)]
+struct Assigned {
+    partition: TopicPartition,
+    position: i64,
+    lag: Option<i64>,
+}
+
+impl EmbeddedConsumer {
+    pub(super) fn new(shared: Arc<Shared>, settings: &ConsumerSettings) -> Self {
+        Self {
+            shared,
+            client_id: settings.client_id.clone(),
+            isolation: settings.isolation,
+            assigned: Vec::new(),
+            index: HashMap::new(),
+            next: 0,
+        }
+    }
+
+    fn entry(&self, partition: &TopicPartition) -> Option<&Assigned> {
+        self.assigned.get(*self.index.get(partition)?)
+    }
+
+    fn check_positions(&self, state: &ClusterState) -> Result {
+        for Assigned { partition, position, .. } in &self.assigned {
+            let log = state.log(partition).map_err(|error| {
+                Error::with_source(ErrorKind::InvalidState, format!("{partition} is gone"), error)
+            })?;
+            log.check_position(partition, *position)?;
+        }
+        Ok(())
+    }
+
+    fn fetch(&mut self, state: &ClusterState, max_records: usize) -> Result<Vec<RecordBatch>> {
+        self.check_positions(state)?;
+        let count = self.assigned.len();
+        let mut batches = Vec::new();
+        let mut left = max_records.max(1);
+        let share = left.div_ceil(count.max(1));
+        for most in [share, usize::MAX] {
+            for turn in 0..count {
+                let at = (self.next + turn) % count;
+                let Some(assigned) = self.assigned.get_mut(at).filter(|_| left > 0) else { break };
+                let Assigned { partition, position, lag } = assigned;
+                let log = state.log(partition)?;
+                let most = most.min(left);
+                let (next, records) =
+                    log.fetch(partition, *position, self.isolation, most, &mut batches);
+                *position = next;
+                *lag = Some((log.visible_end(self.isolation) - next).max(0));
+                left -= records.min(left);
+            }
+        }
+        self.next = (self.next + 1) % count.max(1);
+        Ok(batches)
+    }
+}
+
+impl Consumer for EmbeddedConsumer {
+    fn assign(&mut self, partition: &TopicPartition, offset: i64) -> Result {
+        self.shared.lock().log(partition)?;
+        let assigned = Assigned { partition: partition.clone(), position: offset, lag: None };
+        let at = self.index.get(partition).copied();
+        match at.and_then(|at| self.assigned.get_mut(at)) {
+            Some(old) => *old = assigned,
+            None => {
+                self.index.insert(partition.clone(), self.assigned.len());
+                self.assigned.push(assigned);
+            }
+        }
+        Ok(())
+    }
+
+    fn unassign(&mut self, partition: &TopicPartition) {
+        let Some(at) = self.index.remove(partition) else { return };
+        self.assigned.swap_remove(at);
+        if let Some(moved) = self.assigned.get(at) {
+            self.index.insert(moved.partition.clone(), at);
+        }
+    }
+
+    fn poll(&mut self, max_records: usize, max_wait: Duration) -> Result<Vec<RecordBatch>> {
+        let shared = Arc::clone(&self.shared);
+        shared.before_read(&self.client_id, OperationKind::Fetch)?;
+        let waits = shared.settings.polls_wait && !max_wait.is_zero();
+        let deadline_ms = shared.now_ms().saturating_add(crate::time::duration_ms(max_wait));
+        let mut state = shared.lock();
+        loop {
+            let batches = self.fetch(&state, max_records)?;
+            if !batches.is_empty() || !waits {
+                return Ok(batches);
+            }
+            let left_ms = deadline_ms.saturating_sub(shared.now_ms());
+            let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)).min(max_wait);
+            if left.is_zero() || !shared.wait(&mut state, left) {
+                return Ok(batches);
+            }
+        }
+    }
+
+    fn position(&self, partition: &TopicPartition) -> Option<i64> {
+        self.entry(partition).map(|assigned| assigned.position)
+    }
+
+    fn lag(&self, partition: &TopicPartition) -> Option<i64> {
+        self.entry(partition).and_then(|assigned| assigned.lag)
+    }
+}

@@ -1,0 +1,20 @@
+//! A look at a member.
+
+use crate::membership::TaskAssignment;
+
+/// A member of a group, as the embedded cluster's coordinator knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMember {
+    /// Its id.
+    pub member_id: String,
+    /// Name of its client.
+    pub client_id: String,
+    /// Its epoch; lower than the group's while it still has tasks to give up.
+    pub member_epoch: i32,
+    /// What it said that it owns, with its last heartbeat.
+    pub owned: TaskAssignment,
+    /// What it was told to own.
+    pub assigned: TaskAssignment,
+    /// What it is to own when others have let go.
+    pub target: TaskAssignment,
+}

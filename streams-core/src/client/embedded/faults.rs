@@ -1,0 +1,69 @@
+//! Faults on demand, for simulations.
+//!
+//! Invariant: a fault is decided before a call and never invents a third outcome: the call has no effect
+//! and says so, or it has its effect and the caller can't know.
+
+use std::{fmt::Debug, time::Duration};
+
+/// What a client is about to ask of the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OperationKind {
+    /// A consumer polls.
+    Fetch,
+    /// A producer sends its open batches.
+    Produce,
+    /// A producer registers its transactional id.
+    InitTransactions,
+    /// A producer adds offsets to its transaction.
+    SendOffsets,
+    /// A producer commits.
+    CommitTransaction,
+    /// A producer aborts.
+    AbortTransaction,
+    /// A member joins or sends a heartbeat.
+    Heartbeat,
+    /// A member commits offsets.
+    CommitOffsets,
+    /// A member reads committed offsets.
+    FetchOffsets,
+    /// A member leaves.
+    LeaveGroup,
+    /// Topics or partition counts are looked up.
+    DescribeTopics,
+    /// Topics are created.
+    CreateTopics,
+    /// First or last offsets are looked up.
+    ListOffsets,
+    /// Records are deleted.
+    DeleteRecords,
+}
+
+/// A call of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation<'a> {
+    /// Name of the client, as it was given; empty for an admin client.
+    pub client_id: &'a str,
+    /// What it asks.
+    pub kind: OperationKind,
+}
+
+/// What befalls a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    #[default]
+    None,
+    /// The call has no effect and fails with `Unavailable`.
+    Unavailable,
+    /// The call has its effect but fails with `Timeout`; one that only reads fails with `Unavailable`.
+    LostReply,
+    /// The call happens after a wait on the cluster's clock.
+    Delay(Duration),
+}
+
+/// Decides which calls fail. It is asked before each of them, in their order.
+pub trait FaultInjector: Send + Debug {
+    /// The fate of a call.
+    fn before(&mut self, operation: Operation<'_>) -> Fault;
+}

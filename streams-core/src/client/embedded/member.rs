@@ -1,0 +1,122 @@
+//! A member's side of the group protocol.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{OperationKind, coordinator::HeartbeatRequest, shared::Shared};
+use crate::{
+    ErrorKind, Result, TopicPartition,
+    client::{GroupMetadata, Heartbeat, JoinGroup, Membership, OffsetAndMetadata},
+    membership::{TaskAssignment, TaskOffsets},
+    time::duration_ms,
+};
+
+/// One member of a group of the embedded cluster.
+///
+/// It chooses its own member id, so that joining again after a lost reply finds the same member.
+#[derive(Debug)]
+pub(super) struct EmbeddedMembership {
+    shared: Arc<Shared>,
+    join: JoinGroup,
+    member_id: String,
+    /// 0 while it does not belong to the group.
+    epoch: i32,
+    reported: Option<TaskAssignment>,
+    told: Option<TaskAssignment>,
+    sent_at_ms: i64,
+}
+
+impl EmbeddedMembership {
+    pub(super) fn new(shared: Arc<Shared>, join: JoinGroup) -> Self {
+        let member_id = shared.new_member_id(&join.client_id);
+        Self { shared, join, member_id, epoch: 0, reported: None, told: None, sent_at_ms: 0 }
+    }
+
+    fn is_due(&self, owned: &TaskAssignment, now_ms: i64) -> bool {
+        self.epoch == 0
+            || self.reported.as_ref() != Some(owned)
+            || now_ms - self.sent_at_ms >= duration_ms(self.shared.settings.heartbeat_interval)
+    }
+
+    fn forget(&mut self) {
+        self.epoch = 0;
+        self.reported = None;
+        self.told = None;
+    }
+}
+
+impl Membership for EmbeddedMembership {
+    fn heartbeat(&mut self, owned: &TaskAssignment, offsets: &TaskOffsets) -> Result<Heartbeat> {
+        let now_ms = self.shared.now_ms();
+        if !self.is_due(owned, now_ms) {
+            return Ok(Heartbeat::default());
+        }
+        let request = HeartbeatRequest {
+            member_id: &self.member_id,
+            member_epoch: self.epoch,
+            join: &self.join,
+            owned,
+            offsets,
+        };
+        let replied = self.shared.call(&self.join.client_id, OperationKind::Heartbeat, |state| {
+            state.heartbeat(&request, now_ms)
+        });
+        let reply = match replied {
+            Ok(reply) => reply,
+            Err(error) => {
+                if error.kind() == ErrorKind::Fenced {
+                    self.forget();
+                }
+                return Err(error);
+            }
+        };
+        self.epoch = reply.member_epoch;
+        self.reported = Some(owned.clone());
+        self.sent_at_ms = now_ms;
+        let is_news = self.told.as_ref() != Some(&reply.assignment);
+        let assignment = is_news.then(|| reply.assignment.clone());
+        self.told = Some(reply.assignment);
+        Ok(Heartbeat { assignment, problem: None })
+    }
+
+    fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result {
+        let metadata = self.group_metadata();
+        self.shared.call(&self.join.client_id, OperationKind::CommitOffsets, |state| {
+            let group = state.group_mut(&metadata.group_id);
+            group.check_commit(&metadata, offsets)?;
+            group.offsets.commit(offsets);
+            Ok(())
+        })
+    }
+
+    fn committed_offsets(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>> {
+        self.shared.read(&self.join.client_id, OperationKind::FetchOffsets, |state| {
+            let group = state.groups.get(&self.join.group_id);
+            group.map_or_else(|| Ok(BTreeMap::new()), |group| group.offsets.stable(partitions))
+        })
+    }
+
+    fn group_metadata(&self) -> GroupMetadata {
+        GroupMetadata {
+            group_id: self.join.group_id.clone(),
+            member_id: self.member_id.clone(),
+            member_epoch: self.epoch,
+            group_instance_id: self.join.group_instance_id.clone(),
+        }
+    }
+
+    fn leave(&mut self) -> Result {
+        if self.epoch == 0 {
+            return Ok(());
+        }
+        let now_ms = self.shared.now_ms();
+        let left = self.shared.call(&self.join.client_id, OperationKind::LeaveGroup, |state| {
+            state.group_mut(&self.join.group_id).leave(&self.member_id, now_ms);
+            Ok(())
+        });
+        self.forget();
+        left
+    }
+}

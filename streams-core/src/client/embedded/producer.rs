@@ -1,0 +1,239 @@
+//! The producer of the embedded cluster.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::{
+    OperationKind,
+    shared::Shared,
+    state::{ClusterState, Transactional},
+    transactions::ProducerIdentity,
+};
+use crate::{
+    Error, ErrorKind, Result, TopicPartition,
+    client::{
+        BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer, ProducerSettings,
+        Records,
+    },
+};
+
+/// Open batches, and the state of a transaction as the client sees it.
+#[derive(Debug)]
+pub(super) struct EmbeddedProducer {
+    shared: Arc<Shared>,
+    client_id: String,
+    transactional_id: Option<String>,
+    transaction: Transaction,
+    /// A batch for each partition that was ever written to; an empty one is not open.
+    open: HashMap<TopicPartition, Records>,
+    reports: Vec<BatchReport>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transaction {
+    /// There are no transactions, or they were not initialised.
+    None,
+    /// Between transactions.
+    Ready(ProducerIdentity),
+    /// In a transaction; `begun` once the cluster knows of it, or may.
+    Open { producer: ProducerIdentity, begun: bool },
+}
+
+impl EmbeddedProducer {
+    pub(super) fn new(shared: Arc<Shared>, settings: &ProducerSettings) -> Self {
+        Self {
+            shared,
+            client_id: settings.client_id.clone(),
+            transactional_id: settings.transactional_id.clone(),
+            transaction: Transaction::None,
+            open: HashMap::new(),
+            reports: Vec::new(),
+        }
+    }
+
+    /// Opens the first batch of a partition.
+    fn open_partition(&mut self, to: &TopicPartition) -> Result {
+        self.shared.lock().log(to)?;
+        self.open.insert(to.clone(), Records::new());
+        Ok(())
+    }
+
+    fn check_can_write(&self) -> Result {
+        match (&self.transactional_id, self.transaction) {
+            (None, _) | (Some(_), Transaction::Open { .. }) => Ok(()),
+            (Some(id), _) => Err(self.invalid(&format!("no transaction of `{id}` is open"))),
+        }
+    }
+
+    fn invalid(&self, what: &str) -> Error {
+        Error::new(ErrorKind::InvalidState, format!("producer `{}`: {what}", self.client_id))
+    }
+
+    /// Calls the cluster in the name of the open transaction, if there is one.
+    fn call<T>(
+        &mut self,
+        kind: OperationKind,
+        effect: impl FnOnce(&mut ClusterState, Option<Transactional<'_>>) -> Result<T>,
+    ) -> Result<T> {
+        let transactional = match (&self.transactional_id, self.transaction) {
+            (Some(id), Transaction::Open { producer, .. }) => Some(Transactional { id, producer }),
+            _ => None,
+        };
+        let result =
+            self.shared.call(&self.client_id, kind, |state| effect(state, transactional));
+        if let Transaction::Open { begun, .. } = &mut self.transaction {
+            let untouched =
+                result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unavailable);
+            *begun |= !untouched;
+        }
+        result
+    }
+
+    /// Sends all open batches and keeps their reports. Without effect, they stay open.
+    fn send(&mut self) -> Result {
+        let mut batches: Vec<(TopicPartition, Arc<Records>)> = Vec::new();
+        for (partition, records) in self.open.iter_mut().filter(|(_, open)| !open.is_empty()) {
+            batches.push((partition.clone(), Arc::new(std::mem::take(records))));
+        }
+        if batches.is_empty() {
+            return Ok(());
+        }
+        // The order of a hash table must not show in the order of reports.
+        batches.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let now_ms = self.shared.now_ms();
+        let sent = self.call(OperationKind::Produce, |state, transactional| {
+            if let Some(Transactional { id, producer }) = transactional {
+                state.transactions.check(id, producer)?;
+            }
+            let append = |(partition, records): &(TopicPartition, Arc<Records>)| BatchReport {
+                topic_partition: partition.clone(),
+                records: records.len(),
+                result: state.append(partition, Arc::clone(records), transactional, now_ms),
+            };
+            Ok(batches.iter().map(append).collect::<Vec<_>>())
+        });
+        self.shared.wake();
+        match sent {
+            Ok(reports) => self.reports.extend(reports),
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                for (partition, records) in batches {
+                    self.open.insert(partition, Arc::unwrap_or_clone(records));
+                }
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, commit: bool) -> Result {
+        let Transaction::Open { producer, begun } = self.transaction else {
+            return Err(self.invalid("no transaction is open"));
+        };
+        if begun {
+            let kind = if commit {
+                OperationKind::CommitTransaction
+            } else {
+                OperationKind::AbortTransaction
+            };
+            let ended = self.call(kind, |state, transactional| {
+                transactional.map_or(Ok(()), |holder| state.end_transaction(holder, commit))
+            });
+            self.shared.wake();
+            ended?;
+        }
+        self.transaction = Transaction::Ready(producer);
+        Ok(())
+    }
+}
+
+impl Producer for EmbeddedProducer {
+    fn partitions(&mut self, topic: &str) -> Result<i32> {
+        self.shared.read(&self.client_id, OperationKind::DescribeTopics, |state| {
+            state.topic(topic).map(|topic| topic.partition_count())
+        })
+    }
+
+    fn append(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result {
+        self.check_can_write()?;
+        let size = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+        if size > self.shared.settings.record_bytes_max {
+            let most = self.shared.settings.record_bytes_max;
+            let text = format!("a record of {size} bytes for {to} is larger than {most} bytes");
+            return Err(Error::new(ErrorKind::Production, text));
+        }
+        if !self.open.contains_key(to) {
+            self.open_partition(to)?;
+        }
+        let Some(batch) = self.open.get_mut(to) else { return Ok(()) };
+        batch.push(record.timestamp, record.key, record.value, record.headers.iter());
+        if batch.byte_len() >= self.shared.settings.batch_bytes_max {
+            match self.send() {
+                // The batches stay open; `flush` reports it if it lasts.
+                Err(error) if error.kind() == ErrorKind::Unavailable => {}
+                other => return other,
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<Vec<BatchReport>> {
+        self.send()?;
+        Ok(std::mem::take(&mut self.reports))
+    }
+
+    fn init_transactions(&mut self) -> Result {
+        let Some(id) = self.transactional_id.clone() else {
+            return Err(self.invalid("it has no transactional id"));
+        };
+        self.transaction = Transaction::None;
+        self.open.clear();
+        self.reports.clear();
+        let producer = self.shared.call(&self.client_id, OperationKind::InitTransactions, |state| {
+            Ok(state.init_producer(&id))
+        });
+        self.shared.wake();
+        self.transaction = Transaction::Ready(producer?);
+        Ok(())
+    }
+
+    fn begin_transaction(&mut self) -> Result {
+        match self.transaction {
+            Transaction::Ready(producer) => {
+                self.transaction = Transaction::Open { producer, begun: false };
+                Ok(())
+            }
+            Transaction::None => Err(self.invalid("transactions were not initialised")),
+            Transaction::Open { .. } => Err(self.invalid("a transaction is open already")),
+        }
+    }
+
+    fn send_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        group: &GroupMetadata,
+    ) -> Result {
+        if !matches!(self.transaction, Transaction::Open { .. }) {
+            return Err(self.invalid("no transaction is open"));
+        }
+        let now_ms = self.shared.now_ms();
+        self.call(OperationKind::SendOffsets, |state, transactional| {
+            transactional.map_or(Ok(()), |holder| {
+                state.send_offsets(holder, offsets, group, now_ms)
+            })
+        })
+    }
+
+    fn commit_transaction(&mut self) -> Result {
+        self.send()?;
+        self.end(true)
+    }
+
+    fn abort_transaction(&mut self) -> Result {
+        for batch in self.open.values_mut() {
+            batch.clear();
+        }
+        self.end(false)
+    }
+}

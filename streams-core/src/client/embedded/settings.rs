@@ -1,0 +1,38 @@
+//! Settings of the embedded cluster.
+
+use std::time::Duration;
+
+/// How an [`EmbeddedCluster`](super::EmbeddedCluster) behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterSettings {
+    /// Whether a consumer's `poll` with nothing to give waits, up to its `max_wait` in real time. With
+    /// a clock that only moves when told to, it must return at once instead.
+    pub polls_wait: bool,
+    /// Time between the heartbeats of a member, on the cluster's clock.
+    pub heartbeat_interval: Duration,
+    /// Age at which an open transaction is aborted and its producer fenced.
+    pub transaction_timeout: Duration,
+    /// Size in bytes at which a producer sends an open batch without waiting for `flush`.
+    pub batch_bytes_max: usize,
+    /// Size in bytes of the largest record, as key, value and headers; Kafka's `max.message.bytes`.
+    pub record_bytes_max: usize,
+}
+
+impl ClusterSettings {
+    /// The defaults for a clock that only moves when told to: polls never wait.
+    pub fn for_virtual_time() -> Self {
+        Self { polls_wait: false, ..Self::default() }
+    }
+}
+
+impl Default for ClusterSettings {
+    fn default() -> Self {
+        Self {
+            polls_wait: true,
+            heartbeat_interval: Duration::from_millis(100),
+            transaction_timeout: Duration::from_secs(10),
+            batch_bytes_max: 1 << 20,
+            record_bytes_max: 1 << 20,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What all clients of a cluster share.
+//!
+//! Invariant: the fault injector and the clock are asked before the lock is taken, and no wait but the
+//! consumers' happens under it.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use super::{
+    ClusterSettings, Fault, FaultInjector, Operation, OperationKind, state::ClusterState,
+};
+use crate::{Error, ErrorKind, Result, time::Clock};
+
+pub(super) struct Shared {
+    state: Mutex<ClusterState>,
+    /// Told when records become visible.
+    appended: Condvar,
+    clock: Arc<dyn Clock>,
+    pub(super) settings: ClusterSettings,
+    down: AtomicBool,
+    injects: AtomicBool,
+    injector: Mutex<Option<Box<dyn FaultInjector>>>,
+    members_made: AtomicU64,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(super) fn new(clock: Arc<dyn Clock>, settings: ClusterSettings) -> Self {
+        Self {
+            state: Mutex::new(ClusterState::new(settings.transaction_timeout)),
+            appended: Condvar::new(),
+            clock,
+            settings,
+            down: AtomicBool::new(false),
+            injects: AtomicBool::new(false),
+            injector: Mutex::new(None),
+            members_made: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// The state, with all that is due by now done.
+    pub(super) fn lock(&self) -> MutexGuard<'_, ClusterState> {
+        let now_ms = self.now_ms();
+        let mut state = self.state.lock();
+        state.tick(now_ms);
+        state
+    }
+
+    /// Wakes consumers that wait for records.
+    pub(super) fn wake(&self) {
+        self.appended.notify_all();
+    }
+
+    /// Waits for records, in real time; false if the time is over.
+    pub(super) fn wait(&self, state: &mut MutexGuard<'_, ClusterState>, most: Duration) -> bool {
+        !self.appended.wait_for(state, most).timed_out()
+    }
+
+    pub(super) fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    pub(super) fn set_injector(&self, injector: Option<Box<dyn FaultInjector>>) {
+        self.injects.store(injector.is_some(), Ordering::SeqCst);
+        *self.injector.lock() = injector;
+    }
+
+    /// A member id that no other member of this cluster has.
+    pub(super) fn new_member_id(&self, client_id: &str) -> String {
+        let number = self.members_made.fetch_add(1, Ordering::SeqCst) + 1;
+        let client = if client_id.is_empty() { "member" } else { client_id };
+        format!("{client}-{number}")
+    }
+
+    /// A call that changes the state, with the fault that befalls it.
+    pub(super) fn call<T>(
+        &self,
+        client_id: &str,
+        kind: OperationKind,
+        effect: impl FnOnce(&mut ClusterState) -> Result<T>,
+    ) -> Result<T> {
+        let reply_is_lost = self.before(client_id, kind)?;
+        let result = effect(&mut self.lock());
+        if reply_is_lost {
+            let text = format!("no reply to {kind:?} of `{client_id}`: it may have happened");
+            return Err(Error::new(ErrorKind::Timeout, text));
+        }
+        result
+    }
+
+    /// A call that only reads: a lost reply is as good as none.
+    pub(super) fn read<T>(
+        &self,
+        client_id: &str,
+        kind: OperationKind,
+        read: impl FnOnce(&ClusterState) -> Result<T>,
+    ) -> Result<T> {
+        self.before_read(client_id, kind)?;
+        read(&self.lock())
+    }
+
+    /// As [`read`](Self::read), for a call that takes the lock itself.
+    pub(super) fn before_read(&self, client_id: &str, kind: OperationKind) -> Result {
+        if self.before(client_id, kind)? {
+            return Err(unavailable(client_id, kind));
+        }
+        Ok(())
+    }
+
+    /// Lets a fault befall a call; whether its reply will be lost.
+    fn before(&self, client_id: &str, kind: OperationKind) -> Result<bool> {
+        if self.down.load(Ordering::Relaxed) {
+            return Err(unavailable(client_id, kind));
+        }
+        if !self.injects.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let operation = Operation { client_id, kind };
+        let fault = self.injector.lock().as_mut().map_or(Fault::None, |faults| faults.before(operation));
+        match fault {
+            Fault::None => Ok(false),
+            Fault::Unavailable => Err(unavailable(client_id, kind)),
+            Fault::LostReply => Ok(true),
+            Fault::Delay(wait) => {
+                self.clock.sleep(wait);
+                Ok(false)
+            }
+        }
+    }
+}
+
+fn unavailable(client_id: &str, kind: OperationKind) -> Error {
+    let text = format!("the cluster did not serve {kind:?} of `{client_id}`");
+    Error::new(ErrorKind::Unavailable, text)
+}

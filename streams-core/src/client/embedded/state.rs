@@ -1,0 +1,229 @@
+//! The state of the cluster, and what calls do to it.
+//!
+//! Invariant: each method is one step that nobody sees half of; whoever holds the cluster's lock may
+//! call them in any order. Time comes in as an argument.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    compaction::Tombstones,
+    coordinator::{Group, HeartbeatReply, HeartbeatRequest},
+    log::PartitionLog,
+    topic::Topic,
+    transactions::{Ended, ProducerIdentity, Transactions},
+};
+use crate::{
+    Error, ErrorKind, Result, TopicPartition,
+    assignor::AssignorTasks,
+    client::{GroupMetadata, NewTopic, OffsetAndMetadata, Records},
+    membership::InternalTopics,
+    time::duration_ms,
+};
+
+/// A producer with its transactional id, as it identifies itself with each call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Transactional<'a> {
+    pub(super) id: &'a str,
+    pub(super) producer: ProducerIdentity,
+}
+
+/// Topics, groups and transactional ids.
+#[derive(Debug, Default)]
+pub(super) struct ClusterState {
+    pub(super) topics: BTreeMap<Arc<str>, Topic>,
+    pub(super) groups: BTreeMap<String, Group>,
+    pub(super) transactions: Transactions,
+    transaction_timeout_ms: i64,
+    ticked_at_ms: i64,
+}
+
+impl ClusterState {
+    pub(super) fn new(transaction_timeout: Duration) -> Self {
+        let transaction_timeout_ms = duration_ms(transaction_timeout);
+        Self { transaction_timeout_ms, ticked_at_ms: i64::MIN, ..Self::default() }
+    }
+
+    /// Ends sessions and transactions whose time is over. Does nothing if no time has passed.
+    pub(super) fn tick(&mut self, now_ms: i64) {
+        if now_ms == self.ticked_at_ms {
+            return;
+        }
+        self.ticked_at_ms = now_ms;
+        for group in self.groups.values_mut() {
+            group.expire(now_ms);
+        }
+        for ended in self.transactions.expire(now_ms - self.transaction_timeout_ms) {
+            self.finish(&ended);
+        }
+    }
+
+    pub(super) fn topic(&self, name: &str) -> Result<&Topic> {
+        self.topics.get(name).ok_or_else(|| missing_topic(name))
+    }
+
+    pub(super) fn log(&self, place: &TopicPartition) -> Result<&PartitionLog> {
+        let topic = self.topic(&place.topic)?;
+        let log = usize::try_from(place.partition).ok().and_then(|n| topic.partitions.get(n));
+        log.ok_or_else(|| missing_partition(place, topic.partition_count()))
+    }
+
+    fn topic_and_log(&mut self, place: &TopicPartition) -> Result<(bool, i64, &mut PartitionLog)> {
+        let topic = self.topics.get_mut(&*place.topic).ok_or_else(|| missing_topic(&place.topic))?;
+        let count = topic.partition_count();
+        let index = usize::try_from(place.partition).ok();
+        let log = index.and_then(|index| topic.partitions.get_mut(index));
+        let log = log.ok_or_else(|| missing_partition(place, count))?;
+        Ok((topic.compacted, topic.delete_retention_ms, log))
+    }
+
+    pub(super) fn log_mut(&mut self, place: &TopicPartition) -> Result<&mut PartitionLog> {
+        self.topic_and_log(place).map(|(_, _, log)| log)
+    }
+
+    /// Creates topics; existing ones are left as they are. All descriptions are checked first.
+    pub(super) fn create_topics(&mut self, topics: &[NewTopic]) -> Result {
+        let mut made = Vec::new();
+        for new in topics {
+            if !self.topics.contains_key(new.name.as_str()) {
+                made.push((Arc::from(new.name.as_str()), Topic::new(new)?));
+            }
+        }
+        self.topics.extend(made);
+        Ok(())
+    }
+
+    /// Appends a batch; the offset of its first record.
+    pub(super) fn append(
+        &mut self,
+        place: &TopicPartition,
+        records: Arc<Records>,
+        transactional: Option<Transactional<'_>>,
+        now_ms: i64,
+    ) -> Result<i64> {
+        let (compacted, ..) = self.topic_and_log(place)?;
+        let without_key = |index| records.get(index, 0).is_some_and(|record| record.key.is_none());
+        if compacted && (0..records.len()).any(without_key) {
+            let text = format!("{place} is compacted and takes no records without a key");
+            return Err(Error::new(ErrorKind::Production, text));
+        }
+        if let Some(Transactional { id, producer }) = transactional {
+            self.transactions.add_partition(id, producer, place, now_ms)?;
+        }
+        let (compacted, retention_ms, log) = self.topic_and_log(place)?;
+        let base = log.append(records, transactional.map(|transactional| transactional.producer));
+        if compacted && log.cleaning.is_due() {
+            log.compact(now_ms, Tombstones::DropAfter(retention_ms));
+        }
+        Ok(base)
+    }
+
+    /// Gives a transactional id to a new producer.
+    pub(super) fn init_producer(&mut self, id: &str) -> ProducerIdentity {
+        let (producer, ended) = self.transactions.init(id);
+        if let Some(ended) = ended {
+            self.finish(&ended);
+        }
+        producer
+    }
+
+    /// Adds offsets to the transaction of a producer.
+    pub(super) fn send_offsets(
+        &mut self,
+        Transactional { id, producer }: Transactional<'_>,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        metadata: &GroupMetadata,
+        now_ms: i64,
+    ) -> Result {
+        self.transactions.check(id, producer)?;
+        self.group_mut(&metadata.group_id).check_commit(metadata, offsets)?;
+        self.transactions.add_group(id, producer, &metadata.group_id, now_ms)?;
+        self.group_mut(&metadata.group_id).offsets.add_pending(producer.id, offsets);
+        Ok(())
+    }
+
+    pub(super) fn end_transaction(
+        &mut self,
+        Transactional { id, producer }: Transactional<'_>,
+        committed: bool,
+    ) -> Result {
+        if let Some(ended) = self.transactions.end(id, producer, committed)? {
+            self.finish(&ended);
+        }
+        Ok(())
+    }
+
+    /// Writes markers and settles offsets of a transaction that ended.
+    fn finish(&mut self, ended: &Ended) {
+        for partition in &ended.partitions {
+            // A partition that was deleted meanwhile needs no marker.
+            if let Ok(log) = self.log_mut(partition) {
+                log.end_transaction(ended.producer, ended.committed);
+            }
+        }
+        for group in &ended.groups {
+            self.group_mut(group).offsets.end_transaction(ended.producer.id, ended.committed);
+        }
+    }
+
+    pub(super) fn group_mut(&mut self, id: &str) -> &mut Group {
+        self.groups.entry(id.to_owned()).or_insert_with(|| Group::new(id))
+    }
+
+    /// Lets a member join if it is new, and tells it what to own. Internal topics that it needs are
+    /// created first; a topology that can't run joins nothing.
+    pub(super) fn heartbeat(
+        &mut self,
+        request: &HeartbeatRequest<'_>,
+        now_ms: i64,
+    ) -> Result<HeartbeatReply> {
+        let group_id = &request.join.group_id;
+        if request.is_join() {
+            self.group_mut(group_id).check_topology(request.member_id, request.join)?;
+            let tasks = self.prepare_topics(request)?;
+            self.group_mut(group_id).join(request, tasks, now_ms);
+        }
+        self.group_mut(group_id).heartbeat(request, now_ms)
+    }
+
+    fn prepare_topics(&mut self, request: &HeartbeatRequest<'_>) -> Result<AssignorTasks> {
+        let join = request.join;
+        let existing: BTreeMap<String, i32> = self
+            .topics
+            .iter()
+            .map(|(name, topic)| (name.to_string(), topic.partition_count()))
+            .collect();
+        let factor = join.standby.replication_factor;
+        let derived = InternalTopics::derive(&join.topology, &existing, factor)?;
+        self.create_topics(&derived.to_create)?;
+        Ok(AssignorTasks::from(&derived))
+    }
+
+    /// Compacts all partitions of a topic.
+    pub(super) fn compact(&mut self, topic: &str, now_ms: i64) -> Result {
+        let topic = self.topics.get_mut(topic).ok_or_else(|| missing_topic(topic))?;
+        for log in &mut topic.partitions {
+            log.compact(now_ms, Tombstones::DropSeen);
+        }
+        Ok(())
+    }
+
+    /// All partitions of a topic.
+    pub(super) fn partitions_of(&self, topic: &str) -> Result<BTreeSet<TopicPartition>> {
+        let count = self.topic(topic)?.partition_count();
+        let name: Arc<str> = topic.into();
+        Ok((0..count).map(|partition| TopicPartition::new(Arc::clone(&name), partition)).collect())
+    }
+}
+
+fn missing_topic(name: &str) -> Error {
+    Error::new(ErrorKind::InvalidTopic, format!("topic `{name}` does not exist"))
+}
+
+fn missing_partition(place: &TopicPartition, count: i32) -> Error {
+    let text = format!("{place} does not exist: the topic has {count} partitions");
+    Error::new(ErrorKind::InvalidTopic, text)
+}

@@ -1,0 +1,75 @@
+//! A topic: its settings and its partitions' logs.
+
+use std::collections::BTreeMap;
+
+use super::log::PartitionLog;
+use crate::{Error, ErrorKind, Result, client::NewTopic};
+
+/// Kafka's default of `delete.retention.ms`: a day.
+const DELETE_RETENTION_MS: i64 = 86_400_000;
+
+/// A topic of the embedded cluster.
+#[derive(Debug)]
+pub(super) struct Topic {
+    pub(super) config: BTreeMap<String, String>,
+    pub(super) partitions: Vec<PartitionLog>,
+    /// Whether its `cleanup.policy` names `compact`.
+    pub(super) compacted: bool,
+    /// How long a tombstone outlives the pass that first saw it, in milliseconds.
+    pub(super) delete_retention_ms: i64,
+    next_unkeyed: usize,
+}
+
+impl Topic {
+    /// Checks the description of a topic and makes it, empty.
+    pub(super) fn new(new: &NewTopic) -> Result<Self> {
+        check_name(&new.name)?;
+        let refuse = |what: String| {
+            Error::new(ErrorKind::InvalidTopic, format!("topic `{}` is refused: {what}", new.name))
+        };
+        let partitions = usize::try_from(new.partitions).unwrap_or(0);
+        if partitions == 0 {
+            return Err(refuse(format!("{} is not a number of partitions", new.partitions)));
+        }
+        let policy = new.config.get("cleanup.policy").map_or("delete", String::as_str);
+        let policies: Vec<&str> = policy.split(',').map(str::trim).collect();
+        if let Some(other) = policies.iter().find(|name| !matches!(**name, "compact" | "delete")) {
+            return Err(refuse(format!("`{other}` is not a cleanup.policy")));
+        }
+        let retention = new.config.get("delete.retention.ms").map(|text| text.parse());
+        let delete_retention_ms = retention.unwrap_or(Ok(DELETE_RETENTION_MS));
+        Ok(Self {
+            config: new.config.clone(),
+            partitions: (0..partitions).map(|_| PartitionLog::default()).collect(),
+            compacted: policies.contains(&"compact"),
+            delete_retention_ms: delete_retention_ms
+                .map_err(|_| refuse("delete.retention.ms is not a number".to_owned()))?,
+            next_unkeyed: 0,
+        })
+    }
+
+    pub(super) fn partition_count(&self) -> i32 {
+        i32::try_from(self.partitions.len()).unwrap_or(i32::MAX)
+    }
+
+    /// The partition for a record without a key: each in turn.
+    pub(super) fn next_unkeyed(&mut self) -> i32 {
+        let next = self.next_unkeyed % self.partitions.len();
+        self.next_unkeyed = next + 1;
+        i32::try_from(next).unwrap_or(0)
+    }
+}
+
+/// Kafka's rule for names of topics.
+fn check_name(name: &str) -> Result {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let fits = (1..=249).contains(&name.len()) && name != "." && name != "..";
+    if fits && name.bytes().all(legal) {
+        return Ok(());
+    }
+    let text = format!(
+        "`{name}` is not a name of a topic: 1 to 249 of the characters a-z A-Z 0-9 . _ - are, and \
+         neither `.` nor `..`"
+    );
+    Err(Error::new(ErrorKind::InvalidTopic, text))
+}

@@ -1,0 +1,117 @@
+//! Belonging to a group.
+
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
+
+use uuid::Uuid;
+
+use crate::{
+    Result, TopicPartition,
+    membership::{GroupTopology, TaskAssignment, TaskOffsets},
+};
+
+/// A committed position with its metadata text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OffsetAndMetadata {
+    /// The next offset to process.
+    pub offset: i64,
+    /// Text that goes with it; Kafka Streams keeps the partition time there.
+    pub metadata: String,
+}
+
+/// Who commits, for transactions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMetadata {
+    /// The group: the application id.
+    pub group_id: String,
+    /// The member.
+    pub member_id: String,
+    /// The member's epoch, or its generation in the classic protocol.
+    pub member_epoch: i32,
+    /// The static member's instance id.
+    pub group_instance_id: Option<String>,
+}
+
+/// What a member brings along when it joins.
+#[derive(Clone, Debug)]
+pub struct JoinGroup {
+    /// The group: the application id.
+    pub group_id: String,
+    /// Name of the client, for messages.
+    pub client_id: String,
+    /// Process that the member runs in; standbys are kept away from the process of their active task.
+    pub process_id: Uuid,
+    /// Instance id of a static member (KIP-345).
+    pub group_instance_id: Option<String>,
+    /// `client.tag.*`: rack and zone names for spreading standbys.
+    pub client_tags: BTreeMap<String, String>,
+    /// Silence after which the coordinator gives the member up.
+    pub session_timeout: Duration,
+    /// Topics of the topology.
+    pub topology: Arc<GroupTopology>,
+    /// How standby and warm-up tasks are spread.
+    pub standby: StandbySettings,
+}
+
+/// Settings of the assignor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandbySettings {
+    /// `num.standby.replicas`.
+    pub num_standby_replicas: usize,
+    /// `acceptable.recovery.lag`, in records.
+    pub acceptable_recovery_lag: i64,
+    /// `max.warmup.replicas`.
+    pub max_warmup_replicas: usize,
+    /// `probing.rebalance.interval.ms`.
+    pub probing_rebalance_interval: Duration,
+    /// `replication.factor` of internal topics; -1 leaves it to the cluster.
+    pub replication_factor: i16,
+}
+
+/// What a heartbeat brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The tasks that the member is to own, if that differs from what it was told before. Only tasks
+    /// that no other member still owns are in it; more may follow when others have let go.
+    pub assignment: Option<TaskAssignment>,
+    /// Why the group can't make progress, for people; empty if all is well.
+    pub problem: Option<String>,
+}
+
+/// One member of a group.
+///
+/// The rule of the hand-over: on a new target a member first commits and gives up the tasks that are
+/// not in it, reports with the next heartbeat what it still owns, and starts the new ones.
+pub trait Membership: Send + Debug {
+    /// Joins if need be, sends a heartbeat if one is due or `owned` changed, and returns what the
+    /// coordinator said. Returns at once if nothing is due.
+    ///
+    /// # Errors
+    /// `Fenced` if the coordinator has given the member up: drop all tasks, then call again to join
+    /// anew. `MissingSourceTopic` or `InvalidTopic` if the topology can't run. `Unavailable`: again later.
+    fn heartbeat(&mut self, owned: &TaskAssignment, offsets: &TaskOffsets) -> Result<Heartbeat>;
+
+    /// Commits input offsets under the member's epoch.
+    ///
+    /// # Errors
+    /// `Fenced` if the epoch is stale.
+    fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result;
+
+    /// The committed offsets of the group; partitions without one are left out. Waits until no
+    /// transaction holds an offset of them back.
+    ///
+    /// # Errors
+    /// `Unavailable` while a transaction with offsets of these partitions is open: again later.
+    fn committed_offsets(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>>;
+
+    /// Who this member is, for transactional commits.
+    fn group_metadata(&self) -> GroupMetadata;
+
+    /// Leaves the group at once, so that others take over without waiting for the session timeout.
+    ///
+    /// # Errors
+    /// `Unavailable`: the session timeout will do it.
+    fn leave(&mut self) -> Result;
+}

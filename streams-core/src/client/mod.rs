@@ -1,0 +1,29 @@
+//! What the runtime asks of a Kafka cluster: four small traits, shaped for batches.
+//!
+//! [`Consumer`], [`Producer`], [`Admin`] and [`Membership`] are all that a stream thread knows of
+//! the outside; [`ClientSupplier`] makes them. One suite of contract tests holds for every
+//! implementation. Invariants: no public type names a client library or a protocol crate; a call
+//! returns no later than the wait it is given, so that a simulator can step the runtime.
+//!
+//! Errors: [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) had no effect and may be
+//! repeated, [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) may have had its effect,
+//! [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) means that this member or producer is a zombie.
+
+mod admin;
+mod consumer;
+pub mod embedded;
+mod membership;
+mod producer;
+mod records;
+mod supplier;
+
+pub use self::{
+    admin::{Admin, NewTopic, TopicDescription},
+    consumer::Consumer,
+    membership::{
+        GroupMetadata, Heartbeat, JoinGroup, Membership, OffsetAndMetadata, StandbySettings,
+    },
+    producer::{BatchReport, ProduceRecord, Producer},
+    records::{RecordBatch, RecordView, Records},
+    supplier::{ClientSupplier, ConsumerSettings, IsolationLevel, OffsetReset, ProducerSettings},
+};

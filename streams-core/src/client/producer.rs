@@ -1,0 +1,89 @@
+//! Writing records, alone or in transactions.
+
+use std::fmt::Debug;
+
+use super::{GroupMetadata, OffsetAndMetadata};
+use crate::{Headers, Result, TopicPartition};
+
+/// A record on its way to a partition.
+#[derive(Clone, Copy, Debug)]
+pub struct ProduceRecord<'a> {
+    /// Timestamp in milliseconds since the epoch.
+    pub timestamp: i64,
+    /// Key bytes.
+    pub key: Option<&'a [u8]>,
+    /// Value bytes.
+    pub value: Option<&'a [u8]>,
+    /// Headers.
+    pub headers: &'a Headers,
+}
+
+/// What became of one batch of a partition.
+#[derive(Clone, Debug)]
+pub struct BatchReport {
+    /// Where the batch went.
+    pub topic_partition: TopicPartition,
+    /// Number of records in it.
+    pub records: usize,
+    /// The offset of its first record, or why it was not written.
+    pub result: Result<i64>,
+}
+
+/// Appends records to open batches, a batch a partition.
+///
+/// A producer made with a transactional id writes only between `begin_transaction` and
+/// `commit_transaction` or `abort_transaction`.
+pub trait Producer: Send + Debug {
+    /// Number of partitions of a topic.
+    ///
+    /// # Errors
+    /// `InvalidTopic` if it does not exist.
+    fn partitions(&mut self, topic: &str) -> Result<i32>;
+
+    /// Copies a record into the open batch of its partition. Order within a partition is kept.
+    ///
+    /// # Errors
+    /// `InvalidTopic` if the partition does not exist, `Production` if the record is too large,
+    /// `InvalidState` outside of a transaction if the producer is transactional.
+    fn append(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result;
+
+    /// Sends what is open and waits for all of it; one report for each batch since the last flush.
+    ///
+    /// # Errors
+    /// `Fenced` if another producer took over the transactional id, `Timeout` if the outcome is unknown.
+    fn flush(&mut self) -> Result<Vec<BatchReport>>;
+
+    /// Registers the transactional id: fences earlier producers of it and aborts what they left open.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Timeout`, to be tried again.
+    fn init_transactions(&mut self) -> Result;
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// `InvalidState` if one is open or transactions were not initialised.
+    fn begin_transaction(&mut self) -> Result;
+
+    /// Adds input offsets to the transaction, under the member's epoch.
+    ///
+    /// # Errors
+    /// `Fenced` if the member or the producer is a zombie: abort.
+    fn send_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        group: &GroupMetadata,
+    ) -> Result;
+
+    /// Commits: records and offsets become visible together.
+    ///
+    /// # Errors
+    /// `Fenced`, or `Timeout` if the outcome is unknown.
+    fn commit_transaction(&mut self) -> Result;
+
+    /// Aborts: drops open batches, hides records, forgets offsets.
+    ///
+    /// # Errors
+    /// `Fenced`, or `Timeout` if the outcome is unknown.
+    fn abort_transaction(&mut self) -> Result;
+}

@@ -1,0 +1,186 @@
+//! The settings that are one of a few names, each as an enum whose names are the table's values.
+
+use std::fmt;
+
+/// An enum that a setting's text names.
+pub(super) trait Choice: Copy + Default + 'static {
+    /// The value of that name; `None` if there is none. For classes, Java's full name counts too.
+    fn from_name(name: &str) -> Option<Self>;
+}
+
+/// Defines an enum whose variants have names, so that the names stand in one place: the table's
+/// validator, the reader and `Display` all take them from here.
+macro_rules! choices {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident in $package:literal {
+            $( $(#[$variant_meta:meta])* $variant:ident = $text:literal, )+
+        }
+    )+) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        pub enum $name {
+            $( $(#[$variant_meta])* $variant, )+
+        }
+
+        impl $name {
+            /// The names of all values, in the order of the variants.
+            pub(super) const NAMES: &'static [&'static str] = &[$($text),+];
+
+            /// Where Java keeps the classes of these names; empty if they are no classes.
+            pub(super) const PACKAGE: &'static str = $package;
+
+            /// The value's name in a configuration.
+            pub const fn as_str(self) -> &'static str {
+                match self { $( Self::$variant => $text, )+ }
+            }
+        }
+
+        impl Choice for $name {
+            fn from_name(name: &str) -> Option<Self> {
+                match name.strip_prefix(Self::PACKAGE).unwrap_or(name) {
+                    $( $text => Some(Self::$variant), )+
+                    _ => None,
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    )+};
+}
+
+choices! {
+    /// What a record's effects count for after a failure: `processing.guarantee`.
+    ProcessingGuarantee in "" {
+        /// Every record is processed; after a failure some are processed again.
+        #[default]
+        AtLeastOnce = "at_least_once",
+        /// Every record's effects on state and output topics are there once: results, changelog and
+        /// offsets are committed in one transaction for each thread (KIP-447).
+        ExactlyOnceV2 = "exactly_once_v2",
+    }
+
+    /// What happens to a record that cannot be deserialized: `deserialization.exception.handler`.
+    DeserializationHandlerChoice in "org.apache.kafka.streams.errors." {
+        /// Log it and stop the thread.
+        #[default]
+        LogAndFail = "LogAndFailExceptionHandler",
+        /// Log it and drop the record.
+        LogAndContinue = "LogAndContinueExceptionHandler",
+    }
+
+    /// What happens when a processor fails: `processing.exception.handler`.
+    ProcessingHandlerChoice in "org.apache.kafka.streams.errors." {
+        /// Log it and stop the thread.
+        #[default]
+        LogAndFail = "LogAndFailProcessingExceptionHandler",
+        /// Log it and drop the record.
+        LogAndContinue = "LogAndContinueProcessingExceptionHandler",
+    }
+
+    /// What happens when a record cannot be written: `production.exception.handler`.
+    ProductionHandlerChoice in "org.apache.kafka.streams.errors." {
+        /// Retry what may pass, fail on the rest.
+        #[default]
+        Default = "DefaultProductionExceptionHandler",
+    }
+
+    /// Where a record's timestamp comes from unless its source says otherwise:
+    /// `default.timestamp.extractor`.
+    TimestampExtractorChoice in "org.apache.kafka.streams.processor." {
+        /// The record's own timestamp; a negative one is an error.
+        #[default]
+        FailOnInvalidTimestamp = "FailOnInvalidTimestamp",
+        /// The record's own timestamp; a record with a negative one is dropped.
+        LogAndSkipOnInvalidTimestamp = "LogAndSkipOnInvalidTimestamp",
+        /// The record's own timestamp, or the partition's time if that is negative.
+        UsePartitionTimeOnInvalidTimestamp = "UsePartitionTimeOnInvalidTimestamp",
+        /// The time at which the record is read.
+        WallclockTimestampExtractor = "WallclockTimestampExtractor",
+    }
+
+    /// One rewriting of the topology: an item of `topology.optimization`.
+    TopologyOptimization in "" {
+        /// A table reads its source topic back instead of keeping a changelog of its own.
+        #[default]
+        ReuseKTableSourceTopics = "reuse.ktable.source.topics",
+        /// Repartition topics that would carry the same records become one.
+        MergeRepartitionTopics = "merge.repartition.topics",
+        /// A stream joined with itself keeps one store instead of two.
+        SingleStoreSelfJoin = "single.store.self.join",
+    }
+
+    /// The kind of store that DSL operators use unless told: `default.dsl.store`.
+    DslStore in "" {
+        /// RocksDB, on disk.
+        #[default]
+        RocksDb = "rocksDB",
+        /// Memory.
+        InMemory = "in_memory",
+    }
+
+    /// Which metrics are recorded: `metrics.recording.level`.
+    MetricsRecordingLevel in "" {
+        /// Those of clients, threads and tasks that cost nothing.
+        #[default]
+        Info = "INFO",
+        /// Those of processor nodes and stores as well.
+        Debug = "DEBUG",
+        /// All.
+        Trace = "TRACE",
+    }
+
+    /// Where the main consumer starts in a partition without a committed offset, unless the source
+    /// says otherwise: the consumer's `auto.offset.reset`.
+    AutoOffsetReset in "" {
+        /// At the oldest record; the default in Kafka Streams.
+        #[default]
+        Earliest = "earliest",
+        /// At the end.
+        Latest = "latest",
+        /// Nowhere: it is an error.
+        None = "none",
+    }
+}
+
+impl TopologyOptimization {
+    /// Every optimization: what the value `all` stands for.
+    pub const ALL: [Self; 3] =
+        [Self::ReuseKTableSourceTopics, Self::MergeRepartitionTopics, Self::SingleStoreSelfJoin];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_reads_as_the_value_that_prints_it() {
+        for name in ProcessingGuarantee::NAMES {
+            let value = ProcessingGuarantee::from_name(name).map(ProcessingGuarantee::as_str);
+            assert_eq!(value, Some(*name));
+        }
+    }
+
+    #[test]
+    fn the_full_class_name_of_java_reads_as_the_short_one() {
+        assert_eq!(
+            TimestampExtractorChoice::from_name(
+                "org.apache.kafka.streams.processor.WallclockTimestampExtractor"
+            ),
+            Some(TimestampExtractorChoice::WallclockTimestampExtractor)
+        );
+        assert_eq!(DeserializationHandlerChoice::from_name("com.example.Mine"), None);
+    }
+
+    #[test]
+    fn all_optimizations_are_all_the_names() {
+        assert_eq!(
+            TopologyOptimization::ALL.map(TopologyOptimization::as_str),
+            TopologyOptimization::NAMES
+        );
+    }
+}

@@ -1,0 +1,41 @@
+//! The configuration of an application, in Java Kafka Streams' keys.
+//!
+//! [`StreamsConfig`] collects settings and never fails; [`StreamsConfig::validate`] looks at all of
+//! them at once and gives either a [`ValidConfig`] with typed getters, or a [`ConfigError`] that
+//! lists every problem with what to do about it. Settings are data: whatever needs code (an
+//! exception handler of your own, a timestamp extractor, a serde) is handed over in code instead.
+//!
+//! Not here: what a setting does. This module names no other module of the crate.
+//!
+//! Invariant: every key is one entry of `table`, or one of `unsupported`, or a key of the Kafka
+//! clients in `client_keys`. A `ValidConfig` exists only for settings without a problem, so its
+//! getters cannot fail.
+
+mod check;
+mod choice;
+mod client_keys;
+mod documentation;
+mod entry;
+mod error;
+mod kind;
+mod settings;
+mod streams_config;
+mod suggest;
+mod table;
+mod unsupported;
+mod upgrade_from;
+mod valid;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::choice::{
+    AutoOffsetReset, DeserializationHandlerChoice, DslStore, MetricsRecordingLevel,
+    ProcessingGuarantee, ProcessingHandlerChoice, ProductionHandlerChoice,
+    TimestampExtractorChoice, TopologyOptimization,
+};
+pub use self::client_keys::ClientRole;
+pub use self::error::{ConfigError, ConfigProblem, ConfigProblemKind};
+pub use self::streams_config::StreamsConfig;
+pub use self::upgrade_from::UpgradeFrom;
+pub use self::valid::ValidConfig;

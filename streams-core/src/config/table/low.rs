@@ -1,0 +1,158 @@
+//! The keys of low importance, among them those that only pass on to the clients.
+
+use super::super::choice::{DslStore, MetricsRecordingLevel};
+use super::super::entry::{DefaultValue, Entry, Importance};
+use super::super::kind::{Kind, Unit};
+use super::super::upgrade_from::UpgradeFrom;
+
+/// A size of a socket's buffer, where -1 leaves it to the operating system.
+const SOCKET_BUFFER: Kind = Kind::Number { min: -1, max: i32::MAX as i64, unit: Unit::Bytes };
+
+const fn low(key: &'static str, default: &'static str, kind: Kind, doc: &'static str) -> Entry {
+    Entry::new(Importance::Low, key, default, kind, doc)
+}
+
+pub(super) const ENTRIES: &[Entry] = &[
+    low(
+        "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__",
+        "1000",
+        Kind::millis_from(0),
+        "Internal: the shortest time between two looks for unmatched records of left and outer \
+         stream joins.",
+    ),
+    low(
+        "__emit.interval.ms.kstreams.windowed.aggregation__",
+        "1000",
+        Kind::millis_from(0),
+        "Internal: the shortest time between two looks for closed windows of an aggregation that \
+         emits on window close.",
+    ),
+    low(
+        "application.server",
+        "",
+        Kind::Endpoint,
+        "Address that other instances are told, for interactive queries between instances.",
+    ),
+    low(
+        "buffered.records.per.partition",
+        "1000",
+        Kind::int_from(1),
+        "Records that a task holds ready for each input partition.",
+    ),
+    low(
+        "commit.interval.ms",
+        "30000",
+        Kind::millis_from(0),
+        "Time between commits. 100 with `exactly_once_v2`, unless it is set.",
+    ),
+    low(
+        "connections.max.idle.ms",
+        "540000",
+        Kind::millis_from(-1),
+        "After what time the clients close an idle connection.",
+    )
+    .for_clients(),
+    low(
+        "default.dsl.store",
+        "rocksDB",
+        Kind::OneOf { names: DslStore::NAMES, refused: &[] },
+        "The kind of store that DSL operators use unless their `Materialized` says otherwise.",
+    ),
+    low(
+        "log.summary.interval.ms",
+        "120000",
+        Kind::millis_from(-1),
+        "Time between the lines in which each thread logs what it has done; 0 or less turns them \
+         off.",
+    ),
+    low(
+        "metadata.max.age.ms",
+        "300000",
+        Kind::millis_from(0),
+        "After what time the clients ask for the topics' partitions again.",
+    )
+    .for_clients(),
+    low(
+        "metrics.recording.level",
+        "INFO",
+        Kind::OneOf { names: MetricsRecordingLevel::NAMES, refused: &[] },
+        "Which metrics are recorded.",
+    ),
+    low("poll.ms", "100", Kind::millis_from(0), "How long a thread without work waits for input."),
+    low(
+        "probing.rebalance.interval.ms",
+        "600000",
+        Kind::millis_from(60_000),
+        "Time between the rebalances that ask whether warmed-up instances can take over.",
+    ),
+    low(
+        "receive.buffer.bytes",
+        "32768",
+        SOCKET_BUFFER,
+        "Size of the clients' receive buffers; -1 leaves it to the operating system.",
+    )
+    .for_clients(),
+    low(
+        "reconnect.backoff.max.ms",
+        "1000",
+        Kind::millis_from(0),
+        "The longest pause of the clients before they connect again.",
+    )
+    .for_clients(),
+    low(
+        "reconnect.backoff.ms",
+        "50",
+        Kind::millis_from(0),
+        "The first pause of the clients before they connect again.",
+    )
+    .for_clients(),
+    low(
+        "repartition.purge.interval.ms",
+        "30000",
+        Kind::millis_from(0),
+        "Time between the deletions of what has been consumed from repartition topics. It \
+         happens at commits, so no more often than those.",
+    ),
+    low(
+        "request.timeout.ms",
+        "40000",
+        Kind::int_millis_from(0),
+        "How long the clients wait for the answer to a request.",
+    )
+    .for_clients(),
+    low(
+        "retry.backoff.ms",
+        "100",
+        Kind::millis_from(0),
+        "The pause of the clients before they repeat a request that failed.",
+    )
+    .for_clients(),
+    low(
+        "send.buffer.bytes",
+        "131072",
+        SOCKET_BUFFER,
+        "Size of the clients' send buffers; -1 leaves it to the operating system.",
+    )
+    .for_clients(),
+    low(
+        "state.cleanup.delay.ms",
+        "600000",
+        Kind::millis_from(0),
+        "After what time the directory of a task that has moved away is deleted.",
+    ),
+    low(
+        "upgrade.from",
+        "",
+        Kind::OneOf { names: UpgradeFrom::NAMES, refused: &[] },
+        "The version of Java Kafka Streams whose instances still run while the application is \
+         rolled over. Unset when none does.",
+    )
+    .defaulting(DefaultValue::Null),
+    low(
+        "windowstore.changelog.additional.retention.ms",
+        "86400000",
+        Kind::millis_from(0),
+        "Added to a window store's retention for its changelog topic, against clocks that \
+         differ.",
+    ),
+];

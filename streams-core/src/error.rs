@@ -1,0 +1,151 @@
+//! The error of this crate.
+//!
+//! One opaque, word-sized type whose [`ErrorKind`] says what the caller must do; its text says what
+//! happened to what, and where. Causes stay reachable through [`std::error::Error::source`].
+
+use std::{fmt, sync::Arc};
+
+/// Any error that user code may return from a fallible closure or a processor.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A result with this crate's [`Error`].
+pub type Result<T = (), E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, coarse enough that each kind asks for a reaction of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A configuration is wrong or contradicts another: correct it and start again.
+    Config,
+    /// The topology cannot be built or run: correct the program.
+    Topology,
+    /// A source topic does not exist: create it, then start again.
+    MissingSourceTopic,
+    /// A topic exists in a shape that the topology cannot use (partitions, clean-up policy).
+    InvalidTopic,
+    /// Bytes of a topic or store could not be read as the type that the topology declares.
+    Deserialization,
+    /// A value could not be turned into bytes.
+    Serialization,
+    /// User code returned an error.
+    Processing,
+    /// A record was refused for good by the cluster.
+    Production,
+    /// The local state could not be read or written: see the source (disk full, corrupt, locked).
+    State,
+    /// This member or producer was replaced by another: drop uncommitted work and join again.
+    Fenced,
+    /// The outcome of a request is unknown: abort the transaction or repeat the request.
+    Timeout,
+    /// The cluster could not serve the request, which had no effect: try again later.
+    Unavailable,
+    /// Changelog and local state disagree: restore the store from the start of its changelog.
+    TaskCorrupted,
+    /// The call does not fit the present state, for example a second `start`.
+    InvalidState,
+    /// User code panicked; the uncaught-exception handler decides what follows.
+    Panic,
+    /// Nothing the library can repair: stop and report.
+    Fatal,
+}
+
+/// An error of the library, or one of user code on its way through it.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    context: String,
+    source: Option<BoxError>,
+}
+
+impl Error {
+    /// An error that says `context`.
+    pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
+        Self(Arc::new(Inner { kind, context: context.into(), source: None }))
+    }
+
+    /// An error that says `context` and was caused by `source`.
+    pub fn with_source(
+        kind: ErrorKind,
+        context: impl Into<String>,
+        source: impl Into<BoxError>,
+    ) -> Self {
+        Self(Arc::new(Inner { kind, context: context.into(), source: Some(source.into()) }))
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The text of this error alone, without its causes.
+    pub fn context(&self) -> &str {
+        &self.0.context
+    }
+
+    /// The same kind of error with a place or circumstance put before its text.
+    #[must_use]
+    pub fn in_context(self, context: impl fmt::Display) -> Self {
+        let kind = self.kind();
+        Self::with_source(kind, context.to_string(), self)
+    }
+
+    /// The innermost cause: this error itself if it has none.
+    pub fn root_cause(&self) -> &(dyn std::error::Error + 'static) {
+        let mut cause: &(dyn std::error::Error + 'static) = self;
+        while let Some(next) = cause.source() {
+            cause = next;
+        }
+        cause
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.kind())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.context)?;
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            // A nested `Error` prints its own causes, so the chain ends with it.
+            write!(f, ": {cause}")?;
+            if cause.is::<Error>() {
+                break;
+            }
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+impl From<state_store::Error> for Error {
+    fn from(error: state_store::Error) -> Self {
+        Self::with_source(ErrorKind::State, "the state store failed", error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_word_and_prints_its_causes_once() {
+        assert_eq!(size_of::<Result>(), size_of::<usize>());
+        let io = std::io::Error::other("no space");
+        let error = Error::with_source(ErrorKind::State, "writing task 0_1", io)
+            .in_context("committing orders-0@17");
+        assert_eq!(error.to_string(), "committing orders-0@17: writing task 0_1: no space");
+        assert_eq!(error.kind(), ErrorKind::State);
+    }
+}

@@ -1,0 +1,113 @@
+//! Who decides what happens to a record that can't be processed.
+//!
+//! Three kinds of error have a handler each: bytes that can't be read, user code that fails, and
+//! records that can't be written. A handler answers fail or continue, and may send dead letters;
+//! nothing is dropped without a log line and a count.
+
+mod dead_letter;
+mod response;
+
+use crate::{Error, Headers, TaskId, TopicPartition};
+
+pub use self::{
+    dead_letter::{DeadLetter, dead_letter},
+    response::{HandlerResponse, Reaction},
+};
+
+/// The record in question and where it failed. Java's `ErrorHandlerContext`.
+#[derive(Clone, Debug)]
+pub struct ErrorContext<'a> {
+    /// The task.
+    pub task: TaskId,
+    /// The node that failed.
+    pub node: &'a str,
+    /// Where the input record came from; `None` in a punctuation.
+    pub topic_partition: Option<&'a TopicPartition>,
+    /// Offset of the input record; -1 in a punctuation.
+    pub offset: i64,
+    /// Timestamp of the input record or punctuation, in milliseconds since the epoch.
+    pub timestamp: i64,
+    /// Key bytes of the input record.
+    pub key: Option<&'a [u8]>,
+    /// Value bytes of the input record.
+    pub value: Option<&'a [u8]>,
+    /// Headers of the input record.
+    pub headers: &'a Headers,
+}
+
+/// Decides on a record whose bytes can't be read.
+pub trait DeserializationExceptionHandler: Send + Sync {
+    /// The answer for this record.
+    fn handle(&self, context: &ErrorContext<'_>, error: &Error) -> HandlerResponse;
+}
+
+/// Decides on an error of user code.
+pub trait ProcessingExceptionHandler: Send + Sync {
+    /// The answer for this record.
+    fn handle(&self, context: &ErrorContext<'_>, error: &Error) -> HandlerResponse;
+}
+
+/// Decides on a record that can't be written to `topic`.
+pub trait ProductionExceptionHandler: Send + Sync {
+    /// The answer for this record.
+    fn handle(&self, context: &ErrorContext<'_>, topic: &str, error: &Error) -> HandlerResponse;
+}
+
+/// Logs and fails the task; sends a dead letter first if a topic for them is configured.
+#[derive(Clone, Debug, Default)]
+pub struct LogAndFail {
+    /// `errors.dead.letter.queue.topic.name`.
+    pub dead_letter_topic: Option<String>,
+}
+
+/// Logs, drops the record and goes on; sends a dead letter if a topic for them is configured.
+#[derive(Clone, Debug, Default)]
+pub struct LogAndContinue {
+    /// `errors.dead.letter.queue.topic.name`.
+    pub dead_letter_topic: Option<String>,
+}
+
+fn answer(
+    reaction: Reaction,
+    topic: Option<&str>,
+    context: &ErrorContext<'_>,
+    error: &Error,
+) -> HandlerResponse {
+    let (task, node) = (context.task, context.node);
+    match reaction {
+        Reaction::Fail => tracing::error!(%task, node, "{error}"),
+        Reaction::Continue => tracing::warn!(%task, node, "dropped a record: {error}"),
+    }
+    let dead_letters = topic.map(|topic| dead_letter(topic, context, error)).into_iter().collect();
+    HandlerResponse { reaction, dead_letters }
+}
+
+macro_rules! handlers {
+    ($handler:ty, $reaction:expr) => {
+        impl DeserializationExceptionHandler for $handler {
+            fn handle(&self, context: &ErrorContext<'_>, error: &Error) -> HandlerResponse {
+                answer($reaction, self.dead_letter_topic.as_deref(), context, error)
+            }
+        }
+
+        impl ProcessingExceptionHandler for $handler {
+            fn handle(&self, context: &ErrorContext<'_>, error: &Error) -> HandlerResponse {
+                answer($reaction, self.dead_letter_topic.as_deref(), context, error)
+            }
+        }
+
+        impl ProductionExceptionHandler for $handler {
+            fn handle(
+                &self,
+                context: &ErrorContext<'_>,
+                _topic: &str,
+                error: &Error,
+            ) -> HandlerResponse {
+                answer($reaction, self.dead_letter_topic.as_deref(), context, error)
+            }
+        }
+    };
+}
+
+handlers!(LogAndFail, Reaction::Fail);
+handlers!(LogAndContinue, Reaction::Continue);

@@ -1,0 +1,30 @@
+//! Records, serdes, the Processor API, tasks and the runtime of Kafka Streams for Rust.
+//!
+//! A topology is immutable data; a task is one partition's share of it; a stream thread runs tasks.
+//! The DSL stands on the public Processor API of this crate; [`client`] is all that it knows of Kafka.
+
+mod assignor;
+pub mod client;
+pub mod config;
+mod error;
+pub mod handler;
+pub mod membership;
+mod partitioner;
+pub mod processor;
+mod record;
+pub mod runtime;
+pub mod serde;
+pub mod store;
+mod task;
+pub mod testing;
+pub mod time;
+pub mod topology;
+
+pub use self::{
+    error::{BoxError, Error, ErrorKind, Result},
+    membership::TaskId,
+    partitioner::{murmur2, partition_for_key},
+    runtime::KafkaStreams,
+    record::{Headers, Record, RecordMetadata, TopicPartition},
+};
+pub use state_store::Direction;

@@ -1,0 +1,38 @@
+//! What a coordinator must know of a topology.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A topology as a group coordinator sees it: topics, no code. Topic names are the ones on the
+/// cluster, with the application id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupTopology {
+    /// The sub-topologies, by number.
+    pub subtopologies: BTreeMap<u32, Subtopology>,
+}
+
+/// One sub-topology.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subtopology {
+    /// Topics of the user that it reads.
+    pub source_topics: BTreeSet<String>,
+    /// Repartition topics that it reads.
+    pub repartition_source_topics: BTreeMap<String, InternalTopic>,
+    /// Repartition topics that it writes.
+    pub repartition_sink_topics: BTreeSet<String>,
+    /// Changelog topics of its stores. A store whose changelog is a source topic is not among them.
+    pub changelog_topics: BTreeMap<String, InternalTopic>,
+    /// Sets of topics (of the user, or repartition topics) that must have equal partition counts.
+    pub copartition_groups: Vec<BTreeSet<String>>,
+    /// Whether it has state that must be restored before it runs.
+    pub stateful: bool,
+}
+
+/// An internal topic as it is to be created.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InternalTopic {
+    /// Fixed number of partitions; `None` derives it (repartition: from what is written to it or
+    /// joined with it; changelog: from the tasks).
+    pub partitions: Option<i32>,
+    /// Topic settings, Java's names and values.
+    pub config: BTreeMap<String, String>,
+}

@@ -1,0 +1,129 @@
+//! What a topology's tasks and internal topics are on a given cluster.
+//!
+//! A pure function of the topology and of the partition counts that exist, so that every coordinator
+//! comes to the same answer. Invariant: a result is complete and consistent, or it is an error that
+//! names topics, counts and the way out.
+
+mod partition_counts;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::partition_counts::PartitionCounts;
+use super::{GroupTopology, InternalTopic, Subtopology};
+use crate::{Error, ErrorKind, Result, TaskId, client::NewTopic};
+
+/// The tasks of a topology and the internal topics that it needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InternalTopics {
+    /// Every task.
+    pub tasks: BTreeSet<TaskId>,
+    /// Number of tasks of each sub-topology.
+    pub task_counts: BTreeMap<u32, i32>,
+    /// Sub-topologies whose tasks have state to restore.
+    pub stateful: BTreeSet<u32>,
+    /// Internal topics that do not exist yet.
+    pub to_create: Vec<NewTopic>,
+}
+
+impl InternalTopics {
+    /// Derives tasks and internal topics from `topology` and `existing`, the partition counts of the
+    /// topics on the cluster. New topics ask for `replication_factor` copies; -1 leaves it to the cluster.
+    ///
+    /// A repartition topic without a fixed number of partitions gets the largest number among the
+    /// sources of the sub-topologies that write it, then the number of the topics it must be
+    /// co-partitioned with; a changelog topic gets one for each task. Java's `RepartitionTopics`,
+    /// `CopartitionedTopicsEnforcer` and `ChangelogTopics`.
+    ///
+    /// # Errors
+    /// `MissingSourceTopic` if a topic of the user does not exist, `InvalidTopic` if partition counts
+    /// contradict each other or an internal topic exists with another count, `Topology` if nothing
+    /// says how many partitions a repartition topic is to have.
+    pub fn derive(
+        topology: &GroupTopology,
+        existing: &BTreeMap<String, i32>,
+        replication_factor: i16,
+    ) -> Result<Self> {
+        check_source_topics(topology, existing)?;
+        let counts = PartitionCounts::derive(topology, existing)?;
+        let mut derived = Self::default();
+        let mut wrong = Vec::new();
+        for (&number, subtopology) in &topology.subtopologies {
+            let tasks = task_count(subtopology, &counts);
+            derived.tasks.extend((0..tasks).map(|partition| TaskId::new(number, partition)));
+            derived.task_counts.insert(number, tasks);
+            if subtopology.stateful {
+                derived.stateful.insert(number);
+            }
+            for (name, topic, partitions) in internal_topics(subtopology, &counts, tasks) {
+                match existing.get(name) {
+                    Some(&actual) if actual != partitions => {
+                        wrong.push(format!("`{name}` has {actual} instead of {partitions}"));
+                    }
+                    Some(_) => {}
+                    None => derived.to_create.push(NewTopic {
+                        name: name.clone(),
+                        partitions,
+                        replication_factor,
+                        config: topic.config.clone(),
+                    }),
+                }
+            }
+        }
+        if wrong.is_empty() { Ok(derived) } else { Err(wrong_partition_counts(&wrong)) }
+    }
+
+    /// The tasks that have state to restore.
+    pub fn stateful_tasks(&self) -> BTreeSet<TaskId> {
+        let stateful = |task: &&TaskId| self.stateful.contains(&task.subtopology);
+        self.tasks.iter().filter(stateful).copied().collect()
+    }
+}
+
+fn check_source_topics(topology: &GroupTopology, existing: &BTreeMap<String, i32>) -> Result {
+    let missing: Vec<String> = topology
+        .subtopologies
+        .iter()
+        .flat_map(|(number, subtopology)| subtopology.source_topics.iter().map(move |t| (number, t)))
+        .filter(|(_, topic)| !existing.contains_key(*topic))
+        .map(|(number, topic)| format!("`{topic}` of sub-topology {number}"))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let missing = missing.join(", ");
+    let text = format!("source topics do not exist: {missing}; create them and start again");
+    Err(Error::new(ErrorKind::MissingSourceTopic, text))
+}
+
+/// A sub-topology has a task for each partition of its largest source topic.
+fn task_count(subtopology: &Subtopology, counts: &PartitionCounts) -> i32 {
+    partition_counts::sources(subtopology).filter_map(|topic| counts.of(topic)).max().unwrap_or(0)
+}
+
+fn internal_topics<'a>(
+    subtopology: &'a Subtopology,
+    counts: &'a PartitionCounts,
+    tasks: i32,
+) -> impl Iterator<Item = (&'a String, &'a InternalTopic, i32)> {
+    let repartition = subtopology.repartition_source_topics.iter().map(move |(name, topic)| {
+        let partitions = counts.of(name).unwrap_or(tasks);
+        (name, topic, partitions)
+    });
+    let changelog = subtopology.changelog_topics.iter().map(move |(name, topic)| {
+        let partitions = topic.partitions.unwrap_or(tasks);
+        (name, topic, partitions)
+    });
+    repartition.chain(changelog)
+}
+
+fn wrong_partition_counts(wrong: &[String]) -> Error {
+    let text = format!(
+        "internal topics exist with other partition counts than the topology needs: {}; reset the \
+         application or delete these topics, then start again",
+        wrong.join(", ")
+    );
+    Error::new(ErrorKind::InvalidTopic, text)
+}
+
+#[cfg(test)]
+mod tests;

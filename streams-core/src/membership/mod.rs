@@ -1,0 +1,17 @@
+//! The vocabulary of group membership: members, epochs, tasks and targets.
+//!
+//! One model, that of KIP-1071: a member has an epoch, owns active, standby and warm-up tasks, and
+//! is told a target; it gives up before another takes over. Coordinators that speak it stand behind
+//! [`crate::client::Membership`]. Invariant: plain data, no clock and no network.
+
+mod assignment;
+mod group_topology;
+mod internal_topics;
+mod task_id;
+
+pub use self::{
+    assignment::{TaskAssignment, TaskOffsets},
+    group_topology::{GroupTopology, InternalTopic, Subtopology},
+    internal_topics::InternalTopics,
+    task_id::{ParseTaskIdError, TaskId},
+};

@@ -1,0 +1,42 @@
+//! The name of a task.
+
+use std::{fmt, str::FromStr};
+
+/// A task: one partition's share of a sub-topology. Written `0_3`, as in Java.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskId {
+    /// Number of the sub-topology.
+    pub subtopology: u32,
+    /// Number of the partition.
+    pub partition: i32,
+}
+
+impl TaskId {
+    /// Task `partition` of sub-topology `subtopology`.
+    pub const fn new(subtopology: u32, partition: i32) -> Self {
+        Self { subtopology, partition }
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.subtopology, self.partition)
+    }
+}
+
+/// A text is not the name of a task.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a task: expected SUBTOPOLOGY_PARTITION, for example 0_3")]
+pub struct ParseTaskIdError(String);
+
+impl FromStr for TaskId {
+    type Err = ParseTaskIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parse = || {
+            let (subtopology, partition) = text.split_once('_')?;
+            Some(Self::new(subtopology.parse().ok()?, partition.parse().ok()?))
+        };
+        parse().ok_or_else(|| ParseTaskIdError(text.to_owned()))
+    }
+}

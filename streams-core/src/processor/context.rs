@@ -1,0 +1,197 @@
+//! What a processor may do.
+
+use std::{any::Any, sync::Arc, time::Duration};
+
+use super::{Children, PunctuationType, PunctuatorId};
+use crate::{
+    Error, ErrorKind, Headers, Record, RecordMetadata, Result, TaskId,
+    store::{RecordContext, StateStore, StoreRef},
+    task::TaskState,
+    topology::NodeInfo,
+};
+
+/// Access to the stores that a node is connected to.
+pub struct StoreAccess<'a> {
+    node: &'a NodeInfo,
+    task: &'a mut TaskState,
+}
+
+impl std::fmt::Debug for StoreAccess<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StoreAccess({})", self.node.name)
+    }
+}
+
+impl<'a> StoreAccess<'a> {
+    /// The store behind a reference.
+    ///
+    /// # Errors
+    /// `Topology` if the store was not connected to this node.
+    #[inline]
+    pub fn store<S: StateStore>(&mut self, store: StoreRef<S>) -> Result<&mut S> {
+        StoreAccess { node: self.node, task: self.task }.into_store(store)
+    }
+
+    #[inline]
+    fn into_store<S: StateStore>(self, store: StoreRef<S>) -> Result<&'a mut S> {
+        if !self.node.stores.contains(&store.index) {
+            return Err(not_connected(self.node, store.index));
+        }
+        let task = self.task;
+        let Some(state) = task.stores.get_mut(store.index).and_then(Option::as_mut) else {
+            let text = format!("store {} is not in this task", store.index);
+            return Err(Error::new(ErrorKind::Topology, text));
+        };
+        state.set_record_context(&task.record);
+        let state: &mut dyn Any = &mut **state;
+        state.downcast_mut().ok_or_else(|| {
+            Error::new(ErrorKind::Topology, "a store reference of another topology was used")
+        })
+    }
+}
+
+#[cold]
+fn not_connected(node: &NodeInfo, store: usize) -> Error {
+    let text = format!(
+        "node `{}` is not connected to store {store}; connect it where the node is added",
+        node.name
+    );
+    Error::new(ErrorKind::Topology, text)
+}
+
+/// What a processor may do while it holds a record or runs a punctuation: forward, read and write the
+/// stores that it is connected to, schedule, and ask for a commit. Java's `ProcessorContext`.
+pub struct Context<'a, K, V> {
+    pub(crate) node: &'a NodeInfo,
+    pub(crate) children: &'a mut Children<K, V>,
+    pub(crate) task: &'a mut TaskState,
+}
+
+impl<K, V> Context<'_, K, V> {
+    /// Sends a record to all children, in the order in which they were added. It returns when all of
+    /// them have processed it.
+    ///
+    /// # Errors
+    /// An error that a handler decided to fail on; pass it on with `?`.
+    #[inline]
+    pub fn forward(&mut self, record: Record<'_, K, V>) -> Result {
+        for child in self.children.iter_mut() {
+            child.node.push(record, self.task)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a record to the child of this name alone.
+    ///
+    /// # Errors
+    /// `Topology` if there is no such child, else as [`forward`](Self::forward).
+    pub fn forward_to(&mut self, child: &str, record: Record<'_, K, V>) -> Result {
+        match self.children.iter_mut().find(|candidate| &*candidate.name == child) {
+            Some(child) => child.node.push(record, self.task),
+            None => {
+                let names: Vec<&str> = self.children.iter().map(|child| &*child.name).collect();
+                let (node, names) = (&self.node.name, names.join(", "));
+                let text = format!("node `{node}` has no child `{child}`; it has: {names}");
+                Err(Error::new(ErrorKind::Topology, text))
+            }
+        }
+    }
+
+    /// The store behind a reference. Read all you need, write, then forward.
+    ///
+    /// # Errors
+    /// `Topology` if the store was not connected to this node.
+    #[inline]
+    pub fn store<S: StateStore>(&mut self, store: StoreRef<S>) -> Result<&mut S> {
+        StoreAccess { node: self.node, task: self.task }.into_store(store)
+    }
+
+    /// Access to the stores of this node, without the types that it forwards: for code that serves
+    /// nodes of several types, such as the lookup of a table's value.
+    #[inline]
+    pub fn stores(&mut self) -> StoreAccess<'_> {
+        StoreAccess { node: self.node, task: self.task }
+    }
+
+    /// Has [`Processor::punctuate`](super::Processor::punctuate) called every `interval` of a clock.
+    pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> PunctuatorId {
+        self.task.schedule.add(self.node.id, interval, kind, self.task.now_ms)
+    }
+
+    /// Ends a punctuation.
+    pub fn cancel(&mut self, id: PunctuatorId) {
+        self.task.schedule.cancel(id);
+    }
+
+    /// Asks for a commit soon. It does not happen within this call.
+    pub fn commit(&mut self) {
+        self.task.commit_requested = true;
+    }
+
+    /// The greatest timestamp that the task has seen, in milliseconds since the epoch; -1 before the
+    /// first record.
+    pub fn current_stream_time_ms(&self) -> i64 {
+        self.task.stream_time
+    }
+
+    /// The wall clock as of this turn of the thread, in milliseconds since the epoch.
+    pub fn current_system_time_ms(&self) -> i64 {
+        self.task.now_ms
+    }
+
+    /// Where the current record came from.
+    pub fn record_metadata(&self) -> RecordMetadata {
+        self.task.record_metadata()
+    }
+
+    /// Timestamp of the current record or punctuation, in milliseconds since the epoch.
+    pub fn timestamp(&self) -> i64 {
+        self.task.record.timestamp
+    }
+
+    /// Runs `body` as if the record of `context` were the current one: for what a cached store held back.
+    ///
+    /// # Errors
+    /// What `body` returns.
+    pub fn with_record_context<R>(
+        &mut self,
+        context: &RecordContext,
+        body: impl FnOnce(&mut Self, &Headers) -> R,
+    ) -> R {
+        static NONE: Headers = Headers::new();
+        let headers: Option<Arc<Headers>> = context.headers.clone();
+        let current = std::mem::replace(&mut self.task.record, context.clone());
+        let done = body(self, headers.as_deref().unwrap_or(&NONE));
+        self.task.record = current;
+        done
+    }
+
+    /// Drops the current record: says why in the log, with its place, and counts it.
+    #[cold]
+    pub fn drop_record(&mut self, reason: &str) {
+        let (node, place) = (&self.node.name, self.task.place());
+        tracing::warn!(task = %self.task.id, node = %node, record = %place, "dropped: {reason}");
+        self.task.dropped += 1;
+    }
+
+    /// The task.
+    pub fn task_id(&self) -> TaskId {
+        self.task.id
+    }
+
+    /// Name of this node.
+    pub fn node_name(&self) -> &str {
+        &self.node.name
+    }
+
+    /// The application id.
+    pub fn application_id(&self) -> &str {
+        &self.task.shared_settings.application_id
+    }
+}
+
+impl<K, V> std::fmt::Debug for Context<'_, K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Context({} of task {})", self.node.name, self.task.id)
+    }
+}

@@ -1,0 +1,112 @@
+//! The Processor API: user code inside a topology.
+//!
+//! A [`Processor`] sees one record at a time, depth first: what it forwards has been processed by
+//! all that is below it when `forward` returns. Everything it may do while it holds a record goes
+//! through its [`Context`].
+
+mod context;
+mod node;
+mod processor_node;
+mod punctuation;
+mod sink;
+mod source;
+
+pub use self::{
+    context::{Context, StoreAccess},
+    punctuation::{Punctuation, PunctuationType, PunctuatorId},
+    sink::{StreamPartitioner, TopicNameExtractor},
+    source::{ExtractTimestamp, TimestampExtractor},
+};
+pub(crate) use self::{
+    node::{Child, Children, Event, Link, Node},
+    processor_node::ProcessorNode,
+    punctuation::Schedule,
+    sink::{SinkNode, SinkTopic},
+    source::{Loaded, Source, SourceNode},
+};
+
+use crate::{BoxError, Record, Result};
+
+/// A node of user code: receives records of keys `KIn` and values `VIn`, and forwards records of keys
+/// `KOut` and values `VOut`. Made once for each task; Java's `processor.api.Processor`.
+///
+/// An error of [`process`](Self::process) or [`punctuate`](Self::punctuate) goes to the processing
+/// exception handler with the node's name and the record's place.
+///
+/// ```
+/// use streams_core::{BoxError, Record, processor::{Context, Processor}};
+///
+/// /// Forwards the length of each text.
+/// struct Length;
+///
+/// impl Processor<String, String, String, i64> for Length {
+///     fn process(
+///         &mut self,
+///         record: Record<'_, String, String>,
+///         context: &mut Context<'_, String, i64>,
+///     ) -> Result<(), BoxError> {
+///         let length = i64::try_from(record.value.len())?;
+///         Ok(context.forward(record.with_value(&length))?)
+///     }
+/// }
+/// ```
+pub trait Processor<KIn, VIn, KOut, VOut>: Send {
+    /// Called once, before the first record: the place to schedule punctuations.
+    ///
+    /// # Errors
+    /// Any error; it fails the task.
+    fn init(&mut self, context: &mut Context<'_, KOut, VOut>) -> Result<(), BoxError> {
+        let _ = context;
+        Ok(())
+    }
+
+    /// Processes one record.
+    ///
+    /// # Errors
+    /// Any error; the processing exception handler decides what follows.
+    fn process(
+        &mut self,
+        record: Record<'_, KIn, VIn>,
+        context: &mut Context<'_, KOut, VOut>,
+    ) -> Result<(), BoxError>;
+
+    /// Called when a punctuation that [`Context::schedule`] made is due.
+    ///
+    /// # Errors
+    /// Any error; the processing exception handler decides what follows.
+    fn punctuate(
+        &mut self,
+        punctuation: Punctuation,
+        context: &mut Context<'_, KOut, VOut>,
+    ) -> Result<(), BoxError> {
+        let _ = (punctuation, context);
+        Ok(())
+    }
+
+    /// Called at each commit, before anything is written, of a node that forwards for a cached store:
+    /// forwards what the store held back.
+    ///
+    /// # Errors
+    /// Any error; it fails the task.
+    fn flush(&mut self, context: &mut Context<'_, KOut, VOut>) -> Result<(), BoxError> {
+        let _ = context;
+        Ok(())
+    }
+
+    /// Called once, when the task is closed.
+    fn close(&mut self) {}
+}
+
+/// A stateless processor: a closure over the record and the context.
+impl<F, KIn, VIn, KOut, VOut> Processor<KIn, VIn, KOut, VOut> for F
+where
+    F: FnMut(Record<'_, KIn, VIn>, &mut Context<'_, KOut, VOut>) -> Result<(), BoxError> + Send,
+{
+    fn process(
+        &mut self,
+        record: Record<'_, KIn, VIn>,
+        context: &mut Context<'_, KOut, VOut>,
+    ) -> Result<(), BoxError> {
+        self(record, context)
+    }
+}

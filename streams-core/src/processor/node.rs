@@ -1,0 +1,80 @@
+//! The wiring of a task: an owned tree of nodes, and links to those with several parents.
+
+use std::sync::Arc;
+
+use crate::{Error, ErrorKind, Record, Result, task::TaskState};
+
+/// What a parent sees of a node: one virtual call per node and record.
+pub(crate) trait Node<K, V>: Send {
+    /// Processes a record, and all that it forwards, to the end of every branch.
+    fn push(&mut self, record: Record<'_, K, V>, task: &mut TaskState) -> Result;
+
+    /// Acts on an event that is its own, else passes it to its children.
+    fn control(&mut self, event: Event, task: &mut TaskState) -> Result;
+}
+
+/// Everything that reaches a node and is not a record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Event {
+    /// The task starts; for every node.
+    Init,
+    /// A punctuation of this node is due.
+    Punctuate { node: usize, punctuation: super::Punctuation },
+    /// A commit begins: this node forwards what its cached store held back.
+    Flush { node: usize },
+    /// The task ends; for every node.
+    Close,
+}
+
+impl Event {
+    /// Whether it is for the node of this number.
+    pub(crate) fn is_for(&self, id: usize) -> bool {
+        match self {
+            Self::Init | Self::Close => true,
+            Self::Punctuate { node, .. } | Self::Flush { node } => *node == id,
+        }
+    }
+
+    /// Whether other nodes than one must see it too.
+    pub(crate) fn is_for_all(&self) -> bool {
+        matches!(self, Self::Init | Self::Close)
+    }
+}
+
+/// A child with its name, for forwarding to it alone.
+pub(crate) struct Child<K, V> {
+    pub(crate) name: Arc<str>,
+    pub(crate) node: Box<dyn Node<K, V>>,
+}
+
+/// The children of a node, in the order in which they were added.
+pub(crate) type Children<K, V> = Vec<Child<K, V>>;
+
+/// Stands in each parent for a node with several parents, which lives in a slot of the task.
+///
+/// The node is taken out while it runs; the graph is acyclic, so nobody asks for it meanwhile.
+/// Control events do not pass: the task sends them to each slot itself, so that a shared node sees them once.
+pub(crate) struct Link {
+    pub(crate) slot: usize,
+}
+
+impl<K: 'static, V: 'static> Node<K, V> for Link {
+    fn push(&mut self, record: Record<'_, K, V>, task: &mut TaskState) -> Result {
+        let taken = task.shared.get_mut(self.slot).and_then(Option::take);
+        let Some(mut shared) = taken else {
+            return Err(Error::new(ErrorKind::Fatal, "a node with several parents ran within itself"));
+        };
+        let done = match shared.node.downcast_mut::<Box<dyn Node<K, V>>>() {
+            Some(node) => node.push(record, task),
+            None => Err(Error::new(ErrorKind::Fatal, "a link joins nodes of different types")),
+        };
+        if let Some(slot) = task.shared.get_mut(self.slot) {
+            *slot = Some(shared);
+        }
+        done
+    }
+
+    fn control(&mut self, _event: Event, _task: &mut TaskState) -> Result {
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! A node of user code in a task.
+
+use std::{any::Any, marker::PhantomData, sync::Arc};
+
+use super::{Children, Context, Event, Node, Processor};
+use crate::{BoxError, Error, Record, Result, store::RecordContext, task::TaskState, topology::NodeInfo};
+
+/// A processor with this task's children below it.
+pub(crate) struct ProcessorNode<P, KIn, VIn, KOut, VOut> {
+    pub(crate) info: Arc<NodeInfo>,
+    pub(crate) processor: P,
+    pub(crate) children: Children<KOut, VOut>,
+    input: PhantomData<fn(KIn, VIn)>,
+}
+
+impl<P, KIn, VIn, KOut, VOut> ProcessorNode<P, KIn, VIn, KOut, VOut> {
+    pub(crate) fn new(info: Arc<NodeInfo>, processor: P, children: Children<KOut, VOut>) -> Self {
+        Self { info, processor, children, input: PhantomData }
+    }
+
+    fn context<'a>(
+        info: &'a NodeInfo,
+        children: &'a mut Children<KOut, VOut>,
+        task: &'a mut TaskState,
+    ) -> Context<'a, KOut, VOut> {
+        Context { node: info, children, task }
+    }
+
+    /// An error that came up from a child was handled there; one of this node goes to the handler.
+    #[cold]
+    fn failed(&self, error: BoxError, task: &mut TaskState) -> Result {
+        match error.downcast::<Error>() {
+            Ok(error) => Err(*error),
+            Err(error) => task.processing_failed(&self.info.name, error),
+        }
+    }
+}
+
+impl<P, KIn, VIn, KOut, VOut> Node<KIn, VIn> for ProcessorNode<P, KIn, VIn, KOut, VOut>
+where
+    P: Processor<KIn, VIn, KOut, VOut> + Any,
+{
+    fn push(&mut self, record: Record<'_, KIn, VIn>, task: &mut TaskState) -> Result {
+        let mut context = Self::context(&self.info, &mut self.children, task);
+        match self.processor.process(record, &mut context) {
+            Ok(()) => Ok(()),
+            Err(error) => self.failed(error, task),
+        }
+    }
+
+    fn control(&mut self, event: Event, task: &mut TaskState) -> Result {
+        if event.is_for(self.info.id) {
+            let mut context = Self::context(&self.info, &mut self.children, task);
+            let done = match event {
+                Event::Init => self.processor.init(&mut context),
+                Event::Flush { .. } => self.processor.flush(&mut context),
+                Event::Punctuate { punctuation, .. } => {
+                    let timestamp = punctuation.timestamp;
+                    let none = RecordContext { timestamp, offset: -1, input: None, headers: None };
+                    let processor = &mut self.processor;
+                    context.with_record_context(&none, |context, _| {
+                        processor.punctuate(punctuation, context)
+                    })
+                }
+                Event::Close => {
+                    self.processor.close();
+                    Ok(())
+                }
+            };
+            if let Err(error) = done {
+                self.failed(error, task)?;
+            }
+            if !event.is_for_all() {
+                return Ok(());
+            }
+        }
+        for child in &mut self.children {
+            child.node.control(event, task)?;
+        }
+        Ok(())
+    }
+}

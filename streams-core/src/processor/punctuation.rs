@@ -1,0 +1,127 @@
+//! Scheduled calls.
+
+use std::time::Duration;
+
+use crate::time::duration_ms;
+
+/// Which clock a punctuation follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PunctuationType {
+    /// The task's stream time: the greatest timestamp seen. Aligned to the epoch, so the first record
+    /// triggers it; it never runs without records.
+    StreamTime,
+    /// The machine's clock, first one interval after it is scheduled.
+    WallClockTime,
+}
+
+/// Names a punctuation within its node, for [`Processor::punctuate`](super::Processor::punctuate) and for
+/// cancelling it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PunctuatorId(pub(crate) u32);
+
+/// A punctuation that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Punctuation {
+    /// Which of the node's punctuations it is.
+    pub id: PunctuatorId,
+    /// The time of its clock in milliseconds since the epoch.
+    pub timestamp: i64,
+}
+
+/// The punctuations of a task. Java's `PunctuationQueue`, one for both clocks.
+#[derive(Debug, Default)]
+pub(crate) struct Schedule {
+    entries: Vec<Entry>,
+    next_id: u32,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: PunctuatorId,
+    node: usize,
+    kind: PunctuationType,
+    interval_ms: i64,
+    due: i64,
+}
+
+impl Schedule {
+    /// Schedules a call of `node`; `now` is the wall clock, and stream time begins at the epoch.
+    pub(crate) fn add(
+        &mut self,
+        node: usize,
+        interval: Duration,
+        kind: PunctuationType,
+        now: i64,
+    ) -> PunctuatorId {
+        let interval_ms = duration_ms(interval).max(1);
+        let due = match kind {
+            PunctuationType::StreamTime => 0,
+            PunctuationType::WallClockTime => now.saturating_add(interval_ms),
+        };
+        let id = PunctuatorId(self.next_id);
+        self.next_id += 1;
+        self.entries.push(Entry { id, node, kind, interval_ms, due });
+        id
+    }
+
+    /// Ends a punctuation; it may be the one that is running.
+    pub(crate) fn cancel(&mut self, id: PunctuatorId) {
+        self.entries.retain(|entry| entry.id != id);
+    }
+
+    /// The next punctuation that is due at `time`, earliest first, moved on to its next time: missed
+    /// intervals collapse into one call, and the next is aligned to the interval.
+    pub(crate) fn next_due(
+        &mut self,
+        kind: PunctuationType,
+        time: i64,
+    ) -> Option<(usize, Punctuation)> {
+        let due = self.entries.iter_mut().filter(|entry| entry.kind == kind && entry.due <= time);
+        let entry = due.min_by_key(|entry| entry.due)?;
+        let mut next = entry.due.saturating_add(entry.interval_ms);
+        if next < time {
+            let missed = (time - entry.due) / entry.interval_ms;
+            next = entry.due + (missed + 1) * entry.interval_ms;
+        }
+        entry.due = next;
+        Some((entry.node, Punctuation { id: entry.id, timestamp: time }))
+    }
+
+    /// When the next wall-clock punctuation is due.
+    pub(crate) fn next_wall_clock(&self) -> Option<i64> {
+        let wall = self.entries.iter().filter(|entry| entry.kind == PunctuationType::WallClockTime);
+        wall.map(|entry| entry.due).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missed_intervals_collapse_into_one_aligned_call() {
+        let mut schedule = Schedule::default();
+        schedule.add(0, Duration::from_millis(10), PunctuationType::StreamTime, 0);
+        let mut due = |time| schedule.next_due(PunctuationType::StreamTime, time).is_some();
+        assert!(due(3), "aligned to the epoch, so the first record triggers it");
+        assert!(!due(9));
+        assert!(due(10));
+        assert!(due(57));
+        assert!(!due(57));
+        assert!(!due(59));
+        assert!(due(60));
+    }
+
+    #[test]
+    fn wall_clock_punctuation_first_runs_after_one_interval() {
+        let mut schedule = Schedule::default();
+        let every = Duration::from_millis(10);
+        let id = schedule.add(4, every, PunctuationType::WallClockTime, 100);
+        assert_eq!(schedule.next_wall_clock(), Some(110));
+        assert!(schedule.next_due(PunctuationType::WallClockTime, 109).is_none());
+        let (node, punctuation) = schedule.next_due(PunctuationType::WallClockTime, 112).unwrap();
+        assert_eq!((node, punctuation), (4, Punctuation { id, timestamp: 112 }));
+        schedule.cancel(id);
+        assert_eq!(schedule.next_wall_clock(), None);
+    }
+}

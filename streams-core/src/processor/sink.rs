@@ -1,0 +1,158 @@
+//! The end of a branch: a record becomes bytes on a topic.
+
+use std::sync::Arc;
+
+use super::{Event, Node};
+use crate::{
+    Error, ErrorKind, Record, Result, TopicPartition,
+    client::ProduceRecord,
+    partitioner::partition_for_key,
+    serde::{SerdeRef, Written},
+    task::TaskState,
+    topology::NodeInfo,
+};
+
+/// Chooses the topic of each record. The topics must exist. Java's `TopicNameExtractor`.
+pub type TopicNameExtractor<K, V> = Arc<dyn Fn(&Record<'_, K, V>) -> String + Send + Sync>;
+
+/// Chooses the partition of each record among the given number; `None` leaves it to the key's hash.
+/// Java's `StreamPartitioner`.
+pub type StreamPartitioner<K, V> = Arc<dyn Fn(&str, &K, &V, i32) -> Option<i32> + Send + Sync>;
+
+/// Where a sink writes.
+pub(crate) enum SinkTopic<K, V> {
+    Fixed(Arc<str>),
+    Dynamic(TopicNameExtractor<K, V>),
+}
+
+impl<K, V> Clone for SinkTopic<K, V> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Fixed(topic) => Self::Fixed(topic.clone()),
+            Self::Dynamic(extract) => Self::Dynamic(extract.clone()),
+        }
+    }
+}
+
+/// Writes each record to a topic.
+pub(crate) struct SinkNode<K, V> {
+    pub(crate) info: Arc<NodeInfo>,
+    pub(crate) topic: SinkTopic<K, V>,
+    pub(crate) key_serde: SerdeRef<K>,
+    pub(crate) value_serde: SerdeRef<V>,
+    pub(crate) partitioner: Option<StreamPartitioner<K, V>>,
+    /// Partitions of the fixed topic, learnt at the first record.
+    partitions: Vec<TopicPartition>,
+    next: usize,
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl<K, V> SinkNode<K, V> {
+    pub(crate) fn new(
+        info: Arc<NodeInfo>,
+        topic: SinkTopic<K, V>,
+        key_serde: SerdeRef<K>,
+        value_serde: SerdeRef<V>,
+        partitioner: Option<StreamPartitioner<K, V>>,
+    ) -> Self {
+        Self {
+            info,
+            topic,
+            key_serde,
+            value_serde,
+            partitioner,
+            partitions: Vec::new(),
+            next: 0,
+            key: Vec::new(),
+            value: Vec::new(),
+        }
+    }
+
+    /// Learns the partitions of the topic. A dynamic topic is looked up whenever it changes.
+    fn look_up(&mut self, record: &Record<'_, K, V>, task: &mut TaskState) -> Result {
+        let known = self.partitions.first();
+        let topic: Arc<str> = match &self.topic {
+            SinkTopic::Fixed(_) if known.is_some() => return Ok(()),
+            SinkTopic::Fixed(topic) => topic.clone(),
+            SinkTopic::Dynamic(extract) => {
+                let topic = extract(record);
+                if known.is_some_and(|known| *known.topic == *topic) {
+                    return Ok(());
+                }
+                topic.into()
+            }
+        };
+        let count = task.producer()?.partitions(&topic)?;
+        self.partitions =
+            (0..count).map(|partition| TopicPartition::new(topic.clone(), partition)).collect();
+        Ok(())
+    }
+
+    fn serialize(&mut self, record: &Record<'_, K, V>) -> Result<(bool, bool)> {
+        let topic = self.partitions.first().map_or("", |partition| &partition.topic);
+        self.key.clear();
+        self.value.clear();
+        let fail = |what: &str, cause| {
+            let text = format!("the {what} of a record for topic {topic} can't be serialised");
+            Error::with_source(ErrorKind::Serialization, text, cause)
+        };
+        let key = self.key_serde.serialize(topic, record.key, &mut self.key);
+        let key = key.map_err(|cause| fail("key", cause))?;
+        let value = self.value_serde.serialize(topic, record.value, &mut self.value);
+        let value = value.map_err(|cause| fail("value", cause))?;
+        Ok((key == Written::Bytes, value == Written::Bytes))
+    }
+
+    /// The partition: what the partitioner says, else the key's hash, else the next in turn.
+    fn choose(&mut self, record: &Record<'_, K, V>, has_key: bool) -> Option<&TopicPartition> {
+        let count = i32::try_from(self.partitions.len()).ok()?;
+        let topic = &self.partitions.first()?.topic;
+        let chosen = self
+            .partitioner
+            .as_ref()
+            .and_then(|choose| choose(topic, record.key, record.value, count));
+        let index = match chosen {
+            Some(partition) => usize::try_from(partition).ok()?,
+            None if has_key => usize::try_from(partition_for_key(&self.key, count)).ok()?,
+            None => {
+                self.next = (self.next + 1) % self.partitions.len();
+                self.next
+            }
+        };
+        self.partitions.get(index)
+    }
+
+    fn send(&mut self, record: Record<'_, K, V>, task: &mut TaskState) -> Result {
+        let (has_key, has_value) = self.serialize(&record)?;
+        let Some(to) = self.choose(&record, has_key).cloned() else {
+            let topic = self.partitions.first().map_or("", |partition| &partition.topic);
+            let text = format!("the partitioner chose a partition that topic {topic} does not have");
+            return Err(Error::new(ErrorKind::Production, text));
+        };
+        let record = ProduceRecord {
+            timestamp: record.timestamp,
+            key: has_key.then_some(&self.key),
+            value: has_value.then_some(&self.value),
+            headers: record.headers,
+        };
+        task.producer()?.append(&to, record)
+    }
+}
+
+impl<K, V> Node<K, V> for SinkNode<K, V> {
+    fn push(&mut self, record: Record<'_, K, V>, task: &mut TaskState) -> Result {
+        self.look_up(&record, task)?;
+        match self.send(record, task) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let topic = self.partitions.first().map_or("", |partition| &partition.topic);
+                task.production_failed(&self.info.name, topic, error)
+            }
+        }
+    }
+
+    fn control(&mut self, _event: Event, _task: &mut TaskState) -> Result {
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! The beginning of a branch: bytes of a topic become a record.
+
+use std::sync::Arc;
+
+use super::{Children, Event};
+use crate::{
+    BoxError, Error, ErrorKind, Headers, Record, Result, TopicPartition, client::RecordView,
+    serde::SerdeRef, task::TaskState, topology::NodeInfo,
+};
+
+/// What a timestamp extractor is told.
+#[derive(Debug)]
+pub struct ExtractTimestamp<'a, K, V> {
+    /// The record; its timestamp is the one on the topic.
+    pub record: Record<'a, K, V>,
+    /// Where it is.
+    pub topic_partition: &'a TopicPartition,
+    /// Its offset.
+    pub offset: i64,
+    /// The greatest timestamp of the partition's records so far; -1 before the first.
+    pub partition_time: i64,
+}
+
+/// Gives each record its event time, in milliseconds since the epoch; a negative one drops the record.
+/// Java's `TimestampExtractor`.
+pub type TimestampExtractor<K, V> =
+    Arc<dyn Fn(&ExtractTimestamp<'_, K, V>) -> Result<i64, BoxError> + Send + Sync>;
+
+/// What became of a record that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loaded {
+    /// It waits to be pushed, at this timestamp.
+    Ready(i64),
+    /// It was dropped.
+    Dropped,
+}
+
+/// A source node without its types. It holds the decoded head of each of its input partitions.
+pub(crate) trait Source: Send {
+    /// Decodes the record and keeps it as the head of `input`.
+    fn load(
+        &mut self,
+        input: usize,
+        record: &RecordView<'_>,
+        partition_time: i64,
+        task: &mut TaskState,
+    ) -> Result<Loaded>;
+
+    /// Pushes the head of `input` through everything below.
+    fn push(&mut self, input: usize, timestamp: i64, headers: &Headers, task: &mut TaskState)
+    -> Result;
+
+    /// Passes an event on.
+    fn control(&mut self, event: Event, task: &mut TaskState) -> Result;
+}
+
+/// Bytes become a record here, once; all that is below borrows it.
+pub(crate) struct SourceNode<K, V> {
+    pub(crate) info: Arc<NodeInfo>,
+    pub(crate) key_serde: SerdeRef<K>,
+    pub(crate) value_serde: SerdeRef<V>,
+    pub(crate) extractor: Option<TimestampExtractor<K, V>>,
+    pub(crate) children: Children<K, V>,
+    pub(crate) heads: Vec<Option<(K, V)>>,
+}
+
+impl<K: Send, V: Send> SourceNode<K, V> {
+    fn decode(&self, topic: &str, record: &RecordView<'_>) -> Result<(K, V), (&'static str, BoxError)> {
+        let key = self.key_serde.deserialize(topic, record.key).map_err(|cause| ("key", cause))?;
+        let value = self.value_serde.deserialize(topic, record.value);
+        Ok((key, value.map_err(|cause| ("value", cause))?))
+    }
+
+    fn timestamp(
+        &self,
+        key: &K,
+        value: &V,
+        (place, record): (&TopicPartition, &RecordView<'_>),
+        partition_time: i64,
+        task: &TaskState,
+    ) -> Result<i64> {
+        static NONE: Headers = Headers::new();
+        let Some(extractor) = &self.extractor else {
+            let extractor = &task.shared_settings.timestamp_extractor;
+            return extractor.timestamp(record.timestamp, partition_time, task.now_ms, &|| {
+                format!("{place}@{}", record.offset)
+            });
+        };
+        let mut own = Headers::new();
+        record.read_headers(&mut own);
+        let headers = if own.is_empty() { &NONE } else { &own };
+        let record_offset = record.offset;
+        let record = Record::new(key, value, record.timestamp, headers);
+        let ask = ExtractTimestamp {
+            record,
+            topic_partition: place,
+            offset: record_offset,
+            partition_time,
+        };
+        extractor(&ask).map_err(|cause| {
+            let text = format!("the timestamp extractor failed on {place}@{record_offset}");
+            Error::with_source(ErrorKind::Processing, text, cause)
+        })
+    }
+}
+
+impl<K: Send, V: Send> Source for SourceNode<K, V> {
+    fn load(
+        &mut self,
+        input: usize,
+        record: &RecordView<'_>,
+        partition_time: i64,
+        task: &mut TaskState,
+    ) -> Result<Loaded> {
+        let Some(place) = task.inputs.get(input).cloned() else { return Ok(Loaded::Dropped) };
+        let (key, value) = match self.decode(&place.topic, record) {
+            Ok(decoded) => decoded,
+            Err((part, cause)) => {
+                task.deserialization_failed(&self.info.name, &place, record, part, cause)?;
+                return Ok(Loaded::Dropped);
+            }
+        };
+        let timestamp = self.timestamp(&key, &value, (&place, record), partition_time, task)?;
+        if timestamp < 0 {
+            let (task_id, offset) = (task.id, record.offset);
+            tracing::warn!(
+                task = %task_id,
+                "dropped {place}@{offset}: its timestamp is negative ({timestamp})"
+            );
+            task.dropped += 1;
+            return Ok(Loaded::Dropped);
+        }
+        if self.heads.len() <= input {
+            self.heads.resize_with(input + 1, || None);
+        }
+        if let Some(head) = self.heads.get_mut(input) {
+            *head = Some((key, value));
+        }
+        Ok(Loaded::Ready(timestamp))
+    }
+
+    fn push(
+        &mut self,
+        input: usize,
+        timestamp: i64,
+        headers: &Headers,
+        task: &mut TaskState,
+    ) -> Result {
+        let Some((key, value)) = self.heads.get_mut(input).and_then(Option::take) else {
+            return Ok(());
+        };
+        let record = Record::new(&key, &value, timestamp, headers);
+        for child in &mut self.children {
+            child.node.push(record, task)?;
+        }
+        Ok(())
+    }
+
+    fn control(&mut self, event: Event, task: &mut TaskState) -> Result {
+        for child in &mut self.children {
+            child.node.control(event, task)?;
+        }
+        Ok(())
+    }
+}

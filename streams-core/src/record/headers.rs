@@ -1,0 +1,60 @@
+//! Record headers.
+
+/// The headers of a record, in order; names may repeat and a value may be null.
+///
+/// Java's `org.apache.kafka.common.header.Headers`.
+///
+/// ```
+/// use streams_core::Headers;
+///
+/// let mut headers = Headers::new();
+/// headers.add("trace", Some(b"t-1"));
+/// headers.add("trace", Some(b"t-2"));
+/// assert_eq!(headers.last("trace"), Some(Some(&b"t-2"[..])));
+/// headers.remove("trace");
+/// assert!(headers.is_empty());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(Box<str>, Option<Box<[u8]>>)>);
+
+impl Headers {
+    /// No headers; does not allocate.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds a header behind those that are there.
+    pub fn add(&mut self, name: &str, value: Option<&[u8]>) {
+        self.0.push((name.into(), value.map(Into::into)));
+    }
+
+    /// Removes all headers of this name.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(key, _)| **key != *name);
+    }
+
+    /// The value of the last header of this name: `None` if there is none, `Some(None)` if it is null.
+    pub fn last(&self, name: &str) -> Option<Option<&[u8]>> {
+        self.iter().filter(|(key, _)| *key == name).last().map(|(_, value)| value)
+    }
+
+    /// All headers, in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, Option<&[u8]>)> {
+        self.0.iter().map(|(name, value)| (&**name, value.as_deref()))
+    }
+
+    /// Number of headers.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Removes all headers and keeps the memory.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}

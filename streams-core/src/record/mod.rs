@@ -1,0 +1,11 @@
+//! Records: the borrowed view that travels through a topology, headers, and places on a topic.
+
+mod headers;
+mod topic_partition;
+mod view;
+
+pub use self::{
+    headers::Headers,
+    topic_partition::TopicPartition,
+    view::{Record, RecordMetadata},
+};

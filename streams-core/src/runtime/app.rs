@@ -1,0 +1,179 @@
+//! What the threads of an instance share.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+use state_store::{Database, StateDirectory};
+use uuid::Uuid;
+
+use super::{listener::StateRestoreListener, metrics::Counters};
+use crate::{
+    Error, ErrorKind, Result, TaskId, TopicPartition,
+    client::{ClientSupplier, IsolationLevel, JoinGroup, StandbySettings},
+    config::{ProcessingGuarantee, ValidConfig},
+    membership::GroupTopology,
+    task::{TaskDatabases, TaskSettings},
+    time::Clock,
+    topology::{NodeKind, Topology, changelog_topic},
+};
+
+/// Everything that is fixed once an instance is made.
+pub(crate) struct App {
+    pub(crate) topology: Arc<Topology>,
+    pub(crate) group_topology: Arc<GroupTopology>,
+    pub(crate) config: ValidConfig,
+    pub(crate) clients: Arc<dyn ClientSupplier>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: Arc<TaskSettings>,
+    pub(crate) directory: Option<StateDirectory>,
+    pub(crate) process_id: Uuid,
+    pub(crate) counters: Counters,
+    pub(crate) restore_listener: Mutex<Option<Arc<dyn StateRestoreListener>>>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "App({})", self.config.application_id())
+    }
+}
+
+impl App {
+    pub(crate) fn application_id(&self) -> &str {
+        self.config.application_id()
+    }
+
+    pub(crate) fn exactly_once(&self) -> bool {
+        self.config.processing_guarantee() == ProcessingGuarantee::ExactlyOnceV2
+    }
+
+    /// What the application's own consumers see.
+    pub(crate) fn isolation(&self) -> IsolationLevel {
+        if self.exactly_once() {
+            IsolationLevel::ReadCommitted
+        } else {
+            IsolationLevel::ReadUncommitted
+        }
+    }
+
+    /// Name of the client: `client.id`, else the application id and the process.
+    pub(crate) fn client_id(&self) -> String {
+        match self.config.client_id() {
+            Some(id) => id.to_owned(),
+            None => format!("{}-{}", self.application_id(), self.process_id),
+        }
+    }
+
+    /// What a stream thread joins the group with.
+    pub(crate) fn join_group(&self, thread: usize) -> JoinGroup {
+        let config = &self.config;
+        let tags = config.client_tags().into_iter();
+        JoinGroup {
+            group_id: self.application_id().to_owned(),
+            client_id: format!("{}-StreamThread-{thread}", self.client_id()),
+            process_id: self.process_id,
+            group_instance_id: config.group_instance_id().map(|id| format!("{id}-{thread}")),
+            client_tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            session_timeout: config.session_timeout(),
+            topology: self.group_topology.clone(),
+            standby: StandbySettings {
+                num_standby_replicas: config.num_standby_replicas(),
+                acceptable_recovery_lag: i64::try_from(config.acceptable_recovery_lag())
+                    .unwrap_or(i64::MAX),
+                max_warmup_replicas: config.max_warmup_replicas(),
+                probing_rebalance_interval: config.probing_rebalance_interval(),
+                replication_factor: config.replication_factor(),
+            },
+        }
+    }
+
+    /// The input partitions of a task, by the topics' names on the cluster. A topic with fewer
+    /// partitions than the task's number has none for it.
+    pub(crate) fn source_topics(&self, subtopology: u32) -> BTreeSet<String> {
+        let mut topics = BTreeSet::new();
+        for node in self.topology.nodes_of(subtopology) {
+            for topic in self.topology.topics_of(node) {
+                topics.insert(self.topology.topic_name(self.application_id(), topic));
+            }
+        }
+        topics
+    }
+
+    /// Whether a topic on the cluster is a repartition topic of this application.
+    pub(crate) fn is_repartition_topic(&self, topic: &str) -> bool {
+        let subtopologies = self.group_topology.subtopologies.values();
+        subtopologies.into_iter().any(|part| part.repartition_source_topics.contains_key(topic))
+    }
+
+    /// Where to begin a source topic without a committed offset.
+    pub(crate) fn offset_reset(&self, topic: &str) -> crate::client::OffsetReset {
+        for node in &self.topology.nodes {
+            if let NodeKind::Source { topics, reset, .. } = &node.kind
+                && topics
+                    .iter()
+                    .any(|read| self.topology.topic_name(self.application_id(), read) == topic)
+            {
+                return *reset;
+            }
+        }
+        crate::client::OffsetReset::Earliest
+    }
+
+    /// The stores of a task with the changelog partitions of those that are logged.
+    pub(crate) fn changelogs(&self, task: TaskId) -> BTreeMap<usize, TopicPartition> {
+        let mut changelogs = BTreeMap::new();
+        for index in self.topology.stores_of(task.subtopology) {
+            let Some(store) = self.topology.stores.get(index) else { continue };
+            if !store.spec.logging {
+                continue;
+            }
+            let topic = match &store.source_changelog {
+                Some(topic) => self.topology.topic_name(self.application_id(), topic),
+                None => changelog_topic(self.application_id(), &store.spec.name),
+            };
+            changelogs.insert(index, TopicPartition::new(topic, task.partition));
+        }
+        changelogs
+    }
+
+    /// Whether the task has stores.
+    pub(crate) fn has_stores(&self, task: TaskId) -> bool {
+        !self.topology.stores_of(task.subtopology).is_empty()
+    }
+
+    /// Opens the databases of a task. The task's directory must be locked.
+    pub(crate) fn open_databases(&self, task: TaskId) -> Result<TaskDatabases> {
+        let indexes = self.topology.stores_of(task.subtopology);
+        let stores = indexes
+            .iter()
+            .filter_map(|index| Some((*index, &self.topology.stores.get(*index)?.spec)));
+        let stores: Vec<_> = stores.collect();
+        TaskDatabases::open(&stores, |names| self.open_persistent(task, names))
+    }
+
+    #[cfg(feature = "rocksdb")]
+    fn open_persistent(&self, task: TaskId, names: &[String]) -> Result<Arc<dyn Database>> {
+        let directory = self.directory()?.task_directory(&task.to_string())?;
+        let database = state_store::RocksDatabase::open(&directory, names, &self.settings.budget)
+            .map_err(|cause| Error::from(cause).in_context(format!("opening task {task}")))?;
+        Ok(Arc::new(database))
+    }
+
+    #[cfg(not(feature = "rocksdb"))]
+    fn open_persistent(&self, task: TaskId, names: &[String]) -> Result<Arc<dyn Database>> {
+        let text = format!(
+            "task {task} has the persistent stores {names:?}, but this build is without the feature \
+             `rocksdb`; enable it or make the stores in-memory"
+        );
+        Err(Error::new(ErrorKind::Config, text))
+    }
+
+    #[cfg(feature = "rocksdb")]
+    fn directory(&self) -> Result<&StateDirectory> {
+        self.directory.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::InvalidState, "the topology has no persistent store")
+        })
+    }
+}

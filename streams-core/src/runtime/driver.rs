@@ -1,0 +1,144 @@
+//! The operating-system threads that drive stream threads and restorers. Only this file starts threads.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread::Builder,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+
+use super::{
+    UncaughtExceptionResponse,
+    app::App,
+    lifecycle::{Lifecycle, StopSignal, ThreadSlot},
+    metrics::ThreadMetadata,
+    restorer::Restorer,
+    stream_thread::StreamThread,
+};
+use crate::{Error, ErrorKind, Result};
+
+/// How long a restorer without work waits.
+const RESTORER_IDLE: Duration = Duration::from_millis(5);
+
+/// Starts a stream thread and its restorer.
+pub(crate) fn spawn(app: &Arc<App>, lifecycle: &Arc<Lifecycle>, mut thread: StreamThread) -> Result {
+    let (index, name) = (thread.index, thread.name().to_owned());
+    let stop = Arc::new(StopSignal::default());
+    let metadata = ThreadMetadata { thread_name: name.clone(), ..ThreadMetadata::default() };
+    let slot =
+        ThreadSlot { stop: stop.clone(), metadata, running: false, alive: true, handles: vec![] };
+    lifecycle.threads.lock().insert(index, slot);
+    let restore_error = Arc::new(Mutex::new(None));
+    let restorer = Builder::new().name(format!("{name}-restore")).spawn({
+        let (app, restorer) = (app.clone(), thread.restorer());
+        let (stop, error) = (stop.clone(), restore_error.clone());
+        move || drive_restorer(&app, &restorer, &stop, &error)
+    });
+    let handle = Builder::new().name(name.clone()).spawn({
+        let (app, lifecycle) = (app.clone(), lifecycle.clone());
+        move || {
+            let error = drive(&app, &lifecycle, &mut thread, &stop, &restore_error);
+            // The restorer must not outlive the thread's tasks.
+            stop.abandon.store(true, std::sync::atomic::Ordering::SeqCst);
+            drop(thread);
+            lifecycle.ended(index, error);
+        }
+    });
+    let mut threads = lifecycle.threads.lock();
+    let slot = threads.get_mut(&index);
+    match (restorer, handle) {
+        (Ok(restorer), Ok(handle)) => {
+            if let Some(slot) = slot {
+                slot.handles = vec![handle, restorer];
+            }
+            Ok(())
+        }
+        (Err(cause), _) | (_, Err(cause)) => {
+            if let Some(slot) = slot {
+                slot.alive = false;
+                slot.stop.abandon.store(true, std::sync::atomic::Ordering::SeqCst);
+            }
+            let text = format!("the operating system starts no thread {name}");
+            Err(Error::with_source(ErrorKind::Fatal, text, cause))
+        }
+    }
+}
+
+/// Loops until the thread is told to stop or fails for good; then returns the error.
+fn drive(
+    app: &Arc<App>,
+    lifecycle: &Arc<Lifecycle>,
+    thread: &mut StreamThread,
+    stop: &StopSignal,
+    restore_error: &Mutex<Option<Error>>,
+) -> Option<Error> {
+    let mut reported = None;
+    loop {
+        if stop.is_set() {
+            if stop.abandoned() {
+                return None;
+            }
+            return guarded(|| thread.close(app.clock.now_ms())).err();
+        }
+        let turn = guarded(|| {
+            if let Some(error) = restore_error.lock().take() {
+                thread.drop_work()?;
+                return Err(error);
+            }
+            thread.run_once(app.clock.now_ms(), app.config.poll_interval())
+        });
+        let report = (thread.is_running(), thread.metadata());
+        if reported.as_ref() != Some(&report) {
+            lifecycle.report(thread.index, report.0, report.1.clone());
+            reported = Some(report);
+        }
+        if let Err(error) = turn {
+            tracing::error!(thread = %thread.name(), "stream thread failed: {error}");
+            // A panic can come from anywhere: nothing of what is uncommitted may stay.
+            let dropped = guarded(|| thread.lose_all());
+            let _ = guarded(|| thread.leave_group()); // The session timeout does it otherwise.
+            if dropped.is_err() || lifecycle.ask(&error) == UncaughtExceptionResponse::ShutdownClient
+            {
+                lifecycle.close_all();
+                return Some(error);
+            }
+            tracing::warn!(thread = %thread.name(), "stream thread is replaced");
+            reported = None;
+        }
+    }
+}
+
+fn drive_restorer(
+    app: &App,
+    restorer: &Mutex<Restorer>,
+    stop: &StopSignal,
+    error: &Mutex<Option<Error>>,
+) {
+    // While the stream thread closes, it takes what it needs itself.
+    while !stop.is_set() {
+        let worked = guarded(|| restorer.lock().run_once(app.clock.now_ms()));
+        match worked {
+            Ok(true) => std::thread::yield_now(),
+            Ok(false) => app.clock.sleep(RESTORER_IDLE),
+            Err(failed) if failed.kind() == ErrorKind::Unavailable => app.clock.sleep(RESTORER_IDLE),
+            Err(failed) => {
+                *error.lock() = Some(failed);
+                app.clock.sleep(RESTORER_IDLE);
+            }
+        }
+    }
+}
+
+/// Runs `body` and turns a panic of user code into an error.
+fn guarded<R>(body: impl FnOnce() -> Result<R>) -> Result<R> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "a value that is no text".to_owned());
+        Err(Error::new(ErrorKind::Panic, format!("user code panicked: {text}")))
+    })
+}

@@ -1,0 +1,414 @@
+//! One instance of an application.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use state_store::{MemoryBudget, StateDirectory};
+use uuid::Uuid;
+
+use super::{
+    State, StateRestoreListener, StreamsMetrics, ThreadMetadata, UncaughtExceptionResponse,
+    app::App, driver, lifecycle::Lifecycle, metrics::Counters, stream_thread::StreamThread,
+};
+use crate::{
+    Error, ErrorKind, Result, TaskId,
+    client::{ClientSupplier, IsolationLevel},
+    config::{StreamsConfig, ValidConfig},
+    handler::{
+        DeserializationExceptionHandler, ProcessingExceptionHandler, ProductionExceptionHandler,
+    },
+    task::TaskSettings,
+    time::{Clock, SystemClock},
+    topology::Topology,
+};
+
+/// One instance of an application: it runs its share of a topology's tasks on its stream threads.
+/// Instances with the same application id share the work. Java's `KafkaStreams`.
+///
+/// Dropping it without [`close`](Self::close) is like a crash: nothing more is committed, and others take
+/// over when the session times out.
+pub struct KafkaStreams {
+    app: Arc<App>,
+    lifecycle: Arc<Lifecycle>,
+}
+
+impl std::fmt::Debug for KafkaStreams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KafkaStreams({}, {})", self.app.application_id(), self.state())
+    }
+}
+
+/// Handlers given in code instead of by configuration.
+#[derive(Clone, Default)]
+pub(crate) struct Handlers {
+    pub(crate) deserialization: Option<Arc<dyn DeserializationExceptionHandler>>,
+    pub(crate) processing: Option<Arc<dyn ProcessingExceptionHandler>>,
+    pub(crate) production: Option<Arc<dyn ProductionExceptionHandler>>,
+}
+
+/// The parts of an instance that are code rather than settings, before it is made.
+pub struct KafkaStreamsBuilder {
+    topology: Topology,
+    config: StreamsConfig,
+    clients: Arc<dyn ClientSupplier>,
+    clock: Arc<dyn Clock>,
+    handlers: Handlers,
+}
+
+impl std::fmt::Debug for KafkaStreamsBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KafkaStreamsBuilder({:?})", self.topology)
+    }
+}
+
+impl KafkaStreamsBuilder {
+    /// Decides on records whose bytes can't be read, instead of `deserialization.exception.handler`.
+    #[must_use]
+    pub fn deserialization_exception_handler(
+        mut self,
+        handler: impl DeserializationExceptionHandler + 'static,
+    ) -> Self {
+        self.handlers.deserialization = Some(Arc::new(handler));
+        self
+    }
+
+    /// Decides on errors of user code, instead of `processing.exception.handler`.
+    #[must_use]
+    pub fn processing_exception_handler(
+        mut self,
+        handler: impl ProcessingExceptionHandler + 'static,
+    ) -> Self {
+        self.handlers.processing = Some(Arc::new(handler));
+        self
+    }
+
+    /// Decides on records that can't be written, instead of `production.exception.handler`.
+    #[must_use]
+    pub fn production_exception_handler(
+        mut self,
+        handler: impl ProductionExceptionHandler + 'static,
+    ) -> Self {
+        self.handlers.production = Some(Arc::new(handler));
+        self
+    }
+
+    /// Takes the time from this clock instead of the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The instance, not started yet. It locks its state directory.
+    ///
+    /// # Errors
+    /// `Config` with every problem of the configuration; `State` if the state directory is in use by
+    /// another process or can't be written.
+    pub fn build(self) -> Result<KafkaStreams> {
+        let app = make_app(self)?;
+        Ok(KafkaStreams { app: Arc::new(app), lifecycle: Arc::new(Lifecycle::new()) })
+    }
+}
+
+fn make_app(builder: KafkaStreamsBuilder) -> Result<App> {
+    let KafkaStreamsBuilder { topology, config, clients, clock, handlers } = builder;
+    let config = config
+        .validate()
+        .map_err(|cause| Error::with_source(ErrorKind::Config, "wrong configuration", cause))?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let persistent = topology.stores.iter().any(|store| store.spec.persistent);
+    let directory = if persistent {
+        Some(StateDirectory::open(config.state_dir(), config.application_id())?)
+    } else {
+        None
+    };
+    let process_id = directory.as_ref().map_or_else(Uuid::new_v4, StateDirectory::process_id);
+    let overrides = config.topic_overrides().into_iter();
+    let overrides = overrides.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let group_topology = topology.group_topology(
+        config.application_id(),
+        config.windowstore_changelog_additional_retention_ms(),
+        &overrides,
+    );
+    let settings = TaskSettings::new(&config, handlers, memory_budget(&config));
+    Ok(App {
+        topology: Arc::new(topology),
+        group_topology: Arc::new(group_topology),
+        config,
+        clients,
+        clock,
+        settings: Arc::new(settings),
+        directory,
+        process_id,
+        counters: Counters::default(),
+        restore_listener: Mutex::new(None),
+    })
+}
+
+/// Overlays get the record caches' share. Without caching they still buffer each transaction, and get an eighth.
+fn memory_budget(config: &ValidConfig) -> MemoryBudget {
+    let total = config.state_memory_max_bytes();
+    let overlays = match config.statestore_cache_max_bytes() {
+        0 => total / 8,
+        share => share,
+    };
+    MemoryBudget::new(total, overlays)
+}
+
+impl KafkaStreams {
+    /// An instance of `topology` on the cluster that `clients` reach, not started yet.
+    ///
+    /// # Errors
+    /// As [`KafkaStreamsBuilder::build`].
+    pub fn new(
+        topology: Topology,
+        config: StreamsConfig,
+        clients: impl ClientSupplier + 'static,
+    ) -> Result<Self> {
+        Self::builder(topology, config, clients).build()
+    }
+
+    /// For handlers and a clock given in code.
+    pub fn builder(
+        topology: Topology,
+        config: StreamsConfig,
+        clients: impl ClientSupplier + 'static,
+    ) -> KafkaStreamsBuilder {
+        KafkaStreamsBuilder {
+            topology,
+            config,
+            clients: Arc::new(clients),
+            clock: Arc::new(SystemClock),
+            handlers: Handlers::default(),
+        }
+    }
+
+    /// The state.
+    pub fn state(&self) -> State {
+        self.lifecycle.state()
+    }
+
+    /// Has `listener` called with the new and the old state at each change.
+    pub fn on_state_change(&self, listener: impl Fn(State, State) + Send + Sync + 'static) {
+        *self.lifecycle.state_listener.lock() = Some(Arc::new(listener));
+    }
+
+    /// Has `handler` decide what follows when a stream thread fails; without one the instance is closed.
+    pub fn on_uncaught_exception(
+        &self,
+        handler: impl Fn(&Error) -> UncaughtExceptionResponse + Send + Sync + 'static,
+    ) {
+        *self.lifecycle.uncaught.lock() = Some(Arc::new(handler));
+    }
+
+    /// Has `listener` told of the restore of stores.
+    pub fn on_restore(&self, listener: impl StateRestoreListener + 'static) {
+        *self.app.restore_listener.lock() = Some(Arc::new(listener));
+    }
+
+    /// Waits until the instance is in one of `states`, or for `timeout`. Returns the state then.
+    pub async fn wait_for(&self, states: &[State], timeout: Duration) -> State {
+        let mut watch = self.lifecycle.watch();
+        let reached = watch.wait_for(|state| states.contains(state));
+        let _ = tokio::time::timeout(timeout, reached).await; // The state says which it was.
+        self.state()
+    }
+
+    /// The error that ended the instance, if one did.
+    pub fn error(&self) -> Option<Error> {
+        self.lifecycle.error.lock().clone()
+    }
+
+    /// Starts the stream threads. They join the group, restore state and process until
+    /// [`close`](Self::close); this returns as soon as they run.
+    ///
+    /// # Errors
+    /// `InvalidState` if it was started before, `Unavailable` if the cluster can't be reached.
+    pub async fn start(&self) -> Result {
+        if self.state() != State::Created {
+            let text = format!("the instance is {}; it can be started once", self.state());
+            return Err(Error::new(ErrorKind::InvalidState, text));
+        }
+        self.remove_obsolete_tasks();
+        self.lifecycle.transition(State::Rebalancing);
+        let lags = self.lags_of_state_on_disk()?;
+        for index in 1..=self.app.config.num_stream_threads() {
+            let mut thread = StreamThread::new(self.app.clone(), index)?;
+            if index == 1 {
+                thread.report_state_on_disk(lags.clone());
+            }
+            driver::spawn(&self.app, &self.lifecycle, thread)?;
+        }
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+
+    /// Removes state of tasks that nobody has used for `state.cleanup.delay.ms`.
+    fn remove_obsolete_tasks(&self) {
+        let Some(directory) = &self.app.directory else { return };
+        let delay = self.app.config.state_cleanup_delay();
+        match directory.remove_unowned(delay, self.app.clock.now_ms()) {
+            Ok(removed) if removed.is_empty() => {}
+            Ok(removed) => tracing::info!(tasks = ?removed, "removed state not used for {delay:?}"),
+            Err(error) => tracing::warn!("obsolete state is not removed: {error}"),
+        }
+    }
+
+    /// How far the state on disk is behind, so that the coordinator gives its tasks back.
+    fn lags_of_state_on_disk(&self) -> Result<BTreeMap<TaskId, i64>> {
+        let mut lags = BTreeMap::new();
+        let Some(directory) = &self.app.directory else { return Ok(lags) };
+        let mut admin = self.app.clients.admin()?;
+        for name in directory.list_tasks()? {
+            let Ok(task) = name.parse::<TaskId>() else { continue };
+            let changelogs = self.app.changelogs(task);
+            if changelogs.is_empty() || !directory.lock_task(&name) {
+                continue;
+            }
+            let databases = self.app.open_databases(task);
+            directory.unlock_task(&name);
+            let databases = databases?;
+            let partitions: Vec<_> = changelogs.values().cloned().collect();
+            // Without its changelogs the state is of no use to anybody.
+            let isolation = IsolationLevel::ReadUncommitted;
+            let Ok(ends) = admin.latest_offsets(&partitions, isolation) else { continue };
+            let mut lag = 0;
+            for (store, partition) in changelogs {
+                let Some((database, _)) = databases.of(store) else { continue };
+                let offset = database.offset(&partition.topic)?.unwrap_or(0);
+                lag += (ends.get(&partition).copied().unwrap_or(0) - offset).max(0);
+            }
+            lags.insert(task, lag);
+        }
+        Ok(lags)
+    }
+
+    /// Starts one more stream thread and returns its name (KIP-663).
+    ///
+    /// # Errors
+    /// `InvalidState` if the instance is not running, `Unavailable` if the cluster can't be reached.
+    pub fn add_stream_thread(&self) -> Result<String> {
+        self.must_run()?;
+        let index = {
+            let threads = self.lifecycle.threads.lock();
+            // A dead thread's number is free again.
+            let alive = |index: &usize| threads.get(index).is_some_and(|slot| slot.alive);
+            (1..).find(|index| !alive(index)).unwrap_or(1)
+        };
+        let thread = StreamThread::new(self.app.clone(), index)?;
+        let name = thread.name().to_owned();
+        driver::spawn(&self.app, &self.lifecycle, thread)?;
+        Ok(name)
+    }
+
+    /// Closes the stream thread with the highest number, waits for it, and returns its name: `None` if
+    /// there is none (KIP-663).
+    ///
+    /// # Errors
+    /// `InvalidState` if the instance is not running.
+    pub async fn remove_stream_thread(&self) -> Result<Option<String>> {
+        self.must_run()?;
+        let (name, handles) = {
+            let mut threads = self.lifecycle.threads.lock();
+            let last = threads.iter_mut().rev().find(|(_, slot)| {
+                slot.alive && !slot.stop.is_set()
+            });
+            let Some((_, slot)) = last else { return Ok(None) };
+            slot.stop.close.store(true, Ordering::SeqCst);
+            (slot.metadata.thread_name.clone(), std::mem::take(&mut slot.handles))
+        };
+        join(handles).await;
+        Ok(Some(name))
+    }
+
+    fn must_run(&self) -> Result {
+        if self.state().is_running_or_rebalancing() {
+            return Ok(());
+        }
+        let text = format!("the instance is {}, not running", self.state());
+        Err(Error::new(ErrorKind::InvalidState, text))
+    }
+
+    /// The stream threads that are alive, with their tasks.
+    pub fn metadata_for_local_threads(&self) -> Vec<ThreadMetadata> {
+        let threads = self.lifecycle.threads.lock();
+        threads.values().filter(|slot| slot.alive).map(|slot| slot.metadata.clone()).collect()
+    }
+
+    /// Counters since the instance was made.
+    pub fn metrics(&self) -> StreamsMetrics {
+        self.app.counters.snapshot()
+    }
+
+    /// Commits, gives up all tasks, leaves the group and waits for the threads, at most for `timeout`.
+    ///
+    /// # Errors
+    /// `Timeout` if threads are still at work then; they end on their own. The error of a thread that could
+    /// not commit.
+    pub async fn close(&self, timeout: Duration) -> Result {
+        let failed = self.state() == State::Error;
+        self.lifecycle.transition(State::PendingShutdown);
+        self.lifecycle.close_all();
+        let handles: Vec<_> = {
+            let mut threads = self.lifecycle.threads.lock();
+            threads.values_mut().flat_map(|slot| std::mem::take(&mut slot.handles)).collect()
+        };
+        if tokio::time::timeout(timeout, join(handles)).await.is_err() {
+            let text = format!("threads are still at work after {timeout:?}");
+            return Err(Error::new(ErrorKind::Timeout, text));
+        }
+        self.lifecycle.transition(State::NotRunning);
+        match self.error() {
+            Some(error) if !failed => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes the local state of all tasks. Only while the instance is not running.
+    ///
+    /// # Errors
+    /// `InvalidState` while it runs, `State` if files can't be removed.
+    pub fn clean_up(&self) -> Result {
+        if !matches!(self.state(), State::Created | State::NotRunning | State::Error) {
+            let text = format!("local state can't be removed while the instance is {}", self.state());
+            return Err(Error::new(ErrorKind::InvalidState, text));
+        }
+        if let Some(directory) = &self.app.directory {
+            directory.clean_up()?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits for threads without blocking the runtime.
+async fn join(handles: Vec<std::thread::JoinHandle<()>>) {
+    let joined = tokio::task::spawn_blocking(move || {
+        for handle in handles {
+            // A panic of user code was caught inside; there is nothing left to report.
+            let _ = handle.join();
+        }
+    });
+    let _ = joined.await; // Cancelled only when the runtime itself shuts down.
+}
+
+impl Drop for KafkaStreams {
+    fn drop(&mut self) {
+        let handles: Vec<_> = {
+            let mut threads = self.lifecycle.threads.lock();
+            for slot in threads.values() {
+                slot.stop.abandon.store(true, Ordering::SeqCst);
+            }
+            threads.values_mut().flat_map(|slot| std::mem::take(&mut slot.handles)).collect()
+        };
+        for handle in handles {
+            // As in `join`: nothing is left to report.
+            let _ = handle.join();
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The state of an instance as its threads make it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::{
+    State, UncaughtExceptionResponse,
+    listener::{StateListener, UncaughtExceptionHandler},
+    metrics::ThreadMetadata,
+};
+use crate::Error;
+
+/// How a stream thread is told to end.
+#[derive(Debug, Default)]
+pub(crate) struct StopSignal {
+    /// Commit, give up all tasks, leave the group.
+    pub(crate) close: AtomicBool,
+    /// End at once, as in a crash.
+    pub(crate) abandon: AtomicBool,
+}
+
+impl StopSignal {
+    pub(crate) fn is_set(&self) -> bool {
+        self.close.load(Ordering::SeqCst) || self.abandoned()
+    }
+
+    pub(crate) fn abandoned(&self) -> bool {
+        self.abandon.load(Ordering::SeqCst)
+    }
+}
+
+/// What an instance knows of one stream thread.
+#[derive(Debug)]
+pub(crate) struct ThreadSlot {
+    pub(crate) stop: Arc<StopSignal>,
+    pub(crate) metadata: ThreadMetadata,
+    /// Whether it processes all that it was told to.
+    pub(crate) running: bool,
+    pub(crate) alive: bool,
+    pub(crate) handles: Vec<std::thread::JoinHandle<()>>,
+}
+
+/// State, listeners and threads of an instance.
+pub(crate) struct Lifecycle {
+    state: watch::Sender<State>,
+    pub(crate) state_listener: Mutex<Option<StateListener>>,
+    pub(crate) uncaught: Mutex<Option<UncaughtExceptionHandler>>,
+    pub(crate) threads: Mutex<BTreeMap<usize, ThreadSlot>>,
+    /// The error that ended the instance.
+    pub(crate) error: Mutex<Option<Error>>,
+}
+
+impl std::fmt::Debug for Lifecycle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Lifecycle({})", self.state())
+    }
+}
+
+impl Lifecycle {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: watch::Sender::new(State::Created),
+            state_listener: Mutex::new(None),
+            uncaught: Mutex::new(None),
+            threads: Mutex::new(BTreeMap::new()),
+            error: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        *self.state.borrow()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    /// Goes to `next` if that is allowed from the present state, and tells the listener.
+    pub(crate) fn transition(&self, next: State) -> bool {
+        let mut old = next;
+        let changed = self.state.send_if_modified(|state| {
+            let allowed = state.may_become(next);
+            if allowed {
+                old = std::mem::replace(state, next);
+            }
+            allowed
+        });
+        if changed {
+            tracing::info!("state {old} -> {next}");
+            let listener = self.state_listener.lock().clone();
+            if let Some(listener) = listener {
+                listener(next, old);
+            }
+        }
+        changed
+    }
+
+    /// What the uncaught-exception handler says.
+    pub(crate) fn ask(&self, error: &Error) -> UncaughtExceptionResponse {
+        let handler = self.uncaught.lock().clone();
+        handler.map_or(UncaughtExceptionResponse::ShutdownClient, |handler| handler(error))
+    }
+
+    /// A thread reports; the instance runs when all its living threads do.
+    pub(crate) fn report(&self, index: usize, running: bool, metadata: ThreadMetadata) {
+        let all_running = {
+            let mut threads = self.threads.lock();
+            if let Some(slot) = threads.get_mut(&index) {
+                slot.running = running;
+                slot.metadata = metadata;
+            }
+            threads.values().filter(|slot| slot.alive).all(|slot| slot.running)
+        };
+        self.transition(if all_running { State::Running } else { State::Rebalancing });
+    }
+
+    /// A thread ended. With an error and no thread left the instance is in error.
+    pub(crate) fn ended(&self, index: usize, error: Option<Error>) {
+        let none_left = {
+            let mut threads = self.threads.lock();
+            if let Some(slot) = threads.get_mut(&index) {
+                slot.alive = false;
+                slot.running = false;
+                slot.metadata = ThreadMetadata {
+                    thread_name: slot.metadata.thread_name.clone(),
+                    ..ThreadMetadata::default()
+                };
+            }
+            threads.values().all(|slot| !slot.alive)
+        };
+        let failed = {
+            let mut first = self.error.lock();
+            *first = first.take().or(error);
+            first.is_some()
+        };
+        if failed && none_left && self.transition(State::PendingError) {
+            self.transition(State::Error);
+        }
+    }
+
+    /// Tells all threads to close.
+    pub(crate) fn close_all(&self) {
+        for slot in self.threads.lock().values() {
+            slot.stop.close.store(true, Ordering::SeqCst);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What an application may listen to.
+
+use std::sync::Arc;
+
+use super::State;
+use crate::{Error, TaskId, TopicPartition};
+
+/// How far the restore of one store has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoreProgress {
+    /// The task.
+    pub task: TaskId,
+    /// The store.
+    pub store: String,
+    /// Its changelog.
+    pub changelog: TopicPartition,
+    /// Records that were restored.
+    pub restored: u64,
+    /// Records that are still to come, as far as is known.
+    pub remaining: u64,
+    /// Records a second since the start.
+    pub rate: u64,
+}
+
+/// Is told about the restore of stores. Called on the restorer's thread: be quick.
+/// Java's `StateRestoreListener`.
+pub trait StateRestoreListener: Send + Sync {
+    /// A store begins to be restored; `remaining` records are to come.
+    fn on_restore_start(&self, progress: &RestoreProgress) {
+        let _ = progress;
+    }
+
+    /// A batch was written to the store.
+    fn on_batch_restored(&self, progress: &RestoreProgress) {
+        let _ = progress;
+    }
+
+    /// The store is restored.
+    fn on_restore_end(&self, progress: &RestoreProgress) {
+        let _ = progress;
+    }
+}
+
+/// What to do when a stream thread fails. Java's `StreamThreadExceptionResponse` (KIP-671).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UncaughtExceptionResponse {
+    /// Start another thread in its place; the record is processed again.
+    ReplaceThread,
+    /// Close this instance; others take over its tasks. The default.
+    ShutdownClient,
+}
+
+/// Decides on the error that ended a stream thread.
+pub(crate) type UncaughtExceptionHandler =
+    Arc<dyn Fn(&Error) -> UncaughtExceptionResponse + Send + Sync>;
+
+/// Is told about changes of state: the new one, then the old one.
+pub(crate) type StateListener = Arc<dyn Fn(State, State) + Send + Sync>;

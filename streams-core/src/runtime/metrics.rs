@@ -1,0 +1,67 @@
+//! Counters of an instance.
+
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use crate::TaskId;
+
+/// What an instance has done since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamsMetrics {
+    /// Records that were processed.
+    pub processed: u64,
+    /// Records that were written to topics, internal ones included.
+    pub produced: u64,
+    /// Records that were dropped: Java's `dropped-records-total`.
+    pub dropped: u64,
+    /// Commits of stream threads.
+    pub commits: u64,
+    /// Changelog records that were read to restore active tasks.
+    pub restored: u64,
+    /// Changelog records that were read by standby and warm-up tasks.
+    pub standby_updates: u64,
+}
+
+/// One stream thread and its tasks. Java's `ThreadMetadata`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ThreadMetadata {
+    /// Name of the thread.
+    pub thread_name: String,
+    /// Tasks that it processes.
+    pub active_tasks: BTreeSet<TaskId>,
+    /// Tasks that are being restored to become active.
+    pub restoring_tasks: BTreeSet<TaskId>,
+    /// Standby and warm-up tasks.
+    pub standby_tasks: BTreeSet<TaskId>,
+}
+
+/// The counters behind [`StreamsMetrics`], added to by threads a batch at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) processed: AtomicU64,
+    pub(crate) produced: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    pub(crate) restored: AtomicU64,
+    pub(crate) standby_updates: AtomicU64,
+}
+
+pub(crate) fn count(counter: &AtomicU64, by: u64) {
+    counter.fetch_add(by, Ordering::Relaxed);
+}
+
+impl Counters {
+    pub(crate) fn snapshot(&self) -> StreamsMetrics {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        StreamsMetrics {
+            processed: read(&self.processed),
+            produced: read(&self.produced),
+            dropped: read(&self.dropped),
+            commits: read(&self.commits),
+            restored: read(&self.restored),
+            standby_updates: read(&self.standby_updates),
+        }
+    }
+}

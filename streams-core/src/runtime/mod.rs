@@ -1,0 +1,27 @@
+//! Running a topology: instances, stream threads, restore.
+//!
+//! [`KafkaStreams`] is one instance of an application. Its stream threads loop over `run_once(now)`: membership,
+//! restored tasks, poll, process, punctuate, commit. Beside each runs a restorer, which fills local
+//! state from changelogs. Invariant: only `driver` starts threads and only the clock trait tells the
+//! time, so that `run_once` can be stepped from outside.
+
+mod app;
+mod driver;
+mod kafka_streams;
+mod lifecycle;
+mod listener;
+mod metrics;
+mod rebalance;
+mod restorer;
+mod state;
+mod stream_thread;
+mod thread_commit;
+mod thread_tasks;
+
+pub(crate) use self::kafka_streams::Handlers;
+pub use self::{
+    kafka_streams::{KafkaStreams, KafkaStreamsBuilder},
+    listener::{RestoreProgress, StateRestoreListener, UncaughtExceptionResponse},
+    metrics::{StreamsMetrics, ThreadMetadata},
+    state::State,
+};

@@ -1,0 +1,291 @@
+//! Filling local state from changelogs: restore of active tasks, and standby tasks.
+//!
+//! A restorer has a consumer of its own and works on bytes: it needs no types and no nodes. An active task
+//! is restored up to the end of its changelogs and then handed over; a standby is kept up to date for
+//! good. Active tasks go first: while any is being restored, standbys wait.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::Duration,
+};
+
+use state_store::Restorer as StoreRestorer;
+
+use super::{
+    app::App,
+    listener::{RestoreProgress, StateRestoreListener},
+    metrics::count,
+};
+use crate::{
+    Error, Result, TaskId, TopicPartition,
+    client::{Admin, Consumer, ConsumerSettings, IsolationLevel, RecordBatch},
+    store::stream_time_entry,
+    task::TaskDatabases,
+};
+
+/// Records of one poll.
+const POLL_RECORDS: usize = 20_000;
+/// Bytes collected of a store before they are written.
+const APPLY_BYTES: usize = 8 * 1024 * 1024;
+
+/// Restores the tasks of one stream thread.
+pub(crate) struct Restorer {
+    app: Arc<App>,
+    consumer: Box<dyn Consumer>,
+    admin: Box<dyn Admin>,
+    tasks: BTreeMap<TaskId, RestoringTask>,
+    finished: Vec<TaskId>,
+}
+
+impl std::fmt::Debug for Restorer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Restorer({:?})", self.tasks.keys())
+    }
+}
+
+struct RestoringTask {
+    databases: TaskDatabases,
+    /// Standby and warm-up tasks never finish.
+    standby: bool,
+    changelogs: Vec<Changelog>,
+}
+
+struct Changelog {
+    store: usize,
+    store_name: String,
+    partition: TopicPartition,
+    rows: StoreRestorer,
+    next_offset: i64,
+    /// Where an active task's restore ends.
+    end: i64,
+    restored: u64,
+    started_ms: i64,
+    done: bool,
+}
+
+impl Changelog {
+    fn progress(&self, task: TaskId, now_ms: i64) -> RestoreProgress {
+        let elapsed_ms = u64::try_from(now_ms - self.started_ms).unwrap_or(0).max(1);
+        RestoreProgress {
+            task,
+            store: self.store_name.clone(),
+            changelog: self.partition.clone(),
+            restored: self.restored,
+            remaining: u64::try_from(self.end - self.next_offset).unwrap_or(0),
+            rate: self.restored.saturating_mul(1_000) / elapsed_ms,
+        }
+    }
+
+    /// Writes what was collected, with the position behind it.
+    fn apply(&mut self, databases: &TaskDatabases) -> Result {
+        let Some((database, id)) = databases.of(self.store) else { return Ok(()) };
+        if let Some(start) = self.rows.max_window_start() {
+            // First the stream time: with it but without the rows a crash does no harm.
+            let entry = stream_time_entry(&self.store_name);
+            let known = database.offset(&entry)?.unwrap_or(-1);
+            let mut batch = state_store::WriteBatch::new();
+            batch.set_offset(&entry, known.max(start));
+            database.write(batch)?;
+        }
+        self.rows.apply(&**database, id, &self.partition.topic, self.next_offset)?;
+        Ok(())
+    }
+}
+
+impl Restorer {
+    pub(crate) fn new(app: Arc<App>, thread: usize) -> Result<Self> {
+        let settings = ConsumerSettings {
+            client_id: format!("{}-StreamThread-{thread}-restore-consumer", app.client_id()),
+            isolation: app.isolation(),
+        };
+        let consumer = app.clients.consumer(&settings)?;
+        let admin = app.clients.admin()?;
+        Ok(Self { app, consumer, admin, tasks: BTreeMap::new(), finished: Vec::new() })
+    }
+
+    fn listener(&self) -> Option<Arc<dyn StateRestoreListener>> {
+        self.app.restore_listener.lock().clone()
+    }
+
+    /// Begins to restore a task, from the offsets that its databases know. A changelog whose beginning
+    /// was deleted beyond such an offset makes the store start over.
+    pub(crate) fn add(
+        &mut self,
+        task: TaskId,
+        databases: TaskDatabases,
+        standby: bool,
+        now_ms: i64,
+    ) -> Result {
+        let partitions = self.app.changelogs(task);
+        let all: Vec<TopicPartition> = partitions.values().cloned().collect();
+        let earliest = self.admin.earliest_offsets(&all)?;
+        // The log's end, not the stable part: a restore waits for the transactions of a crashed writer.
+        let latest = self.admin.latest_offsets(&all, IsolationLevel::ReadUncommitted)?;
+        let app = self.app.clone();
+        let mut changelogs = Vec::new();
+        for (store, partition) in partitions {
+            let (Some(def), Some((database, id))) =
+                (app.topology.stores.get(store), databases.of(store))
+            else {
+                continue;
+            };
+            let first = earliest.get(&partition).copied().unwrap_or(0);
+            let end = latest.get(&partition).copied().unwrap_or(0);
+            let mut from = database.offset(&partition.topic)?.unwrap_or(first);
+            if from < first || from > end {
+                let store = &def.spec.name;
+                tracing::warn!(%task, %store, "{partition} has no offset {from} any more: the store is restored from the start");
+                database.clear(id)?;
+                from = first;
+            }
+            self.consumer.assign(&partition, from)?;
+            changelogs.push(Changelog {
+                store,
+                store_name: def.spec.name.to_string(),
+                partition,
+                rows: StoreRestorer::new(def.spec.format),
+                next_offset: from,
+                end,
+                restored: 0,
+                started_ms: now_ms,
+                done: false,
+            });
+        }
+        if !standby && let Some(listener) = self.listener() {
+            for changelog in &changelogs {
+                listener.on_restore_start(&changelog.progress(task, now_ms));
+            }
+        }
+        self.tasks.insert(task, RestoringTask { databases, standby, changelogs });
+        Ok(())
+    }
+
+    /// Makes a standby, or a task that is being restored, the other of the two. The end of the changelogs
+    /// is looked up anew: the former owner may have written since.
+    pub(crate) fn change_role(&mut self, task: TaskId, standby: bool, now_ms: i64) -> Result {
+        let Some(known) = self.remove(task)? else { return Ok(()) };
+        self.add(task, known, standby, now_ms)
+    }
+
+    /// Gives a task up; its databases hold all that was read of the changelogs.
+    pub(crate) fn remove(&mut self, task: TaskId) -> Result<Option<TaskDatabases>> {
+        let Some(mut restoring) = self.tasks.remove(&task) else { return Ok(None) };
+        self.finished.retain(|finished| *finished != task);
+        for changelog in &mut restoring.changelogs {
+            self.consumer.unassign(&changelog.partition);
+            changelog.apply(&restoring.databases)?;
+        }
+        Ok(Some(restoring.databases))
+    }
+
+    /// Forgets all tasks without writing anything more: the databases stay at their last offsets.
+    pub(crate) fn abandon(&mut self) {
+        for task in std::mem::take(&mut self.tasks).into_values() {
+            for changelog in &task.changelogs {
+                self.consumer.unassign(&changelog.partition);
+            }
+        }
+        self.finished.clear();
+    }
+
+    /// Active tasks that are restored to the end, handed over with their databases.
+    pub(crate) fn take_restored(&mut self) -> Result<Vec<(TaskId, TaskDatabases)>> {
+        let mut restored = Vec::new();
+        for task in std::mem::take(&mut self.finished) {
+            if let Some(databases) = self.remove(task)? {
+                restored.push((task, databases));
+            }
+        }
+        Ok(restored)
+    }
+
+    /// How far each standby is behind, in records over all its stores.
+    pub(crate) fn lags(&self) -> BTreeMap<TaskId, i64> {
+        let lag = |task: &RestoringTask| {
+            let lags = task.changelogs.iter().map(|changelog| {
+                self.consumer
+                    .lag(&changelog.partition)
+                    .unwrap_or((changelog.end - changelog.next_offset).max(0))
+            });
+            lags.sum()
+        };
+        self.tasks.iter().map(|(id, task)| (*id, lag(task))).collect()
+    }
+
+    /// Reads and applies what there is. Returns whether anything happened.
+    pub(crate) fn run_once(&mut self, now_ms: i64) -> Result<bool> {
+        if self.tasks.is_empty() {
+            return Ok(false);
+        }
+        let batches = self.consumer.poll(POLL_RECORDS, Duration::ZERO)?;
+        let mut progress = false;
+        for batch in &batches {
+            progress = true;
+            self.collect(batch)?;
+        }
+        self.apply_and_finish(now_ms, progress)?;
+        Ok(progress)
+    }
+
+    fn collect(&mut self, batch: &RecordBatch) -> Result {
+        let place = batch.topic_partition();
+        for task in self.tasks.values_mut() {
+            let find = |changelog: &&mut Changelog| changelog.partition == *place;
+            let Some(changelog) = task.changelogs.iter_mut().find(find) else { continue };
+            for record in batch.iter() {
+                // Java skips records without a key, too.
+                let Some(key) = record.key else { continue };
+                changelog.rows.push(key, record.value, record.timestamp).map_err(|cause| {
+                    let text = format!("restoring {place}@{}", record.offset);
+                    Error::from(cause).in_context(text)
+                })?;
+            }
+            changelog.next_offset = batch.next_offset();
+            let records = u64::try_from(batch.len()).unwrap_or(0);
+            changelog.restored += records;
+            let counters = &self.app.counters;
+            count(if task.standby { &counters.standby_updates } else { &counters.restored }, records);
+            if changelog.rows.bytes() > APPLY_BYTES {
+                changelog.apply(&task.databases)?;
+            }
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// Writes what is complete: a store that reached its end, and standbys when nothing more comes.
+    fn apply_and_finish(&mut self, now_ms: i64, progress: bool) -> Result {
+        let listener = self.listener();
+        let mut failed = None;
+        for (id, task) in &mut self.tasks {
+            for changelog in &mut task.changelogs {
+                let position = self.consumer.position(&changelog.partition);
+                changelog.next_offset = position.unwrap_or(changelog.next_offset);
+                let at_end = changelog.next_offset >= changelog.end;
+                let apply = if task.standby { !progress } else { at_end && !changelog.done };
+                if apply && (!changelog.rows.is_empty() || !task.standby) {
+                    if let Err(error) = changelog.apply(&task.databases) {
+                        failed = Some(error);
+                        break;
+                    }
+                    if let Some(listener) = listener.as_ref().filter(|_| !task.standby) {
+                        listener.on_batch_restored(&changelog.progress(*id, now_ms));
+                    }
+                }
+                if !task.standby && at_end && !changelog.done {
+                    changelog.done = true;
+                    tracing::info!(task = %id, store = %changelog.store_name, records = changelog.restored, "restored");
+                    if let Some(listener) = &listener {
+                        listener.on_restore_end(&changelog.progress(*id, now_ms));
+                    }
+                }
+            }
+            let done = task.changelogs.iter().all(|changelog| changelog.done);
+            if !task.standby && done && !self.finished.contains(id) {
+                self.finished.push(*id);
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,373 @@
+//! One turn of a stream thread.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+
+use super::{
+    app::App,
+    metrics::{ThreadMetadata, count},
+    restorer::Restorer,
+};
+use crate::{
+    Error, ErrorKind, Result, TaskId, TopicPartition,
+    client::{Admin, Consumer, ConsumerSettings, Membership, Producer, ProducerSettings},
+    membership::{TaskAssignment, TaskOffsets},
+    task::{ActiveTask, Readiness, TaskDatabases},
+    time::duration_ms,
+};
+
+/// Records that a task processes in one turn before others get theirs.
+const RECORDS_PER_TURN: usize = 1_000;
+
+/// What a turn did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Turn {
+    /// Whether anything was done, so that the next turn should follow at once.
+    pub(crate) worked: bool,
+}
+
+/// A member of the group with its tasks. Driven by [`run_once`](Self::run_once), from a thread of its own
+/// or from a simulator.
+pub(crate) struct StreamThread {
+    pub(super) app: Arc<App>,
+    pub(super) index: usize,
+    pub(super) name: String,
+    pub(super) consumer: Box<dyn Consumer>,
+    pub(super) admin: Box<dyn Admin>,
+    pub(super) membership: Box<dyn Membership>,
+    pub(super) producer: Option<Box<dyn Producer>>,
+    pub(super) in_transaction: bool,
+    pub(super) restorer: Arc<Mutex<Restorer>>,
+    /// Tasks that process.
+    pub(super) running: BTreeMap<TaskId, ActiveTask>,
+    /// Tasks that the restorer brings up to date, to become active.
+    pub(super) restoring: BTreeSet<TaskId>,
+    /// Tasks that are restored and wait for their committed offsets.
+    pub(super) restored: BTreeMap<TaskId, TaskDatabases>,
+    /// Tasks whose uncommitted work was dropped, to be restored again.
+    pub(super) reopened: BTreeMap<TaskId, TaskDatabases>,
+    /// Standby and warm-up tasks, in the restorer.
+    pub(super) standby: BTreeSet<TaskId>,
+    /// What the coordinator wants.
+    pub(super) target: Option<TaskAssignment>,
+    /// Lags of state on disk that nobody has opened yet, reported when joining.
+    pub(super) state_on_disk: BTreeMap<TaskId, i64>,
+    pub(super) partition_counts: BTreeMap<String, i32>,
+    pub(super) last_commit_ms: i64,
+    pub(super) last_purge_ms: i64,
+    /// Since when the cluster could not serve what it was asked.
+    pub(super) failing_since: Option<i64>,
+    pub(super) problem: Option<String>,
+}
+
+impl std::fmt::Debug for StreamThread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StreamThread({}, {:?})", self.name, self.running.keys())
+    }
+}
+
+impl StreamThread {
+    pub(crate) fn new(app: Arc<App>, index: usize) -> Result<Self> {
+        let name = format!("{}-StreamThread-{index}", app.client_id());
+        let settings = ConsumerSettings {
+            client_id: format!("{name}-consumer"),
+            isolation: app.isolation(),
+        };
+        let consumer = app.clients.consumer(&settings)?;
+        let admin = app.clients.admin()?;
+        let membership = app.clients.membership(app.join_group(index))?;
+        let restorer = Arc::new(Mutex::new(Restorer::new(app.clone(), index)?));
+        let last_commit_ms = app.clock.now_ms();
+        Ok(Self {
+            app,
+            index,
+            name,
+            consumer,
+            admin,
+            membership,
+            producer: None,
+            in_transaction: false,
+            restorer,
+            running: BTreeMap::new(),
+            restoring: BTreeSet::new(),
+            restored: BTreeMap::new(),
+            reopened: BTreeMap::new(),
+            standby: BTreeSet::new(),
+            target: None,
+            state_on_disk: BTreeMap::new(),
+            partition_counts: BTreeMap::new(),
+            last_commit_ms,
+            last_purge_ms: last_commit_ms,
+            failing_since: None,
+            problem: None,
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn restorer(&self) -> Arc<Mutex<Restorer>> {
+        self.restorer.clone()
+    }
+
+    /// Tells the coordinator of state that is on disk, so that tasks come back to it.
+    pub(crate) fn report_state_on_disk(&mut self, lags: BTreeMap<TaskId, i64>) {
+        self.state_on_disk = lags;
+    }
+
+    /// Whether the thread has all tasks that it was told to have, and processes them.
+    pub(crate) fn is_running(&self) -> bool {
+        let started = |target: &TaskAssignment| {
+            target.active.iter().all(|task| self.running.contains_key(task))
+        };
+        self.target.as_ref().is_some_and(started)
+    }
+
+    pub(crate) fn metadata(&self) -> ThreadMetadata {
+        let restored = self.restored.keys().copied();
+        ThreadMetadata {
+            thread_name: self.name.clone(),
+            active_tasks: self.running.keys().copied().collect(),
+            restoring_tasks: self.restoring.iter().copied().chain(restored).collect(),
+            standby_tasks: self.standby.clone(),
+        }
+    }
+
+    /// One turn: membership, restored tasks, poll, process, punctuate, commit. Waits at most `max_wait`, and
+    /// only if there is nothing to do.
+    ///
+    /// # Errors
+    /// What the thread can't go on from: a handler decided to fail, state can't be written, or the cluster was out of
+    /// reach for longer than `task.timeout.ms`. Uncommitted work is dropped by then.
+    pub(crate) fn run_once(&mut self, now_ms: i64, max_wait: Duration) -> Result<Turn> {
+        match self.turn(now_ms, max_wait) {
+            Ok(turn) => {
+                self.failing_since = None;
+                Ok(turn)
+            }
+            Err(error) => {
+                self.recover(error, now_ms)?;
+                Ok(Turn { worked: false })
+            }
+        }
+    }
+
+    fn turn(&mut self, now_ms: i64, max_wait: Duration) -> Result<Turn> {
+        self.heartbeat()?;
+        self.reconcile(now_ms)?;
+        self.start_restored(now_ms)?;
+        let ready = self.any_ready(now_ms);
+        let mut worked = self.poll(ready, self.wait(ready, now_ms, max_wait))?;
+        worked |= self.process(now_ms)?;
+        worked |= self.punctuate(now_ms)?;
+        self.commit_if_due(now_ms)?;
+        Ok(Turn { worked })
+    }
+
+    /// Drops uncommitted work after an error, and decides whether the thread can go on.
+    fn recover(&mut self, error: Error, now_ms: i64) -> Result {
+        match error.kind() {
+            ErrorKind::Fenced => {
+                tracing::warn!(thread = %self.name, "this member was replaced, its tasks are given up: {error}");
+                self.lose_all()
+            }
+            ErrorKind::Unavailable | ErrorKind::Timeout => {
+                let since = *self.failing_since.get_or_insert(now_ms);
+                if now_ms - since > duration_ms(self.app.config.task_timeout()) {
+                    self.drop_work()?;
+                    let text = format!("no progress for longer than task.timeout.ms ({since} to {now_ms})");
+                    return Err(error.in_context(text));
+                }
+                tracing::debug!(thread = %self.name, "the cluster is out of reach, trying again: {error}");
+                self.revive(now_ms)
+            }
+            _ => {
+                self.drop_work()?;
+                Err(error)
+            }
+        }
+    }
+
+    fn heartbeat(&mut self) -> Result {
+        let owned = self.owned();
+        let offsets = self.task_offsets();
+        let heartbeat = self.membership.heartbeat(&owned, &offsets)?;
+        if heartbeat.problem != self.problem {
+            if let Some(problem) = &heartbeat.problem {
+                tracing::warn!(thread = %self.name, "the group waits: {problem}");
+            }
+            self.problem = heartbeat.problem;
+        }
+        if let Some(assignment) = heartbeat.assignment {
+            tracing::info!(thread = %self.name, active = ?assignment.active, standby = ?assignment.standby, warmup = ?assignment.warmup, "assigned");
+            self.target = Some(assignment);
+        }
+        Ok(())
+    }
+
+    /// The tasks that are not given up yet.
+    fn owned(&self) -> TaskAssignment {
+        let opened = self.restored.keys().chain(self.reopened.keys());
+        let active = self.running.keys().chain(&self.restoring).chain(opened);
+        let warmups = self.target.as_ref().map(|target| &target.warmup);
+        let is_warmup = |task: &&TaskId| warmups.is_some_and(|warmups| warmups.contains(task));
+        let (warmup, standby) = self.standby.iter().partition(is_warmup);
+        TaskAssignment { active: active.copied().collect(), standby, warmup }
+    }
+
+    fn task_offsets(&self) -> TaskOffsets {
+        let mut lags = self.state_on_disk.clone();
+        if !self.standby.is_empty() || !self.restoring.is_empty() {
+            lags.extend(self.restorer.lock().lags());
+        }
+        lags.extend(self.restored.keys().map(|task| (*task, 0)));
+        lags.extend(self.running.keys().map(|task| (*task, 0)));
+        lags.retain(|task, _| self.app.has_stores(*task));
+        TaskOffsets { lags }
+    }
+
+    fn any_ready(&mut self, now_ms: i64) -> bool {
+        let consumer = &self.consumer;
+        self.running.values_mut().any(|task| {
+            task.readiness(now_ms, |place| consumer.lag(place)) == Readiness::Ready
+        })
+    }
+
+    /// How long a poll may wait: not at all while there is work, and not past what is due next.
+    fn wait(&self, ready: bool, now_ms: i64, max_wait: Duration) -> Duration {
+        if ready || !self.restored.is_empty() {
+            return Duration::ZERO;
+        }
+        if !self.restoring.is_empty() {
+            return max_wait.min(Duration::from_millis(10));
+        }
+        let punctuations = self.running.values().filter_map(ActiveTask::next_punctuation);
+        let commit = self.last_commit_ms + duration_ms(self.app.config.commit_interval());
+        let due = punctuations.chain([commit]).min().unwrap_or(commit);
+        let until_due = u64::try_from(due - now_ms).unwrap_or(0);
+        max_wait.min(Duration::from_millis(until_due.max(1)))
+    }
+
+    /// Polls unless enough is queued; a task that waits for an empty partition keeps it going.
+    fn poll(&mut self, ready: bool, wait: Duration) -> Result<bool> {
+        let buffered: usize = self.running.values().map(ActiveTask::buffered).sum();
+        let inputs: usize = self.running.values().map(|task| task.inputs().len()).sum();
+        if ready && buffered >= inputs * self.app.config.buffered_records_per_partition() {
+            return Ok(false);
+        }
+        let batches = self.consumer.poll(self.app.config.max_poll_records(), wait)?;
+        let worked = !batches.is_empty();
+        for batch in batches {
+            let place = batch.topic_partition();
+            let task = self.running.values_mut().find(|task| task.inputs().contains(place));
+            if let Some(task) = task {
+                task.add_batch(batch);
+            }
+        }
+        Ok(worked)
+    }
+
+    fn process(&mut self, now_ms: i64) -> Result<bool> {
+        let mut processed = 0;
+        let ids: Vec<TaskId> = self.running.keys().copied().collect();
+        for id in ids {
+            for _ in 0..RECORDS_PER_TURN {
+                let consumer = &self.consumer;
+                let Some(task) = self.running.get_mut(&id) else { break };
+                if task.readiness(now_ms, |place| consumer.lag(place)) != Readiness::Ready {
+                    break;
+                }
+                if !self.in_transaction {
+                    self.begin_work()?;
+                }
+                let Some(task) = self.running.get_mut(&id) else { break };
+                if !task.process(now_ms, &mut self.producer)? {
+                    break;
+                }
+                processed += 1;
+            }
+            self.count_dropped(id);
+        }
+        count(&self.app.counters.processed, processed);
+        Ok(processed > 0)
+    }
+
+    fn count_dropped(&mut self, id: TaskId) {
+        let dropped = self.running.get_mut(&id).map_or(0, ActiveTask::take_dropped);
+        if dropped > 0 {
+            count(&self.app.counters.dropped, dropped);
+        }
+    }
+
+    fn punctuate(&mut self, now_ms: i64) -> Result<bool> {
+        let mut worked = false;
+        let due = |task: &ActiveTask| task.next_punctuation().is_some_and(|due| due <= now_ms);
+        let tasks = self.running.iter().filter(|(_, task)| due(task));
+        let tasks: Vec<TaskId> = tasks.map(|(id, _)| *id).collect();
+        for id in tasks {
+            self.begin_work()?;
+            if let Some(task) = self.running.get_mut(&id) {
+                worked |= task.punctuate_wall_clock(now_ms, &mut self.producer)?;
+            }
+            self.count_dropped(id);
+        }
+        Ok(worked)
+    }
+
+    /// Makes sure that there is a producer and, for exactly-once, an open transaction.
+    pub(super) fn begin_work(&mut self) -> Result {
+        if self.producer.is_none() {
+            let app = &self.app;
+            let transactional_id = app.exactly_once().then(|| {
+                format!("{}-{}-{}", app.application_id(), app.process_id, self.index)
+            });
+            let client_id = format!("{}-producer", self.name);
+            let settings = ProducerSettings { client_id, transactional_id };
+            let mut producer = app.clients.producer(&settings)?;
+            if app.exactly_once() {
+                producer.init_transactions()?;
+            }
+            self.producer = Some(producer);
+        }
+        if self.app.exactly_once()
+            && !self.in_transaction
+            && let Some(producer) = &mut self.producer
+        {
+            producer.begin_transaction()?;
+            self.in_transaction = true;
+        }
+        Ok(())
+    }
+
+    /// Partitions of a topic, looked up once.
+    pub(super) fn partition_count(&mut self, topic: &str) -> Result<i32> {
+        if let Some(count) = self.partition_counts.get(topic) {
+            return Ok(*count);
+        }
+        let described = self.admin.describe_topics(&[topic])?;
+        let count = described.get(topic).map(|description| description.partitions);
+        let count = count.ok_or_else(|| {
+            let text = format!("source topic {topic} does not exist; create it, then start again");
+            Error::new(ErrorKind::MissingSourceTopic, text)
+        })?;
+        self.partition_counts.insert(topic.to_owned(), count);
+        Ok(count)
+    }
+
+    /// The input partitions of a task.
+    pub(super) fn inputs(&mut self, task: TaskId) -> Result<Vec<TopicPartition>> {
+        let mut inputs = Vec::new();
+        for topic in self.app.source_topics(task.subtopology) {
+            if task.partition < self.partition_count(&topic)? {
+                inputs.push(TopicPartition::new(topic, task.partition));
+            }
+        }
+        Ok(inputs)
+    }
+}

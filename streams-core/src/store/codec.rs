@@ -1,0 +1,95 @@
+//! How a value of a store becomes bytes, in the database and in the changelog.
+
+use state_store::key_schema::{split_timestamped_value, write_timestamped_value};
+
+use crate::{
+    BoxError,
+    serde::{SerdeRef, Written},
+};
+
+/// A value with the timestamp of the record that made it. Java's `ValueAndTimestamp`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValueAndTimestamp<V> {
+    /// The value.
+    pub value: V,
+    /// Milliseconds since the epoch.
+    pub timestamp: i64,
+}
+
+/// Writes and reads the values of a store.
+pub trait ValueCodec<V>: Send + Sync {
+    /// Appends the database's bytes of `value`; [`Written::Null`] deletes the key.
+    ///
+    /// # Errors
+    /// What the value's serde says.
+    fn write(&self, topic: &str, value: &V, out: &mut Vec<u8>) -> Result<Written, BoxError>;
+
+    /// Reads the database's bytes.
+    ///
+    /// # Errors
+    /// What the value's serde says, or that the bytes are too short.
+    fn read(&self, topic: &str, bytes: &[u8]) -> Result<V, BoxError>;
+
+    /// The changelog's value and timestamp for what `write` wrote, in a record of that timestamp.
+    fn changelog<'b>(&self, bytes: &'b [u8], record_timestamp: i64) -> (&'b [u8], i64);
+}
+
+/// The value's own bytes; the changelog record has the timestamp of the record that wrote it.
+pub struct PlainCodec<V>(pub SerdeRef<V>);
+
+impl<V> ValueCodec<V> for PlainCodec<V> {
+    fn write(&self, topic: &str, value: &V, out: &mut Vec<u8>) -> Result<Written, BoxError> {
+        self.0.serialize(topic, value, out)
+    }
+
+    fn read(&self, topic: &str, bytes: &[u8]) -> Result<V, BoxError> {
+        self.0.deserialize(topic, Some(bytes))
+    }
+
+    fn changelog<'b>(&self, bytes: &'b [u8], record_timestamp: i64) -> (&'b [u8], i64) {
+        (bytes, record_timestamp)
+    }
+}
+
+impl<V> std::fmt::Debug for PlainCodec<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PlainCodec")
+    }
+}
+
+/// An `i64` timestamp before the value; the changelog has the plain value at that timestamp.
+pub struct TimestampedCodec<V>(pub SerdeRef<V>);
+
+impl<V> ValueCodec<ValueAndTimestamp<V>> for TimestampedCodec<V> {
+    fn write(
+        &self,
+        topic: &str,
+        value: &ValueAndTimestamp<V>,
+        out: &mut Vec<u8>,
+    ) -> Result<Written, BoxError> {
+        let start = out.len();
+        write_timestamped_value(out, value.timestamp, &[]);
+        let written = self.0.serialize(topic, &value.value, out)?;
+        if written == Written::Null {
+            out.truncate(start);
+        }
+        Ok(written)
+    }
+
+    fn read(&self, topic: &str, bytes: &[u8]) -> Result<ValueAndTimestamp<V>, BoxError> {
+        let (timestamp, value) = split_timestamped_value(bytes)
+            .ok_or_else(|| format!("a row of {} bytes has no timestamp", bytes.len()))?;
+        Ok(ValueAndTimestamp { value: self.0.deserialize(topic, Some(value))?, timestamp })
+    }
+
+    fn changelog<'b>(&self, bytes: &'b [u8], record_timestamp: i64) -> (&'b [u8], i64) {
+        split_timestamped_value(bytes)
+            .map_or((bytes, record_timestamp), |(timestamp, value)| (value, timestamp))
+    }
+}
+
+impl<V> std::fmt::Debug for TimestampedCodec<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TimestampedCodec")
+    }
+}

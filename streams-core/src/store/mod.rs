@@ -1,0 +1,22 @@
+//! Typed state stores of a task.
+//!
+//! A store is a typed face over the byte-level database of its task: reads go through an overlay that
+//! holds all writes since the last commit, and the commit serialises each written key once, into
+//! the database's batch and the changelog. Invariant: nothing reaches the database before the
+//! cluster has committed it.
+
+mod builder;
+mod codec;
+mod key_value;
+mod merge;
+mod state_store;
+mod window;
+
+pub(crate) use self::window::stream_time_entry;
+pub use self::{
+    builder::{StoreBuilder, StoreSpec, Stores},
+    codec::{PlainCodec, TimestampedCodec, ValueAndTimestamp, ValueCodec},
+    key_value::{KeyValueStore, PendingChange, TimestampedKeyValueStore},
+    state_store::{ChangelogWriter, RecordContext, StateStore, StoreContext, StoreRef},
+    window::{PendingWindowChange, TimestampedWindowStore, WindowStore},
+};

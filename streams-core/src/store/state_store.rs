@@ -1,0 +1,119 @@
+//! What a task asks of its stores.
+
+use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
+
+use state_store::{Database, MemoryBudget, StoreId, WriteBatch};
+
+use crate::{
+    Headers, Result, TopicPartition,
+    client::{ProduceRecord, Producer},
+};
+
+/// The record, or punctuation, that is being processed.
+#[derive(Clone, Debug, Default)]
+pub struct RecordContext {
+    /// Its timestamp in milliseconds since the epoch.
+    pub timestamp: i64,
+    /// Its offset; -1 in a punctuation.
+    pub offset: i64,
+    /// Which of the task's input partitions it came from; `None` in a punctuation.
+    pub input: Option<usize>,
+    /// Its headers; `None` if it has none.
+    pub headers: Option<Arc<Headers>>,
+}
+
+/// What a store is opened with.
+#[derive(Clone, Debug)]
+pub struct StoreContext {
+    /// The database of the task that the store is in.
+    pub database: Arc<dyn Database>,
+    /// The store's number in it.
+    pub id: StoreId,
+    /// The process's memory budget.
+    pub budget: MemoryBudget,
+    /// Name of the changelog topic, or of what would be it if logging is off: what serdes are told.
+    pub topic: Arc<str>,
+    /// Whether updates are held back until the commit.
+    pub caching: bool,
+}
+
+/// Where a commit writes: the batch of the task's database and, if the store is logged, its changelog.
+pub struct ChangelogWriter<'a> {
+    /// Rows for the database.
+    pub batch: &'a mut WriteBatch,
+    /// Partition of the changelog, and what writes to it.
+    pub changelog: Option<(&'a TopicPartition, &'a mut dyn Producer)>,
+}
+
+impl fmt::Debug for ChangelogWriter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ChangelogWriter({:?})", self.changelog.as_ref().map(|(to, _)| to))
+    }
+}
+
+impl ChangelogWriter<'_> {
+    /// Appends a changelog record, if the store is logged.
+    ///
+    /// # Errors
+    /// What the producer says.
+    pub fn log(&mut self, key: &[u8], value: Option<&[u8]>, timestamp: i64) -> Result {
+        static NONE: Headers = Headers::new();
+        let Some((to, producer)) = &mut self.changelog else { return Ok(()) };
+        producer.append(to, ProduceRecord { timestamp, key: Some(key), value, headers: &NONE })
+    }
+}
+
+/// A store of a task, without its types. Implemented by the stores of this module.
+pub trait StateStore: Any + Send {
+    /// Opens it on the task's database.
+    ///
+    /// # Errors
+    /// `State` if the database can't be read.
+    fn open(&mut self, context: StoreContext) -> Result;
+
+    /// Tells it which record causes the writes that follow.
+    fn set_record_context(&mut self, context: &RecordContext);
+
+    /// Whether it holds writes that no commit has taken.
+    fn is_dirty(&self) -> bool;
+
+    /// Serialises all writes since the last commit, in the order of each key's last write.
+    ///
+    /// # Errors
+    /// `Serialization` naming the store, or what the producer says.
+    fn stage(&mut self, writer: &mut ChangelogWriter<'_>) -> Result;
+
+    /// The staged writes are in the database: they are clean from now on.
+    fn committed(&mut self);
+
+    /// Records that it dropped since the last call, for the dropped-records count.
+    fn take_dropped(&mut self) -> u64 {
+        0
+    }
+}
+
+/// A typed reference to a store of a topology, made when the store is added to it.
+pub struct StoreRef<S> {
+    pub(crate) index: usize,
+    store: PhantomData<fn() -> S>,
+}
+
+impl<S> StoreRef<S> {
+    pub(crate) const fn new(index: usize) -> Self {
+        Self { index, store: PhantomData }
+    }
+}
+
+impl<S> Clone for StoreRef<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for StoreRef<S> {}
+
+impl<S> fmt::Debug for StoreRef<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreRef({})", self.index)
+    }
+}

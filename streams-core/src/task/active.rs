@@ -1,0 +1,241 @@
+//! The active task: it processes records.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    Readiness, TaskDatabases, TaskState, commit::CommitState, commit_metadata::CommitMetadata,
+};
+use crate::{
+    Error, ErrorKind, Headers, Result, TopicPartition,
+    client::{OffsetAndMetadata, Producer, RecordBatch},
+    processor::{Event, Loaded, PunctuationType, Source},
+    store::{RecordContext, StateStore},
+};
+
+static NO_HEADERS: Headers = Headers::new();
+
+/// One partition's share of a sub-topology, restored and running.
+pub(crate) struct ActiveTask {
+    pub(super) state: TaskState,
+    pub(super) sources: Vec<Box<dyn Source>>,
+    /// Which source reads each input.
+    pub(super) input_sources: Vec<usize>,
+    pub(super) commit: CommitState,
+}
+
+impl std::fmt::Debug for ActiveTask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ActiveTask({})", self.state.id)
+    }
+}
+
+/// Lends the thread's producer to the task for as long as `body` runs.
+fn lend<R>(
+    task: &mut ActiveTask,
+    producer: &mut Option<Box<dyn Producer>>,
+    body: impl FnOnce(&mut ActiveTask) -> R,
+) -> R {
+    task.state.producer = producer.take();
+    let done = body(task);
+    *producer = task.state.producer.take();
+    done
+}
+
+impl ActiveTask {
+    pub(crate) fn new(
+        state: TaskState,
+        sources: Vec<Box<dyn Source>>,
+        input_sources: Vec<usize>,
+        commit: CommitState,
+    ) -> Self {
+        Self { state, sources, input_sources, commit }
+    }
+
+    /// The partitions that it reads.
+    pub(crate) fn inputs(&self) -> &[TopicPartition] {
+        &self.state.inputs
+    }
+
+    /// One of its stores, by number in the topology.
+    pub(crate) fn store_mut(&mut self, store: usize) -> Option<&mut Box<dyn StateStore>> {
+        self.state.stores.get_mut(store)?.as_mut()
+    }
+
+    pub(crate) fn databases(&self) -> &TaskDatabases {
+        &self.commit.databases
+    }
+
+    /// Starts it: positions of the last commit, then each node's `init`.
+    pub(crate) fn init(
+        &mut self,
+        committed: &BTreeMap<TopicPartition, OffsetAndMetadata>,
+        now_ms: i64,
+        producer: &mut Option<Box<dyn Producer>>,
+    ) -> Result {
+        self.state.now_ms = now_ms;
+        for (input, place) in self.state.inputs.iter().enumerate() {
+            if let Some(offset) = committed.get(place) {
+                let time = CommitMetadata::decode(&offset.metadata).partition_time;
+                self.state.group.set_partition_time(input, time);
+                self.state.stream_time = self.state.stream_time.max(time);
+            }
+        }
+        lend(self, producer, |task| task.control_all(Event::Init))
+    }
+
+    fn control_all(&mut self, event: Event) -> Result {
+        for source in &mut self.sources {
+            source.control(event, &mut self.state)?;
+        }
+        for slot in 0..self.state.shared.len() {
+            let taken = self.state.shared.get_mut(slot).and_then(Option::take);
+            let Some(mut shared) = taken else { continue };
+            let done = (shared.control)(&mut *shared.node, event, &mut self.state);
+            if let Some(slot) = self.state.shared.get_mut(slot) {
+                *slot = Some(shared);
+            }
+            done?;
+        }
+        Ok(())
+    }
+
+    /// Queues what was polled.
+    pub(crate) fn add_batch(&mut self, batch: RecordBatch) {
+        let input = self.state.inputs.iter().position(|place| place == batch.topic_partition());
+        if let Some(input) = input {
+            self.state.group.add(input, batch);
+        }
+    }
+
+    /// Records queued.
+    pub(crate) fn buffered(&self) -> usize {
+        self.state.group.buffered()
+    }
+
+    /// Whether a record may be processed now.
+    pub(crate) fn readiness(
+        &mut self,
+        now_ms: i64,
+        mut lag: impl FnMut(&TopicPartition) -> Option<i64>,
+    ) -> Readiness {
+        let inputs = &self.state.inputs;
+        self.state.group.readiness(now_ms, |input| inputs.get(input).and_then(&mut lag))
+    }
+
+    /// Processes the next record, depth first, to the end of every branch, and the stream-time
+    /// punctuations that it makes due. Returns whether there was one.
+    pub(crate) fn process(
+        &mut self,
+        now_ms: i64,
+        producer: &mut Option<Box<dyn Producer>>,
+    ) -> Result<bool> {
+        lend(self, producer, |task| {
+            task.state.now_ms = now_ms;
+            task.load_heads()?;
+            let Some((input, timestamp)) = task.state.group.next() else { return Ok(false) };
+            task.process_head(input, timestamp)?;
+            task.punctuate_due(PunctuationType::StreamTime)?;
+            Ok(true)
+        })
+    }
+
+    /// Decodes the head of each queue that lacks one; records that a handler drops are passed over.
+    fn load_heads(&mut self) -> Result {
+        while let Some(input) = self.state.group.next_to_load() {
+            let Some((batch, index)) = self.state.group.to_load(input) else { return Ok(()) };
+            let Some(record) = batch.get(index) else { return Ok(()) };
+            let partition_time = self.state.group.partition_time(input);
+            let source = self.input_sources.get(input).and_then(|at| self.sources.get_mut(*at));
+            let Some(source) = source else {
+                return Err(Error::new(ErrorKind::Fatal, "an input has no source node"));
+            };
+            match source.load(input, &record, partition_time, &mut self.state)? {
+                Loaded::Ready(timestamp) => self.state.group.loaded(input, timestamp),
+                Loaded::Dropped => {
+                    self.state.group.advance(input);
+                    self.commit.progress = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn process_head(&mut self, input: usize, timestamp: i64) -> Result {
+        self.commit.progress = true;
+        self.state.group.chosen(input, timestamp);
+        self.state.stream_time = self.state.stream_time.max(timestamp);
+        let (offset, headers) = match self.state.group.current(input) {
+            Some(record) if record.headers().len() > 0 => {
+                let mut headers = Headers::new();
+                record.read_headers(&mut headers);
+                (record.offset, Some(Arc::new(headers)))
+            }
+            Some(record) => (record.offset, None),
+            None => (-1, None),
+        };
+        self.state.record =
+            RecordContext { timestamp, offset, input: Some(input), headers: headers.clone() };
+        let source = self.input_sources.get(input).and_then(|at| self.sources.get_mut(*at));
+        if let Some(source) = source {
+            let headers = headers.as_deref().unwrap_or(&NO_HEADERS);
+            source.push(input, timestamp, headers, &mut self.state)?;
+        }
+        self.state.group.advance(input);
+        Ok(())
+    }
+
+    /// Runs the wall-clock punctuations that are due. Returns whether there was one.
+    pub(crate) fn punctuate_wall_clock(
+        &mut self,
+        now_ms: i64,
+        producer: &mut Option<Box<dyn Producer>>,
+    ) -> Result<bool> {
+        lend(self, producer, |task| {
+            task.state.now_ms = now_ms;
+            task.punctuate_due(PunctuationType::WallClockTime)
+        })
+    }
+
+    /// When the next wall-clock punctuation is due.
+    pub(crate) fn next_punctuation(&self) -> Option<i64> {
+        self.state.schedule.next_wall_clock()
+    }
+
+    fn punctuate_due(&mut self, kind: PunctuationType) -> Result<bool> {
+        let mut any = false;
+        loop {
+            let time = match kind {
+                PunctuationType::StreamTime => self.state.stream_time,
+                PunctuationType::WallClockTime => self.state.now_ms,
+            };
+            if time < 0 {
+                return Ok(any);
+            }
+            let due = self.state.schedule.next_due(kind, time);
+            let Some((node, punctuation)) = due else { return Ok(any) };
+            any = true;
+            self.commit.progress = true;
+            self.control_all(Event::Punctuate { node, punctuation })?;
+        }
+    }
+
+    /// Records dropped since the last call.
+    pub(crate) fn take_dropped(&mut self) -> u64 {
+        let stores = self.state.stores.iter_mut().flatten();
+        let of_stores: u64 = stores.map(|store| store.take_dropped()).sum();
+        std::mem::take(&mut self.state.dropped) + of_stores
+    }
+
+    /// Calls each processor's `close`.
+    pub(crate) fn close(&mut self) -> Result {
+        self.control_all(Event::Close)
+    }
+
+    /// First step of a commit: forward what caches hold back, in the order of the stores.
+    pub(crate) fn flush_caches(&mut self, producer: &mut Option<Box<dyn Producer>>) -> Result {
+        let flushes = self.commit.flushes.clone();
+        lend(self, producer, |task| {
+            flushes.iter().try_for_each(|node| task.control_all(Event::Flush { node: *node }))
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! The commit of a task, in the steps between which its thread talks to the cluster.
+//!
+//! 1. `prepare`: caches forward what they held back; overlays are serialised into one batch and changelog records.
+//! 2. The thread flushes the producer and learns the changelog offsets.
+//! 3. The thread commits the input offsets (`offsets`).
+//! 4. `apply`: the batch goes to the databases, with the changelog offsets in it.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use super::{
+    ActiveTask, TaskDatabases, commit_metadata::CommitMetadata, databases::TaskBatch,
+};
+use crate::{
+    Result, TopicPartition,
+    client::{OffsetAndMetadata, Producer},
+    store::ChangelogWriter,
+};
+
+/// What a commit needs beside the nodes.
+pub(crate) struct CommitState {
+    pub(super) databases: TaskDatabases,
+    /// The changelog partition of each logged store, by number in the topology.
+    pub(super) changelogs: BTreeMap<usize, TopicPartition>,
+    /// Nodes that forward for cached stores, in the order of the stores.
+    pub(super) flushes: Arc<[usize]>,
+    /// Whether anything happened since the last commit.
+    pub(super) progress: bool,
+    committed: HashMap<usize, i64>,
+    batch: Option<TaskBatch>,
+}
+
+impl CommitState {
+    pub(crate) fn new(
+        databases: TaskDatabases,
+        changelogs: BTreeMap<usize, TopicPartition>,
+        flushes: Vec<usize>,
+    ) -> Self {
+        let flushes = flushes.into();
+        let committed = HashMap::new();
+        Self { databases, changelogs, flushes, progress: false, committed, batch: None }
+    }
+}
+
+impl ActiveTask {
+    /// Whether there is anything to commit: records, punctuations, or a position that moved over
+    /// control records.
+    pub(crate) fn commit_needed(&self) -> bool {
+        self.commit.progress || !self.changed_offsets().is_empty()
+    }
+
+    /// Whether user code asked for a commit.
+    pub(crate) fn commit_requested(&self) -> bool {
+        self.state.commit_requested
+    }
+
+    fn changed_offsets(&self) -> Vec<(usize, i64)> {
+        let inputs = 0..self.state.inputs.len();
+        let positions = inputs.filter_map(|input| Some((input, self.state.group.position(input)?)));
+        positions
+            .filter(|(input, position)| self.commit.committed.get(input) != Some(position))
+            .collect()
+    }
+
+    /// Step 1. Runs until no store is dirty that was not serialised: a flush may write to any store.
+    pub(crate) fn prepare_commit(&mut self, producer: &mut Option<Box<dyn Producer>>) -> Result {
+        self.flush_caches(producer)?;
+        let mut batch = TaskBatch::default();
+        for (index, store) in self.state.stores.iter_mut().enumerate() {
+            let Some(store) = store.as_mut().filter(|store| store.is_dirty()) else { continue };
+            let rows = self.commit.databases.batch_of(index, &mut batch);
+            let to = self.commit.changelogs.get(&index);
+            let changelog = match (to, producer.as_mut()) {
+                (Some(to), Some(producer)) => Some((to, &mut **producer as &mut dyn Producer)),
+                _ => None,
+            };
+            store.stage(&mut ChangelogWriter { batch: rows, changelog })?;
+        }
+        self.commit.batch = Some(batch);
+        Ok(())
+    }
+
+    /// The offsets to commit in step 3, with each partition's time.
+    pub(crate) fn offsets(&self) -> Vec<(TopicPartition, OffsetAndMetadata)> {
+        let offsets = self.changed_offsets().into_iter().filter_map(|(input, offset)| {
+            let partition_time = self.state.group.partition_time(input);
+            let metadata = CommitMetadata { partition_time, processors: BTreeMap::new() };
+            let place = self.state.inputs.get(input)?.clone();
+            Some((place, OffsetAndMetadata { offset, metadata: metadata.encode() }))
+        });
+        offsets.collect()
+    }
+
+    /// The offsets of the last commit.
+    pub(crate) fn committed_positions(&self) -> impl Iterator<Item = (TopicPartition, i64)> + '_ {
+        let committed = self.commit.committed.iter();
+        committed.filter_map(|(input, offset)| Some((self.state.inputs.get(*input)?.clone(), *offset)))
+    }
+
+    /// Step 4: everything is on the cluster. `written` says up to where each changelog partition was
+    /// written in this commit.
+    pub(crate) fn apply_commit(&mut self, written: &HashMap<TopicPartition, i64>) -> Result {
+        if let Some(mut batch) = self.commit.batch.take() {
+            for (store, changelog) in &self.commit.changelogs {
+                if let Some(next) = written.get(changelog) {
+                    let rows = self.commit.databases.batch_of(*store, &mut batch);
+                    rows.set_offset(&changelog.topic, *next);
+                }
+            }
+            self.commit.databases.write(batch)?;
+        }
+        for store in self.state.stores.iter_mut().flatten() {
+            store.committed();
+        }
+        for (input, offset) in self.changed_offsets() {
+            self.commit.committed.insert(input, offset);
+        }
+        self.commit.progress = false;
+        self.state.commit_requested = false;
+        Ok(())
+    }
+}

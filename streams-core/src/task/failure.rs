@@ -1,0 +1,107 @@
+//! Errors on the record path, and the handlers that decide on them.
+
+use super::TaskState;
+use crate::{
+    BoxError, Error, ErrorKind, Headers, Result, TopicPartition,
+    client::{ProduceRecord, RecordView},
+    handler::{ErrorContext, HandlerResponse, Reaction},
+    partitioner::partition_for_key,
+};
+
+impl TaskState {
+    /// User code of `node` failed on the current record.
+    #[cold]
+    pub(crate) fn processing_failed(&mut self, node: &str, cause: BoxError) -> Result {
+        let text = format!("node `{node}` failed on {}", self.place());
+        let error = Error::with_source(ErrorKind::Processing, text, cause);
+        let handler = self.shared_settings.processing_handler.clone();
+        let response = self.ask(node, |context| handler.handle(context, &error));
+        self.react(response, error)
+    }
+
+    /// The sink `node` could not write the current record to `topic`.
+    #[cold]
+    pub(crate) fn production_failed(&mut self, node: &str, topic: &str, cause: Error) -> Result {
+        if !matches!(cause.kind(), ErrorKind::Serialization | ErrorKind::Production) {
+            // Not a property of this record: the thread deals with it.
+            return Err(cause.in_context(format!("sink `{node}` could not write {}", self.place())));
+        }
+        let error = cause.in_context(format!("sink `{node}` failed on {}", self.place()));
+        let handler = self.shared_settings.production_handler.clone();
+        let response = self.ask(node, |context| handler.handle(context, topic, &error));
+        self.react(response, error)
+    }
+
+    /// The source `node` could not read `part` (key or value) of a record.
+    #[cold]
+    pub(crate) fn deserialization_failed(
+        &mut self,
+        node: &str,
+        place: &TopicPartition,
+        record: &RecordView<'_>,
+        part: &str,
+        cause: BoxError,
+    ) -> Result {
+        let text = format!("source `{node}` can't read the {part} of {place}@{}", record.offset);
+        let error = Error::with_source(ErrorKind::Deserialization, text, cause);
+        let mut headers = Headers::new();
+        record.read_headers(&mut headers);
+        let context = ErrorContext {
+            task: self.id,
+            node,
+            topic_partition: Some(place),
+            offset: record.offset,
+            timestamp: record.timestamp,
+            key: record.key,
+            value: record.value,
+            headers: &headers,
+        };
+        let response = self.shared_settings.deserialization_handler.handle(&context, &error);
+        self.react(response, error)
+    }
+
+    /// Asks a handler about the current record, as it was read.
+    fn ask(
+        &self,
+        node: &str,
+        handle: impl FnOnce(&ErrorContext<'_>) -> HandlerResponse,
+    ) -> HandlerResponse {
+        let none = Headers::new();
+        let raw = self.record.input.and_then(|input| self.group.current(input));
+        handle(&ErrorContext {
+            task: self.id,
+            node,
+            topic_partition: self.record.input.and_then(|input| self.inputs.get(input)),
+            offset: self.record.offset,
+            timestamp: self.record.timestamp,
+            key: raw.as_ref().and_then(|raw| raw.key),
+            value: raw.as_ref().and_then(|raw| raw.value),
+            headers: self.record.headers.as_deref().unwrap_or(&none),
+        })
+    }
+
+    fn react(&mut self, response: HandlerResponse, error: Error) -> Result {
+        for letter in &response.dead_letters {
+            let producer = self.producer()?;
+            let partitions = producer.partitions(&letter.topic).map_err(|cause| {
+                cause.in_context("the dead-letter topic can't be written; create it")
+            })?;
+            let key = letter.key.as_deref();
+            let partition = key.map_or(0, |key| partition_for_key(key, partitions));
+            let record = ProduceRecord {
+                timestamp: letter.timestamp,
+                key,
+                value: letter.value.as_deref(),
+                headers: &letter.headers,
+            };
+            producer.append(&TopicPartition::new(&*letter.topic, partition), record)?;
+        }
+        match response.reaction {
+            Reaction::Continue => {
+                self.dropped += 1;
+                Ok(())
+            }
+            Reaction::Fail => Err(error),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Tasks: one partition's share of a sub-topology.
+//!
+//! A task owns all that it touches while it processes: nodes, stores, queues. It knows no consumer and
+//! no group; the thread hands it batches, a producer and the time. Invariant: nothing of a task is in
+//! its database that the cluster has not committed.
+
+mod active;
+mod commit;
+mod commit_metadata;
+mod databases;
+mod failure;
+mod partition_group;
+mod settings;
+mod state;
+
+pub(crate) use self::{
+    active::ActiveTask,
+    commit::CommitState,
+    commit_metadata::CommitMetadata,
+    databases::TaskDatabases,
+    partition_group::{PartitionGroup, Readiness},
+    settings::TaskSettings,
+    state::{SharedNode, TaskState},
+};

@@ -1,0 +1,171 @@
+//! The input queues of a task, and which record comes next.
+
+use std::collections::VecDeque;
+
+use crate::client::{RecordBatch, RecordView};
+
+/// Whether a task may process its next record now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    /// It has a record and no reason to wait for other partitions.
+    Ready,
+    /// An empty partition may still have an earlier record.
+    Wait,
+    /// All queues are empty.
+    Empty,
+}
+
+/// The queues of a task. Java's `PartitionGroup`.
+///
+/// The record with the least timestamp among the heads comes next, the lower input number first if
+/// equal; within a partition order is by offset alone.
+#[derive(Debug)]
+pub(crate) struct PartitionGroup {
+    queues: Vec<Queue>,
+    max_task_idle_ms: i64,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    batches: VecDeque<RecordBatch>,
+    /// Next record of the first batch.
+    index: usize,
+    /// Records that are queued.
+    len: usize,
+    /// Timestamp of the decoded head.
+    head: Option<i64>,
+    /// Greatest timestamp of the records taken; -1 before the first.
+    partition_time: i64,
+    /// Position behind all that was taken: what a commit says.
+    position: Option<i64>,
+    /// When waiting for an empty partition ends.
+    idle_until: Option<i64>,
+}
+
+impl PartitionGroup {
+    pub(crate) fn new(inputs: usize, max_task_idle_ms: i64) -> Self {
+        let queue = || Queue { partition_time: -1, ..Queue::default() };
+        Self { queues: (0..inputs).map(|_| queue()).collect(), max_task_idle_ms }
+    }
+
+    /// Sets what a commit knew: the partition's time.
+    pub(crate) fn set_partition_time(&mut self, input: usize, time: i64) {
+        if let Some(queue) = self.queues.get_mut(input) {
+            queue.partition_time = queue.partition_time.max(time);
+        }
+    }
+
+    pub(crate) fn partition_time(&self, input: usize) -> i64 {
+        self.queues.get(input).map_or(-1, |queue| queue.partition_time)
+    }
+
+    /// Queues a batch behind what is there.
+    pub(crate) fn add(&mut self, input: usize, batch: RecordBatch) {
+        if let Some(queue) = self.queues.get_mut(input) {
+            queue.len += batch.len();
+            if queue.batches.is_empty() && batch.is_empty() {
+                queue.position = Some(batch.next_offset());
+            } else {
+                queue.batches.push_back(batch);
+            }
+        }
+    }
+
+    /// Records that are queued, over all inputs.
+    pub(crate) fn buffered(&self) -> usize {
+        self.queues.iter().map(|queue| queue.len).sum()
+    }
+
+    /// The raw record at the head of an input: the one that is being processed.
+    pub(crate) fn current(&self, input: usize) -> Option<RecordView<'_>> {
+        let queue = self.queues.get(input)?;
+        queue.batches.front()?.get(queue.index)
+    }
+
+    /// Inputs that have a record but no decoded head.
+    pub(crate) fn next_to_load(&self) -> Option<usize> {
+        self.queues.iter().position(|queue| queue.head.is_none() && queue.len > 0)
+    }
+
+    /// The batch and index of the record to decode next for an input.
+    pub(crate) fn to_load(&self, input: usize) -> Option<(RecordBatch, usize)> {
+        let queue = self.queues.get(input)?;
+        queue.batches.front().map(|batch| (batch.clone(), queue.index))
+    }
+
+    /// The head of an input was decoded.
+    pub(crate) fn loaded(&mut self, input: usize, timestamp: i64) {
+        if let Some(queue) = self.queues.get_mut(input) {
+            queue.head = Some(timestamp);
+        }
+    }
+
+    /// The input whose head comes next, and its timestamp.
+    pub(crate) fn next(&self) -> Option<(usize, i64)> {
+        let heads = self.queues.iter().enumerate();
+        let heads = heads.filter_map(|(input, queue)| queue.head.map(|head| (input, head)));
+        heads.min_by_key(|(_, head)| *head)
+    }
+
+    /// The head of an input is chosen: partition time moves on before the record runs.
+    pub(crate) fn chosen(&mut self, input: usize, timestamp: i64) {
+        if let Some(queue) = self.queues.get_mut(input) {
+            queue.partition_time = queue.partition_time.max(timestamp);
+        }
+    }
+
+    /// Removes the head of an input: it was processed or dropped.
+    pub(crate) fn advance(&mut self, input: usize) {
+        let Some(queue) = self.queues.get_mut(input) else { return };
+        queue.head = None;
+        queue.len = queue.len.saturating_sub(1);
+        queue.index += 1;
+        while let Some(batch) = queue.batches.front() {
+            if let Some(record) = batch.get(queue.index) {
+                queue.position = Some(record.offset);
+                return;
+            }
+            queue.position = Some(batch.next_offset());
+            queue.batches.pop_front();
+            queue.index = 0;
+        }
+    }
+
+    /// The next offset of an input that no taken record has, if any progress was made.
+    pub(crate) fn position(&self, input: usize) -> Option<i64> {
+        self.queues.get(input).and_then(|queue| queue.position)
+    }
+
+    /// Whether the next record may be taken at `now_ms`. `lag` gives the records that the cluster is
+    /// known to hold behind what was polled of an input, or `None` if that is unknown (KIP-695).
+    pub(crate) fn readiness(
+        &mut self,
+        now_ms: i64,
+        mut lag: impl FnMut(usize) -> Option<i64>,
+    ) -> Readiness {
+        if self.queues.iter().all(|queue| queue.len == 0) {
+            return Readiness::Empty;
+        }
+        if self.max_task_idle_ms < 0 {
+            return Readiness::Ready;
+        }
+        let max_task_idle_ms = self.max_task_idle_ms;
+        let mut ready = Readiness::Ready;
+        for (input, queue) in self.queues.iter_mut().enumerate() {
+            if queue.len > 0 {
+                queue.idle_until = None;
+                continue;
+            }
+            if lag(input) == Some(0) {
+                let until = *queue.idle_until.get_or_insert(now_ms.saturating_add(max_task_idle_ms));
+                if now_ms < until {
+                    ready = Readiness::Wait;
+                }
+            } else {
+                queue.idle_until = None;
+                ready = Readiness::Wait;
+            }
+        }
+        ready
+    }
+}

@@ -1,0 +1,118 @@
+//! What all tasks of an application share.
+
+use std::{fmt, sync::Arc};
+
+use state_store::MemoryBudget;
+
+use crate::{
+    Error, ErrorKind, Result,
+    config::{
+        DeserializationHandlerChoice, ProcessingHandlerChoice, TimestampExtractorChoice,
+        ValidConfig,
+    },
+    handler::{
+        DeserializationExceptionHandler, LogAndContinue, LogAndFail, ProcessingExceptionHandler,
+        ProductionExceptionHandler,
+    },
+    runtime::Handlers,
+};
+
+/// Settings and handlers of the tasks of an application.
+pub(crate) struct TaskSettings {
+    pub(crate) application_id: String,
+    pub(crate) max_task_idle_ms: i64,
+    pub(crate) caching: bool,
+    pub(crate) timestamp_extractor: DefaultTimestampExtractor,
+    pub(crate) deserialization_handler: Arc<dyn DeserializationExceptionHandler>,
+    pub(crate) processing_handler: Arc<dyn ProcessingExceptionHandler>,
+    pub(crate) production_handler: Arc<dyn ProductionExceptionHandler>,
+    /// Memory of the process's stores.
+    pub(crate) budget: MemoryBudget,
+}
+
+impl TaskSettings {
+    /// What the configuration says, with the handlers that were given in code.
+    pub(crate) fn new(config: &ValidConfig, handlers: Handlers, budget: MemoryBudget) -> Self {
+        let dead_letter_topic = config.dead_letter_queue_topic().map(str::to_owned);
+        let fail = LogAndFail { dead_letter_topic: dead_letter_topic.clone() };
+        let resume = LogAndContinue { dead_letter_topic };
+        let deserialization: Arc<dyn DeserializationExceptionHandler> =
+            match config.deserialization_exception_handler() {
+                DeserializationHandlerChoice::LogAndContinue => Arc::new(resume.clone()),
+                DeserializationHandlerChoice::LogAndFail => Arc::new(fail.clone()),
+            };
+        let processing: Arc<dyn ProcessingExceptionHandler> =
+            match config.processing_exception_handler() {
+                ProcessingHandlerChoice::LogAndContinue => Arc::new(resume),
+                ProcessingHandlerChoice::LogAndFail => Arc::new(fail.clone()),
+            };
+        Self {
+            application_id: config.application_id().to_owned(),
+            max_task_idle_ms: config.max_task_idle_ms(),
+            caching: config.is_caching_enabled(),
+            timestamp_extractor: match config.default_timestamp_extractor() {
+                TimestampExtractorChoice::FailOnInvalidTimestamp => {
+                    DefaultTimestampExtractor::FailOnInvalidTimestamp
+                }
+                TimestampExtractorChoice::LogAndSkipOnInvalidTimestamp => {
+                    DefaultTimestampExtractor::LogAndSkipOnInvalidTimestamp
+                }
+                TimestampExtractorChoice::UsePartitionTimeOnInvalidTimestamp => {
+                    DefaultTimestampExtractor::UsePartitionTimeOnInvalidTimestamp
+                }
+                TimestampExtractorChoice::WallclockTimestampExtractor => {
+                    DefaultTimestampExtractor::WallclockTimestamp
+                }
+            },
+            deserialization_handler: handlers.deserialization.unwrap_or(deserialization),
+            processing_handler: handlers.processing.unwrap_or(processing),
+            production_handler: handlers.production.unwrap_or_else(|| Arc::new(fail)),
+            budget,
+        }
+    }
+}
+
+impl fmt::Debug for TaskSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskSettings({})", self.application_id)
+    }
+}
+
+/// The extractor of sources that name none: `default.timestamp.extractor`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum DefaultTimestampExtractor {
+    #[default]
+    FailOnInvalidTimestamp,
+    LogAndSkipOnInvalidTimestamp,
+    UsePartitionTimeOnInvalidTimestamp,
+    WallclockTimestamp,
+}
+
+impl DefaultTimestampExtractor {
+    /// The event time of a record; negative drops it.
+    #[inline]
+    pub(crate) fn timestamp(
+        self,
+        timestamp: i64,
+        partition_time: i64,
+        now_ms: i64,
+        place: &dyn Fn() -> String,
+    ) -> Result<i64> {
+        match self {
+            Self::WallclockTimestamp => Ok(now_ms),
+            _ if timestamp >= 0 => Ok(timestamp),
+            Self::LogAndSkipOnInvalidTimestamp => Ok(timestamp),
+            Self::UsePartitionTimeOnInvalidTimestamp if partition_time >= 0 => Ok(partition_time),
+            Self::FailOnInvalidTimestamp | Self::UsePartitionTimeOnInvalidTimestamp => {
+                Err(Error::new(
+                    ErrorKind::Processing,
+                    format!(
+                        "record {} has the invalid timestamp {timestamp}; set \
+                         default.timestamp.extractor to one that accepts it, or mend its producer",
+                        place()
+                    ),
+                ))
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The part of a task that its nodes reach while they run.
+
+use std::{any::Any, sync::Arc};
+
+use super::{PartitionGroup, TaskSettings};
+use crate::{
+    Error, ErrorKind, RecordMetadata, Result, TaskId, TopicPartition,
+    client::Producer,
+    processor::{Event, Schedule},
+    store::{RecordContext, StateStore},
+};
+
+/// A node with several parents, without its types.
+pub(crate) struct SharedNode {
+    /// A `Box<dyn Node<K, V>>`.
+    pub(crate) node: Box<dyn Any + Send>,
+    /// Calls the node's `control`.
+    pub(crate) control: fn(&mut dyn Any, Event, &mut TaskState) -> Result,
+}
+
+/// What nodes read and write of their task.
+pub(crate) struct TaskState {
+    pub(crate) id: TaskId,
+    pub(crate) shared_settings: Arc<TaskSettings>,
+    /// Stores by their number in the topology; `None` for those of other sub-topologies.
+    pub(crate) stores: Vec<Option<Box<dyn StateStore>>>,
+    /// Nodes with several parents.
+    pub(crate) shared: Vec<Option<SharedNode>>,
+    /// Input partitions, by number.
+    pub(crate) inputs: Vec<TopicPartition>,
+    pub(crate) group: PartitionGroup,
+    pub(crate) schedule: Schedule,
+    pub(crate) record: RecordContext,
+    /// Greatest timestamp of the records chosen so far; -1 before the first.
+    pub(crate) stream_time: i64,
+    pub(crate) now_ms: i64,
+    pub(crate) commit_requested: bool,
+    pub(crate) dropped: u64,
+    /// The thread's producer, lent while the task runs.
+    pub(crate) producer: Option<Box<dyn Producer>>,
+}
+
+impl TaskState {
+    pub(crate) fn new(
+        id: TaskId,
+        shared_settings: Arc<TaskSettings>,
+        stores: Vec<Option<Box<dyn StateStore>>>,
+        inputs: Vec<TopicPartition>,
+    ) -> Self {
+        let group = PartitionGroup::new(inputs.len(), shared_settings.max_task_idle_ms);
+        Self {
+            id,
+            shared_settings,
+            stores,
+            shared: Vec::new(),
+            inputs,
+            group,
+            schedule: Schedule::default(),
+            record: RecordContext { offset: -1, ..RecordContext::default() },
+            stream_time: -1,
+            now_ms: 0,
+            commit_requested: false,
+            dropped: 0,
+            producer: None,
+        }
+    }
+
+    /// The thread's producer.
+    pub(crate) fn producer(&mut self) -> Result<&mut dyn Producer> {
+        match &mut self.producer {
+            Some(producer) => Ok(&mut **producer),
+            None => Err(Error::new(
+                ErrorKind::InvalidState,
+                "records can be forwarded to a topic only while the task runs",
+            )),
+        }
+    }
+
+    /// Where the current record came from.
+    pub(crate) fn record_metadata(&self) -> RecordMetadata {
+        let place = self.record.input.and_then(|input| self.inputs.get(input));
+        RecordMetadata { topic_partition: place.cloned(), offset: self.record.offset }
+    }
+
+    /// The current record's place, for messages.
+    pub(crate) fn place(&self) -> String {
+        match self.record_metadata().topic_partition {
+            Some(place) => format!("{place}@{}", self.record.offset),
+            None => format!("a punctuation at {}", self.record.timestamp),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! How a driver is set up.
+
+use std::{fmt, sync::Arc};
+
+use state_store::MemoryBudget;
+
+use super::{
+    TopologyTestDriver,
+    task::{self, OpenDatabase},
+};
+use crate::{
+    Error, ErrorKind, Result,
+    config::StreamsConfig,
+    handler::{
+        DeserializationExceptionHandler, ProcessingExceptionHandler, ProductionExceptionHandler,
+    },
+    runtime::Handlers,
+    task::TaskSettings,
+    topology::Topology,
+};
+
+/// Sets up a [`TopologyTestDriver`]: its clock, its stores, and handlers that are code.
+pub struct TestDriverBuilder<'a> {
+    topology: &'a Topology,
+    config: StreamsConfig,
+    wall_clock_ms: i64,
+    open: OpenDatabase,
+    handlers: Handlers,
+}
+
+impl<'a> TestDriverBuilder<'a> {
+    pub(super) fn new(topology: &'a Topology, config: StreamsConfig) -> Self {
+        let (open, handlers) = (task::in_memory(), Handlers::default());
+        Self { topology, config, wall_clock_ms: 0, open, handlers }
+    }
+
+    /// Where the wall clock starts, in milliseconds since the epoch; 0 unless it is set.
+    #[must_use]
+    pub const fn wall_clock_ms(mut self, now_ms: i64) -> Self {
+        self.wall_clock_ms = now_ms;
+        self
+    }
+
+    /// Keeps persistent stores in RocksDB in this directory, which should be empty; without it they
+    /// are in memory like the others.
+    #[cfg(feature = "rocksdb")]
+    #[must_use]
+    pub fn on_disk(mut self, directory: impl Into<std::path::PathBuf>) -> Self {
+        let directory = directory.into();
+        self.open = Box::new(move |stores, budget| {
+            Ok(Arc::new(state_store::RocksDatabase::open(&directory, stores, budget)?))
+        });
+        self
+    }
+
+    /// Decides on records that can't be read, in place of `deserialization.exception.handler`.
+    #[must_use]
+    pub fn deserialization_exception_handler(
+        mut self,
+        handler: impl DeserializationExceptionHandler + 'static,
+    ) -> Self {
+        self.handlers.deserialization = Some(Arc::new(handler));
+        self
+    }
+
+    /// Decides on errors of user code, in place of `processing.exception.handler`.
+    #[must_use]
+    pub fn processing_exception_handler(
+        mut self,
+        handler: impl ProcessingExceptionHandler + 'static,
+    ) -> Self {
+        self.handlers.processing = Some(Arc::new(handler));
+        self
+    }
+
+    /// Decides on records that can't be written, in place of `production.exception.handler`.
+    #[must_use]
+    pub fn production_exception_handler(
+        mut self,
+        handler: impl ProductionExceptionHandler + 'static,
+    ) -> Self {
+        self.handlers.production = Some(Arc::new(handler));
+        self
+    }
+
+    /// The driver, with every processor's `init` called.
+    ///
+    /// # Errors
+    /// `Config` if the configuration has problems, `State` if the stores can't be opened, or what a
+    /// processor's `init` returns.
+    pub fn build(self) -> Result<TopologyTestDriver> {
+        let config = self.config.validate().map_err(|problems| {
+            let text = "the configuration of the test driver has problems";
+            Error::with_source(ErrorKind::Config, text, problems)
+        })?;
+        let budget =
+            MemoryBudget::new(config.state_memory_max_bytes(), config.statestore_cache_max_bytes());
+        let settings = TaskSettings::new(&config, self.handlers, budget);
+        let task = task::build(self.topology, settings, self.open)?;
+        let names = self.topology.stores.iter().map(|store| store.spec.name.clone()).collect();
+        TopologyTestDriver::start(task, names, self.wall_clock_ms)
+    }
+}
+
+impl fmt::Debug for TestDriverBuilder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestDriverBuilder")
+            .field("config", &self.config)
+            .field("wall_clock_ms", &self.wall_clock_ms)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,351 @@
+//! The driver.
+
+use std::{
+    any::{Any, type_name},
+    cell::{RefCell, RefMut},
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    ProducedRecord, TestDriverBuilder, TestInputTopic, TestOutputTopic,
+    log::{RecordingProducer, SharedLog},
+};
+use crate::{
+    Error, ErrorKind, Headers, Result, TopicPartition,
+    client::{Producer, RecordBatch, Records},
+    config::StreamsConfig,
+    serde::SerdeRef,
+    store::{
+        KeyValueStore, StateStore, TimestampedKeyValueStore, TimestampedWindowStore, WindowStore,
+    },
+    task::ActiveTask,
+    time::duration_ms,
+    topology::Topology,
+};
+
+/// Runs a topology in the calling thread, one record at a time. Java's `TopologyTestDriver`.
+///
+/// The whole topology is one task, `0_0`, and each topic has one partition. A record that is piped in is
+/// processed to the end, and so is all that it writes to repartition topics and to topics that are read
+/// too; each record is followed by the stream-time punctuations that it makes due and by a commit, which
+/// writes the changelogs and flushes what caches hold back. The wall clock moves only by
+/// [`advance_wall_clock_time`](Self::advance_wall_clock_time).
+///
+/// After an error the record that failed is passed over; what it wrote before stays written.
+///
+/// ```
+/// use streams_core::{
+///     BoxError, Record, config::StreamsConfig, processor::Context, serde,
+///     testing::TopologyTestDriver,
+///     topology::{SinkOptions, SourceOptions, TopologyBuilder},
+/// };
+///
+/// let mut builder = TopologyBuilder::new();
+/// let source = SourceOptions::new(["in"], serde::string(), serde::long());
+/// let source = builder.add_source("source", source);
+/// let double = || {
+///     |record: Record<'_, String, i64>, context: &mut Context<'_, String, i64>| {
+///         context.forward(record.with_value(&(record.value * 2))).map_err(BoxError::from)
+///     }
+/// };
+/// let double = builder.add_processor("double", double, &[source]);
+/// builder.add_sink("sink", SinkOptions::topic("out", serde::string(), serde::long()), &[double]);
+///
+/// let config = StreamsConfig::new("app", "unused:9092");
+/// let driver = TopologyTestDriver::new(&builder.build()?, config)?;
+/// let mut numbers = driver.input_topic("in", serde::string(), serde::long());
+/// let doubled = driver.output_topic("out", serde::string(), serde::long());
+///
+/// numbers.pipe_input("a".to_owned(), 21, 0)?;
+/// assert_eq!(doubled.read_key_value()?, Some(("a".to_owned(), 42)));
+/// assert!(doubled.is_empty());
+/// # Ok::<(), streams_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct TopologyTestDriver {
+    driver: SharedDriver,
+    log: SharedLog,
+}
+
+/// The task with its clock, shared with the input topics.
+pub(super) type SharedDriver = Rc<RefCell<Driver>>;
+
+/// The task with its clock.
+#[derive(Debug)]
+pub(super) struct Driver {
+    task: ActiveTask,
+    producer: Option<Box<dyn Producer>>,
+    log: SharedLog,
+    store_names: Vec<Arc<str>>,
+    now_ms: i64,
+    /// How many of the produced records were put into the queues of topics that are read too.
+    returned: usize,
+}
+
+impl TopologyTestDriver {
+    /// A driver with its wall clock at the epoch and all stores in memory.
+    ///
+    /// # Errors
+    /// `Config` if the configuration has problems, or what a processor's `init` returns.
+    pub fn new(topology: &Topology, config: StreamsConfig) -> Result<Self> {
+        Self::builder(topology, config).build()
+    }
+
+    /// Sets up a driver with another clock, with stores on disk, or with handlers that are code.
+    pub fn builder(topology: &Topology, config: StreamsConfig) -> TestDriverBuilder<'_> {
+        TestDriverBuilder::new(topology, config)
+    }
+
+    pub(super) fn start(
+        task: ActiveTask,
+        store_names: Vec<Arc<str>>,
+        now_ms: i64,
+    ) -> Result<Self> {
+        let log = SharedLog::default();
+        let producer: Box<dyn Producer> = Box::new(RecordingProducer::new(log.clone()));
+        let mut driver = Driver {
+            task,
+            producer: Some(producer),
+            log: log.clone(),
+            store_names,
+            now_ms,
+            returned: 0,
+        };
+        driver.task.init(&BTreeMap::new(), now_ms, &mut driver.producer)?;
+        Ok(Self { driver: Rc::new(RefCell::new(driver)), log })
+    }
+
+    /// A topic to pipe records into.
+    pub fn input_topic<K, V>(
+        &self,
+        name: &str,
+        key_serde: SerdeRef<K>,
+        value_serde: SerdeRef<V>,
+    ) -> TestInputTopic<K, V> {
+        TestInputTopic::new(self.driver.clone(), name, key_serde, value_serde)
+    }
+
+    /// A topic to read what the topology writes, from the first record that was not read yet.
+    /// Internal topics have the application id before their names.
+    pub fn output_topic<K, V>(
+        &self,
+        name: &str,
+        key_serde: SerdeRef<K>,
+        value_serde: SerdeRef<V>,
+    ) -> TestOutputTopic<K, V> {
+        TestOutputTopic::new(self.log.clone(), name, key_serde, value_serde)
+    }
+
+    /// Moves the wall clock on, and runs the wall-clock punctuations that are due then.
+    ///
+    /// # Errors
+    /// What user code returns and a handler decides to fail on.
+    pub fn advance_wall_clock_time(&self, by: Duration) -> Result {
+        self.driver()?.advance_wall_clock_time(by)
+    }
+
+    /// The wall clock, in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// `InvalidState` while a store of the driver is held.
+    pub fn current_time_ms(&self) -> Result<i64> {
+        Ok(self.driver()?.now_ms)
+    }
+
+    /// A store by its name, to read or to fill. Let go of it before you pipe the next record.
+    ///
+    /// # Errors
+    /// `InvalidState` if there is no such store, it is of another type, or a store is held already.
+    pub fn state_store<S: StateStore>(&self, name: &str) -> Result<RefMut<'_, S>> {
+        let driver = self.driver()?;
+        let Some(index) = driver.store_names.iter().position(|store| **store == *name) else {
+            let known = driver.store_names.join(", ");
+            let text = format!("there is no store `{name}`; there is: {known}");
+            return Err(Error::new(ErrorKind::InvalidState, text));
+        };
+        RefMut::filter_map(driver, |driver| {
+            let store: &mut dyn Any = &mut **driver.task.store_mut(index)?;
+            store.downcast_mut::<S>()
+        })
+        .map_err(|_| {
+            let text = format!("store `{name}` is not a {}", type_name::<S>());
+            Error::new(ErrorKind::InvalidState, text)
+        })
+    }
+
+    /// A key-value store without timestamps.
+    ///
+    /// # Errors
+    /// As [`state_store`](Self::state_store).
+    pub fn key_value_store<K: 'static, V: Clone + Send + 'static>(
+        &self,
+        name: &str,
+    ) -> Result<RefMut<'_, KeyValueStore<K, V>>> {
+        self.state_store(name)
+    }
+
+    /// A key-value store with timestamps: that of a table.
+    ///
+    /// # Errors
+    /// As [`state_store`](Self::state_store).
+    pub fn timestamped_key_value_store<K: 'static, V: Clone + Send + 'static>(
+        &self,
+        name: &str,
+    ) -> Result<RefMut<'_, TimestampedKeyValueStore<K, V>>> {
+        self.state_store(name)
+    }
+
+    /// A window store without timestamps.
+    ///
+    /// # Errors
+    /// As [`state_store`](Self::state_store).
+    pub fn window_store<K: 'static, V: Clone + Send + 'static>(
+        &self,
+        name: &str,
+    ) -> Result<RefMut<'_, WindowStore<K, V>>> {
+        self.state_store(name)
+    }
+
+    /// A window store with timestamps: that of a windowed table.
+    ///
+    /// # Errors
+    /// As [`state_store`](Self::state_store).
+    pub fn timestamped_window_store<K: 'static, V: Clone + Send + 'static>(
+        &self,
+        name: &str,
+    ) -> Result<RefMut<'_, TimestampedWindowStore<K, V>>> {
+        self.state_store(name)
+    }
+
+    /// All records that the topology wrote so far, over all topics, internal ones included, in the order
+    /// of production. Reading output topics takes nothing from it.
+    pub fn produced(&self) -> Vec<ProducedRecord> {
+        self.log.lock().produced().to_vec()
+    }
+
+    /// Number of records produced so far: the length of [`produced`](Self::produced).
+    pub fn produced_len(&self) -> usize {
+        self.log.lock().produced().len()
+    }
+
+    /// Records dropped so far. Java's task metric `dropped-records-total`.
+    pub fn dropped_records(&self) -> u64 {
+        self.log.lock().dropped
+    }
+
+    /// Closes every processor.
+    ///
+    /// # Errors
+    /// `InvalidState` while a store of the driver is held.
+    pub fn close(self) -> Result {
+        self.driver()?.task.close()
+    }
+
+    fn driver(&self) -> Result<RefMut<'_, Driver>> {
+        borrow(&self.driver)
+    }
+}
+
+/// The driver, unless a store of it is held.
+pub(super) fn borrow(driver: &SharedDriver) -> Result<RefMut<'_, Driver>> {
+    driver.try_borrow_mut().map_err(|_| {
+        let text = "the test driver is in use; let go of its store before the next call";
+        Error::new(ErrorKind::InvalidState, text)
+    })
+}
+
+impl Driver {
+    /// Puts a record into the queue of its topic and processes all that there is to process.
+    pub(super) fn pipe(
+        &mut self,
+        topic: &str,
+        (key, value): (Option<&[u8]>, Option<&[u8]>),
+        timestamp: i64,
+        headers: &Headers,
+    ) -> Result {
+        let Some(place) = self.task.inputs().iter().find(|place| *place.topic == *topic).cloned()
+        else {
+            let known: Vec<&str> = self.task.inputs().iter().map(|place| &*place.topic).collect();
+            let text = format!("the topology reads no topic {topic}; it reads: {}", known.join(", "));
+            return Err(Error::new(ErrorKind::InvalidState, text));
+        };
+        let offset = self.log.lock().take_offset(&place);
+        self.task.add_batch(batch(place, offset, (key, value), timestamp, headers));
+        self.complete()
+    }
+
+    fn advance_wall_clock_time(&mut self, by: Duration) -> Result {
+        self.now_ms = self.now_ms.saturating_add(duration_ms(by));
+        let punctuated = self.task.punctuate_wall_clock(self.now_ms, &mut self.producer);
+        self.count_dropped();
+        punctuated?;
+        self.commit()?;
+        self.return_to_queues();
+        self.complete()
+    }
+
+    /// Processes until all queues are empty.
+    fn complete(&mut self) -> Result {
+        while self.task.buffered() > 0 {
+            let processed = self.task.process(self.now_ms, &mut self.producer);
+            self.count_dropped();
+            processed?;
+            self.commit()?;
+            self.return_to_queues();
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result {
+        if !self.task.commit_needed() {
+            return Ok(());
+        }
+        let prepared = self.task.prepare_commit(&mut self.producer);
+        self.count_dropped();
+        prepared?;
+        let reports = match &mut self.producer {
+            Some(producer) => producer.flush()?,
+            None => Vec::new(),
+        };
+        let mut written = HashMap::new();
+        for report in reports {
+            let records = i64::try_from(report.records).unwrap_or(i64::MAX);
+            written.insert(report.topic_partition, report.result?.saturating_add(records));
+        }
+        self.task.apply_commit(&written)
+    }
+
+    /// Puts what was written to topics that the topology reads into their queues.
+    fn return_to_queues(&mut self) {
+        let log = self.log.clone();
+        let log = log.lock();
+        let fresh = log.produced().get(self.returned..).unwrap_or_default();
+        for record in fresh {
+            if self.task.inputs().contains(&record.topic_partition) {
+                let data = (record.key.as_deref(), record.value.as_deref());
+                let (place, offset) = (record.topic_partition.clone(), record.offset);
+                self.task.add_batch(batch(place, offset, data, record.timestamp, &record.headers));
+            }
+        }
+        self.returned = log.produced().len();
+    }
+
+    fn count_dropped(&mut self) {
+        self.log.lock().dropped += self.task.take_dropped();
+    }
+}
+
+fn batch(
+    place: TopicPartition,
+    offset: i64,
+    (key, value): (Option<&[u8]>, Option<&[u8]>),
+    timestamp: i64,
+    headers: &Headers,
+) -> RecordBatch {
+    let mut records = Records::new();
+    records.push(timestamp, key, value, headers.iter());
+    RecordBatch::new(place, Arc::new(records), offset, 0..1, offset + 1)
+}

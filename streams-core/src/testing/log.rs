@@ -1,0 +1,135 @@
+//! What a driver's topics hold: the records that the topology wrote, in the order of production.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+
+use super::ProducedRecord;
+use crate::{
+    Result, TopicPartition,
+    client::{BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer},
+};
+
+/// The topics of a driver.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    produced: Vec<ProducedRecord>,
+    next_offsets: HashMap<TopicPartition, i64>,
+    /// For each topic that is read: the first index of `produced` that was not looked at.
+    cursors: HashMap<String, usize>,
+    /// Records that the task dropped.
+    pub(super) dropped: u64,
+}
+
+/// A driver's topics, shared with its producer and its output topics.
+pub(super) type SharedLog = Arc<Mutex<Log>>;
+
+impl Log {
+    /// The offset of the next record of a partition, piped in or produced.
+    pub(super) fn take_offset(&mut self, place: &TopicPartition) -> i64 {
+        match self.next_offsets.entry(place.clone()) {
+            Entry::Occupied(mut next) => {
+                let offset = *next.get();
+                *next.get_mut() += 1;
+                offset
+            }
+            Entry::Vacant(next) => {
+                next.insert(1);
+                0
+            }
+        }
+    }
+
+    /// All records produced so far.
+    pub(super) fn produced(&self) -> &[ProducedRecord] {
+        &self.produced
+    }
+
+    fn unread(&self, topic: &str) -> impl Iterator<Item = (usize, &ProducedRecord)> {
+        let first = self.cursors.get(topic).copied().unwrap_or_default();
+        let behind = self.produced.iter().enumerate().skip(first);
+        behind.filter(move |(_, record)| record.topic() == topic)
+    }
+
+    /// Number of records of a topic that were not read.
+    pub(super) fn unread_len(&self, topic: &str) -> usize {
+        self.unread(topic).count()
+    }
+
+    /// The next record of a topic, which counts as read from now on.
+    pub(super) fn read(&mut self, topic: &str) -> Option<ProducedRecord> {
+        let next = self.unread(topic).next().map(|(index, record)| (index, record.clone()));
+        let (cursor, record) = match next {
+            Some((index, record)) => (index + 1, Some(record)),
+            None => (self.produced.len(), None),
+        };
+        self.cursors.insert(topic.to_owned(), cursor);
+        record
+    }
+}
+
+/// Writes to the driver's topics: one partition each, and each record is there at once.
+#[derive(Debug)]
+pub(super) struct RecordingProducer {
+    log: SharedLog,
+    reports: Vec<BatchReport>,
+}
+
+impl RecordingProducer {
+    pub(super) const fn new(log: SharedLog) -> Self {
+        Self { log, reports: Vec::new() }
+    }
+}
+
+impl Producer for RecordingProducer {
+    fn partitions(&mut self, _topic: &str) -> Result<i32> {
+        Ok(1)
+    }
+
+    fn append(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result {
+        let mut log = self.log.lock();
+        let offset = log.take_offset(to);
+        log.produced.push(ProducedRecord {
+            topic_partition: to.clone(),
+            offset,
+            timestamp: record.timestamp,
+            key: record.key.map(<[u8]>::to_vec),
+            value: record.value.map(<[u8]>::to_vec),
+            headers: record.headers.clone(),
+        });
+        let topic_partition = to.clone();
+        self.reports.push(BatchReport { topic_partition, records: 1, result: Ok(offset) });
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<Vec<BatchReport>> {
+        Ok(std::mem::take(&mut self.reports))
+    }
+
+    fn init_transactions(&mut self) -> Result {
+        Ok(())
+    }
+
+    fn begin_transaction(&mut self) -> Result {
+        Ok(())
+    }
+
+    fn send_offsets(
+        &mut self,
+        _offsets: &[(TopicPartition, OffsetAndMetadata)],
+        _group: &GroupMetadata,
+    ) -> Result {
+        Ok(())
+    }
+
+    fn commit_transaction(&mut self) -> Result {
+        Ok(())
+    }
+
+    fn abort_transaction(&mut self) -> Result {
+        Ok(())
+    }
+}

@@ -1,0 +1,255 @@
+//! Building a topology node by node: the Processor API.
+
+use std::{
+    any::Any,
+    collections::{BTreeMap, BTreeSet},
+    panic::Location,
+    sync::Arc,
+};
+
+use super::{
+    NodeDef, NodeId, NodeInfo, NodeKind, NodeRef, RepartitionDef, SinkOptions, SourceOptions,
+    StoreDef, TaskBuilder, Topology,
+    definition::{BuildNode, CopartitionGroup},
+};
+use crate::{
+    Error, ErrorKind, Result,
+    processor::{Event, Node, Processor, ProcessorNode, SinkNode, SinkTopic, SourceNode},
+    store::{StateStore, StoreBuilder, StoreRef},
+    task::TaskState,
+};
+
+/// Collects the nodes, stores and internal topics of a topology. Java's `Topology` while it is built.
+///
+/// Mistakes (a name used twice, a topic read twice) are reported together by [`build`](Self::build), each
+/// with the line of the program that made it.
+///
+/// ```
+/// use streams_core::{
+///     BoxError, Record, serde,
+///     processor::Context,
+///     topology::{SinkOptions, SourceOptions, TopologyBuilder},
+/// };
+///
+/// let mut builder = TopologyBuilder::new();
+/// let source = SourceOptions::new(["in"], serde::string(), serde::string());
+/// let source = builder.add_source("source", source);
+/// let upper = || {
+///     |record: Record<'_, String, String>, context: &mut Context<'_, String, String>| {
+///         context.forward(record.with_value(&record.value.to_uppercase())).map_err(BoxError::from)
+///     }
+/// };
+/// let upper = builder.add_processor("upper", upper, &[source]);
+/// builder.add_sink("sink", SinkOptions::topic("out", serde::string(), serde::string()), &[upper]);
+/// assert!(builder.build()?.describe().contains("Processor: upper (stores: [])"));
+/// # Ok::<(), streams_core::Error>(())
+/// ```
+#[derive(Default)]
+pub struct TopologyBuilder {
+    nodes: Vec<NodeDef>,
+    stores: Vec<StoreDef>,
+    repartition: BTreeMap<String, RepartitionDef>,
+    copartition: Vec<CopartitionGroup>,
+    problems: Vec<String>,
+}
+
+impl std::fmt::Debug for TopologyBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TopologyBuilder({} nodes, {} stores)", self.nodes.len(), self.stores.len())
+    }
+}
+
+impl TopologyBuilder {
+    /// An empty topology.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    #[track_caller]
+    fn add(&mut self, name: &str, kind: NodeKind, parents: &[usize]) -> usize {
+        let index = self.nodes.len();
+        if self.nodes.iter().any(|node| *node.name == *name) {
+            self.problem(format!("a node named `{name}` exists already"));
+        }
+        for parent in parents {
+            if let Some(parent) = self.nodes.get_mut(*parent) {
+                parent.children.push(index);
+            }
+        }
+        let parents = parents.to_vec();
+        let (children, stores) = (Vec::new(), Vec::new());
+        self.nodes.push(NodeDef { name: name.into(), kind, parents, children, stores });
+        index
+    }
+
+    /// Notes a mistake, with the line of the caller, for [`build`](Self::build) to report.
+    #[track_caller]
+    pub fn problem(&mut self, text: impl std::fmt::Display) {
+        self.problems.push(format!("{text} ({})", Location::caller()));
+    }
+
+    /// Adds a node that reads topics.
+    #[track_caller]
+    pub fn add_source<K: Send + 'static, V: Send + 'static>(
+        &mut self,
+        name: &str,
+        options: SourceOptions<K, V>,
+    ) -> NodeRef<K, V> {
+        for topic in &options.topics {
+            if let Some(reader) = self.reader_of(topic) {
+                self.problem(format!("topic {topic} is read by source `{reader}` already"));
+            }
+        }
+        let SourceOptions { topics, key_serde, value_serde, extractor, reset } = options;
+        let build = Arc::new(move |builder: &mut TaskBuilder<'_>, info: &Arc<NodeInfo>| {
+            let node = SourceNode {
+                info: info.clone(),
+                key_serde: key_serde.clone(),
+                value_serde: value_serde.clone(),
+                extractor: extractor.clone(),
+                children: builder.children::<K, V>(info.id)?,
+                heads: Vec::new(),
+            };
+            Ok(Box::new(node) as Box<dyn crate::processor::Source>)
+        });
+        NodeRef::new(self.add(name, NodeKind::Source { topics, reset, build }, &[]))
+    }
+
+    fn reader_of(&self, topic: &str) -> Option<Arc<str>> {
+        let reads = |node: &&NodeDef| match &node.kind {
+            NodeKind::Source { topics, .. } => topics.iter().any(|read| read == topic),
+            _ => false,
+        };
+        self.nodes.iter().find(reads).map(|node| node.name.clone())
+    }
+
+    /// Adds a node of user code below `parents`. `supplier` makes one processor for each task.
+    #[track_caller]
+    pub fn add_processor<P, KIn, VIn, KOut, VOut>(
+        &mut self,
+        name: &str,
+        supplier: impl Fn() -> P + Send + Sync + 'static,
+        parents: &[NodeRef<KIn, VIn>],
+    ) -> NodeRef<KOut, VOut>
+    where
+        P: Processor<KIn, VIn, KOut, VOut> + Any,
+        KIn: 'static,
+        VIn: 'static,
+        KOut: 'static,
+        VOut: 'static,
+    {
+        let build: BuildNode = Arc::new(move |builder, info| {
+            let children = builder.children::<KOut, VOut>(info.id)?;
+            let node = ProcessorNode::new(info.clone(), supplier(), children);
+            Ok(Box::new(Box::new(node) as Box<dyn Node<KIn, VIn>>))
+        });
+        let control = control_node::<KIn, VIn>;
+        let kind = NodeKind::Processor { build, control };
+        NodeRef::new(self.add(name, kind, &indexes(parents)))
+    }
+
+    /// Adds a node that writes what its parents forward to a topic.
+    #[track_caller]
+    pub fn add_sink<K: Send + 'static, V: Send + 'static>(
+        &mut self,
+        name: &str,
+        options: SinkOptions<K, V>,
+        parents: &[NodeRef<K, V>],
+    ) -> NodeId {
+        let SinkOptions { topic, label, key_serde, value_serde, partitioner } = options;
+        let fixed = match &topic {
+            SinkTopic::Fixed(topic) => Some(topic.to_string()),
+            SinkTopic::Dynamic(_) => None,
+        };
+        let build: BuildNode = Arc::new(move |builder, info| {
+            let topic = match &topic {
+                SinkTopic::Fixed(topic) => SinkTopic::Fixed(builder.topic_name(topic).into()),
+                dynamic @ SinkTopic::Dynamic(_) => dynamic.clone(),
+            };
+            let (key, value) = (key_serde.clone(), value_serde.clone());
+            let node = SinkNode::new(info.clone(), topic, key, value, partitioner.clone());
+            Ok(Box::new(Box::new(node) as Box<dyn Node<K, V>>))
+        });
+        let control = control_node::<K, V>;
+        let kind = NodeKind::Sink { topic: fixed, label, build, control };
+        NodeId(self.add(name, kind, &indexes(parents)))
+    }
+
+    /// Adds a store. It is in the task of every node that it is [connected](Self::connect) to.
+    #[track_caller]
+    pub fn add_state_store<S: StateStore>(&mut self, builder: StoreBuilder<S>) -> StoreRef<S> {
+        let StoreBuilder { spec, make, .. } = builder;
+        if self.stores.iter().any(|store| store.spec.name == spec.name) {
+            self.problem(format!("a store named `{}` exists already", spec.name));
+        }
+        self.stores.push(StoreDef { spec, make, source_changelog: None, flushed_by: None });
+        StoreRef::new(self.stores.len() - 1)
+    }
+
+    /// Lets a node use a store: both are in one sub-topology from then on.
+    pub fn connect<S>(&mut self, node: NodeId, store: StoreRef<S>) {
+        if let Some(node) = self.nodes.get_mut(node.0)
+            && !node.stores.contains(&store.index)
+        {
+            node.stores.push(store.index);
+        }
+    }
+
+    /// Has the processor's `flush` called at each commit, before anything is written, in the order in
+    /// which stores were added: for the node that forwards what this store's cache holds back.
+    pub fn flush_with<S>(&mut self, store: StoreRef<S>, node: NodeId) {
+        if let Some(store) = self.stores.get_mut(store.index) {
+            store.flushed_by = Some(node.0);
+        }
+    }
+
+    /// Restores the store from this source topic instead of a changelog of its own.
+    pub fn use_source_as_changelog<S>(&mut self, store: StoreRef<S>, topic: &str) {
+        if let Some(store) = self.stores.get_mut(store.index) {
+            store.source_changelog = Some(topic.to_owned());
+        }
+    }
+
+    /// Declares an internal repartition topic; its name on the cluster gets the application id.
+    /// Without a number of partitions it is derived from what writes to it or is joined with it.
+    pub fn add_repartition_topic(&mut self, topic: &str, partitions: Option<i32>) {
+        self.repartition.insert(topic.to_owned(), RepartitionDef { partitions });
+    }
+
+    /// Declares that the topics of these sources must have equal partition counts.
+    pub fn copartition(&mut self, sources: &[NodeId]) {
+        self.copartition.push(sources.iter().map(|source| source.0).collect::<BTreeSet<_>>());
+    }
+
+    /// The topology.
+    ///
+    /// # Errors
+    /// `Topology` with all mistakes, one a line.
+    pub fn build(self) -> Result<Topology> {
+        let mut problems = self.problems;
+        if self.nodes.iter().all(|node| !matches!(node.kind, NodeKind::Source { .. })) {
+            problems.push("the topology reads no topic".to_owned());
+        }
+        if !problems.is_empty() {
+            let text = format!("the topology has mistakes:\n  {}", problems.join("\n  "));
+            return Err(Error::new(ErrorKind::Topology, text));
+        }
+        Ok(Topology::new(self.nodes, self.stores, self.repartition, self.copartition))
+    }
+}
+
+fn indexes<K, V>(nodes: &[NodeRef<K, V>]) -> Vec<usize> {
+    nodes.iter().map(|node| node.index).collect()
+}
+
+/// Calls the control method of a `Box<dyn Node<K, V>>` behind `Any`.
+fn control_node<K: 'static, V: 'static>(
+    node: &mut dyn Any,
+    event: Event,
+    task: &mut TaskState,
+) -> Result {
+    match node.downcast_mut::<Box<dyn Node<K, V>>>() {
+        Some(node) => node.control(event, task),
+        None => Err(Error::new(ErrorKind::Fatal, "a node has other types than its definition")),
+    }
+}

@@ -1,0 +1,67 @@
+//! Nodes and stores as data.
+
+use std::{any::Any, collections::BTreeSet, sync::Arc};
+
+use super::TaskBuilder;
+use crate::{
+    Result,
+    client::OffsetReset,
+    processor::Source,
+    store::{StateStore, StoreSpec},
+};
+
+/// Makes a node for one task: a `Box<dyn Node<K, V>>` in a box.
+pub(crate) type BuildNode =
+    Arc<dyn Fn(&mut TaskBuilder<'_>, &Arc<NodeInfo>) -> Result<Box<dyn Any + Send>> + Send + Sync>;
+
+/// Makes a source node for one task.
+pub(crate) type BuildSource =
+    Arc<dyn Fn(&mut TaskBuilder<'_>, &Arc<NodeInfo>) -> Result<Box<dyn Source>> + Send + Sync>;
+
+/// Calls the control method of a node behind `Any`.
+pub(crate) type ControlNode =
+    fn(&mut dyn Any, crate::processor::Event, &mut crate::task::TaskState) -> Result;
+
+/// What a node knows of itself while it runs.
+#[derive(Debug)]
+pub(crate) struct NodeInfo {
+    pub(crate) id: usize,
+    pub(crate) name: Arc<str>,
+    /// Stores that it is connected to.
+    pub(crate) stores: Vec<usize>,
+}
+
+/// What distinguishes the kinds of nodes.
+pub(crate) enum NodeKind {
+    Source { topics: Vec<String>, reset: OffsetReset, build: BuildSource },
+    Processor { build: BuildNode, control: ControlNode },
+    Sink { topic: Option<String>, label: String, build: BuildNode, control: ControlNode },
+}
+
+/// A node of a topology.
+pub(crate) struct NodeDef {
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: NodeKind,
+    pub(crate) parents: Vec<usize>,
+    pub(crate) children: Vec<usize>,
+    pub(crate) stores: Vec<usize>,
+}
+
+/// A store of a topology.
+pub(crate) struct StoreDef {
+    pub(crate) spec: StoreSpec,
+    pub(crate) make: Arc<dyn Fn(&StoreSpec) -> Box<dyn StateStore> + Send + Sync>,
+    /// A source topic that serves as its changelog.
+    pub(crate) source_changelog: Option<String>,
+    /// The node that forwards what the store's cache holds back.
+    pub(crate) flushed_by: Option<usize>,
+}
+
+/// A repartition topic.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RepartitionDef {
+    pub(crate) partitions: Option<i32>,
+}
+
+/// Source topics that must have equal partition counts.
+pub(crate) type CopartitionGroup = BTreeSet<usize>;

@@ -1,0 +1,124 @@
+//! The topology as a group coordinator sees it, with Java's names and settings of internal topics.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use state_store::StoreFormat;
+
+use super::{NodeKind, Topology};
+use crate::membership::{GroupTopology, InternalTopic, Subtopology};
+
+impl Topology {
+    /// Topics and internal topics of each sub-topology, by their names on the cluster.
+    /// `additional_retention_ms` is `windowstore.changelog.additional.retention.ms`; `overrides` are the
+    /// settings given with the prefix `topic.`.
+    pub fn group_topology(
+        &self,
+        application_id: &str,
+        additional_retention_ms: i64,
+        overrides: &BTreeMap<String, String>,
+    ) -> GroupTopology {
+        let subtopologies = self.subtopology_ids().into_iter().map(|id| {
+            let subtopology =
+                self.group_subtopology(id, application_id, additional_retention_ms, overrides);
+            (id, subtopology)
+        });
+        GroupTopology { subtopologies: subtopologies.collect() }
+    }
+
+    fn group_subtopology(
+        &self,
+        id: u32,
+        application_id: &str,
+        additional_retention_ms: i64,
+        overrides: &BTreeMap<String, String>,
+    ) -> Subtopology {
+        let mut group = Subtopology::default();
+        let nodes = self.nodes_of(id);
+        for node in nodes.iter().filter_map(|index| self.nodes.get(*index)) {
+            match &node.kind {
+                NodeKind::Source { topics, .. } => {
+                    for topic in topics {
+                        self.add_source_topic(application_id, topic, overrides, &mut group);
+                    }
+                }
+                NodeKind::Sink { topic: Some(topic), .. }
+                    if self.repartition.contains_key(topic) =>
+                {
+                    let name = self.topic_name(application_id, topic);
+                    group.repartition_sink_topics.insert(name);
+                }
+                NodeKind::Sink { .. } | NodeKind::Processor { .. } => {}
+            }
+        }
+        for store in self.stores_of(id).into_iter().filter_map(|index| self.stores.get(index)) {
+            group.stateful |= store.spec.logging;
+            if store.spec.logging && store.source_changelog.is_none() {
+                let topic = changelog_topic(application_id, &store.spec.name);
+                let mut config = changelog_config(store.spec.format, additional_retention_ms);
+                config.extend(overrides.clone());
+                config.extend(store.spec.changelog_config.clone());
+                group.changelog_topics.insert(topic, InternalTopic { partitions: None, config });
+            }
+        }
+        group.copartition_groups = self.copartitioned(&nodes, application_id);
+        group
+    }
+
+    fn add_source_topic(
+        &self,
+        application_id: &str,
+        topic: &str,
+        overrides: &BTreeMap<String, String>,
+        group: &mut Subtopology,
+    ) {
+        let name = self.topic_name(application_id, topic);
+        match self.repartition.get(topic) {
+            None => {
+                group.source_topics.insert(name);
+            }
+            Some(def) => {
+                let mut config = settings(&[
+                    ("cleanup.policy", "delete"),
+                    ("retention.ms", "-1"),
+                    ("segment.bytes", "52428800"),
+                ]);
+                config.extend(overrides.clone());
+                let topic = InternalTopic { partitions: def.partitions, config };
+                group.repartition_source_topics.insert(name, topic);
+            }
+        }
+    }
+
+    fn copartitioned(&self, nodes: &[usize], application_id: &str) -> Vec<BTreeSet<String>> {
+        let inside = |group: &&BTreeSet<usize>| group.iter().any(|node| nodes.contains(node));
+        let topics = |group: &BTreeSet<usize>| {
+            let topics = group.iter().flat_map(|node| self.topics_of(*node));
+            topics.map(|topic| self.topic_name(application_id, topic)).collect()
+        };
+        self.copartition.iter().filter(inside).map(topics).collect()
+    }
+}
+
+/// Name of a store's changelog topic.
+pub(crate) fn changelog_topic(application_id: &str, store: &str) -> String {
+    format!("{application_id}-{store}-changelog")
+}
+
+fn settings(own: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let all = own.iter().chain(&[("message.timestamp.type", "CreateTime")]);
+    all.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+/// Java's settings of a changelog: windows are also deleted by age, some time after the store drops them.
+fn changelog_config(format: StoreFormat, additional_retention_ms: i64) -> BTreeMap<String, String> {
+    match format {
+        StoreFormat::KeyValue | StoreFormat::TimestampedKeyValue => {
+            settings(&[("cleanup.policy", "compact")])
+        }
+        StoreFormat::Window { retention_ms, .. }
+        | StoreFormat::TimestampedWindow { retention_ms, .. } => {
+            let retention_ms = retention_ms.saturating_add(additional_retention_ms).to_string();
+            settings(&[("cleanup.policy", "compact,delete"), ("retention.ms", &retention_ms)])
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The topology as immutable data, and the tasks that are built from it.
+//!
+//! A [`TopologyBuilder`] collects nodes, stores and internal topics; [`Topology`] is what comes of it:
+//! sub-topologies, `describe()` and internal topics are functions of it. Each node carries a factory
+//! that makes it, with its children below it, once for each task.
+
+mod builder;
+mod definition;
+mod describe;
+mod group;
+mod mermaid;
+mod node_ref;
+mod options;
+mod subtopologies;
+mod task_builder;
+
+pub(crate) use self::{
+    group::changelog_topic,
+    definition::{NodeDef, NodeInfo, NodeKind, RepartitionDef, StoreDef},
+    task_builder::TaskBuilder,
+};
+pub use self::{
+    builder::TopologyBuilder,
+    node_ref::{NodeId, NodeRef},
+    options::{SinkOptions, SourceOptions},
+    subtopologies::Topology,
+};

@@ -1,0 +1,106 @@
+//! The finished topology, and its parts that run apart from each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{NodeDef, NodeKind, RepartitionDef, StoreDef, definition::CopartitionGroup};
+
+/// A topology: nodes, stores and internal topics. Immutable; Java's `Topology`.
+pub struct Topology {
+    pub(crate) nodes: Vec<NodeDef>,
+    pub(crate) stores: Vec<StoreDef>,
+    pub(crate) repartition: BTreeMap<String, RepartitionDef>,
+    pub(crate) copartition: Vec<CopartitionGroup>,
+    /// The sub-topology of each node.
+    subtopologies: Vec<u32>,
+}
+
+impl std::fmt::Debug for Topology {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Topology({} nodes, {} stores)", self.nodes.len(), self.stores.len())
+    }
+}
+
+impl Topology {
+    pub(super) fn new(
+        nodes: Vec<NodeDef>,
+        stores: Vec<StoreDef>,
+        repartition: BTreeMap<String, RepartitionDef>,
+        copartition: Vec<CopartitionGroup>,
+    ) -> Self {
+        let subtopologies = group(&nodes);
+        Self { nodes, stores, repartition, copartition, subtopologies }
+    }
+
+    /// Numbers of the sub-topologies.
+    pub(crate) fn subtopology_ids(&self) -> BTreeSet<u32> {
+        self.subtopologies.iter().copied().collect()
+    }
+
+    /// The nodes of a sub-topology, in the order in which they were added.
+    pub(crate) fn nodes_of(&self, subtopology: u32) -> Vec<usize> {
+        let nodes = self.subtopologies.iter().enumerate();
+        nodes.filter(|(_, of)| **of == subtopology).map(|(index, _)| index).collect()
+    }
+
+    /// The stores of a sub-topology, in the order in which they were added.
+    pub(crate) fn stores_of(&self, subtopology: u32) -> Vec<usize> {
+        let mut stores = BTreeSet::new();
+        for node in self.nodes_of(subtopology) {
+            stores.extend(self.nodes.get(node).map_or(&[][..], |node| &node.stores));
+        }
+        stores.into_iter().collect()
+    }
+
+    /// The topics that a source node reads, as the program names them.
+    pub(crate) fn topics_of(&self, node: usize) -> &[String] {
+        match self.nodes.get(node).map(|node| &node.kind) {
+            Some(NodeKind::Source { topics, .. }) => topics,
+            _ => &[],
+        }
+    }
+
+    /// A topic's name on the cluster: internal topics get the application id.
+    pub(crate) fn topic_name(&self, application_id: &str, topic: &str) -> String {
+        if self.repartition.contains_key(topic) {
+            format!("{application_id}-{topic}")
+        } else {
+            topic.to_owned()
+        }
+    }
+}
+
+/// Java's node groups: nodes that are connected by edges or share a store; numbered in the order of
+/// their first nodes.
+fn group(nodes: &[NodeDef]) -> Vec<u32> {
+    let mut root: Vec<usize> = (0..nodes.len()).collect();
+    let mut of_store = BTreeMap::new();
+    for (index, node) in nodes.iter().enumerate() {
+        for parent in &node.parents {
+            unite(&mut root, index, *parent);
+        }
+        for store in &node.stores {
+            let first = *of_store.entry(*store).or_insert(index);
+            unite(&mut root, index, first);
+        }
+    }
+    let mut numbers = BTreeMap::new();
+    let mut number = |root: usize| {
+        let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+        *numbers.entry(root).or_insert(next)
+    };
+    (0..nodes.len()).map(|index| number(find(&root, index))).collect()
+}
+
+fn find(root: &[usize], mut index: usize) -> usize {
+    while let Some(next) = root.get(index).filter(|next| **next != index) {
+        index = *next;
+    }
+    index
+}
+
+fn unite(root: &mut [usize], one: usize, other: usize) {
+    let (one, other) = (find(root, one), find(root, other));
+    if let Some(slot) = root.get_mut(one.max(other)) {
+        *slot = one.min(other);
+    }
+}

@@ -1,0 +1,25 @@
+//! What travels between the nodes of a table: the row's value now and, if somebody asked, before.
+
+mod changed_serde;
+
+pub use self::changed_serde::ChangedSerde;
+pub(crate) use self::changed_serde::changed;
+
+/// An update of a table's row. Java's internal `Change`.
+///
+/// `old` is filled in only where a node below asked for old values; without that it is `None` and says
+/// nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Change<V> {
+    /// The value now; `None` if the row was deleted.
+    pub new: Option<V>,
+    /// The value before, if it was asked for and there was one.
+    pub old: Option<V>,
+}
+
+impl<V> Change<V> {
+    /// A change to `new` from `old`.
+    pub const fn new(new: Option<V>, old: Option<V>) -> Self {
+        Self { new, old }
+    }
+}

@@ -1,0 +1,304 @@
+//! From the logical graph to a topology.
+
+use std::{
+    any::Any,
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use streams_core::{
+    Error, ErrorKind, Result,
+    processor::Processor,
+    serde::{SerdeRef, Serdes},
+    store::{StateStore, StoreBuilder, StoreRef},
+    topology::{NodeId, NodeRef, SinkOptions, SourceOptions, Topology, TopologyBuilder},
+};
+
+use super::{
+    GraphNode, GraphNodeId, Place, Role, SharedGraph, Slot, at,
+    slot::{KeyPartitioner, MissingSerde},
+};
+
+/// What the lowering of a node works on: the topology so far, and what nodes before it left there.
+pub(crate) struct Lowering<'g> {
+    topology: TopologyBuilder,
+    graph: &'g [GraphNode],
+    serdes: &'g Serdes,
+    /// The node that is being lowered.
+    current: GraphNodeId,
+    /// What each logical node forwards, as a `NodeRef<K, V>`.
+    outputs: HashMap<GraphNodeId, Box<dyn Any>>,
+    /// All nodes by name.
+    nodes: HashMap<Arc<str>, NodeId>,
+    /// Who reads each topic.
+    readers: HashMap<String, Arc<str>>,
+    /// All stores by name, each as a `StoreRef<S>`.
+    stores: HashMap<Arc<str>, Box<dyn Any>>,
+    /// Nodes above a join that keeps records without a key.
+    above_null_key_joins: HashSet<GraphNodeId>,
+    problems: Vec<String>,
+}
+
+impl SharedGraph {
+    /// Lowers all nodes.
+    ///
+    /// # Errors
+    /// `Topology` with all mistakes, one a line.
+    pub(crate) fn build(&self) -> Result<Topology> {
+        // The lock is not held while nodes are lowered: their closures are free to use it.
+        let (graph, serdes, copartition, mut problems) = {
+            let graph = self.lock();
+            let parts = (graph.nodes.clone(), graph.serdes.clone(), graph.copartition.clone());
+            (parts.0, parts.1, parts.2, graph.problems.clone())
+        };
+        let graph = merge_sources(graph, &mut problems);
+        let mut lowering = Lowering {
+            topology: TopologyBuilder::new(),
+            graph: &graph,
+            serdes: &serdes,
+            current: 0,
+            outputs: HashMap::new(),
+            nodes: HashMap::new(),
+            readers: HashMap::new(),
+            stores: HashMap::new(),
+            above_null_key_joins: above_null_key_joins(&graph),
+            problems,
+        };
+        for id in order(&graph) {
+            lowering.current = id;
+            if let Some(node) = graph.get(id) {
+                (node.lower)(&mut lowering);
+            }
+        }
+        for group in copartition {
+            let ids: Vec<_> =
+                group.iter().filter_map(|name| lowering.nodes.get(name)).copied().collect();
+            lowering.topology.copartition(&ids);
+        }
+        if lowering.problems.is_empty() {
+            return lowering.topology.build();
+        }
+        let problems = lowering.problems.join("\n  ");
+        Err(Error::new(ErrorKind::Topology, format!("the topology has mistakes:\n  {problems}")))
+    }
+}
+
+impl Lowering<'_> {
+    fn node(&self) -> Option<&GraphNode> {
+        self.graph.get(self.current)
+    }
+
+    /// Notes a mistake, with the line that added the node.
+    pub(crate) fn problem(&mut self, text: impl std::fmt::Display) {
+        let problem = self.node().map_or_else(|| text.to_string(), |node| at(node.place, &text));
+        self.problems.push(problem);
+    }
+
+    /// Whether records without a key must stay, because a join below keeps them.
+    pub(crate) fn keeps_null_keys(&self) -> bool {
+        self.above_null_key_joins.contains(&self.current)
+    }
+
+    /// What the parents of the current node forward.
+    pub(crate) fn parents<K: 'static, V: 'static>(&mut self) -> Vec<NodeRef<K, V>> {
+        let parents = self.node().map(|node| node.parents.clone()).unwrap_or_default();
+        let find = |parent: &GraphNodeId| self.outputs.get(parent)?.downcast_ref().copied();
+        let found: Vec<_> = parents.iter().filter_map(find).collect();
+        if found.len() < parents.len() {
+            let name = self.node().map(|node| node.name.clone()).unwrap_or_default();
+            self.problem(format!("node `{name}` has a parent that was not built before it"));
+        }
+        found
+    }
+
+    /// Makes `node` what the current node forwards.
+    pub(crate) fn forwards<K: 'static, V: 'static>(&mut self, node: NodeRef<K, V>) {
+        self.outputs.insert(self.current, Box::new(node));
+    }
+
+    /// The serde of `what` at node `name`; notes a mistake if there is none.
+    pub(crate) fn serde<T: 'static>(
+        &mut self,
+        slot: &Slot<T>,
+        name: &str,
+        what: &str,
+    ) -> SerdeRef<T> {
+        slot.find(self.serdes).unwrap_or_else(|missing| {
+            self.problem(format!(
+                "node `{name}` needs a serde for its {what}, and there is none for `{missing}`: give \
+                 one there, or register one on the builder with `serde`"
+            ));
+            Arc::new(MissingSerde)
+        })
+    }
+
+    /// The partitioner of a key, where it is not the hash of its bytes.
+    pub(crate) fn partitioner<T: 'static>(&self, slot: &Slot<T>) -> Option<KeyPartitioner<T>> {
+        slot.partitioner(self.serdes)
+    }
+
+    fn take_name(&mut self, name: &Arc<str>) -> bool {
+        let taken = self.nodes.contains_key(name);
+        if taken {
+            self.problem(format!("a node named `{name}` exists already"));
+        }
+        !taken
+    }
+
+    /// Adds a source node.
+    pub(crate) fn source<K: Send + 'static, V: Send + 'static>(
+        &mut self,
+        name: &Arc<str>,
+        topics: &[String],
+        options: SourceOptions<K, V>,
+    ) -> Option<NodeRef<K, V>> {
+        let mut fine = self.take_name(name);
+        for topic in topics {
+            if let Some(reader) = self.readers.insert(topic.clone(), name.clone()) {
+                self.problem(format!("topic {topic} is read by source `{reader}` already"));
+                fine = false;
+            }
+        }
+        // A source that clashes with another is left out: its mistake is noted, and once is enough.
+        let node = fine.then(|| self.topology.add_source(name, options))?;
+        self.nodes.insert(name.clone(), node.id());
+        Some(node)
+    }
+
+    /// Lets a source be found by the name of another one that was merged into it.
+    fn stand_for(&mut self, source: &str, other: &Arc<str>) {
+        if let Some(node) = self.nodes.get(source) {
+            self.nodes.insert(other.clone(), *node);
+        }
+    }
+
+    /// Adds a processor node.
+    pub(crate) fn processor<P, KIn, VIn, KOut, VOut>(
+        &mut self,
+        name: &Arc<str>,
+        supplier: impl Fn() -> P + Send + Sync + 'static,
+        parents: &[NodeRef<KIn, VIn>],
+    ) -> NodeRef<KOut, VOut>
+    where
+        P: Processor<KIn, VIn, KOut, VOut> + 'static,
+        KIn: 'static,
+        VIn: 'static,
+        KOut: 'static,
+        VOut: 'static,
+    {
+        self.take_name(name);
+        let node = self.topology.add_processor(name, supplier, parents);
+        self.nodes.insert(name.clone(), node.id());
+        node
+    }
+
+    /// Adds a sink node.
+    pub(crate) fn sink<K: Send + 'static, V: Send + 'static>(
+        &mut self,
+        name: &Arc<str>,
+        options: SinkOptions<K, V>,
+        parents: &[NodeRef<K, V>],
+    ) {
+        self.take_name(name);
+        let node = self.topology.add_sink(name, options, parents);
+        self.nodes.insert(name.clone(), node);
+    }
+
+    /// Adds a store.
+    pub(crate) fn add_store<S: StateStore>(&mut self, builder: StoreBuilder<S>) -> StoreRef<S> {
+        let name: Arc<str> = builder.name().into();
+        if self.stores.contains_key(&name) {
+            self.problem(format!("a store named `{name}` exists already"));
+        }
+        let store = self.topology.add_state_store(builder);
+        self.stores.insert(name, Box::new(store));
+        store
+    }
+
+    /// The store of this name, if it has been added.
+    pub(crate) fn store<S: StateStore>(&mut self, name: &str) -> Option<StoreRef<S>> {
+        let store = self.stores.get(name).and_then(|store| store.downcast_ref()).copied();
+        if store.is_none() {
+            self.problem(format!("there is no store `{name}` before this node"));
+        }
+        store
+    }
+
+    /// The topology, for what has no method here.
+    pub(crate) fn topology(&mut self) -> &mut TopologyBuilder {
+        &mut self.topology
+    }
+}
+
+/// Lets one source stand for all that read the same topics: the children of the others become its own.
+fn merge_sources(mut graph: Vec<GraphNode>, problems: &mut Vec<String>) -> Vec<GraphNode> {
+    for id in 0..graph.len() {
+        let Some(GraphNode { role: Role::Source { topics, types }, place, .. }) = graph.get(id)
+        else {
+            continue;
+        };
+        let same = |node: &GraphNode| matches!(&node.role, Role::Source { topics: other, .. } if other == topics);
+        let Some(first) = graph.iter().position(same).filter(|first| *first < id) else { continue };
+        let same_types = matches!(graph.get(first), Some(GraphNode { role: Role::Source { types: other, .. }, .. }) if other == types);
+        if !same_types {
+            let topics = topics.join(", ");
+            problems.push(at(*place, format!("{topics} is read already, as other types of key or value")));
+            continue;
+        }
+        let stands_for = graph.get(first).map(|node| node.name.clone()).unwrap_or_default();
+        let children = graph.get_mut(id).map(|node| {
+            let name = node.name.clone();
+            node.role = Role::Other;
+            node.lower = Arc::new(move |lowering| lowering.stand_for(&stands_for, &name));
+            std::mem::take(&mut node.children)
+        });
+        for child in children.unwrap_or_default() {
+            if let Some(node) = graph.get_mut(first) {
+                node.children.push(child);
+            }
+            if let Some(node) = graph.get_mut(child) {
+                let parents = node.parents.iter().filter(|parent| **parent != id).copied();
+                node.parents = parents.chain([first]).collect();
+            }
+        }
+    }
+    graph
+}
+
+/// The order in which nodes are lowered: by priority, but each after its parents.
+fn order(graph: &[GraphNode]) -> Vec<GraphNodeId> {
+    let mut ready: BinaryHeap<_> = (graph.iter().enumerate())
+        .filter(|(_, node)| node.parents.is_empty())
+        .map(|(id, node)| Reverse((node.priority, id)))
+        .collect();
+    let mut done = HashSet::new();
+    let mut order = Vec::new();
+    while let Some(Reverse((_, id))) = ready.pop() {
+        let Some(node) = graph.get(id) else { continue };
+        let parents_done = node.parents.iter().all(|parent| done.contains(parent));
+        if !parents_done || !done.insert(id) {
+            continue;
+        }
+        order.push(id);
+        for child in &node.children {
+            if let Some(node) = graph.get(*child) {
+                ready.push(Reverse((node.priority, *child)));
+            }
+        }
+    }
+    order
+}
+
+/// The nodes that have a join which keeps records without a key somewhere below them.
+fn above_null_key_joins(graph: &[GraphNode]) -> HashSet<GraphNodeId> {
+    let joins = graph.iter().filter(|node| matches!(node.role, Role::KeepsNullKeys));
+    let mut above = HashSet::new();
+    let mut next: Vec<GraphNodeId> = joins.flat_map(|node| node.parents.clone()).collect();
+    while let Some(id) = next.pop() {
+        if above.insert(id) {
+            next.extend(graph.get(id).map(|node| node.parents.clone()).unwrap_or_default());
+        }
+    }
+    above
+}

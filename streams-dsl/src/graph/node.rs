@@ -1,0 +1,40 @@
+//! One operator in the logical graph.
+
+use std::{any::TypeId, sync::Arc};
+
+use super::{Lowering, Place};
+
+/// The number of a node in its graph.
+pub(crate) type GraphNodeId = usize;
+
+/// Adds a logical node to a topology.
+pub(crate) type Lower = Arc<dyn Fn(&mut Lowering<'_>) + Send + Sync>;
+
+/// What the graph must know of a node beside its place.
+#[derive(Clone, Debug)]
+pub(crate) enum Role {
+    /// Reads topics as a stream. Two of them that read the same topics become one.
+    Source {
+        /// What it reads.
+        topics: Vec<String>,
+        /// The types that it reads them as.
+        types: TypeId,
+    },
+    /// A join that keeps records without a key: repartition topics above it must let them through.
+    KeepsNullKeys,
+    /// Anything else.
+    Other,
+}
+
+/// One operator.
+#[derive(Clone)]
+pub(crate) struct GraphNode {
+    pub(crate) name: Arc<str>,
+    pub(crate) role: Role,
+    pub(crate) parents: Vec<GraphNodeId>,
+    pub(crate) children: Vec<GraphNodeId>,
+    /// Nodes are lowered in this order, each after its parents.
+    pub(crate) priority: usize,
+    pub(crate) place: Place,
+    pub(crate) lower: Lower,
+}

@@ -1,0 +1,143 @@
+//! Repartition topics: from a stream, through a topic, to a stream again.
+
+use std::sync::Arc;
+
+use streams_core::{
+    BoxError, Record,
+    processor::{Context, Processor, StreamPartitioner, TimestampExtractor},
+    topology::{NodeRef, SinkOptions, SourceOptions},
+};
+
+use super::{Graph, Lowering, Slot, naming::is_generated, prefix};
+use crate::processors::{Nullable, null_key_filter};
+
+const SUFFIX: &str = "-repartition";
+
+/// The names of a repartition topic and the nodes around it.
+#[derive(Clone)]
+pub(crate) struct RepartitionNames {
+    pub(crate) topic: Arc<str>,
+    pub(crate) sink: Arc<str>,
+    pub(crate) filter: Arc<str>,
+    pub(crate) source: Arc<str>,
+}
+
+impl Graph {
+    /// The names of a repartition topic. Three numbers are taken, used or not.
+    pub(crate) fn repartition_names(&mut self, base: &str) -> RepartitionNames {
+        let sink = self.new_name(prefix::SINK);
+        let filter = self.new_name(prefix::FILTER);
+        let source = self.new_name(prefix::SOURCE);
+        let topic = repartition_topic(base);
+        if is_generated(base) {
+            return RepartitionNames { topic, sink, filter, source };
+        }
+        RepartitionNames {
+            sink: format!("{topic}-sink").into(),
+            filter: format!("{topic}-filter").into(),
+            source: format!("{topic}-source").into(),
+            topic,
+        }
+    }
+}
+
+/// The name of a repartition topic without the application id.
+pub(crate) fn repartition_topic(base: &str) -> Arc<str> {
+    if base.ends_with(SUFFIX) { base.into() } else { format!("{base}{SUFFIX}").into() }
+}
+
+/// A repartition topic for records of keys `K` and values `V`.
+pub(crate) struct Repartition<K, V> {
+    pub(crate) names: RepartitionNames,
+    pub(crate) key_serde: Slot<K>,
+    pub(crate) value_serde: Slot<V>,
+    pub(crate) partitions: Option<i32>,
+    pub(crate) partitioner: Option<StreamPartitioner<K, V>>,
+}
+
+impl<K: Send + 'static, V: Send + 'static> Repartition<K, V> {
+    pub(crate) const fn new(names: RepartitionNames, key: Slot<K>, value: Slot<V>) -> Self {
+        Self { names, key_serde: key, value_serde: value, partitions: None, partitioner: None }
+    }
+
+    /// Adds the topic and its nodes; the node before the topic takes the null out of the type of the keys.
+    pub(crate) fn lower_unwrapping<KIn>(&self, lowering: &mut Lowering<'_>)
+    where
+        KIn: Nullable<K> + 'static,
+    {
+        // Where a join below takes records without a key, Java lets them through here, and the node behind the
+        // topic drops and counts them. Its type has no nulls any more: they are counted here.
+        if lowering.keeps_null_keys() {
+            self.lower::<KIn, _>(lowering, || count_null_keys::<KIn, K, V>);
+        } else {
+            self.lower::<KIn, _>(lowering, null_key_filter());
+        }
+    }
+
+    /// Adds the topic and its nodes. Records without a key, as `has_key` says, end before the topic, unless a join
+    /// below keeps them.
+    pub(crate) fn lower_keeping(&self, lowering: &mut Lowering<'_>, has_key: fn(&K) -> bool) {
+        let keep = lowering.keeps_null_keys();
+        let filter = move |record: Record<'_, K, V>, context: &mut Context<'_, K, V>| {
+            if keep || has_key(record.key) {
+                context.forward(record)?;
+            }
+            Ok(())
+        };
+        self.lower(lowering, move || filter);
+    }
+
+    fn lower<KIn: 'static, P: Processor<KIn, V, K, V> + 'static>(
+        &self,
+        lowering: &mut Lowering<'_>,
+        filter: impl Fn() -> P + Send + Sync + 'static,
+    ) {
+        let parents = lowering.parents::<KIn, V>();
+        let filter = lowering.processor(&self.names.filter, filter, &parents);
+        self.lower_topic(lowering, &[filter]);
+    }
+
+    /// Adds the topic, a sink below `parents` and the source.
+    pub(crate) fn lower_topic(&self, lowering: &mut Lowering<'_>, parents: &[NodeRef<K, V>]) {
+        let RepartitionNames { topic, sink, source, .. } = &self.names;
+        let key = lowering.serde(&self.key_serde, sink, "key");
+        let value = lowering.serde(&self.value_serde, sink, "value");
+        lowering.topology().add_repartition_topic(topic, self.partitions);
+        let mut options = SinkOptions::topic(topic, key.clone(), value.clone());
+        if let Some(partitioner) = self.partitioner.clone().or_else(|| {
+            let by_key = lowering.partitioner(&self.key_serde)?;
+            Some(Arc::new(move |topic: &str, key: &K, _: &V, count| by_key(topic, key, count)) as _)
+        }) {
+            options = options.with_partitioner(partitioner);
+        }
+        lowering.sink(sink, options, parents);
+        let topics = [topic.to_string()];
+        let options = SourceOptions::new(topics.clone(), key, value);
+        let options = options.with_timestamp_extractor(own_timestamp());
+        if let Some(node) = lowering.source(source, &topics, options) {
+            lowering.forwards(node);
+        }
+    }
+}
+
+/// The timestamp on an internal topic, whatever extractor the application uses for its own.
+fn own_timestamp<K, V>() -> TimestampExtractor<K, V> {
+    Arc::new(|ask| {
+        let timestamp = ask.record.timestamp;
+        if timestamp < 0 {
+            return Err(format!("a record of an internal topic has timestamp {timestamp}").into());
+        }
+        Ok(timestamp)
+    })
+}
+
+fn count_null_keys<KIn: Nullable<K>, K, V>(
+    record: Record<'_, KIn, V>,
+    context: &mut Context<'_, K, V>,
+) -> Result<(), BoxError> {
+    match record.key.as_value() {
+        Some(key) => context.forward(record.with_key(key))?,
+        None => context.drop_record("the key is null"),
+    }
+    Ok(())
+}

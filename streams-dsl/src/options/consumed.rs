@@ -1,0 +1,121 @@
+//! How topics are read.
+
+use std::{fmt, sync::Arc};
+
+use streams_core::{
+    BoxError,
+    client::OffsetReset,
+    processor::{ExtractTimestamp, TimestampExtractor},
+    serde::SerdeRef,
+};
+
+use super::Named;
+
+/// What a stream or table reads, and how. Java's `Consumed`, with the topics.
+///
+/// ```
+/// use streams_dsl::prelude::*;
+///
+/// let builder = StreamsBuilder::new();
+/// let orders = Consumed::topic("orders").with(serde::string(), serde::long()).with_name("orders-in");
+/// builder.stream(orders).to("copy");
+/// assert!(builder.build()?.describe().contains("Source: orders-in (topics: [orders])"));
+/// # Ok::<(), streams_dsl::Error>(())
+/// ```
+pub struct Consumed<K, V> {
+    pub(crate) topics: Vec<String>,
+    pub(crate) name: Option<Named>,
+    pub(crate) key_serde: Option<SerdeRef<K>>,
+    pub(crate) value_serde: Option<SerdeRef<V>>,
+    pub(crate) extractor: Option<TimestampExtractor<K, V>>,
+    pub(crate) reset: OffsetReset,
+}
+
+impl<K, V> Consumed<K, V> {
+    /// Reads one topic.
+    pub fn topic(topic: impl Into<String>) -> Self {
+        Self::topics([topic])
+    }
+
+    /// Reads several topics as one stream; there is no order between them.
+    pub fn topics<T: Into<String>>(topics: impl IntoIterator<Item = T>) -> Self {
+        Self {
+            topics: topics.into_iter().map(Into::into).collect(),
+            name: None,
+            key_serde: None,
+            value_serde: None,
+            extractor: None,
+            reset: OffsetReset::default(),
+        }
+    }
+
+    /// Reads keys and values with these serdes.
+    #[must_use]
+    pub fn with(self, key: SerdeRef<K>, value: SerdeRef<V>) -> Self {
+        self.with_key_serde(key).with_value_serde(value)
+    }
+
+    /// Reads keys with this serde.
+    #[must_use]
+    pub fn with_key_serde(mut self, serde: SerdeRef<K>) -> Self {
+        self.key_serde = Some(serde);
+        self
+    }
+
+    /// Reads values with this serde.
+    #[must_use]
+    pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
+        self.value_serde = Some(serde);
+        self
+    }
+
+    /// Names the source node.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<Named>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Takes the event time of each record from `extractor`, in milliseconds since the epoch; a negative one drops
+    /// the record. The extractor of a table is asked about records with both a key and a value; others
+    /// keep the timestamp that they have on the topic.
+    #[must_use]
+    pub fn with_timestamp_extractor(
+        mut self,
+        extractor: impl Fn(&ExtractTimestamp<'_, K, V>) -> Result<i64, BoxError> + Send + Sync + 'static,
+    ) -> Self {
+        self.extractor = Some(Arc::new(extractor));
+        self
+    }
+
+    /// Where to begin without a committed offset.
+    #[must_use]
+    pub fn with_offset_reset_policy(mut self, reset: OffsetReset) -> Self {
+        self.reset = reset;
+        self
+    }
+}
+
+impl<K, V> From<&str> for Consumed<K, V> {
+    fn from(topic: &str) -> Self {
+        Self::topic(topic)
+    }
+}
+
+impl<K, V> From<String> for Consumed<K, V> {
+    fn from(topic: String) -> Self {
+        Self::topic(topic)
+    }
+}
+
+impl<K, V> From<&String> for Consumed<K, V> {
+    fn from(topic: &String) -> Self {
+        Self::topic(topic)
+    }
+}
+
+impl<K, V> fmt::Debug for Consumed<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Consumed({:?})", self.topics)
+    }
+}

@@ -1,0 +1,126 @@
+//! How a topic is written.
+
+use std::{fmt, sync::Arc};
+
+use streams_core::{
+    Record,
+    processor::{StreamPartitioner, TopicNameExtractor},
+    serde::SerdeRef,
+};
+
+use super::Named;
+
+/// Where a sink writes.
+pub(crate) enum Target<K, V> {
+    Topic(String),
+    By { label: String, extractor: TopicNameExtractor<K, V> },
+}
+
+/// What a stream is written to, and how. Java's `Produced`, with the topic.
+///
+/// ```
+/// use streams_dsl::prelude::*;
+///
+/// let builder = StreamsBuilder::new();
+/// let orders = builder.stream::<String, i64>("orders");
+/// orders.to(Produced::topic("copy").with_name("copy-out"));
+/// orders.to(Produced::topic_by("by-size", |order: &Record<'_, String, i64>| {
+///     if *order.value > 1_000 { "large".to_owned() } else { "small".to_owned() }
+/// }));
+/// let text = builder.build()?.describe();
+/// assert!(text.contains("Sink: copy-out (topic: copy)"));
+/// assert!(text.contains("Sink: KSTREAM-SINK-0000000002 (extractor class: by-size)"));
+/// # Ok::<(), streams_dsl::Error>(())
+/// ```
+pub struct Produced<K, V> {
+    pub(crate) target: Target<K, V>,
+    pub(crate) name: Option<Named>,
+    pub(crate) key_serde: Option<SerdeRef<K>>,
+    pub(crate) value_serde: Option<SerdeRef<V>>,
+    pub(crate) partitioner: Option<StreamPartitioner<K, V>>,
+}
+
+impl<K, V> Produced<K, V> {
+    fn new(target: Target<K, V>) -> Self {
+        Self { target, name: None, key_serde: None, value_serde: None, partitioner: None }
+    }
+
+    /// Writes to one topic, which must exist.
+    pub fn topic(topic: impl Into<String>) -> Self {
+        Self::new(Target::Topic(topic.into()))
+    }
+
+    /// Writes each record to the topic that `extractor` names; all of them must exist. `label` stands for the extractor in
+    /// `describe()`. Java's `TopicNameExtractor`.
+    pub fn topic_by(
+        label: impl Into<String>,
+        extractor: impl Fn(&Record<'_, K, V>) -> String + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(Target::By { label: label.into(), extractor: Arc::new(extractor) })
+    }
+
+    /// Writes keys and values with these serdes.
+    #[must_use]
+    pub fn with(self, key: SerdeRef<K>, value: SerdeRef<V>) -> Self {
+        self.with_key_serde(key).with_value_serde(value)
+    }
+
+    /// Writes keys with this serde.
+    #[must_use]
+    pub fn with_key_serde(mut self, serde: SerdeRef<K>) -> Self {
+        self.key_serde = Some(serde);
+        self
+    }
+
+    /// Writes values with this serde.
+    #[must_use]
+    pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
+        self.value_serde = Some(serde);
+        self
+    }
+
+    /// Names the sink node.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<Named>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Chooses the partition of each record by topic, key, value and number of partitions, instead of by the hash of
+    /// the key; `None` leaves it to that.
+    #[must_use]
+    pub fn with_stream_partitioner(
+        mut self,
+        partitioner: impl Fn(&str, &K, &V, i32) -> Option<i32> + Send + Sync + 'static,
+    ) -> Self {
+        self.partitioner = Some(Arc::new(partitioner));
+        self
+    }
+}
+
+impl<K, V> From<&str> for Produced<K, V> {
+    fn from(topic: &str) -> Self {
+        Self::topic(topic)
+    }
+}
+
+impl<K, V> From<String> for Produced<K, V> {
+    fn from(topic: String) -> Self {
+        Self::topic(topic)
+    }
+}
+
+impl<K, V> From<&String> for Produced<K, V> {
+    fn from(topic: &String) -> Self {
+        Self::topic(topic)
+    }
+}
+
+impl<K, V> fmt::Debug for Produced<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.target {
+            Target::Topic(topic) => write!(f, "Produced({topic})"),
+            Target::By { label, .. } => write!(f, "Produced(by {label})"),
+        }
+    }
+}

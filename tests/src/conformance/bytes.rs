@@ -1,0 +1,102 @@
+//! Byte goldens: what a topology writes to its internal topics.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use streams_core::testing::{ProducedRecord, TopologyTestDriver};
+
+use super::{
+    Checked, Verdict, read,
+    run::feed,
+    scenario::{Step, config},
+    topologies,
+    wire::hex,
+};
+
+/// A byte golden.
+#[derive(Debug, Deserialize)]
+struct Golden {
+    topology: String,
+    config: Map<String, Value>,
+    input: Vec<Step>,
+    topics: BTreeMap<String, Vec<Row>>,
+}
+
+/// A record on an internal topic; bytes in hexadecimal digits.
+#[derive(Debug, Deserialize)]
+struct Row {
+    key: Option<String>,
+    value: Option<String>,
+    timestamp: Option<i64>,
+    #[serde(default)]
+    headers: Vec<(String, Option<String>)>,
+    #[serde(default)]
+    partition: Option<i32>,
+}
+
+/// The verdict on a byte golden.
+pub(super) fn check_file(path: &Path) -> Verdict {
+    let golden: Golden = match read(path) {
+        Ok(golden) => golden,
+        Err(error) => return Verdict::Fail(format!("the file can't be read: {error}")),
+    };
+    let unsupported = ["dsl.store.format", "__iq.consistency.offset.vector.enabled__", "upgrade.from"];
+    if let Some(key) = unsupported.iter().find(|key| golden.config.contains_key(**key)) {
+        return Verdict::Skip(format!("the setting {key} is not implemented"));
+    }
+    match topologies::find(&golden.topology) {
+        Some(build) => check(&golden, build).into(),
+        None => Verdict::Skip(format!("topology {} is not implemented", golden.topology)),
+    }
+}
+
+fn check(golden: &Golden, build: topologies::Build) -> Checked {
+    let topology = build(&config(&golden.config))?;
+    let driver = TopologyTestDriver::new(&topology, config(&golden.config))?;
+    if let Some(error) = feed(&driver, &golden.input).error {
+        return Err(error);
+    }
+    let mut produced: BTreeMap<String, Vec<ProducedRecord>> = BTreeMap::new();
+    for record in driver.produced() {
+        produced.entry(record.topic().to_owned()).or_default().push(record);
+    }
+    for (topic, rows) in &golden.topics {
+        check_topic(topic, rows, produced.get(topic).map_or(&[][..], Vec::as_slice))?;
+    }
+    let internal = |topic: &&String| topic.starts_with("oracle-");
+    match produced.keys().filter(internal).find(|topic| !golden.topics.contains_key(*topic)) {
+        Some(topic) => Err(format!("Java writes nothing to {topic}").into()),
+        None => Ok(()),
+    }
+}
+
+fn check_topic(topic: &str, expected: &[Row], actual: &[ProducedRecord]) -> Checked {
+    for (index, (expected, actual)) in expected.iter().zip(actual).enumerate() {
+        if !is_equal(expected, actual) {
+            let text = format!("{topic} record {index}: expected {expected:?}, found {}", text(actual));
+            return Err(text.into());
+        }
+    }
+    if expected.len() != actual.len() {
+        let (expected, actual) = (expected.len(), actual.len());
+        return Err(format!("{topic}: expected {expected} records, found {actual}").into());
+    }
+    Ok(())
+}
+
+fn is_equal(expected: &Row, actual: &ProducedRecord) -> bool {
+    let headers = actual.headers.iter().map(|(name, value)| (name.to_owned(), value.map(hex)));
+    expected.key == actual.key.as_deref().map(hex)
+        && expected.value == actual.value.as_deref().map(hex)
+        // Without a timestamp Java's producer sets the wall clock.
+        && expected.timestamp.is_none_or(|timestamp| timestamp == actual.timestamp)
+        && expected.partition.is_none_or(|partition| partition == actual.topic_partition.partition)
+        && expected.headers.iter().cloned().eq(headers)
+}
+
+fn text(record: &ProducedRecord) -> String {
+    let (key, value) = (record.key.as_deref().map(hex), record.value.as_deref().map(hex));
+    let headers = &record.headers;
+    format!("key {key:?}, value {value:?}, timestamp {}, headers {headers:?}", record.timestamp)
+}

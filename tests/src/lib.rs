@@ -1,0 +1,3 @@
+//! Tests across the crates; what they share, and the runner of the conformance scenarios.
+
+pub mod conformance;
