@@ -8,7 +8,10 @@ use std::{
     thread::Builder,
 };
 
-use streams_core::{Headers, client::embedded::EmbeddedCluster};
+use streams_core::{
+    Headers,
+    client::{ProduceRecord, embedded::EmbeddedCluster},
+};
 
 use crate::{
     Failure,
@@ -47,8 +50,7 @@ pub(crate) fn customers(cluster: &EmbeddedCluster, customers: &[Customer]) -> Re
     for customer in customers {
         let value = serde_json::to_vec(customer)?;
         let timestamp = customer.known_since().timestamp_millis();
-        let key = customer.customer_id.as_bytes();
-        cluster.produce_keyed(topology::CUSTOMERS, Some(key), Some(&value), timestamp, &Headers::new())?;
+        write(cluster, topology::CUSTOMERS, &customer.customer_id, &value, timestamp)?;
     }
     Ok(())
 }
@@ -78,7 +80,18 @@ pub(crate) fn spawn_orders(
 fn feed_order(cluster: &EmbeddedCluster, order: &Order) -> Result<(), Failure> {
     let value = serde_json::to_vec(order)?;
     let timestamp = order.created_at.timestamp_millis();
-    let key = order.customer_id.as_bytes();
-    cluster.produce_keyed(topology::ORDERS, Some(key), Some(&value), timestamp, &Headers::new())?;
+    write(cluster, topology::ORDERS, &order.customer_id, &value, timestamp)
+}
+
+fn write(
+    cluster: &EmbeddedCluster,
+    topic: &str,
+    key: &str,
+    value: &[u8],
+    timestamp: i64,
+) -> Result<(), Failure> {
+    let (key, value) = (Some(key.as_bytes()), Some(value));
+    let record = ProduceRecord { timestamp, key, value, headers: &Headers::new() };
+    cluster.produce(topic, None, record)?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use streams_core::{
     KafkaStreams, TopicPartition,
-    client::{IsolationLevel, embedded::EmbeddedCluster},
+    client::embedded::EmbeddedCluster,
     config::StreamsConfig,
     runtime::{State, StreamsMetrics},
     time::{Clock, SystemClock},
@@ -135,14 +135,14 @@ impl<'a> Running<'a> {
     /// Whether the group has committed all that is in the topics that it reads.
     fn all_committed(&self) -> Result<bool, Failure> {
         let committed = self.cluster.committed(APPLICATION_ID);
-        let inputs = self.cluster.topics().into_iter().filter(|topic| {
+        let inputs = self.cluster.topics().into_keys().filter(|topic| {
             topic == topology::ORDERS
                 || topic == topology::CUSTOMERS
                 || topic.ends_with("-repartition")
         });
         for topic in inputs {
             for partition in 0..self.args.partitions {
-                let end = self.cluster.end_offset(&topic, partition, IsolationLevel::ReadUncommitted)?;
+                let end = self.cluster.end_offset(&topic, partition)?;
                 let place = TopicPartition::new(topic.as_str(), partition);
                 let offset = committed.get(&place).map_or(0, |committed| committed.offset);
                 if offset < end {

@@ -1,7 +1,8 @@
 //! What a database of a task can do, whichever engine it is.
 //!
-//! Both engines, memory and `RocksDB`, behave alike under this trait: a range is a snapshot, a batch is atomic over
-//! stores and offsets, and what a reader sees is always a whole number of batches.
+//! Both engines, memory and `RocksDB`, behave alike under this trait: a range is a snapshot, a
+//! batch is atomic over stores and offsets, and what a reader sees is always a whole number of
+//! batches.
 
 use std::fmt;
 use std::ops::Bound;
@@ -33,14 +34,15 @@ pub type Entries<'a> = Box<dyn Iterator<Item = Result<Entry>> + 'a>;
 ///
 /// # Errors
 ///
-/// Every method fails with [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the database has no
-/// such store, and with the engine's error otherwise.
+/// Every method fails with [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the
+/// database has no such store, and with the engine's error otherwise.
 #[expect(clippy::missing_errors_doc, reason = "the errors of all methods stand at the trait")]
 pub trait Database: Send + Sync + fmt::Debug {
     /// The value of a key, or `None` if the store has no such row.
     fn get(&self, store: StoreId, key: &[u8]) -> Result<Option<Vec<u8>>>;
 
-    /// The rows between two bounds in the order of their bytes, as of this call: later writes aren't seen.
+    /// The rows between two bounds in the order of their bytes, as of this call: later writes
+    /// aren't seen.
     ///
     /// Bounds that are crossed or touch (`from` behind `to`) give no rows; they never panic.
     fn range(
@@ -51,19 +53,23 @@ pub trait Database: Send + Sync + fmt::Debug {
         direction: Direction,
     ) -> Result<Entries<'_>>;
 
-    /// Applies a batch in its order, atomically over all stores and the offsets: readers see all of it or nothing,
-    /// and so does the disk after a crash.
+    /// Applies a batch in its order, atomically over all stores and the offsets: readers see all of
+    /// it or nothing, and so does the disk after a crash.
     ///
-    /// It isn't durable before [`flush`](Self::flush), or before the engine flushes of its own accord.
+    /// It isn't durable before [`flush`](Self::flush), or before the engine flushes of its own
+    /// accord.
     fn write(&self, batch: WriteBatch) -> Result<()>;
 
-    /// Loads rows with ascending, distinct keys: fast if the store is empty, as ordinary writes otherwise.
+    /// Loads rows with ascending, distinct keys: fast if the store is empty, as ordinary writes
+    /// otherwise.
     ///
-    /// The rows may become durable before any offset is written. A crash in between leaves rows that are newer than
-    /// the stored offset; the changelog from that offset writes them again, to the same values.
+    /// The rows may become durable before any offset is written. A crash in between leaves rows
+    /// that are newer than the stored offset; the changelog from that offset writes them again, to
+    /// the same values.
     fn ingest(&self, store: StoreId, sorted: Vec<Entry>) -> Result<()>;
 
-    /// The next offset of a changelog to restore from, as last written, or `None` if there never was one.
+    /// The next offset of a changelog to restore from, as last written, or `None` if there never
+    /// was one.
     fn offset(&self, changelog: &str) -> Result<Option<i64>>;
 
     /// The offsets of all changelogs, in the order of their names.
@@ -86,7 +92,8 @@ pub trait Database: Send + Sync + fmt::Debug {
     }
 }
 
-/// Whether two bounds leave no room for a key, in which case the standard library's ranges would panic.
+/// Whether two bounds leave no room for a key, in which case the standard library's ranges would
+/// panic.
 pub(crate) fn is_empty_range(from: Bound<&[u8]>, to: Bound<&[u8]>) -> bool {
     match (from, to) {
         (Bound::Included(from), Bound::Included(to)) => from > to,

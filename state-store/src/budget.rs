@@ -1,14 +1,15 @@
 //! One memory budget for all state of a process.
 //!
-//! Java sizes block cache and write buffers per store and partition, so that memory grows with the assignment. Here a
-//! process has one sum: overlays share one part of it, and the storage engine's block cache, to which write buffers are
-//! charged, is the rest.
+//! Java sizes block cache and write buffers per store and partition, so that memory grows with the
+//! assignment. Here a process has one sum: overlays share one part of it, and the storage engine's
+//! block cache, to which write buffers are charged, is the rest.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The memory that state may use in this process. Cloning it gives another handle of the same budget.
+/// The memory that state may use in this process. Cloning it gives another handle of the same
+/// budget.
 #[derive(Clone)]
 pub struct MemoryBudget {
     shared: Arc<Shared>,
@@ -23,7 +24,8 @@ struct Shared {
 }
 
 impl MemoryBudget {
-    /// A budget of `total_bytes`, of which the overlays may use `overlay_bytes`; the engine's cache gets the rest.
+    /// A budget of `total_bytes`, of which the overlays may use `overlay_bytes`; the engine's cache
+    /// gets the rest.
     #[must_use]
     pub fn new(total_bytes: usize, overlay_bytes: usize) -> Self {
         let shared = Shared {
@@ -72,7 +74,8 @@ impl MemoryBudget {
         OverlayAccount { budget: self.clone(), used: 0 }
     }
 
-    /// Block cache and write buffer limit, shared by all databases that are opened with this budget.
+    /// Block cache and write buffer limit, shared by all databases that are opened with this
+    /// budget.
     #[cfg(feature = "rocksdb")]
     pub(crate) fn engine(&self) -> &crate::rocksdb::SharedMemory {
         self.shared.engine.get_or_init(|| crate::rocksdb::SharedMemory::new(self.engine_bytes()))

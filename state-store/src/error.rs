@@ -12,19 +12,19 @@ pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The operating system refused a file operation. Look at the message: permissions and mounts are the usual
-    /// causes; restart once they are fixed.
+    /// The operating system refused a file operation. Look at the message: permissions and mounts
+    /// are the usual causes; restart once they are fixed.
     Io,
-    /// Bytes on disk or in a changelog are not what they should be. Remove the task's directory so that it is
-    /// restored from the changelog.
+    /// Bytes on disk or in a changelog are not what they should be. Remove the task's directory so
+    /// that it is restored from the changelog.
     Corrupt,
-    /// Another process, or another instance in this process, uses the directory. Stop it, or give this instance
-    /// its own directory.
+    /// Another process, or another instance in this process, uses the directory. Stop it, or give
+    /// this instance its own directory.
     Locked,
     /// The disk is full. Free space and restart: nothing that was committed is lost.
     DiskFull,
-    /// The caller broke the contract: an unknown store, unsorted rows to ingest, a name that is not one. Fix the
-    /// caller.
+    /// The caller broke the contract: an unknown store, unsorted rows to ingest, a name that is not
+    /// one. Fix the caller.
     InvalidArgument,
     /// The storage engine failed for a reason of its own. Close the task and open it again.
     Engine,
@@ -76,8 +76,8 @@ impl Error {
         Self::new(
             ErrorKind::Locked,
             format!(
-                "state directory {directory} is in use by another process or instance; stop it or configure \
-                 another state.dir"
+                "state directory {directory} is in use by another process or instance; stop it or \
+                 configure another state.dir"
             ),
         )
     }

@@ -1,7 +1,8 @@
 //! Restores a store from its changelog in bulk.
 //!
-//! Of all records of a key in a buffer only the last is written. An empty store is loaded with sorted files instead of
-//! single writes. The offset goes with the rows, so that a crash continues where the last buffer ended.
+//! Of all records of a key in a buffer only the last is written. An empty store is loaded with
+//! sorted files instead of single writes. The offset goes with the rows, so that a crash continues
+//! where the last buffer ended.
 
 use std::ops::Bound;
 
@@ -37,11 +38,13 @@ impl Restorer {
         }
     }
 
-    /// Takes a record of the changelog; a later one of the same key replaces it. No value is a tombstone.
+    /// Takes a record of the changelog; a later one of the same key replaces it. No value is a
+    /// tombstone.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the key isn't one of the store's format.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the key isn't one of the store's
+    /// format.
     pub fn push(&mut self, key: &[u8], value: Option<&[u8]>, timestamp: i64) -> Result {
         let put = self.format.from_changelog(
             key,
@@ -66,14 +69,16 @@ impl Restorer {
         Ok(())
     }
 
-    /// Writes what was collected, with the offset of the changelog to continue from, and empties the buffer.
+    /// Writes what was collected, with the offset of the changelog to continue from, and empties
+    /// the buffer.
     ///
-    /// Rows of windows that started longer ago than the retention are left out. Returns the number of rows written or
-    /// deleted.
+    /// Rows of windows that started longer ago than the retention are left out. Returns the number
+    /// of rows written or deleted.
     ///
     /// # Errors
     ///
-    /// Those of the database; the buffer is then lost, and the restore starts over from the stored offset.
+    /// Those of the database; the buffer is then lost, and the restore starts over from the stored
+    /// offset.
     pub fn apply(
         &mut self,
         database: &dyn Database,

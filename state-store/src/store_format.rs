@@ -5,8 +5,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// The layout of a store's rows. Java's record converters and key schemas.
 ///
-/// Session stores are [`KeyValue`](Self::KeyValue): their keys are the same in changelog and store, and their values have
-/// no timestamp.
+/// Session stores are [`KeyValue`](Self::KeyValue): their keys are the same in changelog and store,
+/// and their values have no timestamp.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum StoreFormat {
     /// Keys and values as in the changelog.

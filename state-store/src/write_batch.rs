@@ -1,6 +1,7 @@
 //! The writes of one commit, in the order in which they were made.
 //!
-//! All bytes lie in one buffer, so that a commit of many rows allocates a few times, not once a row.
+//! All bytes lie in one buffer, so that a commit of many rows allocates a few times, not once a
+//! row.
 
 use crate::StoreId;
 
@@ -95,7 +96,8 @@ impl WriteBatch {
         self.push(RowKind::Delete, store, key, &[]);
     }
 
-    /// Removes all rows with `from <= key < to_exclusive`. Crossed bounds mean nothing, and are left out.
+    /// Removes all rows with `from <= key < to_exclusive`. Crossed bounds mean nothing, and are
+    /// left out.
     pub fn delete_range(&mut self, store: StoreId, from: &[u8], to_exclusive: &[u8]) {
         if from < to_exclusive {
             self.push(RowKind::DeleteRange, store, from, to_exclusive);
@@ -108,7 +110,8 @@ impl WriteBatch {
         self.push(RowKind::DeleteAll, store, &[], &[]);
     }
 
-    /// Sets the next offset of a changelog to restore from, once the rows of this batch are applied.
+    /// Sets the next offset of a changelog to restore from, once the rows of this batch are
+    /// applied.
     pub fn set_offset(&mut self, changelog: &str, next_offset: i64) {
         match self.offsets.iter_mut().find(|(name, _)| name == changelog) {
             Some((_, offset)) => *offset = next_offset,

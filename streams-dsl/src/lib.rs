@@ -1,1 +1,73 @@
-//! Placeholder replaced as the crate grows.
+//! `KStream`, `KTable` and windows: the high-level language of Kafka Streams for Rust.
+//!
+//! A [`StreamsBuilder`] hands out streams and tables; their operators record a logical graph, which
+//! [`StreamsBuilder::build`] lowers to a [`Topology`]: the names of nodes, stores and internal topics are those that
+//! Java Kafka Streams would give. Stands on the public Processor API of `streams-core` alone.
+//!
+//! ```
+//! use streams_dsl::prelude::*;
+//!
+//! let builder = StreamsBuilder::new();
+//! let orders = builder.stream::<String, i64>("orders");
+//! orders.filter(|_, amount| *amount > 1_000).to("high-value-orders");
+//! orders.group_by_key().count().to_stream().to("orders-per-customer");
+//! let topology = builder.build()?;
+//! assert!(topology.describe().contains("Sink: KSTREAM-SINK-0000000002 (topic: high-value-orders)"));
+//! # Ok::<(), streams_dsl::Error>(())
+//! ```
+
+mod builder;
+mod change;
+mod graph;
+mod grouped;
+mod kstream;
+mod ktable;
+mod options;
+mod processors;
+mod store_handle;
+#[cfg(test)]
+mod tests;
+mod windows;
+
+pub use streams_core::{
+    BoxError, Error, ErrorKind, Headers, Record, RecordMetadata, Result, TopicPartition, client,
+    config, handler, processor, serde, store, time, topology::Topology,
+};
+
+pub use self::{
+    builder::StreamsBuilder,
+    change::{Change, ChangedSerde},
+    grouped::{KGroupedStream, KGroupedTable, TimeWindowedKStream},
+    kstream::{BranchedKStream, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, KStream},
+    ktable::KTable,
+    options::{
+        Branched, Consumed, Grouped, Joined, Materialized, Named, Produced, Repartitioned,
+    },
+    processors::{Nullable, TableKey},
+    store_handle::{ConnectedStores, StoreHandle},
+    windows::{TimeWindowedSerde, TimeWindows, Window, Windowed, time_windowed},
+};
+
+/// All that a program of streams and tables needs.
+pub mod prelude {
+    // The functions that make serdes, but not their module: its name is that of a crate which programs derive from.
+    #[cfg(feature = "bincode")]
+    pub use streams_core::serde::bincode;
+    #[cfg(feature = "json")]
+    pub use streams_core::serde::json;
+    pub use streams_core::{
+        BoxError, Headers, Record,
+        processor::{Context, Processor, Punctuation, PunctuationType},
+        serde::{
+            boolean, bytes, double, float, integer, long, option, short, string, unit, uuid,
+        },
+        store::Stores,
+    };
+
+    pub use crate::{
+        Branched, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Grouped, Joined,
+        KGroupedStream, KGroupedTable, KStream, KTable, Materialized, Named, Produced,
+        Repartitioned, StoreHandle, StreamsBuilder, TimeWindowedKStream, TimeWindows, Topology,
+        Window, Windowed, time_windowed,
+    };
+}

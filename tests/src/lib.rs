@@ -1,3 +1,3 @@
-//! Tests across the crates; what they share, and the runner of the conformance scenarios.
+//! What the tests across the crates share.
 
 pub mod conformance;

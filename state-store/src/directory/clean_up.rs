@@ -9,8 +9,8 @@ use super::{GLOBAL, StateDirectory, check_task, entry_names};
 use crate::{Error, ErrorKind, Result};
 
 impl StateDirectory {
-    /// Removes the directories of tasks that are not locked and were not touched for a while, and returns their names.
-    /// Java's `state.cleanup.delay.ms`.
+    /// Removes the directories of tasks that are not locked and were not touched for a while, and
+    /// returns their names. Java's `state.cleanup.delay.ms`.
     ///
     /// `now_ms` is the wall-clock time in milliseconds since the epoch, as the file system has it.
     ///
@@ -37,8 +37,8 @@ impl StateDirectory {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Locked`] if the task is locked, [`ErrorKind::InvalidArgument`] if it is no task id, and those of the
-    /// operating system.
+    /// [`ErrorKind::Locked`] if the task is locked, [`ErrorKind::InvalidArgument`] if it is no task
+    /// id, and those of the operating system.
     pub fn remove_task(&self, task: &str) -> Result {
         check_task(task)?;
         if self.remove_if_free(task)? {

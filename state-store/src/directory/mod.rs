@@ -1,14 +1,16 @@
-//! The directory in which an application keeps its state on this machine: `<state.dir>/<application.id>`.
+//! The directory in which an application keeps its state on this machine:
+//! `<state.dir>/<application.id>`.
 //!
 //! ```text
-//! .lock                            held while the application runs, by one process and one handle
-//! kafka-streams-process-metadata   {"processId": "<uuid>"}: who the tasks here belong to across restarts
-//! 0_3/                             the database of task 0_3
-//! global/                          the database of the global stores
+//! .lock                           held while the application runs, by one process and one handle
+//! kafka-streams-process-metadata  {"processId": "<uuid>"}: whose tasks these are after a restart
+//! 0_3/                            the database of task 0_3
+//! global/                         the database of the global stores
 //! ```
 //!
-//! Only the whole directory is locked by a file. Tasks are locked in memory, since all that may want one are in this
-//! process. Java's `StateDirectory`; the contents of a task's directory are our own.
+//! Only the whole directory is locked by a file. Tasks are locked in memory, since all that may
+//! want one are in this process. Java's `StateDirectory`; the contents of a task's directory are
+//! our own.
 
 mod clean_up;
 mod process;
@@ -94,7 +96,8 @@ impl StateDirectory {
         Ok(path)
     }
 
-    /// Locks a task for its owner; returns whether it was free. A clean-up leaves locked tasks alone.
+    /// Locks a task for its owner; returns whether it was free. A clean-up leaves locked tasks
+    /// alone.
     #[must_use]
     pub fn lock_task(&self, task: &str) -> bool {
         self.inner.locked_tasks.lock().insert(task.to_owned())
@@ -105,8 +108,8 @@ impl StateDirectory {
         if !self.inner.locked_tasks.lock().remove(task) || check_task(task).is_err() {
             return;
         }
-        // A file that comes and goes renews the directory's time of modification. A failure only means that the
-        // clean-up may come earlier, and the state can be restored.
+        // A file that comes and goes renews the directory's time of modification. A failure only
+        // means that the clean-up may come earlier, and the state can be restored.
         let touch = self.inner.path.join(task).join(".touch");
         if let Err(error) = File::create(&touch).and_then(|_| fs::remove_file(&touch)) {
             tracing::debug!(task, %error, "could not touch the directory of a released task");

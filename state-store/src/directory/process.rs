@@ -1,4 +1,5 @@
-//! The identity of the process that owns a state directory, which the assignor knows it by after a restart.
+//! The identity of the process that owns a state directory, which the assignor knows it by after a
+//! restart.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -25,8 +26,10 @@ pub(super) fn load_or_create(directory: &Path) -> Result<Uuid> {
         Ok(bytes) => match parse(&bytes) {
             Ok(process_id) => return Ok(process_id),
             Err(error) => {
-                // Losing the identity costs a less sticky assignment once, so it is no reason to stop.
-                tracing::warn!(path = %path.display(), %error, "unreadable process metadata is replaced");
+                // Losing the identity costs a less sticky assignment once, so it is no reason to
+                // stop.
+                let path = path.display();
+                tracing::warn!(%path, %error, "unreadable process metadata is replaced");
             }
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -1,8 +1,8 @@
 //! Byte layouts of keys and values: those of Java's changelogs, and ours on the local disk.
 //!
-//! All integers are big-endian, so that keys sort by their bytes as their parts do. The functions that write append to a
-//! buffer that the caller reuses. The functions that parse take any bytes and answer `None` to those that aren't of
-//! the layout.
+//! All integers are big-endian, so that keys sort by their bytes as their parts do. The functions
+//! that write append to a buffer that the caller reuses. The functions that parse take any bytes
+//! and answer `None` to those that aren't of the layout.
 //!
 //! | | changelog | local |
 //! |---|---|---|

@@ -1,5 +1,5 @@
-//! Window keys of changelogs, and of the local store, where a segment of time comes first so that expiry removes whole
-//! ranges of files. Java's `WindowKeySchema` and `AbstractSegments`.
+//! Window keys of changelogs, and of the local store, where a segment of time comes first so that
+//! expiry removes whole ranges of files. Java's `WindowKeySchema` and `AbstractSegments`.
 //!
 //! Window starts are not negative, as record timestamps aren't: bounds are cut off at 0.
 
@@ -28,7 +28,8 @@ pub fn segments(segment_interval: i64, from: i64, to: i64) -> RangeInclusive<i64
     segment_id(segment_interval, from.max(0))..=segment_id(segment_interval, to)
 }
 
-/// The local keys `[lower, upper)` of all segments that hold windows with `from <= start <= to`, whatever their key.
+/// The local keys `[lower, upper)` of all segments that hold windows with `from <= start <= to`,
+/// whatever their key.
 ///
 /// Segments are whole: their first and last hold other windows too, which the caller filters.
 #[must_use]
@@ -38,9 +39,11 @@ pub fn segment_bounds(segment_interval: i64, from: i64, to: i64) -> (Vec<u8>, Ve
     (lower.to_be_bytes().to_vec(), upper.to_be_bytes().to_vec())
 }
 
-/// The local keys `[lower, upper]`, both inclusive, of one key's windows with `from <= start <= to` in a segment.
+/// The local keys `[lower, upper]`, both inclusive, of one key's windows with `from <= start <= to`
+/// in a segment.
 ///
-/// Between them may lie windows of longer keys that begin with the same bytes, which the caller filters.
+/// Between them may lie windows of longer keys that begin with the same bytes, which the caller
+/// filters.
 #[must_use]
 pub fn key_bounds(segment_id: i64, key: &[u8], from: i64, to: i64) -> (Vec<u8>, Vec<u8>) {
     let mut lower = segment_id.to_be_bytes().to_vec();
@@ -154,7 +157,9 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(128))]
 
         #[test]
-        fn keys_parse_to_their_parts(key: Vec<u8>, start in 0..i64::MAX, seqnum: i32, interval in 1..1_000_000_i64) {
+        fn keys_parse_to_their_parts(
+            key: Vec<u8>, start in 0..i64::MAX, seqnum: i32, interval in 1..1_000_000_i64,
+        ) {
             let mut changelog = Vec::new();
             write_window_key(&mut changelog, &key, start, seqnum);
             prop_assert_eq!(parse_window_key(&changelog), Some((key.as_slice(), start, seqnum)));
@@ -171,7 +176,8 @@ mod tests {
             prop_assert_eq!(parse_window_key(&bytes).is_some(), bytes.len() >= 12);
             prop_assert_eq!(parse_local_window_key(&bytes).is_some(), bytes.len() >= 20);
             prop_assert_eq!(local_to_changelog(&bytes).is_some(), bytes.len() >= 20);
-            prop_assert_eq!(changelog_to_local(&mut Vec::new(), 10, &bytes).is_some(), bytes.len() >= 12);
+            let local = changelog_to_local(&mut Vec::new(), 10, &bytes);
+            prop_assert_eq!(local.is_some(), bytes.len() >= 12);
         }
 
         #[test]
@@ -184,12 +190,14 @@ mod tests {
 
         #[test]
         fn bounds_hold_exactly_the_segments_and_windows_asked_for(
-            start in 0..5_000_i64, from in -100..5_000_i64, span in 0..1_000_i64, seqnum in 0..i32::MAX,
+            start in 0..5_000_i64, from in -100..5_000_i64, span in 0..1_000_i64,
+            seqnum in 0..i32::MAX,
         ) {
             let (interval, to) = (100, from + span);
             let row = local(interval, b"key", start, seqnum);
             let (lower, upper) = segment_bounds(interval, from, to);
-            let wanted = (from.max(0) / interval..=to.div_euclid(interval)).contains(&(start / interval));
+            let wanted = from.max(0) / interval..=to.div_euclid(interval);
+            let wanted = wanted.contains(&(start / interval));
             prop_assert_eq!(lower <= row && row < upper, wanted);
             let found = segments(interval, from, to).any(|segment| {
                 let (lower, upper) = key_bounds(segment, b"key", from, to);

@@ -21,8 +21,8 @@ const PAGE_ROWS: usize = 64;
 
 /// A [`Database`] of ordered maps.
 ///
-/// A range holds on to the rows as they were when it began, and no lock. Only a write to a store while a range of that
-/// same store is open has to copy the store first.
+/// A range holds on to the rows as they were when it began, and no lock. Only a write to a store
+/// while a range of that same store is open has to copy the store first.
 #[derive(Debug)]
 pub struct MemoryDatabase {
     state: RwLock<State>,
@@ -91,7 +91,8 @@ impl Database for MemoryDatabase {
 
     fn write(&self, batch: WriteBatch) -> Result<()> {
         let mut state = self.state.write();
-        // All stores are looked up before the first row is written, so that a batch is applied whole or not at all.
+        // All stores are looked up before the first row is written, so that a batch is applied
+        // whole or not at all.
         for operation in batch.operations() {
             state.rows(operation.store())?;
         }

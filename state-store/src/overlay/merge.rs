@@ -7,10 +7,11 @@ use std::vec::IntoIter;
 use super::DirtyRow;
 use crate::{Direction, Entries, Error};
 
-/// Lays the dirty rows of a range over the database's rows of the same range: a dirty row replaces the one of its key, and
-/// a deleted one hides it.
+/// Lays the dirty rows of a range over the database's rows of the same range: a dirty row replaces
+/// the one of its key, and a deleted one hides it.
 ///
-/// Both sides come in `direction`. `decode` reads a value of the database. After an error the iterator ends.
+/// Both sides come in `direction`. `decode` reads a value of the database. After an error the
+/// iterator ends.
 pub fn merge_range<V, E, D>(
     database: Entries<'_>,
     dirty: Vec<DirtyRow<V>>,
@@ -51,7 +52,8 @@ where
     })
 }
 
-/// Which side has the next row: the database (`Less`), the dirty rows (`Greater`) or both (`Equal`).
+/// Which side has the next row: the database (`Less`), the dirty rows (`Greater`) or both
+/// (`Equal`).
 fn order<V>(
     database: &mut Peekable<Entries<'_>>,
     dirty: &mut Peekable<IntoIter<DirtyRow<V>>>,

@@ -1,9 +1,10 @@
-//! The writes of a store since the last commit, as typed values: transaction buffer, write-back cache, read cache and
-//! Java's record cache in one.
+//! The writes of a store since the last commit, as typed values: transaction buffer, write-back
+//! cache, read cache and Java's record cache in one.
 //!
-//! A hit costs neither a serde nor a call of the database, and allocates nothing. What is dirty stays until the commit
-//! ([`Overlay::committed`]) or until the transaction fails ([`Overlay::abort`]); what is clean can be evicted at any
-//! time. The overlay doesn't know the database: the typed store reads through it and serialises what it holds.
+//! A hit costs neither a serde nor a call of the database, and allocates nothing. What is dirty
+//! stays until the commit ([`Overlay::committed`]) or until the transaction fails
+//! ([`Overlay::abort`]); what is clean can be evicted at any time. The overlay doesn't know the
+//! database: the typed store reads through it and serialises what it holds.
 
 mod merge;
 mod slab;
@@ -40,14 +41,16 @@ pub struct PendingEntry<V, C> {
 
 /// Typed values by serialised key, laid over a store of the database.
 ///
-/// `V` is the value, `C` the context of a write (its record's timestamp, headers, position) that the commit needs.
+/// `V` is the value, `C` the context of a write (its record's timestamp, headers, position) that
+/// the commit needs.
 pub struct Overlay<V, C> {
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
     slab: Slab<V, C>,
     dirty_bytes: usize,
     account: OverlayAccount,
-    /// The dirty keys in order; built by the first scan and kept from then on, so that a store without scans never pays.
+    /// The dirty keys in order; built by the first scan and kept from then on, so that a store
+    /// without scans never pays.
     scan_index: Option<BTreeMap<Box<[u8]>, u32>>,
     /// The slot at which the clock goes on to look for entries to evict.
     hand: u32,
@@ -68,7 +71,8 @@ impl<V, C> Overlay<V, C> {
         }
     }
 
-    /// What the overlay knows of a key: `None` if nothing (read the database), `Some(None)` if the key has no value.
+    /// What the overlay knows of a key: `None` if nothing (read the database), `Some(None)` if the
+    /// key has no value.
     #[must_use]
     pub fn lookup(&self, key: &[u8]) -> Option<Option<&V>> {
         let slot = self.slab.slot(self.find(self.hash(key), key)?);
@@ -76,8 +80,8 @@ impl<V, C> Overlay<V, C> {
         Some(slot.value.as_ref())
     }
 
-    /// Keeps what the database holds for a key, so that the next read needs no serde. `size` is that of the serialised
-    /// value in bytes. An entry that is already there wins.
+    /// Keeps what the database holds for a key, so that the next read needs no serde. `size` is
+    /// that of the serialised value in bytes. An entry that is already there wins.
     pub fn fill(&mut self, key: &[u8], value: Option<V>, size: usize) {
         let hash = self.hash(key);
         if self.find(hash, key).is_none() {
@@ -85,10 +89,12 @@ impl<V, C> Overlay<V, C> {
         }
     }
 
-    /// Writes a value, or deletes the key with `None`: the key is dirty until the commit, and last in the order of writes.
+    /// Writes a value, or deletes the key with `None`: the key is dirty until the commit, and last
+    /// in the order of writes.
     ///
-    /// `size` is about that of the serialised value in bytes. With `pending`, downstream sees the value through
-    /// [`next_pending`](Self::next_pending); without, the caller has forwarded it, and the key is no longer pending.
+    /// `size` is about that of the serialised value in bytes. With `pending`, downstream sees the
+    /// value through [`next_pending`](Self::next_pending); without, the caller has forwarded it,
+    /// and the key is no longer pending.
     pub fn write(&mut self, key: &[u8], value: Option<V>, context: C, size: usize, pending: bool) {
         let hash = self.hash(key);
         let index = match self.find(hash, key) {
@@ -102,7 +108,8 @@ impl<V, C> Overlay<V, C> {
         self.mark_dirty(index, context, pending);
     }
 
-    /// Changes the value of a known key in place, as [`write`](Self::write) would. `change` returns the new size in bytes.
+    /// Changes the value of a known key in place, as [`write`](Self::write) would. `change` returns
+    /// the new size in bytes.
     ///
     /// Returns whether the key was known; if not, nothing was done.
     pub fn update(
@@ -121,8 +128,8 @@ impl<V, C> Overlay<V, C> {
         true
     }
 
-    /// Forgets the dirty entry of a key, so that it is neither written nor forwarded: for the tombstone of a key that
-    /// nobody has ever seen. Returns whether there was one.
+    /// Forgets the dirty entry of a key, so that it is neither written nor forwarded: for the
+    /// tombstone of a key that nobody has ever seen. Returns whether there was one.
     pub fn undo(&mut self, key: &[u8]) -> bool {
         let Some(index) = self.find(self.hash(key), key) else {
             return false;
@@ -134,7 +141,8 @@ impl<V, C> Overlay<V, C> {
         dirty
     }
 
-    /// The next key that downstream has not seen, in the order of last writes; each is handed out once.
+    /// The next key that downstream has not seen, in the order of last writes; each is handed out
+    /// once.
     ///
     /// Writes that come in meanwhile are handed out by later calls.
     pub fn next_pending(&mut self) -> Option<PendingEntry<V, C>>
@@ -149,7 +157,8 @@ impl<V, C> Overlay<V, C> {
         slot.context.clone().map(|context| PendingEntry { key, value, context })
     }
 
-    /// The dirty entries in the order of their last writes: key, value (`None` is a tombstone) and context.
+    /// The dirty entries in the order of their last writes: key, value (`None` is a tombstone) and
+    /// context.
     pub fn dirty(&self) -> impl Iterator<Item = (&[u8], Option<&V>, &C)> {
         self.slab.chain(Chain::Dirty).filter_map(|index| {
             let slot = self.slab.slot(index);
@@ -158,8 +167,8 @@ impl<V, C> Overlay<V, C> {
         })
     }
 
-    /// The dirty rows between two bounds, in the order of their keys, to be laid over the database's rows by
-    /// [`merge_range`]. `None` is a deleted key. Crossed bounds give nothing.
+    /// The dirty rows between two bounds, in the order of their keys, to be laid over the
+    /// database's rows by [`merge_range`]. `None` is a deleted key. Crossed bounds give nothing.
     pub fn dirty_range(
         &mut self,
         from: Bound<&[u8]>,
@@ -184,10 +193,12 @@ impl<V, C> Overlay<V, C> {
         }
     }
 
-    /// The dirty entries are in Kafka and in the database: they are clean now. Clean entries are then evicted, those
-    /// not read for long first, while the overlays use more than seven eighths of their share of the budget.
+    /// The dirty entries are in Kafka and in the database: they are clean now. Clean entries are
+    /// then evicted, those not read for long first, while the overlays use more than seven eighths
+    /// of their share of the budget.
     ///
-    /// All pending entries have been forwarded before; committing the rest would lose them for downstream.
+    /// All pending entries have been forwarded before; committing the rest would lose them for
+    /// downstream.
     pub fn committed(&mut self) {
         debug_assert!(
             self.slab.first(Chain::Pending).is_none(),
@@ -206,8 +217,8 @@ impl<V, C> Overlay<V, C> {
         self.evict(limit - limit / 8, self.slab.capacity() * 2);
     }
 
-    /// Drops all dirty entries: their transaction was aborted. What was read from the database stays, unless it was
-    /// overwritten.
+    /// Drops all dirty entries: their transaction was aborted. What was read from the database
+    /// stays, unless it was overwritten.
     pub fn abort(&mut self) {
         while let Some(index) = self.slab.first(Chain::Dirty) {
             self.remove(index);
@@ -319,8 +330,8 @@ impl<V, C> Overlay<V, C> {
         }
     }
 
-    /// Evicts clean entries while all overlays together use more than `target` bytes, looking at `steps` slots at most.
-    /// An entry that was read since the hand last passed is spared once.
+    /// Evicts clean entries while all overlays together use more than `target` bytes, looking at
+    /// `steps` slots at most. An entry that was read since the hand last passed is spared once.
     fn evict(&mut self, target: usize, steps: usize) {
         for _ in 0..steps {
             let exceeded = self.account.budget().overlay_used() > target;

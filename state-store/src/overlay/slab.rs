@@ -1,5 +1,6 @@
-//! The entries of an overlay in one vector, threaded by two chains: the dirty entries and the pending ones, each in the
-//! order of their last write. Moving an entry to the end of a chain touches its neighbours only.
+//! The entries of an overlay in one vector, threaded by two chains: the dirty entries and the
+//! pending ones, each in the order of their last write. Moving an entry to the end of a chain
+//! touches its neighbours only.
 
 use std::sync::atomic::AtomicBool;
 
@@ -17,7 +18,8 @@ pub(super) struct Slot<V, C> {
     pub(super) context: Option<C>,
     /// The bytes that the entry is charged for.
     pub(super) charge: usize,
-    /// Whether the entry was read since the clock's hand last passed; set through a shared reference.
+    /// Whether the entry was read since the clock's hand last passed; set through a shared
+    /// reference.
     pub(super) referenced: AtomicBool,
     dirty: Links,
     pending: Links,

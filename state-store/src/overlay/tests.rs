@@ -223,7 +223,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..24_u8, any::<Option<u32>>()).prop_map(|(key, value)| Step::Write(key, value)),
         4 => (0..24_u8).prop_map(Step::Read),
-        2 => (0..24_u8, 0..24_u8, any::<bool>()).prop_map(|(from, to, back)| Step::Range(from, to, back)),
+        2 => (0..24_u8, 0..24_u8, any::<bool>())
+            .prop_map(|(from, to, back)| Step::Range(from, to, back)),
         1 => (0..24_u8).prop_map(Step::Undo),
         1 => Just(Step::Commit),
         1 => Just(Step::Abort),

@@ -1,9 +1,11 @@
-//! The database on disk: one `RocksDB` a task, a column family a store, and one for the changelog offsets.
+//! The database on disk: one `RocksDB` a task, a column family a store, and one for the changelog
+//! offsets.
 //!
-//! There is no write-ahead log: the changelog is one already. Memtables of all column families are flushed together
-//! (`atomic_flush`), so that rows and offsets on disk always belong to the same batches. Closing doesn't flush: a
-//! database that is dropped is like one whose process crashed, and restore continues from the offsets it finds. For a
-//! clean close, [`flush`](Database::flush) first.
+//! There is no write-ahead log: the changelog is one already. Memtables of all column families are
+//! flushed together (`atomic_flush`), so that rows and offsets on disk always belong to the same
+//! batches. Closing doesn't flush: a database that is dropped is like one whose process crashed,
+//! and restore continues from the offsets it finds. For a clean close, [`flush`](Database::flush)
+//! first.
 //!
 //! No other module names the crate `rocksdb`.
 
@@ -34,7 +36,8 @@ pub(crate) use self::options::SharedMemory;
 const OFFSETS: &str = "offsets";
 /// The column family that `RocksDB` insists on. It stays empty.
 const DEFAULT: &str = "default";
-/// A flush is started after so many operations, which bounds the tail of the changelog that a crash replays.
+/// A flush is started after so many operations, which bounds the tail of the changelog that a crash
+/// replays.
 const OPERATIONS_PER_FLUSH: usize = 10_000;
 /// The bytes of an ordinary write of rows that were to be ingested.
 const INGEST_BATCH_BYTES: usize = 4 << 20;
@@ -55,13 +58,14 @@ pub struct RocksDatabase {
 impl RocksDatabase {
     /// Opens the database of a task, or creates it: `StoreId(i)` is `stores[i]`.
     ///
-    /// Stores that aren't there yet are created empty. Those that are there and not asked for are kept.
+    /// Stores that aren't there yet are created empty. Those that are there and not asked for are
+    /// kept.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Locked`] if the directory is open elsewhere, [`ErrorKind::Corrupt`] if its files are damaged,
-    /// [`ErrorKind::DiskFull`] or [`ErrorKind::Io`] if the file system refuses, and [`ErrorKind::InvalidArgument`] if a
-    /// store is named twice or there are more than 65,536.
+    /// [`ErrorKind::Locked`] if the directory is open elsewhere, [`ErrorKind::Corrupt`] if its
+    /// files are damaged, [`ErrorKind::DiskFull`] or [`ErrorKind::Io`] if the file system refuses,
+    /// and [`ErrorKind::InvalidArgument`] if a store is named twice or there are more than 65,536.
     pub fn open(dir: &Path, stores: &[String], budget: &MemoryBudget) -> Result<Self> {
         let context = Context { doing: "open", directory: dir };
         check_stores(stores)?;
@@ -301,7 +305,8 @@ impl fmt::Debug for RocksDatabase {
     }
 }
 
-/// The column family of a store: its name, but for the two names that are taken. No store name has a colon.
+/// The column family of a store: its name, but for the two names that are taken. No store name has
+/// a colon.
 fn column_family(store: &str) -> String {
     match store {
         OFFSETS | DEFAULT => format!("store:{store}"),

@@ -1,4 +1,5 @@
-//! The engine's settings. All databases of a process share one block cache, to which memtables are charged.
+//! The engine's settings. All databases of a process share one block cache, to which memtables are
+//! charged.
 
 use ::rocksdb::{
     BlockBasedOptions, Cache, FlushOptions, IngestExternalFileOptions, LogLevel, Options,
@@ -9,6 +10,8 @@ use crate::MemoryBudget;
 
 /// A memtable is flushed at this size, or sooner if the shared limit asks.
 const WRITE_BUFFER_BYTES: usize = 8 << 20;
+/// The memtables of a column family, the one that is written to and those that are being flushed.
+const MAX_WRITE_BUFFERS: i32 = 4;
 /// Memtables take memory in steps of this size, small because a process has many mostly empty ones.
 const ARENA_BLOCK_BYTES: usize = 64 << 10;
 /// The files that one database keeps open.
@@ -25,11 +28,14 @@ pub(crate) struct SharedMemory {
 }
 
 impl SharedMemory {
-    /// Half of the memory is for write buffers at most, and all that they don't use for cached blocks.
+    /// Half of the memory is for write buffers at most, and all that they don't use for cached
+    /// blocks.
     pub(crate) fn new(bytes: usize) -> Self {
         let cache = Cache::new_lru_cache(bytes);
-        // A limit of zero would mean none.
-        let limit = (bytes / 2).max(ARENA_BLOCK_BYTES);
+        // Memtables of idle tasks count too, and only a write to a task flushes its own: with too
+        // low a limit each write would. One full memtable is the least to work with; and a limit of
+        // zero would mean none.
+        let limit = (bytes / 2).max(WRITE_BUFFER_BYTES);
         let write_buffers =
             WriteBufferManager::new_write_buffer_manager_with_cache(limit, false, cache.clone());
         Self { cache, write_buffers }
@@ -37,7 +43,8 @@ impl SharedMemory {
 }
 
 pub(super) fn database(budget: &MemoryBudget) -> Result<Options, ::rocksdb::Error> {
-    // Only the text form knows this setting. Without it, closing would write what no offset stands for after an abort.
+    // Only the text form knows this setting. Without it, closing would write what no offset stands
+    // for after an abort.
     let mut options =
         Options::default().get_options_from_string("avoid_flush_during_shutdown=true")?;
     options.create_if_missing(true);
@@ -66,6 +73,8 @@ pub(super) fn column_family(budget: &MemoryBudget) -> Options {
     options.set_level_compaction_dynamic_level_bytes(true);
     options.set_write_buffer_size(WRITE_BUFFER_BYTES);
     options.set_arena_block_size(ARENA_BLOCK_BYTES);
+    // So that writes go on while a few flushes are under way.
+    options.set_max_write_buffer_number(MAX_WRITE_BUFFERS);
     options
 }
 

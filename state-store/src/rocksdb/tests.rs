@@ -1,4 +1,7 @@
+use proptest::prelude::*;
+
 use super::*;
+use crate::{MemoryDatabase, Restorer, StoreFormat};
 
 const ORDERS: StoreId = StoreId(0);
 const CUSTOMERS: StoreId = StoreId(1);
@@ -256,7 +259,7 @@ fn a_store_is_named_once() {
 }
 
 #[test]
-fn databases_of_one_budget_work_side_by_side_in_little_memory() {
+fn databases_work_side_by_side_with_hardly_any_budget() {
     let directory = tempfile::tempdir().unwrap();
     let budget = MemoryBudget::new(1 << 20, 1 << 20);
     let stores = ["orders".to_owned()];
@@ -272,5 +275,106 @@ fn databases_of_one_budget_work_side_by_side_in_little_memory() {
         }
         assert_eq!(keys(database, ORDERS).len(), 2_000);
         assert!(database.approximate_entries(ORDERS).unwrap() > 0);
+    }
+}
+
+#[test]
+fn a_restore_that_crashed_before_its_offset_was_durable_starts_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let restore = |database: &RocksDatabase| {
+        let mut restorer = Restorer::new(StoreFormat::KeyValue);
+        restorer.push(b"a", Some(b"old"), 0).unwrap();
+        restorer.push(b"b", Some(b"2"), 0).unwrap();
+        restorer.push(b"a", None, 0).unwrap();
+        restorer.apply(database, ORDERS, "changelog", 3).unwrap();
+    };
+    let database = open(directory.path());
+    restore(&database);
+    drop(database);
+    let database = open(directory.path());
+    assert_eq!(database.offset("changelog").unwrap(), None);
+    assert_eq!(keys(&database, ORDERS), [b"b"], "the ingested file is there already");
+    restore(&database);
+    database.flush().unwrap();
+    drop(database);
+    let database = open(directory.path());
+    assert_eq!(database.offset("changelog").unwrap(), Some(3));
+    assert_eq!(keys(&database, ORDERS), [b"b"]);
+}
+
+/// A write to both engines; keys are one byte so that they meet.
+#[derive(Clone, Debug)]
+enum Step {
+    Put(u8, u8),
+    Delete(u8),
+    DeleteRange(u8, u8),
+    DeleteAll,
+    Ingest(Vec<u8>),
+    Flush,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => any::<(u8, u8)>().prop_map(|(key, value)| Step::Put(key, value)),
+        3 => any::<u8>().prop_map(Step::Delete),
+        2 => any::<(u8, u8)>().prop_map(|(from, to)| Step::DeleteRange(from, to)),
+        1 => Just(Step::DeleteAll),
+        1 => proptest::collection::btree_set(any::<u8>(), 0..8)
+            .prop_map(|keys| Step::Ingest(keys.into_iter().collect())),
+        1 => Just(Step::Flush),
+    ]
+}
+
+fn run(database: &dyn Database, step: &Step) {
+    let mut batch = WriteBatch::new();
+    match step {
+        Step::Put(key, value) => batch.put(ORDERS, &[*key], &[*value]),
+        Step::Delete(key) => batch.delete(ORDERS, &[*key]),
+        Step::DeleteRange(from, to) => batch.delete_range(ORDERS, &[*from], &[*to]),
+        Step::DeleteAll => batch.delete_all(ORDERS),
+        Step::Ingest(keys) => {
+            let rows = keys.iter().map(|key| (vec![*key], b"ingested".to_vec())).collect();
+            database.ingest(ORDERS, rows).unwrap();
+        }
+        Step::Flush => database.flush().unwrap(),
+    }
+    database.write(batch).unwrap();
+}
+
+fn bound() -> impl Strategy<Value = Bound<[u8; 1]>> {
+    prop_oneof![
+        any::<[u8; 1]>().prop_map(Bound::Included),
+        any::<[u8; 1]>().prop_map(Bound::Excluded),
+        Just(Bound::Unbounded),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn both_engines_hold_and_read_the_same(
+        steps in proptest::collection::vec(step(), 1..40),
+        ranges in proptest::collection::vec((bound(), bound(), any::<bool>()), 8),
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = open(directory.path());
+        let memory = MemoryDatabase::new(2);
+        for step in &steps {
+            run(&disk, step);
+            run(&memory, step);
+        }
+        for (from, to, back) in &ranges {
+            let direction = if *back { Direction::Backward } else { Direction::Forward };
+            let read = |database: &dyn Database| -> Vec<Entry> {
+                let (from, to) = (from.as_ref(), to.as_ref());
+                let (from, to) = (from.map(<[u8; 1]>::as_slice), to.map(<[u8; 1]>::as_slice));
+                database.range(ORDERS, from, to, direction).unwrap().map(Result::unwrap).collect()
+            };
+            prop_assert_eq!(read(&disk), read(&memory));
+        }
+        for key in 0..=u8::MAX {
+            prop_assert_eq!(disk.get(ORDERS, &[key]).unwrap(), memory.get(ORDERS, &[key]).unwrap());
+        }
     }
 }

@@ -30,29 +30,29 @@ use crate::{
 };
 
 /// The name of a member of a group.
-pub type MemberId = String;
+pub(crate) type MemberId = String;
 
 /// What the assignor knows of a member: a stream thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AssignorMember {
+pub(crate) struct AssignorMember {
     /// Process that the member runs in. Members of a process share its local state, so a lag that one
     /// of them reports counts for all.
-    pub process_id: Uuid,
+    pub(crate) process_id: Uuid,
     /// `client.tag.*`: standbys go where the tags differ from those of the active task.
-    pub client_tags: BTreeMap<String, String>,
+    pub(crate) client_tags: BTreeMap<String, String>,
     /// What it was assigned last.
-    pub previous: TaskAssignment,
+    pub(crate) previous: TaskAssignment,
     /// How far its local state is behind.
-    pub offsets: TaskOffsets,
+    pub(crate) offsets: TaskOffsets,
 }
 
 /// The tasks to assign.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AssignorTasks {
+pub(crate) struct AssignorTasks {
     /// Tasks with state, which have standbys and warm up before they move.
-    pub stateful: BTreeSet<TaskId>,
+    pub(crate) stateful: BTreeSet<TaskId>,
     /// Tasks without state, which move at once.
-    pub stateless: BTreeSet<TaskId>,
+    pub(crate) stateless: BTreeSet<TaskId>,
 }
 
 impl From<&InternalTopics> for AssignorTasks {
@@ -71,7 +71,7 @@ impl From<&InternalTopics> for AssignorTasks {
 /// leaves its previous owner only if balance asks for it. Without members the answer is empty.
 ///
 /// Java's `HighAvailabilityTaskAssignor`.
-pub fn assign(
+pub(crate) fn assign(
     members: &BTreeMap<MemberId, AssignorMember>,
     tasks: &AssignorTasks,
     settings: &StandbySettings,

@@ -77,7 +77,8 @@ fn better_process(
     if own.is_some_and(|lag| lag <= acceptable) {
         return None;
     }
-    let lags = || board.processes().filter_map(|process| Some((board.lag(process, task)?, process)));
+    let lags =
+        || board.processes().filter_map(|process| Some((board.lag(process, task)?, process)));
     let (least, best) = lags().min()?;
     if own.is_some_and(|own| least > acceptable && own <= least.saturating_add(acceptable)) {
         return None;

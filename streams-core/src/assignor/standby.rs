@@ -85,8 +85,7 @@ impl<'b, 'a> Plan<'b, 'a> {
                 .filter(|process| *process != active && !chosen.contains(process));
             let best = candidates.min_by_key(|&process| {
                 let others = chosen.iter().chain([&active]);
-                let conflicts: usize =
-                    others.map(|&other| self.shared_tags(process, other)).sum();
+                let conflicts: usize = others.map(|&other| self.shared_tags(process, other)).sum();
                 (
                     conflicts,
                     self.is_full(process),
@@ -141,9 +140,7 @@ impl<'b, 'a> Plan<'b, 'a> {
                 members.iter().map(|&member| (member, 0)).collect();
             let mut rest = Vec::new();
             for task in tasks {
-                let had = |member: &usize| {
-                    self.board.previous(*member).standby.contains(&task)
-                };
+                let had = |member: &usize| self.board.previous(*member).standby.contains(&task);
                 let keeper = members.iter().copied().find(had);
                 match keeper.and_then(|keeper| Some((keeper, counts.get_mut(&keeper)?))) {
                     Some((keeper, count)) if *count < most => {
@@ -154,10 +151,9 @@ impl<'b, 'a> Plan<'b, 'a> {
                 }
             }
             for task in rest {
-                let least = counts
-                    .iter_mut()
-                    .filter(|(_, count)| **count < most)
-                    .min_by_key(|(member, count)| (**count + self.board.load(**member), Reverse(**member)));
+                let least = counts.iter_mut().filter(|(_, count)| **count < most).min_by_key(
+                    |(member, count)| (**count + self.board.load(**member), Reverse(**member)),
+                );
                 if let Some((member, count)) = least {
                     *count += 1;
                     placed.push((task, *member));

@@ -12,7 +12,7 @@ fn settings(standbys: usize) -> StandbySettings {
         num_standby_replicas: standbys,
         acceptable_recovery_lag: 100,
         max_warmup_replicas: 2,
-        probing_rebalance_interval: Duration::from_secs(600),
+        probing_rebalance_interval: Duration::from_secs(90),
         replication_factor: -1,
     }
 }
@@ -34,7 +34,8 @@ fn members(processes: &[u128]) -> Members {
 fn tasks(sizes: &[i32], mixed: bool) -> AssignorTasks {
     let mut tasks = AssignorTasks::default();
     for (number, &size) in (0..).zip(sizes) {
-        let class = if mixed && number % 2 == 1 { &mut tasks.stateless } else { &mut tasks.stateful };
+        let class =
+            if mixed && number % 2 == 1 { &mut tasks.stateless } else { &mut tasks.stateful };
         class.extend((0..size).map(|partition| TaskId::new(number, partition)));
     }
     tasks
@@ -65,9 +66,9 @@ fn run(members: &mut Members) {
 }
 
 fn owners(assignments: &Assignments) -> BTreeMap<TaskId, MemberId> {
-    let pairs = assignments.iter().flat_map(|(id, assignment)| {
-        assignment.active.iter().map(move |&task| (task, id.clone()))
-    });
+    let pairs = assignments
+        .iter()
+        .flat_map(|(id, assignment)| assignment.active.iter().map(move |&task| (task, id.clone())));
     pairs.collect()
 }
 
@@ -79,7 +80,11 @@ fn moved(before: &Assignments, after: &Assignments) -> usize {
 fn check_complete(assignments: &Assignments, tasks: &AssignorTasks) {
     let active: Vec<TaskId> =
         assignments.values().flat_map(|assignment| assignment.active.iter().copied()).collect();
-    assert_eq!(active.len(), tasks.stateful.len() + tasks.stateless.len(), "a task is active twice");
+    assert_eq!(
+        active.len(),
+        tasks.stateful.len() + tasks.stateless.len(),
+        "a task is active twice"
+    );
     let active: BTreeSet<TaskId> = active.into_iter().collect();
     assert_eq!(active, tasks.stateful.union(&tasks.stateless).copied().collect());
 }
@@ -91,9 +96,8 @@ fn check_even(loads: impl Iterator<Item = usize> + Clone, what: &str) {
 
 fn check_balanced(assignments: &Assignments, members: &Members, tasks: &AssignorTasks) {
     check_even(assignments.values().map(|assignment| assignment.active.len()), "active tasks");
-    let stateful = |assignment: &TaskAssignment| {
-        assignment.active.intersection(&tasks.stateful).count()
-    };
+    let stateful =
+        |assignment: &TaskAssignment| assignment.active.intersection(&tasks.stateful).count();
     check_even(assignments.values().map(stateful), "stateful tasks");
     let total = owners(assignments).len();
     let mut processes: BTreeMap<Uuid, (usize, usize)> = BTreeMap::new();
@@ -104,7 +108,11 @@ fn check_balanced(assignments: &Assignments, members: &Members, tasks: &Assignor
     for (threads, load) in processes.values() {
         let share = total * threads;
         let (floor, ceil) = (share / members.len(), share.div_ceil(members.len()));
-        assert!((floor..=ceil).contains(load), "{load} tasks on {threads} of {} members", members.len());
+        assert!(
+            (floor..=ceil).contains(load),
+            "{load} tasks on {threads} of {} members",
+            members.len()
+        );
     }
 }
 
@@ -137,7 +145,9 @@ fn histories() -> impl Strategy<Value = (Members, AssignorTasks)> {
         let mut members = members(&processes);
         let mut random = seed;
         let mut next = |bound: u64| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (random >> 33) % bound
         };
         for member in members.values_mut() {
@@ -260,7 +270,8 @@ fn no_members_get_nothing() {
 fn the_tasks_of_a_sub_topology_are_spread_over_members() {
     let assigned = assign(&members(&[0, 1]), &tasks(&[2, 2, 2], false), &settings(0));
     for assignment in assigned.values() {
-        let of = |number| assignment.active.iter().filter(|task| task.subtopology == number).count();
+        let of =
+            |number| assignment.active.iter().filter(|task| task.subtopology == number).count();
         assert_eq!((of(0), of(1), of(2)), (1, 1, 1));
     }
 }
@@ -318,7 +329,8 @@ fn a_caught_up_standby_takes_over_when_the_active_member_is_gone() {
     members.remove("m000");
     let second = assign(&members, &tasks, &settings(1));
     for task in &first["m000"].active {
-        let standby = first.iter().find(|(_, assignment)| assignment.standby.contains(task)).unwrap();
+        let standby =
+            first.iter().find(|(_, assignment)| assignment.standby.contains(task)).unwrap();
         assert!(second[standby.0].active.contains(task), "{task} goes to {}", standby.0);
     }
     check_replicas(&second, &members);

@@ -83,7 +83,9 @@ fn check_source_topics(topology: &GroupTopology, existing: &BTreeMap<String, i32
     let missing: Vec<String> = topology
         .subtopologies
         .iter()
-        .flat_map(|(number, subtopology)| subtopology.source_topics.iter().map(move |t| (number, t)))
+        .flat_map(|(number, subtopology)| {
+            subtopology.source_topics.iter().map(move |t| (number, t))
+        })
         .filter(|(_, topic)| !existing.contains_key(*topic))
         .map(|(number, topic)| format!("`{topic}` of sub-topology {number}"))
         .collect();

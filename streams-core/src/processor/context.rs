@@ -75,10 +75,43 @@ impl<K, V> Context<'_, K, V> {
     /// An error that a handler decided to fail on; pass it on with `?`.
     #[inline]
     pub fn forward(&mut self, record: Record<'_, K, V>) -> Result {
+        if !self.is_as_current(&record) {
+            return self.forward_changed(None, record);
+        }
         for child in self.children.iter_mut() {
             child.node.push(record, self.task)?;
         }
         Ok(())
+    }
+
+    /// Whether a record has the timestamp and headers of the current one.
+    #[inline]
+    fn is_as_current(&self, record: &Record<'_, K, V>) -> bool {
+        let current = &self.task.record;
+        let same_headers = match &current.headers {
+            Some(headers) => std::ptr::eq(record.headers, Arc::as_ptr(headers)),
+            None => record.headers.is_empty(),
+        };
+        same_headers && record.timestamp == current.timestamp
+    }
+
+    /// Forwards a record whose timestamp or headers differ from those of the current one. While it is
+    /// below, it is the current one: stores and caches below take time and headers from there.
+    fn forward_changed(&mut self, to: Option<usize>, record: Record<'_, K, V>) -> Result {
+        static NONE: Headers = Headers::new();
+        let headers = (!record.headers.is_empty()).then(|| Arc::new(record.headers.clone()));
+        let record = record.with_headers(headers.as_deref().unwrap_or(&NONE));
+        let mut changed = self.task.record.clone();
+        changed.timestamp = record.timestamp;
+        changed.headers.clone_from(&headers);
+        let current = std::mem::replace(&mut self.task.record, changed);
+        let mut children = self.children.iter_mut().enumerate();
+        let done = children.try_for_each(|(index, child)| match to {
+            Some(only) if only != index => Ok(()),
+            _ => child.node.push(record, self.task),
+        });
+        self.task.record = current;
+        done
     }
 
     /// Sends a record to the child of this name alone.
@@ -86,15 +119,14 @@ impl<K, V> Context<'_, K, V> {
     /// # Errors
     /// `Topology` if there is no such child, else as [`forward`](Self::forward).
     pub fn forward_to(&mut self, child: &str, record: Record<'_, K, V>) -> Result {
-        match self.children.iter_mut().find(|candidate| &*candidate.name == child) {
-            Some(child) => child.node.push(record, self.task),
-            None => {
-                let names: Vec<&str> = self.children.iter().map(|child| &*child.name).collect();
-                let (node, names) = (&self.node.name, names.join(", "));
-                let text = format!("node `{node}` has no child `{child}`; it has: {names}");
-                Err(Error::new(ErrorKind::Topology, text))
-            }
+        let place = self.children.iter().position(|candidate| &*candidate.name == child);
+        if let Some(place) = place {
+            return self.forward_changed(Some(place), record);
         }
+        let names: Vec<&str> = self.children.iter().map(|child| &*child.name).collect();
+        let (node, names) = (&self.node.name, names.join(", "));
+        let text = format!("node `{node}` has no child `{child}`; it has: {names}");
+        Err(Error::new(ErrorKind::Topology, text))
     }
 
     /// The store behind a reference. Read all you need, write, then forward.

@@ -79,7 +79,7 @@ impl Schedule {
         let due = self.entries.iter_mut().filter(|entry| entry.kind == kind && entry.due <= time);
         let entry = due.min_by_key(|entry| entry.due)?;
         let mut next = entry.due.saturating_add(entry.interval_ms);
-        if next < time {
+        if next <= time {
             let missed = (time - entry.due) / entry.interval_ms;
             next = entry.due + (missed + 1) * entry.interval_ms;
         }
@@ -110,6 +110,9 @@ mod tests {
         assert!(!due(57));
         assert!(!due(59));
         assert!(due(60));
+        assert!(due(80), "a punctuation that is missed by a whole interval");
+        assert!(!due(80), "does not run again at once");
+        assert!(due(90));
     }
 
     #[test]

@@ -166,10 +166,11 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn put_if_absent(&mut self, key: &K, value: V) -> Result<Option<V>> {
-        self.update(key, |old| {
-            let old = old.cloned();
-            Ok((Some(old.clone().unwrap_or(value)), old))
-        })
+        let old = self.get(key)?.cloned();
+        if old.is_none() {
+            self.write(Some(value));
+        }
+        Ok(old)
     }
 
     /// Deletes a key and returns the value that it had.

@@ -150,9 +150,9 @@ impl ActiveTask {
                 return Err(Error::new(ErrorKind::Fatal, "an input has no source node"));
             };
             match source.load(input, &record, partition_time, &mut self.state)? {
-                Loaded::Ready(timestamp) => self.state.group.loaded(input, timestamp),
+                Loaded::Ready(timestamp) => self.state.group.loaded(timestamp),
                 Loaded::Dropped => {
-                    self.state.group.advance(input);
+                    self.state.group.dropped();
                     self.commit.progress = true;
                 }
             }
@@ -180,7 +180,7 @@ impl ActiveTask {
             let headers = headers.as_deref().unwrap_or(&NO_HEADERS);
             source.push(input, timestamp, headers, &mut self.state)?;
         }
-        self.state.group.advance(input);
+        self.state.group.advance();
         Ok(())
     }
 

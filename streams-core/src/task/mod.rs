@@ -9,6 +9,7 @@ mod commit;
 mod commit_metadata;
 mod databases;
 mod failure;
+mod heads;
 mod partition_group;
 mod settings;
 mod state;

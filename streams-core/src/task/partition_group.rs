@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::heads::Heads;
 use crate::client::{RecordBatch, RecordView};
 
 /// Whether a task may process its next record now.
@@ -17,11 +18,15 @@ pub(crate) enum Readiness {
 
 /// The queues of a task. Java's `PartitionGroup`.
 ///
-/// The record with the least timestamp among the heads comes next, the lower input number first if
-/// equal; within a partition order is by offset alone.
+/// The record with the least timestamp among the heads comes next; within a partition order is by
+/// offset alone.
 #[derive(Debug)]
 pub(crate) struct PartitionGroup {
     queues: Vec<Queue>,
+    /// Inputs that have a record but no decoded head, in the order in which they got it.
+    unloaded: VecDeque<usize>,
+    /// Inputs that have a decoded head.
+    heads: Heads,
     max_task_idle_ms: i64,
 }
 
@@ -32,8 +37,6 @@ struct Queue {
     index: usize,
     /// Records that are queued.
     len: usize,
-    /// Timestamp of the decoded head.
-    head: Option<i64>,
     /// Greatest timestamp of the records taken; -1 before the first.
     partition_time: i64,
     /// Position behind all that was taken: what a commit says.
@@ -45,7 +48,8 @@ struct Queue {
 impl PartitionGroup {
     pub(crate) fn new(inputs: usize, max_task_idle_ms: i64) -> Self {
         let queue = || Queue { partition_time: -1, ..Queue::default() };
-        Self { queues: (0..inputs).map(|_| queue()).collect(), max_task_idle_ms }
+        let queues = (0..inputs).map(|_| queue()).collect();
+        Self { queues, unloaded: VecDeque::new(), heads: Heads::default(), max_task_idle_ms }
     }
 
     /// Sets what a commit knew: the partition's time.
@@ -62,6 +66,9 @@ impl PartitionGroup {
     /// Queues a batch behind what is there.
     pub(crate) fn add(&mut self, input: usize, batch: RecordBatch) {
         if let Some(queue) = self.queues.get_mut(input) {
+            if queue.len == 0 && !batch.is_empty() {
+                self.unloaded.push_back(input);
+            }
             queue.len += batch.len();
             if queue.batches.is_empty() && batch.is_empty() {
                 queue.position = Some(batch.next_offset());
@@ -82,9 +89,9 @@ impl PartitionGroup {
         queue.batches.front()?.get(queue.index)
     }
 
-    /// Inputs that have a record but no decoded head.
+    /// The input that has a record but no decoded head for longest.
     pub(crate) fn next_to_load(&self) -> Option<usize> {
-        self.queues.iter().position(|queue| queue.head.is_none() && queue.len > 0)
+        self.unloaded.front().copied()
     }
 
     /// The batch and index of the record to decode next for an input.
@@ -93,18 +100,25 @@ impl PartitionGroup {
         queue.batches.front().map(|batch| (batch.clone(), queue.index))
     }
 
-    /// The head of an input was decoded.
-    pub(crate) fn loaded(&mut self, input: usize, timestamp: i64) {
-        if let Some(queue) = self.queues.get_mut(input) {
-            queue.head = Some(timestamp);
+    /// The record of the input that [`next_to_load`](Self::next_to_load) named was decoded.
+    pub(crate) fn loaded(&mut self, timestamp: i64) {
+        if let Some(input) = self.unloaded.pop_front() {
+            self.heads.push(input, timestamp);
+        }
+    }
+
+    /// The record of the input that [`next_to_load`](Self::next_to_load) named was dropped.
+    pub(crate) fn dropped(&mut self) {
+        if let Some(input) = self.unloaded.pop_front()
+            && self.take(input)
+        {
+            self.unloaded.push_front(input);
         }
     }
 
     /// The input whose head comes next, and its timestamp.
     pub(crate) fn next(&self) -> Option<(usize, i64)> {
-        let heads = self.queues.iter().enumerate();
-        let heads = heads.filter_map(|(input, queue)| queue.head.map(|head| (input, head)));
-        heads.min_by_key(|(_, head)| *head)
+        self.heads.first()
     }
 
     /// The head of an input is chosen: partition time moves on before the record runs.
@@ -114,21 +128,31 @@ impl PartitionGroup {
         }
     }
 
-    /// Removes the head of an input: it was processed or dropped.
-    pub(crate) fn advance(&mut self, input: usize) {
-        let Some(queue) = self.queues.get_mut(input) else { return };
-        queue.head = None;
+    /// The record that [`next`](Self::next) named was processed.
+    pub(crate) fn advance(&mut self) {
+        if let Some((input, _)) = self.heads.first() {
+            self.heads.pop();
+            if self.take(input) {
+                self.unloaded.push_back(input);
+            }
+        }
+    }
+
+    /// Removes the first record of an input. Returns whether there is another one.
+    fn take(&mut self, input: usize) -> bool {
+        let Some(queue) = self.queues.get_mut(input) else { return false };
         queue.len = queue.len.saturating_sub(1);
         queue.index += 1;
         while let Some(batch) = queue.batches.front() {
             if let Some(record) = batch.get(queue.index) {
                 queue.position = Some(record.offset);
-                return;
+                return true;
             }
             queue.position = Some(batch.next_offset());
             queue.batches.pop_front();
             queue.index = 0;
         }
+        false
     }
 
     /// The next offset of an input that no taken record has, if any progress was made.
@@ -157,7 +181,8 @@ impl PartitionGroup {
                 continue;
             }
             if lag(input) == Some(0) {
-                let until = *queue.idle_until.get_or_insert(now_ms.saturating_add(max_task_idle_ms));
+                let until =
+                    *queue.idle_until.get_or_insert(now_ms.saturating_add(max_task_idle_ms));
                 if now_ms < until {
                     ready = Readiness::Wait;
                 }

@@ -34,7 +34,8 @@ use crate::{
 /// writes the changelogs and flushes what caches hold back. The wall clock moves only by
 /// [`advance_wall_clock_time`](Self::advance_wall_clock_time).
 ///
-/// After an error the record that failed is passed over; what it wrote before stays written.
+/// After an error of a processor its record is passed over, and what it wrote before stays written; a record that
+/// can't be read stays at the head of its queue.
 ///
 /// ```
 /// use streams_core::{
@@ -99,11 +100,7 @@ impl TopologyTestDriver {
         TestDriverBuilder::new(topology, config)
     }
 
-    pub(super) fn start(
-        task: ActiveTask,
-        store_names: Vec<Arc<str>>,
-        now_ms: i64,
-    ) -> Result<Self> {
+    pub(super) fn start(task: ActiveTask, store_names: Vec<Arc<str>>, now_ms: i64) -> Result<Self> {
         let log = SharedLog::default();
         let producer: Box<dyn Producer> = Box::new(RecordingProducer::new(log.clone()));
         let mut driver = Driver {
@@ -269,7 +266,8 @@ impl Driver {
         let Some(place) = self.task.inputs().iter().find(|place| *place.topic == *topic).cloned()
         else {
             let known: Vec<&str> = self.task.inputs().iter().map(|place| &*place.topic).collect();
-            let text = format!("the topology reads no topic {topic}; it reads: {}", known.join(", "));
+            let text =
+                format!("the topology reads no topic {topic}; it reads: {}", known.join(", "));
             return Err(Error::new(ErrorKind::InvalidState, text));
         };
         let offset = self.log.lock().take_offset(&place);

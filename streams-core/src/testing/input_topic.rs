@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{TestRecord, driver::{SharedDriver, borrow}};
+use super::{
+    TestRecord,
+    driver::{SharedDriver, borrow},
+};
 use crate::{
     Error, ErrorKind, Result,
     serde::{SerdeRef, Written},

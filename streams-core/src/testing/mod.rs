@@ -16,8 +16,11 @@ mod output_topic;
 mod produced_record;
 mod task;
 mod test_record;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
-    builder::TestDriverBuilder, commit_text::commit_metadata, driver::TopologyTestDriver, input_topic::TestInputTopic,
-    output_topic::TestOutputTopic, produced_record::ProducedRecord, test_record::TestRecord,
+    builder::TestDriverBuilder, commit_text::commit_metadata, driver::TopologyTestDriver,
+    input_topic::TestInputTopic, output_topic::TestOutputTopic, produced_record::ProducedRecord,
+    test_record::TestRecord,
 };

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Opens the database of the stores of these names that are on disk.
-pub(super) type OpenDatabase = 
+pub(super) type OpenDatabase =
     Box<dyn FnOnce(&[String], &MemoryBudget) -> Result<Arc<dyn Database>>>;
 
 /// Keeps the rows of stores on disk in memory instead.

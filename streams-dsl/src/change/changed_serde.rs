@@ -1,8 +1,8 @@
 //! The bytes of a table's changes on the repartition topic of `KTable::group_by`.
 //!
-//! The last byte says what is before it: 0 the old value, 1 the new value, 2 the length of the new value as
-//! a zigzag varint, the new value and the old value. Java's reserved forms 3, 4 and 5 have one more byte,
-//! "is latest", before the last; they are read, and that byte is not used.
+//! The last byte says what is before it: 0 the old value, 1 the new value, 2 the length of the new
+//! value as a zigzag varint, the new value and the old value. Java's reserved forms 3, 4 and 5 have
+//! one more byte, "is latest", before the last; they are read, and that byte is not used.
 
 use std::sync::Arc;
 
@@ -24,9 +24,9 @@ pub struct ChangedSerde<V> {
     split: bool,
 }
 
-/// The serde of the changes of values that `inner` writes. With `split`, for applications that are being upgraded
-/// from a version up to 3.4 (`upgrade.from`), a change with both values is refused, because those can't read it:
-/// the node before the topic must send two.
+/// The serde of the changes of values that `inner` writes. With `split`, for applications that are
+/// being upgraded from a version up to 3.4 (`upgrade.from`), a change with both values is refused,
+/// because those can't read it: the node before the topic must send two.
 pub(crate) fn changed<V: 'static>(inner: SerdeRef<V>, split: bool) -> SerdeRef<Change<V>> {
     Arc::new(ChangedSerde { inner, split })
 }
@@ -51,9 +51,11 @@ impl<V> Serde<Change<V>> for ChangedSerde<V> {
         let has_old = self.write(topic, change.old.as_ref(), out)?;
         let form = match (has_new, has_old) {
             (true, true) if self.split => {
-                return Err("an old and a new value can't go in one record while upgrading from 3.4 \
+                return Err(
+                    "an old and a new value can't go in one record while upgrading from 3.4 \
                             or older"
-                    .into());
+                        .into(),
+                );
             }
             (true, true) => {
                 let (bytes, count) = zigzag_varint(i32::try_from(length)?);
@@ -75,7 +77,9 @@ impl<V> Serde<Change<V>> for ChangedSerde<V> {
         };
         if form >= RESERVED {
             let Some((0 | 1, rest)) = body.split_last() else {
-                return Err(format!("a change of form {form} does not say if it is the latest").into());
+                return Err(
+                    format!("a change of form {form} does not say if it is the latest").into()
+                );
             };
             (form, body) = (form - RESERVED, rest);
         }
@@ -146,7 +150,10 @@ mod tests {
 
     fn bytes_of(change: &Change<String>) -> Vec<u8> {
         let mut out = Vec::new();
-        assert_eq!(changed(string(), false).serialize("t", change, &mut out).unwrap(), Written::Bytes);
+        assert_eq!(
+            changed(string(), false).serialize("t", change, &mut out).unwrap(),
+            Written::Bytes
+        );
         out
     }
 

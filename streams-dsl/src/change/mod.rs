@@ -7,8 +7,8 @@ pub(crate) use self::changed_serde::changed;
 
 /// An update of a table's row. Java's internal `Change`.
 ///
-/// `old` is filled in only where a node below asked for old values; without that it is `None` and says
-/// nothing.
+/// `old` is filled in only where a node below asked for old values; without that it is `None` and
+/// says nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Change<V> {
     /// The value now; `None` if the row was deleted.

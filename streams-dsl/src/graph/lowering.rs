@@ -2,8 +2,7 @@
 
 use std::{
     any::Any,
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::Arc,
 };
 
@@ -16,7 +15,8 @@ use streams_core::{
 };
 
 use super::{
-    GraphNode, GraphNodeId, Place, Role, SharedGraph, Slot, at,
+    GraphNode, GraphNodeId, SharedGraph, Slot, at,
+    passes::{above_null_key_joins, merge_sources, order},
     slot::{KeyPartitioner, MissingSerde},
 };
 
@@ -105,7 +105,8 @@ impl Lowering<'_> {
         let parents = self.node().map(|node| node.parents.clone()).unwrap_or_default();
         let find = |parent: &GraphNodeId| self.outputs.get(parent)?.downcast_ref().copied();
         let found: Vec<_> = parents.iter().filter_map(find).collect();
-        if found.len() < parents.len() {
+        // After another mistake a parent may be missing for that reason.
+        if found.len() < parents.len() && self.problems.is_empty() {
             let name = self.node().map(|node| node.name.clone()).unwrap_or_default();
             self.problem(format!("node `{name}` has a parent that was not built before it"));
         }
@@ -167,7 +168,7 @@ impl Lowering<'_> {
     }
 
     /// Lets a source be found by the name of another one that was merged into it.
-    fn stand_for(&mut self, source: &str, other: &Arc<str>) {
+    pub(super) fn stand_for(&mut self, source: &str, other: &Arc<str>) {
         if let Some(node) = self.nodes.get(source) {
             self.nodes.insert(other.clone(), *node);
         }
@@ -229,76 +230,4 @@ impl Lowering<'_> {
     pub(crate) fn topology(&mut self) -> &mut TopologyBuilder {
         &mut self.topology
     }
-}
-
-/// Lets one source stand for all that read the same topics: the children of the others become its own.
-fn merge_sources(mut graph: Vec<GraphNode>, problems: &mut Vec<String>) -> Vec<GraphNode> {
-    for id in 0..graph.len() {
-        let Some(GraphNode { role: Role::Source { topics, types }, place, .. }) = graph.get(id)
-        else {
-            continue;
-        };
-        let same = |node: &GraphNode| matches!(&node.role, Role::Source { topics: other, .. } if other == topics);
-        let Some(first) = graph.iter().position(same).filter(|first| *first < id) else { continue };
-        let same_types = matches!(graph.get(first), Some(GraphNode { role: Role::Source { types: other, .. }, .. }) if other == types);
-        if !same_types {
-            let topics = topics.join(", ");
-            problems.push(at(*place, format!("{topics} is read already, as other types of key or value")));
-            continue;
-        }
-        let stands_for = graph.get(first).map(|node| node.name.clone()).unwrap_or_default();
-        let children = graph.get_mut(id).map(|node| {
-            let name = node.name.clone();
-            node.role = Role::Other;
-            node.lower = Arc::new(move |lowering| lowering.stand_for(&stands_for, &name));
-            std::mem::take(&mut node.children)
-        });
-        for child in children.unwrap_or_default() {
-            if let Some(node) = graph.get_mut(first) {
-                node.children.push(child);
-            }
-            if let Some(node) = graph.get_mut(child) {
-                let parents = node.parents.iter().filter(|parent| **parent != id).copied();
-                node.parents = parents.chain([first]).collect();
-            }
-        }
-    }
-    graph
-}
-
-/// The order in which nodes are lowered: by priority, but each after its parents.
-fn order(graph: &[GraphNode]) -> Vec<GraphNodeId> {
-    let mut ready: BinaryHeap<_> = (graph.iter().enumerate())
-        .filter(|(_, node)| node.parents.is_empty())
-        .map(|(id, node)| Reverse((node.priority, id)))
-        .collect();
-    let mut done = HashSet::new();
-    let mut order = Vec::new();
-    while let Some(Reverse((_, id))) = ready.pop() {
-        let Some(node) = graph.get(id) else { continue };
-        let parents_done = node.parents.iter().all(|parent| done.contains(parent));
-        if !parents_done || !done.insert(id) {
-            continue;
-        }
-        order.push(id);
-        for child in &node.children {
-            if let Some(node) = graph.get(*child) {
-                ready.push(Reverse((node.priority, *child)));
-            }
-        }
-    }
-    order
-}
-
-/// The nodes that have a join which keeps records without a key somewhere below them.
-fn above_null_key_joins(graph: &[GraphNode]) -> HashSet<GraphNodeId> {
-    let joins = graph.iter().filter(|node| matches!(node.role, Role::KeepsNullKeys));
-    let mut above = HashSet::new();
-    let mut next: Vec<GraphNodeId> = joins.flat_map(|node| node.parents.clone()).collect();
-    while let Some(id) = next.pop() {
-        if above.insert(id) {
-            next.extend(graph.get(id).map(|node| node.parents.clone()).unwrap_or_default());
-        }
-    }
-    above
 }

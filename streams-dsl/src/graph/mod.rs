@@ -9,6 +9,7 @@
 mod lowering;
 mod naming;
 mod node;
+mod passes;
 mod repartition;
 mod slot;
 
@@ -21,7 +22,7 @@ pub(crate) use self::{
     lowering::Lowering,
     naming::prefix,
     node::{GraphNode, GraphNodeId, Lower, Role},
-    repartition::{Repartition, repartition_topic},
+    repartition::{Repartition, RepartitionNames},
     slot::Slot,
 };
 use crate::options::Named;
@@ -129,6 +130,18 @@ impl Graph {
     /// Notes a mistake for `build` to report.
     pub(crate) fn problem(&mut self, place: Place, text: impl std::fmt::Display) {
         self.problems.push(at(place, text));
+    }
+
+    /// Notes a mistake if there is no topic, or one whose name can't be that of a topic.
+    pub(crate) fn check_topics(&mut self, place: Place, topics: &[String]) {
+        if topics.is_empty() {
+            self.problem(place, "a source needs at least one topic");
+        }
+        for topic in topics {
+            if let Some(problem) = naming::problem_of(topic) {
+                self.problem(place, format!("a topic can't have this name: {problem}"));
+            }
+        }
     }
 
     /// Notes a mistake if a name that the user gave can't be one of a node, store or topic.

@@ -106,7 +106,10 @@ mod tests {
     fn a_named_operator_takes_a_number_too() {
         let mut graph = Graph::default();
         assert_eq!(&*graph.name_or_new(Some(&"mine".into()), prefix::FILTER), "mine");
-        assert_eq!(&*graph.new_store_name(prefix::AGGREGATE), "KSTREAM-AGGREGATE-STATE-STORE-0000000001");
+        assert_eq!(
+            &*graph.new_store_name(prefix::AGGREGATE),
+            "KSTREAM-AGGREGATE-STATE-STORE-0000000001"
+        );
         assert_eq!(&*graph.name_or_new(None, prefix::MAP), "KSTREAM-MAP-0000000002");
     }
 

@@ -18,31 +18,28 @@ const SUFFIX: &str = "-repartition";
 pub(crate) struct RepartitionNames {
     pub(crate) topic: Arc<str>,
     pub(crate) sink: Arc<str>,
-    pub(crate) filter: Arc<str>,
     pub(crate) source: Arc<str>,
 }
 
 impl Graph {
-    /// The names of a repartition topic. Three numbers are taken, used or not.
-    pub(crate) fn repartition_names(&mut self, base: &str) -> RepartitionNames {
+    /// The names of a repartition topic, and of the node that filters before it. Three numbers are taken, used or
+    /// not.
+    pub(crate) fn repartition_names(&mut self, base: &str) -> (RepartitionNames, Arc<str>) {
         let sink = self.new_name(prefix::SINK);
         let filter = self.new_name(prefix::FILTER);
         let source = self.new_name(prefix::SOURCE);
         let topic = repartition_topic(base);
         if is_generated(base) {
-            return RepartitionNames { topic, sink, filter, source };
+            return (RepartitionNames { topic, sink, source }, filter);
         }
-        RepartitionNames {
-            sink: format!("{topic}-sink").into(),
-            filter: format!("{topic}-filter").into(),
-            source: format!("{topic}-source").into(),
-            topic,
-        }
+        let named = |suffix: &str| Arc::from(format!("{topic}-{suffix}"));
+        let (sink, filter, source) = (named("sink"), named("filter"), named("source"));
+        (RepartitionNames { topic, sink, source }, filter)
     }
 }
 
 /// The name of a repartition topic without the application id.
-pub(crate) fn repartition_topic(base: &str) -> Arc<str> {
+fn repartition_topic(base: &str) -> Arc<str> {
     if base.ends_with(SUFFIX) { base.into() } else { format!("{base}{SUFFIX}").into() }
 }
 
@@ -61,45 +58,51 @@ impl<K: Send + 'static, V: Send + 'static> Repartition<K, V> {
     }
 
     /// Adds the topic and its nodes; the node before the topic takes the null out of the type of the keys.
-    pub(crate) fn lower_unwrapping<KIn>(&self, lowering: &mut Lowering<'_>)
+    pub(crate) fn lower_unwrapping<KIn>(&self, lowering: &mut Lowering<'_>, filter: &Arc<str>)
     where
         KIn: Nullable<K> + 'static,
     {
         // Where a join below takes records without a key, Java lets them through here, and the node behind the
         // topic drops and counts them. Its type has no nulls any more: they are counted here.
         if lowering.keeps_null_keys() {
-            self.lower::<KIn, _>(lowering, || count_null_keys::<KIn, K, V>);
+            self.lower::<KIn, _>(lowering, filter, || count_null_keys::<KIn, K, V>);
         } else {
-            self.lower::<KIn, _>(lowering, null_key_filter());
+            self.lower::<KIn, _>(lowering, filter, null_key_filter());
         }
     }
 
     /// Adds the topic and its nodes. Records without a key, as `has_key` says, end before the topic, unless a join
     /// below keeps them.
-    pub(crate) fn lower_keeping(&self, lowering: &mut Lowering<'_>, has_key: fn(&K) -> bool) {
+    pub(crate) fn lower_keeping(
+        &self,
+        lowering: &mut Lowering<'_>,
+        filter: &Arc<str>,
+        has_key: fn(&K) -> bool,
+    ) {
         let keep = lowering.keeps_null_keys();
-        let filter = move |record: Record<'_, K, V>, context: &mut Context<'_, K, V>| {
+        let process = move |record: Record<'_, K, V>, context: &mut Context<'_, K, V>| {
             if keep || has_key(record.key) {
                 context.forward(record)?;
             }
             Ok(())
         };
-        self.lower(lowering, move || filter);
+        self.lower(lowering, filter, move || process);
     }
 
     fn lower<KIn: 'static, P: Processor<KIn, V, K, V> + 'static>(
         &self,
         lowering: &mut Lowering<'_>,
+        name: &Arc<str>,
         filter: impl Fn() -> P + Send + Sync + 'static,
     ) {
         let parents = lowering.parents::<KIn, V>();
-        let filter = lowering.processor(&self.names.filter, filter, &parents);
+        let filter = lowering.processor(name, filter, &parents);
         self.lower_topic(lowering, &[filter]);
     }
 
     /// Adds the topic, a sink below `parents` and the source.
     pub(crate) fn lower_topic(&self, lowering: &mut Lowering<'_>, parents: &[NodeRef<K, V>]) {
-        let RepartitionNames { topic, sink, source, .. } = &self.names;
+        let RepartitionNames { topic, sink, source } = &self.names;
         let key = lowering.serde(&self.key_serde, sink, "key");
         let value = lowering.serde(&self.value_serde, sink, "value");
         lowering.topology().add_repartition_topic(topic, self.partitions);

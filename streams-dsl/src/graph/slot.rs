@@ -1,10 +1,13 @@
 //! Where the serde of an edge comes from.
 
-use std::{any::type_name, sync::Arc};
+use std::{
+    any::{Any, type_name},
+    sync::Arc,
+};
 
 use streams_core::{
     BoxError,
-    serde::{Serde, SerdeRef, Serdes, Written},
+    serde::{Serde, SerdeRef, Serdes, Written, option},
 };
 
 /// Finds a serde among what is registered, or says which type has none.
@@ -13,12 +16,15 @@ type Find<T> = Arc<dyn Fn(&Serdes) -> Result<SerdeRef<T>, &'static str> + Send +
 /// Chooses the partition of a key among the given number.
 pub(crate) type KeyPartitioner<T> = Arc<dyn Fn(&str, &T, i32) -> Option<i32> + Send + Sync>;
 
+/// Makes a partitioner of what is registered.
+type MakePartitioner<T> = Arc<dyn Fn(&Serdes) -> Option<KeyPartitioner<T>> + Send + Sync>;
+
 /// The serde of an edge, as far as it is known before `build`: what was given explicitly, then what comes from
 /// upstream; the one that is registered for the type is the last resort.
 pub(crate) struct Slot<T> {
     candidates: Vec<Find<T>>,
     /// Where the partition is not the hash of the key's bytes: what makes the partitioner.
-    partitioner: Option<Arc<dyn Fn(&Serdes) -> Option<KeyPartitioner<T>> + Send + Sync>>,
+    partitioner: Option<MakePartitioner<T>>,
 }
 
 impl<T> Clone for Slot<T> {
@@ -47,6 +53,19 @@ impl<T: 'static> Slot<T> {
         self.candidates.extend(other.candidates.iter().cloned());
         self.partitioner = self.partitioner.or_else(|| other.partitioner.clone());
         self
+    }
+
+    /// This slot as one of `U`, if that is `T` or an `Option` of it; else nothing is known.
+    pub(crate) fn convert<U: 'static>(&self) -> Slot<U> {
+        let same: &dyn Any = self;
+        if let Some(same) = same.downcast_ref::<Slot<U>>() {
+            return same.clone();
+        }
+        if self.candidates.is_empty() {
+            return Slot::unknown();
+        }
+        let nullable: Box<dyn Any> = Box::new(self.map(option));
+        nullable.downcast::<Slot<U>>().map_or_else(|_| Slot::unknown(), |slot| *slot)
     }
 
     /// A slot whose serde is made of this one's.
@@ -103,7 +122,7 @@ impl<T> Serde<T> for MissingSerde {
 
 #[cfg(test)]
 mod tests {
-    use streams_core::serde::{option, string};
+    use streams_core::serde::string;
 
     use super::*;
 
@@ -112,8 +131,19 @@ mod tests {
     #[test]
     fn a_missing_serde_is_reported_as_the_innermost_type() {
         let orders: Slot<Option<Order>> = Slot::<Order>::unknown().map(option);
-        let Err(missing) = orders.find(&Serdes::default()) else { panic!("there is no such serde") };
+        let Err(missing) = orders.find(&Serdes::default()) else {
+            panic!("there is no such serde")
+        };
         assert!(missing.ends_with("::Order"), "{missing}");
+    }
+
+    #[test]
+    fn a_serde_serves_the_option_of_its_type_too() {
+        let given = Slot::given(Some(string()));
+        let unregistered = Slot::<Order>::unknown().convert::<Option<Order>>();
+        assert!(given.convert::<Option<String>>().candidates.len() == 1);
+        assert!(given.convert::<i64>().candidates.is_empty());
+        assert!(unregistered.find(&Serdes::default()).is_err());
     }
 
     #[test]

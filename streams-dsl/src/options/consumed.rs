@@ -17,7 +17,7 @@ use super::Named;
 /// use streams_dsl::prelude::*;
 ///
 /// let builder = StreamsBuilder::new();
-/// let orders = Consumed::topic("orders").with(serde::string(), serde::long()).with_name("orders-in");
+/// let orders = Consumed::topic("orders").with(string(), long()).with_name("orders-in");
 /// builder.stream(orders).to("copy");
 /// assert!(builder.build()?.describe().contains("Source: orders-in (topics: [orders])"));
 /// # Ok::<(), streams_dsl::Error>(())

@@ -9,8 +9,8 @@ pub(crate) trait Aggregation<K, V, VA>: Send + Sync + 'static {
     /// The aggregate that a key has before its first record, if there is one.
     fn initial(&self) -> Result<Option<VA>, BoxError>;
 
-    /// The aggregate after one more record; `None` deletes it. `aggregate` is what is stored, else what
-    /// [`initial`](Self::initial) returned.
+    /// The aggregate after one more record; `None` deletes it. `aggregate` is what is stored, else
+    /// what [`initial`](Self::initial) returned.
     fn add(&self, key: &K, value: &V, aggregate: Option<VA>) -> Result<Option<VA>, BoxError>;
 }
 
@@ -27,9 +27,11 @@ impl<K, V> Aggregation<K, V, i64> for Count {
     }
 }
 
-/// Begins with the first value and combines it with each further one by `reducer(aggregate, value)`.
+/// Begins with the first value and combines it with each further one by `reducer(aggregate,
+/// value)`.
 ///
-/// In a window a value may be null: a null first value stores nothing, a later one is shown to the reducer.
+/// In a window a value may be null: a null first value stores nothing, a later one is shown to the
+/// reducer.
 pub(crate) struct Reduce<F> {
     /// The user's reducer.
     pub(crate) reducer: F,

@@ -8,12 +8,14 @@ use streams_core::{
 };
 
 /// The predicate of one branch.
-pub(crate) type BranchPredicate<K, V> =
-    Arc<dyn Fn(&K, &V) -> Result<bool, BoxError> + Send + Sync>;
+pub(crate) type BranchPredicate<K, V> = Arc<dyn Fn(&K, &V) -> Result<bool, BoxError> + Send + Sync>;
 
-/// Forwards each record to one child: that of the first branch whose predicate holds, else the default one.
-/// Without a default the record ends there; that is not counted as dropped. Children go by their names, and
-/// each of them is a node of its own below this one.
+/// A predicate and the child that gets the records for which it holds.
+type PredicateAndChild<K, V> = (BranchPredicate<K, V>, Arc<str>);
+
+/// Forwards each record to one child: that of the first branch whose predicate holds, else the
+/// default one. Without a default the record ends there; that is not counted as dropped. Children
+/// go by their names, and each of them is a node of its own below this one.
 pub(crate) fn branch<K: 'static, V: 'static>(
     branches: Vec<(BranchPredicate<K, V>, Arc<str>)>,
     default: Option<Arc<str>>,
@@ -23,7 +25,7 @@ pub(crate) fn branch<K: 'static, V: 'static>(
 }
 
 pub(crate) struct Branch<K, V> {
-    branches: Arc<[(BranchPredicate<K, V>, Arc<str>)]>,
+    branches: Arc<[PredicateAndChild<K, V>]>,
     default: Option<Arc<str>>,
 }
 

@@ -8,8 +8,9 @@ use streams_core::{
 
 use crate::change::Change;
 
-/// Forwards the updates that a cached store has held back since the last commit, each as the record that wrote
-/// last, at the timestamp of the row; a tombstone at that of its record. Java's `TimestampedCacheFlushListener`.
+/// Forwards the updates that a cached store has held back since the last commit, each as the record
+/// that wrote last, at the timestamp of the row; a tombstone at that of its record. Java's
+/// `TimestampedCacheFlushListener`.
 pub(super) fn forward_pending<K: 'static, V: Clone + Send + 'static>(
     store: StoreRef<TimestampedKeyValueStore<K, V>>,
     send_old: bool,
@@ -32,7 +33,8 @@ pub(super) fn row<V>(value: Option<V>, timestamp: i64) -> Option<ValueAndTimesta
     value.map(|value| ValueAndTimestamp { value, timestamp })
 }
 
-/// Sets the row of a derived table that has a store, and forwards the change unless the store is cached.
+/// Sets the row of a derived table that has a store, and forwards the change unless the store is
+/// cached.
 pub(super) fn put_and_forward<K: 'static, V: Clone + Send + 'static>(
     store: StoreRef<TimestampedKeyValueStore<K, V>>,
     (key, timestamp, headers): (&K, i64, &Headers),

@@ -7,8 +7,8 @@ use streams_core::{
     processor::{Context, Processor},
 };
 
-/// Forwards the records for which the predicate holds or, with `not`, does not hold. Nulls are shown to
-/// the predicate as they are.
+/// Forwards the records for which the predicate holds or, with `not`, does not hold. Nulls are
+/// shown to the predicate as they are.
 pub(crate) fn filter<F>(predicate: Arc<F>, not: bool) -> impl Fn() -> Filter<F> + Send + Sync
 where
     F: Send + Sync + 'static,

@@ -7,8 +7,8 @@ use streams_core::{
     processor::{Context, Processor},
 };
 
-/// Forwards a record for each pair that the mapper makes of a record, in the order in which they come, all at
-/// its timestamp and with its headers.
+/// Forwards a record for each pair that the mapper makes of a record, in the order in which they
+/// come, all at its timestamp and with its headers.
 pub(crate) fn flat_map<F>(mapper: Arc<F>) -> impl Fn() -> FlatMap<F> + Send + Sync
 where
     F: Send + Sync + 'static,

@@ -7,8 +7,8 @@ use streams_core::{
     processor::{Context, Processor},
 };
 
-/// Forwards a record under the same key for each value that the mapper makes of a record's key and value, in
-/// the order in which they come.
+/// Forwards a record under the same key for each value that the mapper makes of a record's key and
+/// value, in the order in which they come.
 pub(crate) fn flat_map_values<F>(mapper: Arc<F>) -> impl Fn() -> FlatMapValues<F> + Send + Sync
 where
     F: Send + Sync + 'static,

@@ -1,4 +1,5 @@
-//! `count`, `reduce` and `aggregate` of a grouped stream: Java's `KStreamAggregate` and `KStreamReduce`.
+//! `count`, `reduce` and `aggregate` of a grouped stream: Java's `KStreamAggregate` and
+//! `KStreamReduce`.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -8,16 +9,19 @@ use streams_core::{
     store::{StoreRef, TimestampedKeyValueStore, ValueAndTimestamp},
 };
 
-use super::{Aggregation, Nullable, cached::forward_pending};
+use super::{
+    Aggregation, Nullable,
+    cached::{forward_pending, row},
+};
 use crate::change::Change;
 
-/// Folds the records of each key into the row of `store`, and forwards the change at the greater of the
-/// record's and the row's timestamp. A record without a key or a value is dropped. An aggregate that ends
-/// as `None` deletes the row.
+/// Folds the records of each key into the row of `store`, and forwards the change at the greater of
+/// the record's and the row's timestamp. A record without a key or a value is dropped. An aggregate
+/// that ends as `None` deletes the row.
 ///
-/// With `send_old` and an uncached store, the first change of a key has the aggregation's initial value as the
-/// old one, where it has one: Java's quirk, on which results below depend. A cached store gives no old value
-/// there.
+/// With `send_old` and an uncached store, the first change of a key has the aggregation's initial
+/// value as the old one, where it has one: Java's quirk, on which results below depend. A cached
+/// store gives no old value there.
 pub(crate) fn kstream_aggregate<K, V, VA, A>(
     store: StoreRef<TimestampedKeyValueStore<K, VA>>,
     aggregation: Arc<A>,
@@ -63,21 +67,18 @@ where
         };
         let (aggregation, send_old) = (&self.aggregation, self.send_old);
         let store = context.store(self.store)?;
-        let cached = store.caching();
-        let update = |row: Option<&ValueAndTimestamp<VA>>| {
-            let (aggregate, timestamp) = match row {
-                Some(row) => (Some(row.value.clone()), record.timestamp.max(row.timestamp)),
+        let forwards = !store.caching();
+        let update = |stored: Option<&ValueAndTimestamp<VA>>| {
+            let (aggregate, timestamp) = match stored {
+                Some(stored) => {
+                    (Some(stored.value.clone()), record.timestamp.max(stored.timestamp))
+                }
                 None => (aggregation.initial()?, record.timestamp),
             };
-            if cached {
-                let new = aggregation.add(key, value, aggregate)?;
-                return Ok((new.map(|value| ValueAndTimestamp { value, timestamp }), None));
-            }
-            let old = if send_old { aggregate.clone() } else { None };
+            let old = if forwards && send_old { aggregate.clone() } else { None };
             let new = aggregation.add(key, value, aggregate)?;
-            let change = Change::new(new.clone(), old);
-            let row = new.map(|value| ValueAndTimestamp { value, timestamp });
-            Ok::<_, BoxError>((row, Some((change, timestamp))))
+            let change = forwards.then(|| (Change::new(new.clone(), old), timestamp));
+            Ok::<_, BoxError>((row(new, timestamp), change))
         };
         if let Some((change, timestamp)) = store.update(key, update)? {
             context.forward(Record::new(key, &change, timestamp, record.headers))?;

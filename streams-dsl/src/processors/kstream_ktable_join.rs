@@ -9,12 +9,13 @@ use streams_core::{
 
 use super::{Nullable, TableGetter, TableKey};
 
-/// Joins each record with the row that the table has for its key now, and forwards the result under the record's
-/// key, at its timestamp. Updates of the table forward nothing.
+/// Joins each record with the row that the table has for its key now, and forwards the result under
+/// the record's key, at its timestamp. Updates of the table forward nothing.
 ///
-/// The joiner is given the record's key and value and the row's value, and says with `None` that nothing is to be
-/// forwarded: an inner join does so where there is no row. A record without a value is dropped. One without a key is
-/// dropped by an inner join; with `left` it is joined with nothing.
+/// The joiner is given the record's key and value and the row's value, and says with `None` that
+/// nothing is to be forwarded: an inner join does so where there is no row. A record without a
+/// value is dropped. One without a key is dropped by an inner join; with `left` it is joined with
+/// nothing.
 pub(crate) fn kstream_ktable_join<KT, V, VT, F>(
     table: TableGetter<KT, VT>,
     joiner: Arc<F>,

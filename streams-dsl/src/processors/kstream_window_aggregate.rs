@@ -5,23 +5,24 @@ use std::{marker::PhantomData, sync::Arc};
 use streams_core::{
     BoxError, Record,
     processor::{Context, Processor},
-    store::{StoreRef, TimestampedWindowStore, ValueAndTimestamp},
+    store::{StoreRef, TimestampedWindowStore},
     time::duration_ms,
 };
 
-use super::{Aggregation, Nullable};
+use super::{Aggregation, Nullable, cached::row};
 use crate::{
     change::Change,
     windows::{TimeWindows, Window, Windowed},
 };
 
-/// Folds each record into the rows of the windows that it is in, by their starts, and forwards each change at the
-/// greater of the record's and the row's timestamp.
+/// Folds each record into the rows of the windows that it is in, by their starts, and forwards each
+/// change at the greater of the record's and the row's timestamp.
 ///
-/// A record without a key is dropped; null values are shown to the aggregation. Stream time is the greatest timestamp
-/// that reached this processor, the record's own included, and is not kept over a restart. A window whose end is not
-/// after stream time less the grace period is closed: the record is dropped there, and counted for each such window.
-/// Old values are those of [`kstream_aggregate`](super::kstream_aggregate).
+/// A record without a key is dropped; null values are shown to the aggregation. Stream time is the
+/// greatest timestamp that reached this processor, the record's own included, and is not kept over
+/// a restart. A window whose end is not after stream time less the grace period is closed: the
+/// record is dropped there, and counted for each such window. Old values are those of
+/// [`kstream_aggregate`](super::kstream_aggregate).
 pub(crate) fn kstream_window_aggregate<K, V, VA, A>(
     windows: TimeWindows,
     store: StoreRef<TimestampedWindowStore<K, VA>>,
@@ -79,8 +80,7 @@ where
         let old = if forwards && self.send_old { aggregate.clone() } else { None };
         let new = self.aggregation.add(key, value, aggregate)?;
         let change = forwards.then(|| (Change::new(new.clone(), old), timestamp));
-        let row = new.map(|value| ValueAndTimestamp { value, timestamp });
-        store.put(key, row, window.start)?;
+        store.put(key, row(new, timestamp), window.start)?;
         Ok(change)
     }
 

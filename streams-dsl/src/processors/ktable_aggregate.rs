@@ -11,18 +11,19 @@ use streams_core::{
 use super::cached::{forward_pending, row};
 use crate::change::Change;
 
-/// The user's three functions: `initializer()`, `adder(key, value, aggregate)`, `subtractor(key, value, aggregate)`.
-#[derive(Debug)]
+/// The user's three functions: `initializer()`, `adder(key, value, aggregate)`, `subtractor(key,
+/// value, aggregate)`.
 pub(crate) struct TableAggregation<I, A, S> {
     pub(crate) initializer: I,
     pub(crate) adder: A,
     pub(crate) subtractor: S,
 }
 
-/// Takes the old value of each change out of its group's aggregate, then puts the new one in. Nothing is taken out of
-/// a group that has no aggregate; an adder that finds none begins with the initial value. `None` from either
-/// function is no aggregate. The change that only takes out forwards what is left, which is a tombstone only if that is
-/// `None`. The timestamp is the greater of the record's and the row's where a function has run on the row.
+/// Takes the old value of each change out of its group's aggregate, then puts the new one in.
+/// Nothing is taken out of a group that has no aggregate; an adder that finds none begins with the
+/// initial value. `None` from either function is no aggregate. The change that only takes out
+/// forwards what is left, which is a tombstone only if that is `None`. The timestamp is the greater
+/// of the record's and the row's where a function has run on the row.
 pub(crate) fn ktable_aggregate<K, VA, I, A, S>(
     store: StoreRef<TimestampedKeyValueStore<K, VA>>,
     aggregation: Arc<TableAggregation<I, A, S>>,

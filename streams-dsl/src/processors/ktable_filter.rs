@@ -11,12 +11,12 @@ use streams_core::{
 use super::cached::{forward_pending, put_and_forward};
 use crate::change::Change;
 
-/// Keeps the rows for which the predicate holds or, with `not`, does not hold: a row that ceases to fulfil it is
-/// deleted. Deleted rows are not shown to the predicate.
+/// Keeps the rows for which the predicate holds or, with `not`, does not hold: a row that ceases to
+/// fulfil it is deleted. Deleted rows are not shown to the predicate.
 ///
-/// With `send_old` a change from nothing to nothing ends here; without it, nobody knows, and each row that does not
-/// fulfil the predicate is forwarded as a tombstone. Old values come from the store, else from the changes of the parent,
-/// which must send them.
+/// With `send_old` a change from nothing to nothing ends here; without it, nobody knows, and each
+/// row that does not fulfil the predicate is forwarded as a tombstone. Old values come from the
+/// store, else from the changes of the parent, which must send them.
 pub(crate) fn ktable_filter<K, V, F>(
     predicate: Arc<F>,
     not: bool,
@@ -60,9 +60,7 @@ where
             return Ok(None);
         }
         match self.store {
-            Some(store) => {
-                Ok(context.store(store)?.get(record.key)?.map(|row| row.value.clone()))
-            }
+            Some(store) => Ok(context.store(store)?.get(record.key)?.map(|row| row.value.clone())),
             None => self.kept(record.key, record.value.old.as_ref()),
         }
     }

@@ -11,8 +11,8 @@ use streams_core::{
 use super::cached::{forward_pending, put_and_forward};
 use crate::change::Change;
 
-/// Maps the value of each row; `None` from the mapper deletes the row, and deletions are not shown to it. Every
-/// change is forwarded, also one from nothing to nothing.
+/// Maps the value of each row; `None` from the mapper deletes the row, and deletions are not shown
+/// to it. Every change is forwarded, also one from nothing to nothing.
 ///
 /// Old values come from the store, else from mapping those of the parent, which must send them.
 pub(crate) fn ktable_map_values<K, V2, F>(

@@ -12,15 +12,15 @@ use super::cached::{forward_pending, row};
 use crate::change::Change;
 
 /// The user's two functions: `adder(aggregate, value)` and `subtractor(aggregate, value)`.
-#[derive(Debug)]
 pub(crate) struct TableReduction<A, S> {
     pub(crate) adder: A,
     pub(crate) subtractor: S,
 }
 
-/// Takes the old value of each change out of its group's aggregate, then combines it with the new one; the first value
-/// of a group is its aggregate. Nothing is taken out of a group that has no aggregate. The timestamp is the greater
-/// of the record's and the row's where a function has run on the row.
+/// Takes the old value of each change out of its group's aggregate, then combines it with the new
+/// one; the first value of a group is its aggregate. Nothing is taken out of a group that has no
+/// aggregate. The timestamp is the greater of the record's and the row's where a function has run
+/// on the row.
 pub(crate) fn ktable_reduce<K, V, A, S>(
     store: StoreRef<TimestampedKeyValueStore<K, V>>,
     reduction: Arc<TableReduction<A, S>>,

@@ -9,13 +9,14 @@ use streams_core::{
 
 use crate::change::Change;
 
-/// Turns each change of a row into the changes of the groups that its old and its new value belong to. The
-/// mapper gives the group's key and value, or `None` where one of them is null: then that side is left out. The
-/// parent must send old values.
+/// Turns each change of a row into the changes of the groups that its old and its new value belong
+/// to. The mapper gives the group's key and value, or `None` where one of them is null: then that
+/// side is left out. The parent must send old values.
 ///
-/// Where both sides are in the same group, by `==` of their keys, one record carries both values. Else the old
-/// one goes first: between the two the groups are transiently wrong. With `split` two records go out always, which
-/// is what applications that are being upgraded from 3.4 or older can read.
+/// Where both sides are in the same group, by `==` of their keys, one record carries both values.
+/// Else the old one goes first: between the two the groups are transiently wrong. With `split` two
+/// records go out always, which is what applications that are being upgraded from 3.4 or older can
+/// read.
 pub(crate) fn ktable_repartition_map<F>(
     mapper: Arc<F>,
     split: bool,

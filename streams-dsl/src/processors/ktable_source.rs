@@ -1,19 +1,23 @@
 //! `table` and `to_table`: a stream's records as updates of a table. Java's `KTableSource`.
 
 use streams_core::{
-    BoxError, Record,
+    BoxError, Error, Record,
     processor::{Context, Processor},
-    store::{StoreRef, TimestampedKeyValueStore, ValueAndTimestamp},
+    store::{StoreRef, TimestampedKeyValueStore},
 };
 
-use super::{Nullable, cached::forward_pending};
+use super::{
+    Nullable,
+    cached::{forward_pending, row},
+};
 use crate::change::Change;
 
-/// Takes each record as the new value of its key's row, a null as its deletion, and forwards the change at the
-/// record's timestamp. A record without a key is dropped. A record that is older than the row overwrites it all the same.
+/// Takes each record as the new value of its key's row, a null as its deletion, and forwards the
+/// change at the record's timestamp. A record without a key is dropped. A record that is older than
+/// the row overwrites it all the same.
 ///
-/// Without a store nothing is kept, and old values can't be sent. The old row is read only for them: loading a big
-/// table costs no lookups.
+/// Without a store nothing is kept, and old values can't be sent. The old row is read only for
+/// them: loading a big table costs no lookups.
 pub(crate) fn ktable_source<K: 'static, V: 'static>(
     store: Option<StoreRef<TimestampedKeyValueStore<K, V>>>,
     send_old: bool,
@@ -35,18 +39,17 @@ impl<K: 'static, V: Clone + Send + 'static> KTableSource<K, V> {
         new: Option<V>,
         timestamp: i64,
     ) -> Result<Option<Change<V>>, BoxError> {
-        let row = |value: Option<V>| value.map(|value| ValueAndTimestamp { value, timestamp });
         if store.caching() {
-            store.put(key, row(new))?;
+            store.put(key, row(new, timestamp))?;
             return Ok(None);
         }
         let old = if self.send_old {
             store.update(key, |old| {
-                let old = old.map(|row| row.value.clone());
-                Ok::<_, streams_core::Error>((row(new.clone()), old))
+                let old = old.map(|old| old.value.clone());
+                Ok::<_, Error>((row(new.clone(), timestamp), old))
             })?
         } else {
-            store.put(key, row(new.clone()))?;
+            store.put(key, row(new.clone(), timestamp))?;
             None
         };
         Ok(Some(Change::new(new, old)))

@@ -1,13 +1,13 @@
 //! The processors behind the operators of the DSL, one file an operator.
 //!
-//! Each file has a supplier, named after the operator, that returns a closure which makes one processor
-//! for each task; the user's code is behind an `Arc` that all of them share. User code is fallible here
-//! without exception: the fluent side wraps a closure that can't fail in `Ok`. Edges of tables carry
-//! [`Change`](crate::change::Change).
+//! Each file has a supplier, named after the operator, that returns a closure which makes one
+//! processor for each task; the user's code is behind an `Arc` that all of them share. User code is
+//! fallible here without exception: the fluent side wraps a closure that can't fail in `Ok`. Edges
+//! of tables carry [`Change`](crate::change::Change).
 //!
-//! What is not here: names, serdes, stores and the wiring of nodes. Invariant: a processor reads all that it
-//! needs of its store, then writes, then forwards; one whose store is cached forwards nothing until
-//! the commit's `flush`.
+//! What is not here: names, serdes, stores and the wiring of nodes. Invariant: a processor reads
+//! all that it needs of its store, then writes, then forwards; one whose store is cached forwards
+//! nothing until the commit's `flush`.
 
 mod aggregation;
 mod branch;

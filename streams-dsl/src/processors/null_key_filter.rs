@@ -7,8 +7,8 @@ use streams_core::{
 
 use crate::processors::Nullable;
 
-/// Forwards the records that have a key, with the key in its plain type. The others end there silently: as in
-/// Java they are not counted as dropped.
+/// Forwards the records that have a key, with the key in its plain type. The others end there
+/// silently: as in Java they are not counted as dropped.
 pub(crate) fn null_key_filter() -> impl Fn() -> NullKeyFilter + Send + Sync {
     || NullKeyFilter
 }

@@ -5,7 +5,8 @@ use streams_core::{
     processor::{Context, Processor},
 };
 
-/// Forwards each record as it is. Below several parents it merges them, in the order in which records come.
+/// Forwards each record as it is. Below several parents it merges them, in the order in which
+/// records come.
 pub(crate) fn pass_through() -> impl Fn() -> PassThrough + Send + Sync {
     || PassThrough
 }

@@ -7,7 +7,8 @@ use streams_core::{
     processor::{Context, Processor},
 };
 
-/// Forwards each record under the key that the selector makes of its key and value; the value is not copied.
+/// Forwards each record under the key that the selector makes of its key and value; the value is
+/// not copied.
 pub(crate) fn select_key<F>(selector: Arc<F>) -> impl Fn() -> SelectKey<F> + Send + Sync
 where
     F: Send + Sync + 'static,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use streams_core::{
     BoxError,
     processor::StoreAccess,
-    store::{StoreRef, TimestampedKeyValueStore, TimestampedWindowStore, ValueAndTimestamp},
+    store::{StoreRef, TimestampedKeyValueStore, TimestampedWindowStore},
 };
 
 use crate::windows::Windowed;
@@ -16,8 +16,9 @@ type Visit<'a, V> = dyn FnMut(Option<(&V, i64)>) -> Result<(), BoxError> + 'a;
 type Get<K, V> =
     dyn Fn(&mut StoreAccess<'_>, &K, &mut Visit<'_, V>) -> Result<(), BoxError> + Send + Sync;
 
-/// Looks up the row of a key: in the table's own store or, for a table that has none, by applying its operators to
-/// the row of the table that it was made of. The store must be connected to the node that asks.
+/// Looks up the row of a key: in the table's own store or, for a table that has none, by applying
+/// its operators to the row of the table that it was made of. The store must be connected to the
+/// node that asks.
 ///
 /// The row is lent, not copied: a join reads it where it is.
 pub(crate) struct TableGetter<K, V>(Arc<Get<K, V>>);
@@ -82,23 +83,6 @@ impl<K: 'static, V: 'static> TableGetter<K, V> {
             Ok(())
         })?;
         result.ok_or_else(|| "the row of a table was not looked up".into())
-    }
-
-    /// A copy of the row of `key`.
-    ///
-    /// # Errors
-    /// As [`with`](Self::with).
-    pub(crate) fn get(
-        &self,
-        stores: &mut StoreAccess<'_>,
-        key: &K,
-    ) -> Result<Option<ValueAndTimestamp<V>>, BoxError>
-    where
-        V: Clone,
-    {
-        self.with(stores, key, |row| {
-            Ok(row.map(|(value, timestamp)| ValueAndTimestamp { value: value.clone(), timestamp }))
-        })
     }
 }
 

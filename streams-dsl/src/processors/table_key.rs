@@ -1,9 +1,10 @@
 //! Which streams can look a table up by their key.
 
-/// A table keyed by `Self` can be joined by a stream keyed by `K`: `K` is the same type, or an `Option` of it.
+/// A table keyed by `Self` can be joined by a stream keyed by `K`: `K` is the same type, or an
+/// `Option` of it.
 ///
-/// A stream record whose key is null has no row in the table: an inner join drops it, a left join joins it
-/// with nothing.
+/// A stream record whose key is null has no row in the table: an inner join drops it, a left join
+/// joins it with nothing.
 #[diagnostic::on_unimplemented(
     message = "a stream keyed by `{K}` cannot join a table keyed by `{Self}`",
     label = "the keys of both sides must be of one type",

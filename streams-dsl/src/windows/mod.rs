@@ -1,8 +1,8 @@
 //! Windows of time: their definition, their place in a key, and the bytes of windowed keys.
 //!
-//! A window covers the milliseconds from its start, included, to its end, excluded. Which windows a record
-//! falls in is a function of its timestamp alone; which of them still take it is decided by the processor, by
-//! its stream time. Invariant: the bytes of windowed keys are Java's.
+//! A window covers the milliseconds from its start, included, to its end, excluded. Which windows a
+//! record falls in is a function of its timestamp alone; which of them still take it is decided by
+//! the processor, by its stream time. Invariant: the bytes of windowed keys are Java's.
 
 mod partitioner;
 mod time_windowed;

@@ -6,8 +6,8 @@ use streams_core::{partition_for_key, processor::StreamPartitioner, serde::Serde
 
 use super::Windowed;
 
-/// Partitions windowed keys by their inner key alone, so that all windows of a key are in the partition of the
-/// key. Java's `WindowedStreamPartitioner`.
+/// Partitions windowed keys by their inner key alone, so that all windows of a key are in the
+/// partition of the key. Java's `WindowedStreamPartitioner`.
 pub(crate) fn windowed_partitioner<K: 'static, V>(
     inner: SerdeRef<K>,
 ) -> StreamPartitioner<Windowed<K>, V> {
@@ -18,7 +18,8 @@ pub(crate) fn windowed_partitioner<K: 'static, V>(
     Arc::new(move |topic, windowed, _value, partitions| {
         let mut bytes = BYTES.take();
         bytes.clear();
-        // The sink has serialised the whole key before it asks, so this can't fail where that did not.
+        // The sink has serialised the whole key before it asks, so this can't fail where that did
+        // not.
         let written = inner.serialize(topic, &windowed.key, &mut bytes);
         let partition = written.is_ok().then(|| partition_for_key(&bytes, partitions));
         BYTES.set(bytes);

@@ -16,8 +16,8 @@ pub struct TimeWindowedSerde<K> {
     size_ms: i64,
 }
 
-/// The serde of keys in time windows of `size`, made of that of the keys. The bytes have the window's start but not
-/// its end: that is `size` later.
+/// The serde of keys in time windows of `size`, made of that of the keys. The bytes have the
+/// window's start but not its end: that is `size` later.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,7 +50,9 @@ impl<K> Serde<Windowed<K>> for TimeWindowedSerde<K> {
     fn deserialize(&self, topic: &str, data: Option<&[u8]>) -> Result<Windowed<K>, BoxError> {
         let data = data.ok_or(UnexpectedNull)?;
         let Some((key, start)) = data.split_last_chunk() else {
-            return Err(format!("{} bytes are too few for the start of a window", data.len()).into());
+            return Err(
+                format!("{} bytes are too few for the start of a window", data.len()).into()
+            );
         };
         let start = i64::from_be_bytes(*start);
         if start < 0 {

@@ -6,11 +6,11 @@ use streams_core::{Error, ErrorKind, Result, time::duration_ms};
 
 use super::Window;
 
-/// Windows of one size that begin every `advance`, at multiples of it: tumbling if the advance is the size,
-/// hopping if it is less. Java's `TimeWindows`.
+/// Windows of one size that begin every `advance`, at multiples of it: tumbling if the advance is
+/// the size, hopping if it is less. Java's `TimeWindows`.
 ///
-/// A window takes records until stream time reaches its end plus the grace period. A mistake, such as a size of
-/// zero, is reported where the topology is built ([`check`](Self::check)).
+/// A window takes records until stream time reaches its end plus the grace period. A mistake, such
+/// as a size of zero, is reported where the topology is built ([`check`](Self::check)).
 ///
 /// ```
 /// use std::time::Duration;
@@ -40,7 +40,8 @@ impl TimeWindows {
         Self { size, advance: size, grace }
     }
 
-    /// Hopping windows: one begins every `advance`, so that they overlap where it is less than the size.
+    /// Hopping windows: one begins every `advance`, so that they overlap where it is less than the
+    /// size.
     #[must_use]
     pub const fn advance_by(self, advance: Duration) -> Self {
         Self { advance, ..self }
@@ -64,15 +65,16 @@ impl TimeWindows {
     /// Whether these windows can be used.
     ///
     /// # Errors
-    /// `Topology` if the size is zero, the advance is zero or greater than the size, or a span is not in
-    /// whole milliseconds.
+    /// `Topology` if the size is zero, the advance is zero or greater than the size, or a span is
+    /// not in whole milliseconds.
     pub fn check(&self) -> Result {
         let problem = |text: String| Err(Error::new(ErrorKind::Topology, text));
         let spans = [("size", self.size), ("advance", self.advance), ("grace period", self.grace)];
         for (name, span) in spans {
             if !span.subsec_nanos().is_multiple_of(1_000_000) || duration_ms(span) == i64::MAX {
                 let text = format!(
-                    "the {name} of time windows must be in whole milliseconds that an i64 can count, not {span:?}"
+                    "the {name} of time windows must be in whole milliseconds that an i64 can \
+                     count, not {span:?}"
                 );
                 return problem(text);
             }
@@ -83,15 +85,16 @@ impl TimeWindows {
         if self.advance.is_zero() || self.advance > self.size {
             let (advance, size) = (self.advance, self.size);
             let text = format!(
-                "time windows must advance by more than zero and at most their size of {size:?}, not by {advance:?}"
+                "time windows must advance by more than zero and at most their size of {size:?}, \
+                 not by {advance:?}"
             );
             return problem(text);
         }
         Ok(())
     }
 
-    /// The windows that a timestamp, in milliseconds since the epoch, is in, by their starts. No window starts
-    /// before the epoch.
+    /// The windows that a timestamp, in milliseconds since the epoch, is in, by their starts. No
+    /// window starts before the epoch.
     pub fn windows_for(&self, timestamp: i64) -> impl Iterator<Item = Window> + use<> {
         let size = duration_ms(self.size);
         let advance = duration_ms(self.advance).max(1);
@@ -156,7 +159,9 @@ mod tests {
         assert!(tumbling.advance_by(ms(10)).check().is_ok());
         assert!(text(TimeWindows::of_size_with_no_grace(ms(0))).contains("size"));
         assert!(text(tumbling.advance_by(ms(0))).contains("more than zero"));
-        assert!(text(tumbling.advance_by(ms(11))).contains("at most their size of 10ms, not by 11ms"));
+        assert!(
+            text(tumbling.advance_by(ms(11))).contains("at most their size of 10ms, not by 11ms")
+        );
         let grace = Duration::from_micros(1_500);
         assert!(text(TimeWindows::of_size_and_grace(ms(10), grace)).contains("grace period"));
         assert!(text(TimeWindows::of_size_with_no_grace(Duration::MAX)).contains("size"));

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// The milliseconds since the epoch from `start`, included, to `end`, excluded. Java's `TimeWindow`.
+/// The milliseconds since the epoch from `start`, included, to `end`, excluded. Java's
+/// `TimeWindow`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Window {
     /// First millisecond.

@@ -6,7 +6,8 @@ use super::Window;
 
 /// A key in a window: the key of a windowed table's row. Java's `Windowed`.
 ///
-/// It has no default serde: `time_windowed` makes one of the key's serde and the size of the windows.
+/// It has no default serde: `time_windowed` makes one of the key's serde and the size of the
+/// windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Windowed<K> {
     /// The key that was grouped by.

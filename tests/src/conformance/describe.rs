@@ -33,7 +33,8 @@ pub(super) fn sink_topics(text: &str) -> Vec<Vec<String>> {
         if line.trim_start().starts_with("Sub-topology: ") {
             subtopologies.push(Vec::new());
         }
-        let topic = line.trim_start().strip_prefix("Sink: ").and_then(|sink| sink.split_once("(topic: "));
+        let topic =
+            line.trim_start().strip_prefix("Sink: ").and_then(|sink| sink.split_once("(topic: "));
         if let (Some((_, topic)), Some(last)) = (topic, subtopologies.last_mut()) {
             last.push(topic.trim_end_matches(')').to_owned());
         }

@@ -6,17 +6,18 @@ use std::{
 };
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use streams_core::{
     BoxError,
     membership::{InternalTopic, Subtopology},
 };
 
-use super::{Checked, Verdict, describe::sink_topics, read, scenario::config, topologies};
+use super::{Checked, Verdict, describe::sink_topics, read, topologies};
 
 /// What a sub-topology reads and writes. The golden's changelogs are left out: Java lists them only
 /// once its stores are made.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the names in the file")]
 struct Topics {
     source_topics: BTreeSet<String>,
     sink_topics: BTreeSet<String>,
@@ -34,19 +35,15 @@ pub(super) fn check_file(path: &Path) -> Verdict {
     };
     let each = |(id, expected): (&String, &BTreeMap<String, Topics>)| match topologies::find(id) {
         Some(build) => {
-            check(id, expected, build).map_err(|error| BoxError::from(format!("{id}: {error}")))
+            check(expected, build).map_err(|error| BoxError::from(format!("{id}: {error}")))
         }
         None => Ok(()),
     };
     golden.iter().try_for_each(each).into()
 }
 
-fn check(id: &str, expected: &BTreeMap<String, Topics>, build: topologies::Build) -> Checked {
-    let settings: Map<String, Value> = topologies::config_of(id)
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), Value::from(*value)))
-        .collect();
-    let topology = build(&config(&settings))?;
+fn check(expected: &BTreeMap<String, Topics>, build: topologies::Build) -> Checked {
+    let topology = build.topology()?;
     let group = topology.group_topology("oracle", ADDITIONAL_RETENTION_MS, &BTreeMap::new());
     let sinks = sink_topics(&topology.describe());
     let subtopologies = group.subtopologies.iter().zip(sinks);

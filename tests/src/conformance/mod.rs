@@ -9,7 +9,6 @@ mod describe;
 mod functions;
 mod golden_row;
 mod internal_topics;
-mod json_order;
 mod outcome;
 mod run;
 mod scenario;

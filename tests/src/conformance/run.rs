@@ -29,12 +29,12 @@ pub(super) fn check_file(path: &Path) -> Verdict {
     };
     match topologies::find(&scenario.topology) {
         Some(build) => check(&scenario, build).into(),
-        None => Verdict::Skip(format!("topology {} is not implemented", scenario.topology)),
+        None => Verdict::Skip(topologies::why_missing(&scenario.topology)),
     }
 }
 
 fn check(scenario: &Scenario, build: topologies::Build) -> Checked {
-    let topology = build(&config(&scenario.config))?;
+    let topology = build.topology()?;
     let (expected, actual) =
         (describe::canonical(&scenario.describe), describe::canonical(&topology.describe()));
     let driver = TopologyTestDriver::new(&topology, config(&scenario.config))?;
@@ -68,7 +68,8 @@ fn check(scenario: &Scenario, build: topologies::Build) -> Checked {
         return Err(format!("dropped_records: expected {expected}, found {dropped}").into());
     }
     if expected != actual {
-        let lines = expected.lines().zip(actual.lines()).find(|(expected, actual)| expected != actual);
+        let lines =
+            expected.lines().zip(actual.lines()).find(|(expected, actual)| expected != actual);
         let (expected, actual) = lines.unwrap_or((&expected, &actual));
         return Err(format!("describe: expected `{expected}`, found `{actual}`").into());
     }
@@ -117,9 +118,10 @@ fn pipe(driver: &TopologyTestDriver, record: &InputRecord) -> Checked {
 /// The row of a record on an output topic; others have none.
 fn output_row(scenario: &Scenario, record: &ProducedRecord) -> Option<Value> {
     let types = scenario.topics.get(record.topic())?;
-    let is_input = scenario.input.iter().any(
-        |step| matches!(step, Step::Record(input) if *input.topic == *record.topic()),
-    );
+    let is_input = scenario
+        .input
+        .iter()
+        .any(|step| matches!(step, Step::Record(input) if *input.topic == *record.topic()));
     if is_input {
         return None;
     }
@@ -144,7 +146,8 @@ fn without_own_texts(row: &Value) -> Value {
     let mut row = row.clone();
     if let Some(headers) = row.get_mut("headers").and_then(Value::as_array_mut) {
         for header in headers {
-            let own = header.get(0).and_then(Value::as_str).is_some_and(|name| OWN_TEXTS.contains(&name));
+            let own =
+                header.get(0).and_then(Value::as_str).is_some_and(|name| OWN_TEXTS.contains(&name));
             if let Some(value) = header.get_mut(1).filter(|value| own && !value.is_null()) {
                 *value = "(a text)".into();
             }

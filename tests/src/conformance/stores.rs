@@ -10,7 +10,7 @@ use streams_core::{
     testing::TopologyTestDriver,
 };
 
-use super::{json_order::JsonValue, wire::windowed};
+use super::wire::windowed;
 
 /// The rows of a store of any kind and type that the topologies use, by key, then by window start.
 pub(super) fn rows(
@@ -22,12 +22,6 @@ pub(super) fn rows(
         return Ok(rows);
     }
     if let Some(rows) = typed::<i64>(driver, name, window_ms)? {
-        return Ok(rows);
-    }
-    if let Some(rows) = typed::<Option<String>>(driver, name, window_ms)? {
-        return Ok(rows);
-    }
-    if let Some(rows) = typed::<JsonValue>(driver, name, window_ms)? {
         return Ok(rows);
     }
     Err(format!("there is no store {name} of a known type").into())

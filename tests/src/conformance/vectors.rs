@@ -1,11 +1,16 @@
 //! Byte vectors that need no topology.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde::Deserialize;
-use streams_core::{murmur2, partition_for_key, testing::commit_metadata};
+use state_store::key_schema::{write_session_key, write_window_key};
+use streams_core::{murmur2, partition_for_key, serde::string, testing::commit_metadata};
+use streams_dsl::{Window, Windowed, time_windowed};
 
-use super::{Checked, Verdict, read};
+use super::{
+    Checked, Verdict, read,
+    wire::{hex, unhex},
+};
 
 #[derive(Debug, Deserialize)]
 struct Vectors<T> {
@@ -13,7 +18,7 @@ struct Vectors<T> {
 }
 
 #[derive(Debug, Deserialize)]
-struct Partition {
+struct KeyHash {
     bytes: String,
     murmur2: i32,
     partition_of: BTreeMap<String, i32>,
@@ -25,6 +30,7 @@ struct WindowedKey {
     start: i64,
     end: i64,
     time_windowed_serde: String,
+    session_windowed_serde: String,
     window_store_key_seq_7: String,
 }
 
@@ -37,7 +43,7 @@ struct Commit {
 
 /// Hashes of keys and the partitions that they choose.
 pub(super) fn check_partitions(path: &Path) -> Verdict {
-    check(path, |vector: &Partition| {
+    check(path, |vector: &KeyHash| {
         let key = unhex(&vector.bytes)?;
         equal("murmur2", &vector.murmur2, &murmur2(&key))?;
         for (partitions, expected) in &vector.partition_of {
@@ -50,7 +56,20 @@ pub(super) fn check_partitions(path: &Path) -> Verdict {
 
 /// Keys of windows on topics and in the changelogs of window stores.
 pub(super) fn check_windowed_keys(path: &Path) -> Verdict {
-    check(path, windowed_key)
+    check(path, |vector: &WindowedKey| {
+        let key = vector.key.as_bytes();
+        let mut bytes = Vec::new();
+        let size = Duration::from_millis(vector.end.abs_diff(vector.start));
+        let windowed = Windowed::new(vector.key.clone(), Window::new(vector.start, vector.end));
+        time_windowed(string(), size).serialize("t", &windowed, &mut bytes)?;
+        equal("windowed key", &vector.time_windowed_serde, &hex(&bytes))?;
+        bytes.clear();
+        write_window_key(&mut bytes, key, vector.start, 7);
+        equal("key of a window store", &vector.window_store_key_seq_7, &hex(&bytes))?;
+        bytes.clear();
+        write_session_key(&mut bytes, key, vector.end, vector.start);
+        equal("key of a session", &vector.session_windowed_serde, &hex(&bytes))
+    })
 }
 
 /// Texts that go with committed offsets.
@@ -69,7 +88,8 @@ where
         Ok(file) => file,
         Err(error) => return Verdict::Fail(format!("the file can't be read: {error}")),
     };
-    let each = |vector| each(vector).map_err(|difference| format!("{vector:?}: {difference}").into());
+    let each =
+        |vector| each(vector).map_err(|difference| format!("{vector:?}: {difference}").into());
     file.vectors.iter().try_for_each(each).into()
 }
 
@@ -78,9 +98,4 @@ fn equal<T: PartialEq + std::fmt::Debug>(what: &str, expected: &T, actual: &T) -
         return Ok(());
     }
     Err(format!("{what}: expected {expected:?}, found {actual:?}").into())
-}
-
-fn unhex(digits: &str) -> Result<Vec<u8>, std::num::ParseIntError> {
-    let pairs = (0..digits.len()).step_by(2);
-    pairs.map(|at| u8::from_str_radix(digits.get(at..at + 2).unwrap_or_default(), 16)).collect()
 }

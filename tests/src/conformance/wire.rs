@@ -1,5 +1,7 @@
 //! JSON of scenarios to bytes of topics, and back.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 use streams_core::{BoxError, Headers};
 
@@ -58,5 +60,15 @@ pub(super) fn header_texts(headers: &Headers) -> Vec<Value> {
 
 /// Hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut digits, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
+}
+
+/// The bytes of hexadecimal digits.
+pub(super) fn unhex(digits: &str) -> Result<Vec<u8>, std::num::ParseIntError> {
+    let pairs = (0..digits.len()).step_by(2);
+    pairs.map(|at| u8::from_str_radix(digits.get(at..at + 2).unwrap_or_default(), 16)).collect()
 }

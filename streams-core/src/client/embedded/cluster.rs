@@ -3,12 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    ClusterSettings, FaultInjector, GroupMember, StoredRecord,
-    admin::EmbeddedAdmin,
-    consumer::EmbeddedConsumer,
-    member::EmbeddedMembership,
-    producer::EmbeddedProducer,
-    shared::Shared,
+    ClusterSettings, FaultInjector, GroupMember, StoredRecord, admin::EmbeddedAdmin,
+    consumer::EmbeddedConsumer, coordinator::Group, log::PartitionLog, member::EmbeddedMembership,
+    producer::EmbeddedProducer, shared::Shared, topic::Topic,
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
@@ -92,7 +89,7 @@ impl EmbeddedCluster {
     /// All topics, by name.
     pub fn topics(&self) -> BTreeMap<String, TopicDescription> {
         let state = self.shared.lock();
-        let describe = |(name, topic): (&Arc<str>, &super::topic::Topic)| {
+        let describe = |(name, topic): (&Arc<str>, &Topic)| {
             let partitions = topic.partition_count();
             (name.to_string(), TopicDescription { partitions, config: topic.config.clone() })
         };
@@ -117,7 +114,7 @@ impl EmbeddedCluster {
         let appended = {
             let mut state = self.shared.lock();
             let count = state.topic(topic)?.partition_count();
-            let unkeyed = || state.topics.get_mut(topic).map_or(0, |topic| topic.next_unkeyed());
+            let unkeyed = || state.topics.get_mut(topic).map_or(0, Topic::next_unkeyed);
             let keyed = record.key.map(|key| partition_for_key(key, count));
             let partition = partition.or(keyed).unwrap_or_else(unkeyed);
             let place = TopicPartition::new(topic, partition);
@@ -140,7 +137,8 @@ impl EmbeddedCluster {
             let mut batches = Vec::new();
             log.fetch(&place, log.start(), isolation, usize::MAX, &mut batches);
             for batch in &batches {
-                stored.extend(batch.iter().map(|record| StoredRecord::new(place.partition, &record)));
+                stored
+                    .extend(batch.iter().map(|record| StoredRecord::new(place.partition, &record)));
             }
         }
         Ok(stored)
@@ -151,7 +149,7 @@ impl EmbeddedCluster {
     /// # Errors
     /// `InvalidTopic` if the partition does not exist.
     pub fn end_offset(&self, topic: &str, partition: i32) -> Result<i64> {
-        self.shared.lock().log(&TopicPartition::new(topic, partition)).map(|log| log.end())
+        self.shared.lock().log(&TopicPartition::new(topic, partition)).map(PartitionLog::end)
     }
 
     /// The committed offsets of a group, those of open transactions aside; none of an unknown group.
@@ -163,7 +161,7 @@ impl EmbeddedCluster {
     /// The members of a group, in order of their ids; none of an unknown group.
     pub fn members(&self, group: &str) -> Vec<GroupMember> {
         let state = self.shared.lock();
-        state.groups.get(group).map(|group| group.describe()).unwrap_or_default()
+        state.groups.get(group).map(Group::describe).unwrap_or_default()
     }
 
     /// Compacts all partitions of a topic, whatever its `cleanup.policy`. A tombstone goes with the

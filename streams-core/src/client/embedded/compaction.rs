@@ -101,7 +101,9 @@ fn clean(dirty: &[Entry], start: i64, drop_before: i64) -> VecDeque<Entry> {
     }
     let stays = |record: &RecordView<'_>| {
         let is_last = record.key.and_then(|key| last.get(key)) == Some(&record.offset);
-        is_last && record.offset >= start && (record.value.is_some() || record.offset >= drop_before)
+        is_last
+            && record.offset >= start
+            && (record.value.is_some() || record.offset >= drop_before)
     };
     let mut cleaned = VecDeque::new();
     let mut open = Records::new();

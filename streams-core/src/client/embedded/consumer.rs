@@ -8,6 +8,7 @@ use super::{OperationKind, shared::Shared, state::ClusterState};
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{Consumer, ConsumerSettings, IsolationLevel, RecordBatch},
+    time::duration_ms,
 };
 
 /// Positions on partitions. A poll gives each partition its share of the records that are asked for,
@@ -85,12 +86,11 @@ impl Consumer for EmbeddedConsumer {
         self.shared.lock().log(partition)?;
         let assigned = Assigned { partition: partition.clone(), position: offset, lag: None };
         let at = self.index.get(partition).copied();
-        match at.and_then(|at| self.assigned.get_mut(at)) {
-            Some(old) => *old = assigned,
-            None => {
-                self.index.insert(partition.clone(), self.assigned.len());
-                self.assigned.push(assigned);
-            }
+        if let Some(old) = at.and_then(|at| self.assigned.get_mut(at)) {
+            *old = assigned;
+        } else {
+            self.index.insert(partition.clone(), self.assigned.len());
+            self.assigned.push(assigned);
         }
         Ok(())
     }
@@ -107,7 +107,7 @@ impl Consumer for EmbeddedConsumer {
         let shared = Arc::clone(&self.shared);
         shared.before_read(&self.client_id, OperationKind::Fetch)?;
         let waits = shared.settings.polls_wait && !max_wait.is_zero();
-        let deadline_ms = shared.now_ms().saturating_add(crate::time::duration_ms(max_wait));
+        let deadline_ms = shared.now_ms().saturating_add(duration_ms(max_wait));
         let mut state = shared.lock();
         loop {
             let batches = self.fetch(&state, max_records)?;

@@ -8,6 +8,7 @@ use super::{
     OperationKind,
     shared::Shared,
     state::{ClusterState, Transactional},
+    topic::Topic,
     transactions::ProducerIdentity,
 };
 use crate::{
@@ -25,6 +26,8 @@ pub(super) struct EmbeddedProducer {
     client_id: String,
     transactional_id: Option<String>,
     transaction: Transaction,
+    /// Transactions begun so far.
+    begun: u64,
     /// A batch for each partition that was ever written to; an empty one is not open.
     open: HashMap<TopicPartition, Records>,
     reports: Vec<BatchReport>,
@@ -36,8 +39,8 @@ enum Transaction {
     None,
     /// Between transactions.
     Ready(ProducerIdentity),
-    /// In a transaction; `begun` once the cluster knows of it, or may.
-    Open { producer: ProducerIdentity, begun: bool },
+    /// In a transaction.
+    Open(ProducerIdentity),
 }
 
 impl EmbeddedProducer {
@@ -47,6 +50,7 @@ impl EmbeddedProducer {
             client_id: settings.client_id.clone(),
             transactional_id: settings.transactional_id.clone(),
             transaction: Transaction::None,
+            begun: 0,
             open: HashMap::new(),
             reports: Vec::new(),
         }
@@ -61,7 +65,7 @@ impl EmbeddedProducer {
 
     fn check_can_write(&self) -> Result {
         match (&self.transactional_id, self.transaction) {
-            (None, _) | (Some(_), Transaction::Open { .. }) => Ok(()),
+            (None, _) | (Some(_), Transaction::Open(_)) => Ok(()),
             (Some(id), _) => Err(self.invalid(&format!("no transaction of `{id}` is open"))),
         }
     }
@@ -72,22 +76,17 @@ impl EmbeddedProducer {
 
     /// Calls the cluster in the name of the open transaction, if there is one.
     fn call<T>(
-        &mut self,
+        &self,
         kind: OperationKind,
         effect: impl FnOnce(&mut ClusterState, Option<Transactional<'_>>) -> Result<T>,
     ) -> Result<T> {
         let transactional = match (&self.transactional_id, self.transaction) {
-            (Some(id), Transaction::Open { producer, .. }) => Some(Transactional { id, producer }),
+            (Some(id), Transaction::Open(producer)) => {
+                Some(Transactional { id, producer, number: self.begun })
+            }
             _ => None,
         };
-        let result =
-            self.shared.call(&self.client_id, kind, |state| effect(state, transactional));
-        if let Transaction::Open { begun, .. } = &mut self.transaction {
-            let untouched =
-                result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unavailable);
-            *begun |= !untouched;
-        }
-        result
+        self.shared.call(&self.client_id, kind, |state| effect(state, transactional))
     }
 
     /// Sends all open batches and keeps their reports. Without effect, they stay open.
@@ -103,7 +102,7 @@ impl EmbeddedProducer {
         batches.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let now_ms = self.shared.now_ms();
         let sent = self.call(OperationKind::Produce, |state, transactional| {
-            if let Some(Transactional { id, producer }) = transactional {
+            if let Some(Transactional { id, producer, .. }) = transactional {
                 state.transactions.check(id, producer)?;
             }
             let append = |(partition, records): &(TopicPartition, Arc<Records>)| BatchReport {
@@ -128,21 +127,16 @@ impl EmbeddedProducer {
     }
 
     fn end(&mut self, commit: bool) -> Result {
-        let Transaction::Open { producer, begun } = self.transaction else {
+        let Transaction::Open(producer) = self.transaction else {
             return Err(self.invalid("no transaction is open"));
         };
-        if begun {
-            let kind = if commit {
-                OperationKind::CommitTransaction
-            } else {
-                OperationKind::AbortTransaction
-            };
-            let ended = self.call(kind, |state, transactional| {
-                transactional.map_or(Ok(()), |holder| state.end_transaction(holder, commit))
-            });
-            self.shared.wake();
-            ended?;
-        }
+        let kind =
+            if commit { OperationKind::CommitTransaction } else { OperationKind::AbortTransaction };
+        let ended = self.call(kind, |state, transactional| {
+            transactional.map_or(Ok(()), |holder| state.end_transaction(holder, commit))
+        });
+        self.shared.wake();
+        ended?;
         self.transaction = Transaction::Ready(producer);
         Ok(())
     }
@@ -151,7 +145,7 @@ impl EmbeddedProducer {
 impl Producer for EmbeddedProducer {
     fn partitions(&mut self, topic: &str) -> Result<i32> {
         self.shared.read(&self.client_id, OperationKind::DescribeTopics, |state| {
-            state.topic(topic).map(|topic| topic.partition_count())
+            state.topic(topic).map(Topic::partition_count)
         })
     }
 
@@ -190,9 +184,10 @@ impl Producer for EmbeddedProducer {
         self.transaction = Transaction::None;
         self.open.clear();
         self.reports.clear();
-        let producer = self.shared.call(&self.client_id, OperationKind::InitTransactions, |state| {
-            Ok(state.init_producer(&id))
-        });
+        let producer =
+            self.shared.call(&self.client_id, OperationKind::InitTransactions, |state| {
+                Ok(state.init_producer(&id))
+            });
         self.shared.wake();
         self.transaction = Transaction::Ready(producer?);
         Ok(())
@@ -201,11 +196,12 @@ impl Producer for EmbeddedProducer {
     fn begin_transaction(&mut self) -> Result {
         match self.transaction {
             Transaction::Ready(producer) => {
-                self.transaction = Transaction::Open { producer, begun: false };
+                self.transaction = Transaction::Open(producer);
+                self.begun += 1;
                 Ok(())
             }
             Transaction::None => Err(self.invalid("transactions were not initialised")),
-            Transaction::Open { .. } => Err(self.invalid("a transaction is open already")),
+            Transaction::Open(_) => Err(self.invalid("a transaction is open already")),
         }
     }
 
@@ -214,14 +210,13 @@ impl Producer for EmbeddedProducer {
         offsets: &[(TopicPartition, OffsetAndMetadata)],
         group: &GroupMetadata,
     ) -> Result {
-        if !matches!(self.transaction, Transaction::Open { .. }) {
+        if !matches!(self.transaction, Transaction::Open(_)) {
             return Err(self.invalid("no transaction is open"));
         }
         let now_ms = self.shared.now_ms();
         self.call(OperationKind::SendOffsets, |state, transactional| {
-            transactional.map_or(Ok(()), |holder| {
-                state.send_offsets(holder, offsets, group, now_ms)
-            })
+            transactional
+                .map_or(Ok(()), |holder| state.send_offsets(holder, offsets, group, now_ms))
         })
     }
 

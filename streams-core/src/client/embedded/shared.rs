@@ -14,9 +14,7 @@ use std::{
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::{
-    ClusterSettings, Fault, FaultInjector, Operation, OperationKind, state::ClusterState,
-};
+use super::{ClusterSettings, Fault, FaultInjector, Operation, OperationKind, state::ClusterState};
 use crate::{Error, ErrorKind, Result, time::Clock};
 
 pub(super) struct Shared {
@@ -133,7 +131,8 @@ impl Shared {
             return Ok(false);
         }
         let operation = Operation { client_id, kind };
-        let fault = self.injector.lock().as_mut().map_or(Fault::None, |faults| faults.before(operation));
+        let fault =
+            self.injector.lock().as_mut().map_or(Fault::None, |faults| faults.before(operation));
         match fault {
             Fault::None => Ok(false),
             Fault::Unavailable => Err(unavailable(client_id, kind)),

@@ -29,6 +29,8 @@ use crate::{
 pub(super) struct Transactional<'a> {
     pub(super) id: &'a str,
     pub(super) producer: ProducerIdentity,
+    /// Number of its transaction, counted by the producer.
+    pub(super) number: u64,
 }
 
 /// Topics, groups and transactional ids.
@@ -72,7 +74,8 @@ impl ClusterState {
     }
 
     fn topic_and_log(&mut self, place: &TopicPartition) -> Result<(bool, i64, &mut PartitionLog)> {
-        let topic = self.topics.get_mut(&*place.topic).ok_or_else(|| missing_topic(&place.topic))?;
+        let topic =
+            self.topics.get_mut(&*place.topic).ok_or_else(|| missing_topic(&place.topic))?;
         let count = topic.partition_count();
         let index = usize::try_from(place.partition).ok();
         let log = index.and_then(|index| topic.partitions.get_mut(index));
@@ -110,7 +113,7 @@ impl ClusterState {
             let text = format!("{place} is compacted and takes no records without a key");
             return Err(Error::new(ErrorKind::Production, text));
         }
-        if let Some(Transactional { id, producer }) = transactional {
+        if let Some(Transactional { id, producer, .. }) = transactional {
             self.transactions.add_partition(id, producer, place, now_ms)?;
         }
         let (compacted, retention_ms, log) = self.topic_and_log(place)?;
@@ -133,7 +136,7 @@ impl ClusterState {
     /// Adds offsets to the transaction of a producer.
     pub(super) fn send_offsets(
         &mut self,
-        Transactional { id, producer }: Transactional<'_>,
+        Transactional { id, producer, .. }: Transactional<'_>,
         offsets: &[(TopicPartition, OffsetAndMetadata)],
         metadata: &GroupMetadata,
         now_ms: i64,
@@ -147,10 +150,10 @@ impl ClusterState {
 
     pub(super) fn end_transaction(
         &mut self,
-        Transactional { id, producer }: Transactional<'_>,
+        Transactional { id, producer, number }: Transactional<'_>,
         committed: bool,
     ) -> Result {
-        if let Some(ended) = self.transactions.end(id, producer, committed)? {
+        if let Some(ended) = self.transactions.end(id, producer, number, committed)? {
             self.finish(&ended);
         }
         Ok(())

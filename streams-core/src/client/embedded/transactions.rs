@@ -28,9 +28,9 @@ pub(super) struct Ended {
 struct TransactionalId {
     producer: ProducerIdentity,
     open: Option<OpenTransaction>,
-    /// Whether the last transaction of this producer was committed, so that a repeated request, whose
-    /// first reply was lost, gets the same answer.
-    last_committed: Option<bool>,
+    /// Number of the last transaction that ended, and whether it was committed, so that a repeated
+    /// request, whose first reply was lost, gets the same answer.
+    last: Option<(u64, bool)>,
 }
 
 #[derive(Debug)]
@@ -53,12 +53,12 @@ impl Transactions {
         let Some(held) = self.ids.get_mut(id) else {
             let producer = ProducerIdentity { id: self.next_producer_id, epoch: 0 };
             self.next_producer_id += 1;
-            let held = TransactionalId { producer, open: None, last_committed: None };
+            let held = TransactionalId { producer, open: None, last: None };
             self.ids.insert(id.to_owned(), held);
             return (producer, None);
         };
-        let ended = held.end(false);
-        held.last_committed = None;
+        let ended = held.end(0, false);
+        held.last = None;
         held.fence(&mut self.next_producer_id);
         (held.producer, ended)
     }
@@ -113,20 +113,21 @@ impl Transactions {
         }))
     }
 
-    /// Ends the transaction. Nothing is left to do, and that is no error, if the same end was asked
-    /// for before.
+    /// Ends transaction `number` of a producer. Nothing is left to do, and that is no error, if
+    /// nothing happened in it or the same end was asked for before.
     pub(super) fn end(
         &mut self,
         id: &str,
         producer: ProducerIdentity,
+        number: u64,
         committed: bool,
     ) -> Result<Option<Ended>> {
         let held = self.ids.get_mut(id).filter(|held| held.producer == producer);
         let held = held.ok_or_else(|| fenced(id))?;
         if held.open.is_some() {
-            return Ok(held.end(committed));
+            return Ok(held.end(number, committed));
         }
-        if held.last_committed.is_none_or(|last| last == committed) {
+        if held.last != Some((number, !committed)) {
             return Ok(None);
         }
         let (is, asked) = if committed { ("aborted", "commit") } else { ("committed", "abort") };
@@ -139,7 +140,7 @@ impl Transactions {
         let mut expired = Vec::new();
         for held in self.ids.values_mut() {
             if held.open.as_ref().is_some_and(|open| open.began_ms < deadline_ms) {
-                expired.extend(held.end(false));
+                expired.extend(held.end(0, false));
                 held.fence(&mut self.next_producer_id);
             }
         }
@@ -148,9 +149,9 @@ impl Transactions {
 }
 
 impl TransactionalId {
-    fn end(&mut self, committed: bool) -> Option<Ended> {
+    fn end(&mut self, number: u64, committed: bool) -> Option<Ended> {
         let OpenTransaction { partitions, groups, .. } = self.open.take()?;
-        self.last_committed = Some(committed);
+        self.last = Some((number, committed));
         Some(Ended { producer: self.producer, committed, partitions, groups })
     }
 

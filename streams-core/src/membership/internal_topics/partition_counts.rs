@@ -89,7 +89,8 @@ impl PartitionCounts {
     }
 
     fn raise(&mut self, topic: &str, count: Option<i32>) -> bool {
-        let Some(count) = count.filter(|count| self.of(topic).is_none_or(|old| old < *count)) else {
+        let Some(count) = count.filter(|count| self.of(topic).is_none_or(|old| old < *count))
+        else {
             return false;
         };
         self.counts.insert(topic.to_owned(), count);

@@ -1,34 +1,86 @@
 //! The topologies of the catalogue, by id.
 //!
-//! One file a group, as in the catalogue. Each function builds one topology as the catalogue words it:
-//! the order of the statements decides the names of its nodes.
+//! One file a group, as in the catalogue. Each entry builds one topology as the catalogue words it: the order
+//! of the statements decides the names of its nodes. Keys and values that may be null are `Option`s.
 
+mod aggregation;
+mod failure;
+mod optimisation;
+mod orders;
+mod process;
 mod processor;
+mod repartition;
+mod stateless;
 mod stores;
+mod table;
+mod table_join;
+mod window;
 
-use streams_core::{BoxError, config::StreamsConfig, topology::Topology};
+use streams_core::{BoxError, topology::Topology};
+use streams_dsl::StreamsBuilder;
 
-/// Builds a topology for a configuration.
-pub(super) type Build = fn(&StreamsConfig) -> Built;
+/// How a topology is made.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Build {
+    /// From nodes.
+    Processors(fn() -> Built),
+    /// From streams and tables.
+    Dsl(fn(&StreamsBuilder)),
+}
 
 /// A topology, or why it can't be built.
 type Built = Result<Topology, BoxError>;
 
-/// The topologies of a group.
-type Group = &'static [(&'static str, Build)];
+/// The topologies of a group made from nodes.
+type Processors = &'static [(&'static str, fn() -> Built)];
 
-/// The topology of this id.
-pub(super) fn find(id: &str) -> Option<Build> {
-    let groups: [Group; 2] = [processor::TOPOLOGIES, stores::TOPOLOGIES];
-    let mut known = groups.into_iter().flatten();
-    known.find(|(known, _)| *known == id).map(|(_, build)| *build)
+/// The topologies of a group made from streams and tables.
+type Dsl = &'static [(&'static str, fn(&StreamsBuilder))];
+
+const PROCESSORS: [Processors; 2] = [processor::TOPOLOGIES, stores::TOPOLOGIES];
+
+const DSL: [Dsl; 10] = [
+    stateless::TOPOLOGIES,
+    aggregation::TOPOLOGIES,
+    table::TOPOLOGIES,
+    window::TOPOLOGIES,
+    repartition::TOPOLOGIES,
+    table_join::TOPOLOGIES,
+    process::TOPOLOGIES,
+    failure::TOPOLOGIES,
+    orders::TOPOLOGIES,
+    optimisation::TOPOLOGIES,
+];
+
+impl Build {
+    /// The topology.
+    pub(super) fn topology(self) -> Built {
+        match self {
+            Self::Processors(build) => build(),
+            Self::Dsl(build) => {
+                let builder = StreamsBuilder::new();
+                build(&builder);
+                Ok(builder.build()?)
+            }
+        }
+    }
 }
 
-/// Settings that belong to a topology itself.
-pub(super) fn config_of(id: &str) -> &'static [(&'static str, &'static str)] {
-    if id.ends_with("-all") || id.ends_with("-optimised") {
-        &[("topology.optimization", "all")]
-    } else {
-        &[]
-    }
+/// How to make the topology of this id.
+pub(super) fn find(id: &str) -> Option<Build> {
+    let of_nodes = PROCESSORS.into_iter().flatten().find(|(known, _)| *known == id);
+    let of_streams = DSL.into_iter().flatten().find(|(known, _)| *known == id);
+    of_nodes
+        .map(|(_, build)| Build::Processors(*build))
+        .or_else(|| of_streams.map(|(_, build)| Build::Dsl(*build)))
+}
+
+/// Why there is no topology of this id.
+pub(super) fn why_missing(id: &str) -> String {
+    let reason = match id {
+        // Records are immutable: no processor can change the headers that its siblings see.
+        "headers-siblings" => "differs on purpose",
+        _ => "is not implemented",
+    };
+    format!("topology {id} {reason}")
 }

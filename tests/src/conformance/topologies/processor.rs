@@ -4,21 +4,17 @@ use std::time::Duration;
 
 use streams_core::{
     BoxError, Direction, Headers, Record, Result,
-    config::StreamsConfig,
     processor::{Context, Processor, Punctuation, PunctuationType},
-    serde::{SerdeRef, option, string, long},
+    serde::{SerdeRef, long, option, string},
     store::{KeyValueStore, StoreBuilder, StoreRef, Stores},
     topology::{NodeRef, SinkOptions, SourceOptions, TopologyBuilder},
 };
 
-use super::{Built, Group};
-use crate::conformance::functions::{starts_with_a, text};
+use super::{Built, Processors};
+use crate::conformance::functions::{pair, starts_with_a, upper};
 
-pub(super) const TOPOLOGIES: Group = &[
-    ("headers-siblings", headers_siblings),
-    ("papi-counter", papi_counter),
-    ("router", router),
-];
+pub(super) const TOPOLOGIES: Processors =
+    &[("papi-counter", papi_counter), ("read-only-store", read_only_store), ("router", router)];
 
 /// Keys and values of the scenarios' topics.
 pub(super) type Text = Option<String>;
@@ -90,7 +86,7 @@ impl Processor<Text, Text, Text, Text> for Counter {
     }
 }
 
-fn papi_counter(_: &StreamsConfig) -> Built {
+fn papi_counter() -> Built {
     let mut builder = TopologyBuilder::new();
     let src = source(&mut builder, &["in"]);
     let store = builder.add_state_store(counts());
@@ -102,7 +98,55 @@ fn papi_counter(_: &StreamsConfig) -> Built {
     Ok(builder.build()?)
 }
 
-fn router(_: &StreamsConfig) -> Built {
+type Kept = KeyValueStore<String, String>;
+
+/// Keeps the rows of a table's topic, in upper case.
+fn keep(
+    record: TextRecord<'_>,
+    context: &mut Context<'_, (), ()>,
+    kept: StoreRef<Kept>,
+) -> Result<(), BoxError> {
+    let Some(key) = record.key else { return Ok(()) };
+    Ok(context.store(kept)?.put(key, upper(record.value.as_deref()))?)
+}
+
+/// Forwards each record with what is kept for its key.
+fn look_up(
+    record: TextRecord<'_>,
+    context: &mut TextContext<'_>,
+    kept: StoreRef<Kept>,
+) -> Result<(), BoxError> {
+    let found = match record.key {
+        Some(key) => context.store(kept)?.get(key)?.cloned(),
+        None => None,
+    };
+    let value = Some(pair(record.value.as_deref(), found.as_deref()));
+    Ok(context.forward(record.with_value(&value))?)
+}
+
+fn read_only_store() -> Built {
+    let mut builder = TopologyBuilder::new();
+    let kept = Stores::key_value("kept", string(), string()).in_memory();
+    let kept = builder.add_state_store(kept.with_logging_disabled());
+    let table = SourceOptions::new(["tab"], texts(), texts());
+    let table = builder.add_source("tabsrc", table);
+    let keeper = move || {
+        move |record: TextRecord<'_>, context: &mut Context<'_, (), ()>| keep(record, context, kept)
+    };
+    let keeper = builder.add_processor("keep", keeper, &[table]);
+    builder.connect(keeper.id(), kept);
+    builder.use_source_as_changelog(kept, "tab");
+    let src = source(&mut builder, &["in"]);
+    let read = move || {
+        move |record: TextRecord<'_>, context: &mut TextContext<'_>| look_up(record, context, kept)
+    };
+    let read = builder.add_processor("read", read, &[src]);
+    builder.connect(read.id(), kept);
+    sink(&mut builder, "snk", "out", read);
+    Ok(builder.build()?)
+}
+
+fn router() -> Built {
     let mut builder = TopologyBuilder::new();
     let src = source(&mut builder, &["in", "in2"]);
     let route = || {
@@ -118,35 +162,5 @@ fn router(_: &StreamsConfig) -> Built {
     let route = builder.add_processor("route", route, &[src]);
     sink(&mut builder, "first", "out1", route);
     sink(&mut builder, "second", "out2", route);
-    Ok(builder.build()?)
-}
-
-/// Notes its name in the record's headers.
-struct Mark(&'static str);
-
-impl Processor<Text, Text, Text, Text> for Mark {
-    fn process(
-        &mut self,
-        record: TextRecord<'_>,
-        context: &mut TextContext<'_>,
-    ) -> Result<(), BoxError> {
-        let mut headers = record.headers.clone();
-        let seen = headers.last("seen").flatten().unwrap_or_default();
-        let seen = format!("{}{}", String::from_utf8_lossy(seen), self.0);
-        headers.remove("drop");
-        headers.add("seen", Some(seen.as_bytes()));
-        let later = record.with_timestamp(record.timestamp + 1);
-        Ok(context.forward(later.with_headers(&headers))?)
-    }
-}
-
-fn headers_siblings(_: &StreamsConfig) -> Built {
-    let mut builder = TopologyBuilder::new();
-    let src = source(&mut builder, &["in"]);
-    let one = builder.add_processor("one", || Mark("1"), &[src]);
-    let two = builder.add_processor("two", || Mark("2"), &[src]);
-    sink(&mut builder, "s1", "out1", one);
-    sink(&mut builder, "s2", "out2", two);
-    sink(&mut builder, "s3", "out3", src);
     Ok(builder.build()?)
 }

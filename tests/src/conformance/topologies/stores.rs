@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use streams_core::{
     BoxError, Direction, Record, Result,
-    config::StreamsConfig,
     processor::{Context, Processor},
     serde::string,
     store::{KeyValueStore, StateStore, StoreBuilder, StoreRef, Stores, WindowStore},
@@ -12,16 +11,16 @@ use streams_core::{
 };
 
 use super::{
-    Built, Group,
+    Built, Processors,
     processor::{Text, sink, source},
 };
 use crate::conformance::functions::text;
 
-pub(super) const TOPOLOGIES: Group = &[
-    ("store-key-value", |_| commands(key_values(), key_value)),
-    ("store-key-value-memory", |_| commands(key_values().in_memory(), key_value)),
-    ("store-window", |_| commands(windows(), window)),
-    ("store-window-memory", |_| commands(windows().in_memory(), window)),
+pub(super) const TOPOLOGIES: Processors = &[
+    ("store-key-value", || commands(key_values(), key_value)),
+    ("store-key-value-memory", || commands(key_values().in_memory(), key_value)),
+    ("store-window", || commands(windows(), window)),
+    ("store-window-memory", || commands(windows().in_memory(), window)),
 ];
 
 const WINDOW_MS: i64 = 10_000;
@@ -103,10 +102,7 @@ fn key_values() -> StoreBuilder<KeyValueStore<String, String>> {
     Stores::key_value("s", string(), string())
 }
 
-fn key_value(
-    store: &mut KeyValueStore<String, String>,
-    call: &Call<'_>,
-) -> Result<Rows, BoxError> {
+fn key_value(store: &mut KeyValueStore<String, String>, call: &Call<'_>) -> Result<Rows, BoxError> {
     let key = call.key;
     let rows = match call.name {
         "put" => {

@@ -58,11 +58,7 @@ impl Group {
     ///
     /// # Errors
     /// `Config` if it is not.
-    pub(in super::super) fn check_topology(
-        &self,
-        member_id: &str,
-        join: &JoinGroup,
-    ) -> Result {
+    pub(in super::super) fn check_topology(&self, member_id: &str, join: &JoinGroup) -> Result {
         let others = self.members.iter().filter(|(id, member)| {
             let same_instance = join.group_instance_id.is_some()
                 && member.join.group_instance_id == join.group_instance_id;
@@ -163,7 +159,7 @@ impl Group {
         let epoch = self.epoch;
         let others = || self.members.iter().filter(|(id, _)| id.as_str() != member_id);
         let others = || others().map(|(_, member)| member);
-        let available = self.members.get(member_id).map(|member| member.available(others()));
+        let available = self.members.get(member_id).map(|member| member.available(&others()));
         let Some((assignment, member)) = available.zip(self.members.get_mut(member_id)) else {
             return Err(self.fenced(member_id, member_epoch));
         };
@@ -197,11 +193,8 @@ impl Group {
     /// Computes the target assignment anew; the group's epoch rises if it differs.
     fn reassign(&mut self, now_ms: i64) {
         let Some(settings) = self.settings() else { return };
-        let members: BTreeMap<MemberId, AssignorMember> = self
-            .members
-            .iter()
-            .map(|(id, member)| (id.clone(), assignor_member(member)))
-            .collect();
+        let members: BTreeMap<MemberId, AssignorMember> =
+            self.members.iter().map(|(id, member)| (id.clone(), assignor_member(member))).collect();
         let mut targets = assign(&members, &self.tasks, &settings);
         let mut changed = false;
         for (id, member) in &mut self.members {

@@ -57,11 +57,13 @@ impl Member {
         })
     }
 
-    /// Whether what it reported is no more than its target.
+    /// Whether what it reported is no more than its target. State that it keeps for a task of its target
+    /// in another role is not too much: it only waits for the role.
     pub(super) fn has_let_go(&self) -> bool {
-        self.owned.active.is_subset(&self.target.active)
-            && self.owned.standby.is_subset(&self.target.standby)
-            && self.owned.warmup.is_subset(&self.target.warmup)
+        let Self { owned, target, .. } = self;
+        let wanted = |task| target.active.contains(task) || is_replica(target, *task);
+        owned.active.is_subset(&target.active)
+            && owned.standby.iter().chain(&owned.warmup).all(wanted)
     }
 
     /// Whether a task that it warms up has caught up.
@@ -79,24 +81,30 @@ impl Member {
     }
 
     /// Its target without the tasks that `others` still hold: an active task must have no other owner,
-    /// and a process opens the state of a task only once.
+    /// and a process opens the state of a task only once. Until it gets an active task, it keeps the
+    /// replica of it that it has.
     pub(super) fn available<'m>(
         &self,
-        others: impl Iterator<Item = &'m Self> + Clone,
+        others: &(impl Iterator<Item = &'m Self> + Clone),
     ) -> TaskAssignment {
+        let Self { target, assigned, .. } = self;
         let process = self.join.process_id;
         let taken_nearby = |task: TaskId| {
             others.clone().any(|other| other.join.process_id == process && other.holds(task))
         };
-        let taken =
-            |task: TaskId| others.clone().any(|other| other.holds_active(task)) || taken_nearby(task);
-        let free = |tasks: &BTreeSet<TaskId>, taken: &dyn Fn(TaskId) -> bool| {
-            tasks.iter().copied().filter(|&task| !taken(task)).collect()
+        let taken = |task: TaskId| {
+            others.clone().any(|other| other.holds_active(task)) || taken_nearby(task)
+        };
+        let (waiting, active): (BTreeSet<TaskId>, BTreeSet<TaskId>) =
+            target.active.iter().partition(|task| taken(**task));
+        let kept = |role: &BTreeSet<TaskId>, had: &BTreeSet<TaskId>| {
+            let wanted = role.iter().filter(|task| !taken_nearby(**task));
+            wanted.chain(had.intersection(&waiting)).copied().collect()
         };
         TaskAssignment {
-            active: free(&self.target.active, &taken),
-            standby: free(&self.target.standby, &taken_nearby),
-            warmup: free(&self.target.warmup, &taken_nearby),
+            standby: kept(&target.standby, &assigned.standby),
+            warmup: kept(&target.warmup, &assigned.warmup),
+            active,
         }
     }
 
@@ -110,4 +118,8 @@ impl Member {
             target: self.target.clone(),
         }
     }
+}
+
+fn is_replica(tasks: &TaskAssignment, task: TaskId) -> bool {
+    tasks.standby.contains(&task) || tasks.warmup.contains(&task)
 }

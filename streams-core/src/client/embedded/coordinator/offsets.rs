@@ -5,9 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    Error, ErrorKind, Result, TopicPartition, client::OffsetAndMetadata,
-};
+use crate::{Error, ErrorKind, Result, TopicPartition, client::OffsetAndMetadata};
 
 type Offsets = BTreeMap<TopicPartition, OffsetAndMetadata>;
 
@@ -51,7 +49,8 @@ impl GroupOffsets {
         let mut found = Offsets::new();
         for partition in partitions {
             if self.pending.values().any(|offsets| offsets.contains_key(partition)) {
-                let text = format!("an open transaction holds the committed offset of {partition} back");
+                let text =
+                    format!("an open transaction holds the committed offset of {partition} back");
                 return Err(Error::new(ErrorKind::Unavailable, text));
             }
             if let Some(offset) = self.committed.get(partition) {

@@ -1,0 +1,135 @@
+use super::*;
+use crate::{
+    ErrorKind,
+    client::embedded::{Fault, FaultInjector, Operation, OperationKind},
+};
+
+/// The given fault for each call of one kind, as often as it says.
+#[derive(Debug)]
+struct Strike(OperationKind, Fault, usize);
+
+impl FaultInjector for Strike {
+    fn before(&mut self, operation: Operation<'_>) -> Fault {
+        let Self(kind, fault, times) = self;
+        if operation.kind != *kind || *times == 0 {
+            return Fault::None;
+        }
+        *times -= 1;
+        *fault
+    }
+}
+
+fn strike(cluster: &EmbeddedCluster, kind: OperationKind, fault: Fault) {
+    cluster.set_faults(Some(Box::new(Strike(kind, fault, 1))));
+}
+
+#[test]
+fn an_unavailable_cluster_keeps_batches_open_for_the_next_flush() {
+    let (cluster, _) = cluster();
+    cluster.create_topic("t", 1).unwrap();
+    let mut producer = producer(&cluster, None);
+    append(&mut *producer, "t", &["a"]);
+    strike(&cluster, OperationKind::Produce, Fault::Unavailable);
+    assert_eq!(producer.flush().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(cluster.end_offset("t", 0).unwrap(), 0);
+    append(&mut *producer, "t", &["b"]);
+    assert_eq!(producer.flush().unwrap().len(), 1);
+    assert_eq!(values(&cluster, "t", IsolationLevel::ReadCommitted), ["a", "b"]);
+}
+
+#[test]
+fn a_lost_reply_leaves_the_records_written() {
+    let (cluster, _) = cluster();
+    cluster.create_topic("t", 1).unwrap();
+    let mut producer = producer(&cluster, None);
+    append(&mut *producer, "t", &["a"]);
+    strike(&cluster, OperationKind::Produce, Fault::LostReply);
+    assert_eq!(producer.flush().unwrap_err().kind(), ErrorKind::Timeout);
+    assert!(producer.flush().unwrap().is_empty());
+    assert_eq!(values(&cluster, "t", IsolationLevel::ReadCommitted), ["a"]);
+}
+
+#[test]
+fn a_commit_whose_reply_was_lost_can_be_repeated_but_not_aborted() {
+    let (cluster, _) = cluster();
+    cluster.create_topic("t", 1).unwrap();
+    let mut producer = transactional(&cluster, "tx");
+    for repeat in [true, false] {
+        producer.begin_transaction().unwrap();
+        append(&mut *producer, "t", &["a"]);
+        strike(&cluster, OperationKind::CommitTransaction, Fault::LostReply);
+        assert_eq!(producer.commit_transaction().unwrap_err().kind(), ErrorKind::Timeout);
+        if repeat {
+            producer.commit_transaction().unwrap();
+        } else {
+            let refused = producer.abort_transaction().unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::InvalidState);
+        }
+    }
+    assert_eq!(cluster.end_offset("t", 0).unwrap(), 4);
+    assert_eq!(values(&cluster, "t", IsolationLevel::ReadCommitted), ["a", "a"]);
+}
+
+#[test]
+fn a_join_whose_reply_was_lost_leaves_one_member() {
+    let (cluster, _) = cluster();
+    cluster.create_topic("in", 2).unwrap();
+    let mut worker = Worker::new(&cluster, join("a", topology("in", false), 0));
+    strike(&cluster, OperationKind::Heartbeat, Fault::LostReply);
+    let lost = worker.member.heartbeat(&worker.owned, &worker.offsets).unwrap_err();
+    assert_eq!(lost.kind(), ErrorKind::Timeout);
+    worker.beat();
+    assert_eq!(worker.active(), ["0_0", "0_1"]);
+    assert_eq!(cluster.members("app").len(), 1);
+}
+
+#[test]
+fn a_heartbeat_whose_reply_was_lost_fences_nobody() {
+    let (cluster, clock) = cluster();
+    cluster.create_topic("in", 2).unwrap();
+    let mut a = Worker::new(&cluster, join("a", topology("in", false), 0));
+    a.beat();
+    a.beat();
+    let mut b = Worker::new(&cluster, join("b", topology("in", false), 0));
+    b.beat();
+    clock.advance(Duration::from_secs(1));
+    a.beat();
+    strike(&cluster, OperationKind::Heartbeat, Fault::LostReply);
+    // This reply would have raised the epoch of A.
+    let lost = a.member.heartbeat(&a.owned, &a.offsets).unwrap_err();
+    assert_eq!(lost.kind(), ErrorKind::Timeout);
+    a.beat();
+    assert_eq!(a.epoch(), b.epoch());
+    clock.advance(Duration::from_secs(1));
+    b.beat();
+    assert_eq!((a.owned.active.len(), b.owned.active.len()), (1, 1));
+}
+
+#[test]
+fn while_the_broker_is_down_nothing_is_served_and_nothing_is_lost() {
+    let (cluster, _) = cluster();
+    cluster.create_topic("t", 1).unwrap();
+    write(&cluster, "t", "k", Some("v"));
+    let mut consumer = consumer(&cluster, IsolationLevel::ReadCommitted);
+    consumer.assign(&place("t", 0), 0).unwrap();
+    cluster.broker_down(true);
+    let down = consumer.poll(10, Duration::ZERO).unwrap_err();
+    assert_eq!(down.kind(), ErrorKind::Unavailable);
+    let mut admin = cluster.admin().unwrap();
+    assert_eq!(admin.describe_topics(&["t"]).unwrap_err().kind(), ErrorKind::Unavailable);
+    cluster.broker_down(false);
+    assert_eq!(poll(&mut *consumer, 10), ["v"]);
+}
+
+#[test]
+fn a_fetch_whose_reply_was_lost_does_not_move_the_consumer() {
+    let (cluster, _) = cluster();
+    cluster.create_topic("t", 1).unwrap();
+    write(&cluster, "t", "k", Some("v"));
+    let mut consumer = consumer(&cluster, IsolationLevel::ReadCommitted);
+    consumer.assign(&place("t", 0), 0).unwrap();
+    strike(&cluster, OperationKind::Fetch, Fault::LostReply);
+    let lost = consumer.poll(10, Duration::ZERO).unwrap_err();
+    assert_eq!(lost.kind(), ErrorKind::Unavailable);
+    assert_eq!(poll(&mut *consumer, 10), ["v"]);
+}

@@ -1,0 +1,207 @@
+//! Where streams and tables begin.
+
+use std::{
+    any::TypeId,
+    panic::Location,
+    sync::{Arc, Mutex},
+};
+
+use streams_core::{
+    Result,
+    serde::SerdeRef,
+    store::{StateStore, StoreBuilder},
+    topology::{SourceOptions, Topology},
+};
+
+use crate::{
+    StoreHandle,
+    graph::{Role, SharedGraph, Slot, prefix},
+    kstream::KStream,
+    ktable::KTable,
+    options::{Consumed, Materialized},
+};
+
+/// Builds a topology of streams and tables. Java's `StreamsBuilder`.
+///
+/// All streams and tables that come from a builder write to its graph; [`build`](Self::build) makes a
+/// topology of what is there.
+///
+/// Serdes are looked for in this order: given with the operator, inherited from upstream, registered with
+/// [`serde`](Self::serde). The types of Kafka's own serdes (`String`, `Vec<u8>`, the numbers, `bool`,
+/// `Uuid`) are registered from the start, and each `T` stands for `Option<T>` too.
+///
+/// ```
+/// use streams_dsl::prelude::*;
+///
+/// let builder = StreamsBuilder::new();
+/// builder.stream::<String, String>("lines").map_values(|line| line.to_uppercase()).to("shouts");
+/// let topology = builder.build()?;
+/// assert!(topology.describe().contains("Processor: KSTREAM-MAPVALUES-0000000001 (stores: [])"));
+/// # Ok::<(), streams_dsl::Error>(())
+/// ```
+#[derive(Default)]
+pub struct StreamsBuilder {
+    graph: SharedGraph,
+}
+
+impl StreamsBuilder {
+    /// A builder without any stream.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes `serde` the one of all data of its type for which no other is given or inherited, nullable or not.
+    /// In place of Java's `default.key.serde` and `default.value.serde`.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use streams_dsl::{prelude::*, serde::{Serde, SerdeRef, Written}};
+    ///
+    /// struct Celsius(i64);
+    ///
+    /// struct CelsiusSerde;
+    ///
+    /// impl Serde<Celsius> for CelsiusSerde {
+    ///     fn serialize(&self, topic: &str, data: &Celsius, out: &mut Vec<u8>) -> Result<Written, BoxError> {
+    ///         long().serialize(topic, &data.0, out)
+    ///     }
+    ///     fn deserialize(&self, topic: &str, data: Option<&[u8]>) -> Result<Celsius, BoxError> {
+    ///         long().deserialize(topic, data).map(Celsius)
+    ///     }
+    /// }
+    ///
+    /// let celsius: SerdeRef<Celsius> = Arc::new(CelsiusSerde);
+    /// let builder = StreamsBuilder::new().serde::<Celsius>(celsius);
+    /// builder.stream::<String, Celsius>("readings").filter(|_, t| t.0 > 30).to("hot");
+    /// assert!(builder.build().is_ok());
+    /// ```
+    #[must_use]
+    pub fn serde<T: 'static>(self, serde: SerdeRef<T>) -> Self {
+        self.graph.lock().register_serde(serde);
+        self
+    }
+
+    /// Reads topics as a stream: each record is an event of its own. Java's `stream`.
+    ///
+    /// A topic with records without a key is read as `stream::<Option<K>, V>`; one with tombstones as
+    /// `stream::<K, Option<V>>`. A null that the type has no place for is a deserialization error. Two streams of
+    /// the same topics are one source node.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let orders = builder.stream::<String, i64>("orders");
+    /// let both = builder.stream(Consumed::topics(["a", "b"]).with(string(), long()));
+    /// orders.merge(&both).to("all");
+    /// assert!(builder.build()?.describe().contains("Source: KSTREAM-SOURCE-0000000001 (topics: [a, b])"));
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn stream<K, V>(&self, consumed: impl Into<Consumed<K, V>>) -> KStream<K, V>
+    where
+        K: Send + 'static,
+        V: Send + 'static,
+    {
+        let Consumed { topics, name, key_serde, value_serde, extractor, reset } = consumed.into();
+        let place = Location::caller();
+        let (key_serde, value_serde) = (Slot::given(key_serde), Slot::given(value_serde));
+        let mut graph = self.graph.lock();
+        graph.check_name(place, name.as_ref());
+        graph.check_topics(place, &topics);
+        let name = graph.name_or_new(name.as_ref(), prefix::SOURCE);
+        let role = Role::Source { topics: topics.clone(), types: TypeId::of::<(K, V)>() };
+        let (key, value, source) = (key_serde.clone(), value_serde.clone(), name.clone());
+        let node = graph.add(&name, role, &[], place, move |lowering| {
+            let key = lowering.serde(&key, &source, "key");
+            let value = lowering.serde(&value, &source, "value");
+            let mut options =
+                SourceOptions::new(topics.clone(), key, value).with_offset_reset(reset);
+            if let Some(extractor) = &extractor {
+                options = options.with_timestamp_extractor(extractor.clone());
+            }
+            if let Some(node) = lowering.source(&source, &topics, options) {
+                lowering.forwards(node);
+            }
+        });
+        drop(graph);
+        let sources = [name.clone()].into();
+        KStream::new(self.graph.clone(), node, name, key_serde, value_serde, sources, false)
+    }
+
+    /// Reads a topic as a table: each record replaces the row of its key, and one without a value deletes it. Java's
+    /// `table`.
+    ///
+    /// Records without a key are dropped. The table gets a store only where something below needs one; see
+    /// [`table_as`](Self::table_as) for one that can be queried.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.table::<String, String>("customers").to_stream().to("customer-changes");
+    /// assert!(builder.build()?.describe().contains("Processor: KTABLE-SOURCE-0000000002 (stores: [])"));
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn table<K, V>(&self, consumed: impl Into<Consumed<K, V>>) -> KTable<K, V>
+    where
+        K: Clone + Send + 'static,
+        V: Clone + Send + 'static,
+    {
+        KTable::source(&self.graph, consumed.into(), Materialized::unnamed(), Location::caller())
+    }
+
+    /// Reads a topic as a table, into the store that `materialized` describes.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.table_as::<String, String>("customers", "customers-by-id");
+    /// assert!(builder.build()?.describe().contains("(stores: [customers-by-id])"));
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn table_as<K, V>(
+        &self,
+        consumed: impl Into<Consumed<K, V>>,
+        materialized: impl Into<Materialized<K, V>>,
+    ) -> KTable<K, V>
+    where
+        K: Clone + Send + 'static,
+        V: Clone + Send + 'static,
+    {
+        KTable::source(&self.graph, consumed.into(), materialized.into(), Location::caller())
+    }
+
+    /// Adds a store for processors: see [`KStream::process_with`] and [`KStream::process_values_with`]. Java's
+    /// `addStateStore`.
+    #[track_caller]
+    pub fn add_state_store<S: StateStore>(&self, store: StoreBuilder<S>) -> StoreHandle<S> {
+        let name: Arc<str> = store.name().into();
+        // A store's builder may not be shared by threads; the closures of the graph may.
+        let store = Mutex::new(store);
+        let place = Location::caller();
+        self.graph.lock().add(&name, Role::Other, &[], place, move |lowering| {
+            let store = store.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+            lowering.add_store(store);
+        });
+        StoreHandle::new(name)
+    }
+
+    /// The topology of all that was made from this builder.
+    ///
+    /// # Errors
+    /// `Topology` with all mistakes, one a line: names used twice, topics read twice, serdes that are missing. Each
+    /// names the node and the line of the program that added it.
+    pub fn build(&self) -> Result<Topology> {
+        self.graph.build()
+    }
+}
+
+impl std::fmt::Debug for StreamsBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StreamsBuilder").finish_non_exhaustive()
+    }
+}

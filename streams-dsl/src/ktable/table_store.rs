@@ -1,0 +1,79 @@
+//! The store of a table, before it is added to a topology.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use streams_core::store::{
+    StateStore, StoreBuilder, StoreRef, Stores, TimestampedKeyValueStore, TimestampedWindowStore,
+};
+
+use crate::{
+    graph::{Lowering, Slot},
+    options::Materialized,
+};
+
+/// A store with a name, as its user described it.
+#[derive(Clone)]
+pub(crate) struct TableStore<K, V> {
+    pub(crate) name: Arc<str>,
+    key_serde: Slot<K>,
+    value_serde: Slot<V>,
+    in_memory: bool,
+    logging: Option<BTreeMap<String, String>>,
+    caching: bool,
+}
+
+impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
+    /// The store that `materialized` describes, under the name that was found for it.
+    pub(crate) fn new(
+        name: Arc<str>,
+        materialized: Materialized<K, V>,
+        key_serde: &Slot<K>,
+        value_serde: &Slot<V>,
+    ) -> Self {
+        let Materialized { key_serde: key, value_serde: value, .. } = materialized;
+        Self {
+            name,
+            key_serde: Slot::given(key).or(key_serde),
+            value_serde: Slot::given(value).or(value_serde),
+            in_memory: materialized.in_memory,
+            logging: materialized.logging,
+            caching: materialized.caching,
+        }
+    }
+
+    /// Adds it as a key-value store for `node`.
+    pub(crate) fn add(
+        &self,
+        lowering: &mut Lowering<'_>,
+        node: &str,
+    ) -> StoreRef<TimestampedKeyValueStore<K, V>> {
+        let key = lowering.serde(&self.key_serde, node, "key");
+        let value = lowering.serde(&self.value_serde, node, "value");
+        let store = Stores::timestamped_key_value(self.name.clone(), key, value);
+        lowering.add_store(self.configure(store))
+    }
+
+    /// Adds it as a window store for `node`.
+    pub(crate) fn add_windowed(
+        &self,
+        lowering: &mut Lowering<'_>,
+        node: &str,
+        retention: Duration,
+    ) -> StoreRef<TimestampedWindowStore<K, V>> {
+        let key = lowering.serde(&self.key_serde, node, "key");
+        let value = lowering.serde(&self.value_serde, node, "value");
+        let store = Stores::timestamped_window(self.name.clone(), retention, key, value);
+        lowering.add_store(self.configure(store))
+    }
+
+    fn configure<S: StateStore>(&self, mut store: StoreBuilder<S>) -> StoreBuilder<S> {
+        if self.in_memory {
+            store = store.in_memory();
+        }
+        store = match &self.logging {
+            Some(config) => store.with_logging_enabled(config.clone()),
+            None => store.with_logging_disabled(),
+        };
+        if self.caching { store.with_caching_enabled() } else { store.with_caching_disabled() }
+    }
+}

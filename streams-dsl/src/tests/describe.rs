@@ -1,0 +1,236 @@
+//! The same programs give the same topologies as in Java: names, numbers, sub-topologies, internal topics.
+//!
+//! The expected texts were printed by Java Kafka Streams 4.3.1. Lists of several successors, predecessors, topics or
+//! stores come in the order of Java's hash tables there: they are compared as sets.
+
+use std::time::Duration;
+
+use streams_core::{
+    BoxError, Record,
+    processor::Context,
+    serde::{long, string},
+    store::Stores,
+};
+
+use crate::{Branched, Grouped, KStream, Materialized, StreamsBuilder, TimeWindows};
+
+type Text = Option<String>;
+
+fn sorted(list: &str) -> String {
+    let mut items: Vec<&str> = list.split(", ").collect();
+    items.sort_unstable();
+    items.join(", ")
+}
+
+/// The text with each list in order.
+fn normal(text: &str) -> String {
+    let line = |line: &str| match (
+        line.split_once('['),
+        line.split_once("-- "),
+        line.split_once("--> "),
+    ) {
+        (Some((front, rest)), _, _) => {
+            let (list, back) = rest.split_once(']').unwrap();
+            format!("{front}[{}]{back}\n", sorted(list))
+        }
+        (_, Some((front, list)), _) => format!("{front}-- {}\n", sorted(list)),
+        (_, _, Some((front, list))) => format!("{front}--> {}\n", sorted(list)),
+        _ => format!("{line}\n"),
+    };
+    text.trim_end().lines().map(line).collect()
+}
+
+#[track_caller]
+fn assert_described(builder: &StreamsBuilder, java: &str) {
+    let ours = builder.build().unwrap().describe();
+    assert_eq!(normal(&ours), normal(java), "\n{ours}");
+}
+
+fn stream(builder: &StreamsBuilder, topic: &str) -> KStream<Text, Text> {
+    builder.stream(topic)
+}
+
+fn initial(value: &Text) -> Text {
+    value.as_ref().and_then(|value| value.get(..1)).map(str::to_uppercase)
+}
+
+#[test]
+fn branches_are_named_after_the_split_and_go_to_consumers_and_functions() {
+    let builder = StreamsBuilder::new();
+    let mut branches = stream(&builder, "in")
+        .split()
+        .branch_as(|_, v| v.is_some(), Branched::unnamed().with_consumer(|branch| branch.to("out")))
+        .branch_as(
+            |_, v| v.is_none(),
+            Branched::named("n")
+                .with_function(|branch| branch.map_values(|_| Some("none".to_owned()))),
+        )
+        .no_default_branch();
+    let (name, branch) = branches.pop_first().unwrap();
+    assert_eq!((name.as_str(), branches.len()), ("KSTREAM-BRANCH-0000000001n", 0));
+    branch.to("out");
+    assert_described(&builder, include_str!("golden/branch-consumer.txt"));
+}
+
+#[test]
+fn each_aggregation_of_an_unnamed_group_has_a_repartition_topic() {
+    let builder = StreamsBuilder::new();
+    let group = stream(&builder, "in").group_by::<String, _>(|_, v| initial(v));
+    group.count_as::<String>("c").to_stream().to("out");
+    group.reduce_as(|a: String, v: &String| a + "+" + v, "r").to_stream().to("out2");
+    assert_described(&builder, include_str!("golden/two-aggregates.txt"));
+}
+
+#[test]
+fn the_aggregations_of_a_named_group_share_its_repartition_topic() {
+    let builder = StreamsBuilder::new();
+    let group = stream(&builder, "in").group_by_with::<String, _>(|_, v| initial(v), "g");
+    group.count_as::<String>("c").to_stream().to("out");
+    group.reduce_as(|a: String, v: &String| a + "+" + v, "r").to_stream().to("out2");
+    let text = builder.build().unwrap().describe();
+    assert_eq!(text.matches("(topics: [g-repartition])").count(), 1, "{text}");
+    assert!(text.contains("--> KSTREAM-AGGREGATE-0000000002, KSTREAM-REDUCE-0000000008"), "{text}");
+}
+
+#[test]
+fn a_windowed_count_of_a_named_group_has_the_given_names() {
+    let builder = StreamsBuilder::new();
+    let windows = TimeWindows::of_size_and_grace(Duration::from_secs(10), Duration::from_secs(5));
+    stream(&builder, "in")
+        .group_by_with::<String, _>(|_, v| initial(v), "by-initial")
+        .windowed_by(windows)
+        .named("cnt")
+        .count_as("w")
+        .to_stream()
+        .to("out");
+    assert_described(&builder, include_str!("golden/tumbling-rekeyed.txt"));
+}
+
+#[test]
+fn a_grouped_table_is_repartitioned_without_a_filter() {
+    let builder = StreamsBuilder::new();
+    let table = builder.table_as::<String, String>("in", "t");
+    table.group_by(|k, v| (v.clone(), k.clone())).count_as("c").to_stream().to("out");
+    assert_described(&builder, include_str!("golden/table-group-count.txt"));
+}
+
+#[test]
+fn a_join_with_a_derived_table_is_connected_to_the_store_that_it_derives_from() {
+    let builder = StreamsBuilder::new();
+    let left = stream(&builder, "left");
+    let right = builder.table::<String, String>("right");
+    let right = right.filter(|_, v| v != "r1").map_values(|v| v.to_uppercase());
+    left.left_join(&right, |l: &String, r| format!("{l}|{r:?}")).to("out");
+    assert_described(&builder, include_str!("golden/stream-table-filtered.txt"));
+}
+
+#[test]
+fn a_merged_stream_is_repartitioned_if_the_key_of_one_side_has_changed() {
+    let builder = StreamsBuilder::new();
+    let left = stream(&builder, "in").select_key(|_, v| initial(v));
+    let merged = left.merge(&stream(&builder, "in2"));
+    let table = builder.table::<String, String>("tab");
+    merged.left_join(&table, |l: &String, r| format!("{l}|{r:?}")).to("out");
+    assert_described(&builder, include_str!("golden/select-key-merge-join.txt"));
+}
+
+#[test]
+fn the_joins_of_a_stream_share_its_repartition_topic() {
+    let builder = StreamsBuilder::new();
+    let left = stream(&builder, "in").select_key(|_, v| initial(v));
+    let (a, b) = (builder.table::<String, String>("a"), builder.table::<String, String>("b"));
+    left.join(&a, |l: &String, r| format!("{l}|{r}")).to("out-a");
+    left.join(&b, |l: &String, r| format!("{l}|{r}")).to("out-b");
+    let text = builder.build().unwrap().describe();
+    assert_eq!(text.matches("Sub-topology").count(), 2, "{text}");
+}
+
+#[test]
+fn a_table_of_a_rekeyed_stream_is_repartitioned() {
+    let builder = StreamsBuilder::new();
+    let rekeyed = stream(&builder, "in").select_key(|_, v| initial(v));
+    rekeyed.named("tab").to_table_as::<String, String>("t").to_stream().to("out");
+    assert_described(&builder, include_str!("golden/to-table-rekeyed.txt"));
+}
+
+#[test]
+fn repartitions_may_follow_each_other() {
+    let builder = StreamsBuilder::new();
+    stream(&builder, "in")
+        .group_by::<String, _>(|_, v| initial(v))
+        .count_as::<String>("c1")
+        .to_stream()
+        .select_key(|_, n| format!("{n:?}"))
+        .group_by_key_with(Grouped::unnamed().with(string(), streams_core::serde::option(long())))
+        .count_as::<i64>("c2")
+        .to_stream()
+        .to("out");
+    assert_described(&builder, include_str!("golden/chained-repartitions.txt"));
+}
+
+#[test]
+fn a_processor_may_change_the_key() {
+    let builder = StreamsBuilder::new();
+    let counts = Stores::key_value("n", string(), long());
+    let counts = builder.add_state_store(counts);
+    let supplier = |(store,)| {
+        move |record: Record<'_, Text, Text>, context: &mut Context<'_, Text, Text>| {
+            context.store(store)?;
+            context.forward(record).map_err(BoxError::from)
+        }
+    };
+    let counted = stream(&builder, "in").process_with((&counts,), supplier);
+    counted.group_by_key::<String>().count_as::<String>("c").to_stream().to("out");
+    assert_described(&builder, include_str!("golden/process-then-count.txt"));
+}
+
+#[test]
+fn a_derived_table_may_have_a_store_of_its_own() {
+    let builder = StreamsBuilder::new();
+    let counts = stream(&builder, "in").group_by_key::<String>().count_as::<String>("c");
+    counts.filter_as(|_, n| n % 2 == 0, Materialized::named("even")).to_stream().to("out");
+    assert_described(&builder, include_str!("golden/count-filter-store.txt"));
+}
+
+#[test]
+fn the_orders_program_has_the_topology_of_its_java_twin() {
+    let builder = StreamsBuilder::new();
+    let orders = builder.stream::<Text, Text>("orders");
+    let customers = builder.table::<String, String>("customers");
+    let customer = |_: &Text, order: &Text| order.clone();
+    orders.filter(|_, order| order.is_some()).to("high-value-orders");
+    let per_customer = orders.group_by::<String, _>(customer);
+    per_customer.count_as::<String>("orders-per-customer").to_stream().to("orders-per-customer");
+    let by_customer = orders.select_key(customer);
+    by_customer.join(&customers, |o: &String, c| format!("{o} {c}")).to("enriched-orders");
+    let hours = TimeWindows::of_size_with_no_grace(Duration::from_secs(3_600));
+    let per_hour = orders.group_by::<String, _>(customer).windowed_by(hours).count();
+    per_hour.to_stream().to("orders-per-hour");
+    assert_described(&builder, include_str!("golden/orders.txt"));
+}
+
+#[test]
+fn streams_of_the_same_topics_are_one_source() {
+    let builder = StreamsBuilder::new();
+    stream(&builder, "in").to("out-a");
+    stream(&builder, "in").to("out-b");
+    let text = builder.build().unwrap().describe();
+    assert_eq!(text.matches("Source: ").count(), 1, "{text}");
+    assert!(text.contains("--> KSTREAM-SINK-0000000001, KSTREAM-SINK-0000000003"), "{text}");
+}
+
+#[test]
+fn a_builder_can_be_built_again_after_more_was_added() {
+    let builder = StreamsBuilder::new();
+    let table = builder.table::<String, String>("customers");
+    table.to_stream().to("out");
+    let text = builder.build().unwrap().describe();
+    assert_eq!(builder.build().unwrap().describe(), text);
+    assert!(text.contains("KTABLE-SOURCE-0000000002 (stores: [])"), "{text}");
+    builder.stream::<String, String>("in").join(&table, |l, r| format!("{l}{r}")).to("joined");
+    let text = builder.build().unwrap().describe();
+    assert!(
+        text.contains("KTABLE-SOURCE-0000000002 (stores: [customers-STATE-STORE-0000000000])"),
+        "{text}"
+    );
+}

@@ -1,0 +1,100 @@
+//! `build` reports all mistakes at once, each with the line that made it.
+
+use std::time::Duration;
+
+use crate::{Consumed, Materialized, Repartitioned, StreamsBuilder, TimeWindows};
+
+#[derive(Clone)]
+struct Order;
+
+/// What `build` says.
+fn mistakes(builder: &StreamsBuilder) -> String {
+    builder.build().unwrap_err().to_string()
+}
+
+#[test]
+fn all_missing_serdes_are_reported_with_node_type_and_line() {
+    let builder = StreamsBuilder::new();
+    let orders = builder.stream::<String, Order>("orders");
+    let line = line!() - 1;
+    orders.group_by_key().reduce(|_, order| order.clone()).to_stream().to("latest");
+    let text = mistakes(&builder);
+    let here = file!();
+    let source = "node `KSTREAM-SOURCE-0000000000` needs a serde for its value";
+    assert!(text.contains(source) && text.contains("::Order`"), "{text}");
+    assert!(text.contains(&format!("{here}:{line}:")), "{text}");
+    assert!(text.contains(&format!("{here}:{}:", line + 2)), "{text}");
+    for node in ["KSTREAM-REDUCE-0000000002", "KSTREAM-SINK-0000000004"] {
+        assert!(text.contains(&format!("node `{node}` needs a serde for its value")), "{text}");
+    }
+    assert!(!text.contains("needs a serde for its key"), "{text}");
+}
+
+#[test]
+fn names_and_topics_that_are_used_twice_are_reported() {
+    let builder = StreamsBuilder::new();
+    let lines = builder.stream::<String, String>("lines");
+    lines.named("twice").filter(|_, _| true).named("twice").peek(|_, _| ()).to("out");
+    builder.table::<String, String>("lines");
+    lines.group_by_key().count_as("counts");
+    lines.group_by_key().count_as("counts");
+    let text = mistakes(&builder);
+    assert!(text.contains("a node named `twice` exists already"), "{text}");
+    assert!(
+        text.contains("topic lines is read by source `KSTREAM-SOURCE-0000000000` already"),
+        "{text}"
+    );
+    assert!(text.contains("a store named `counts` exists already"), "{text}");
+    assert_eq!(text.matches(file!()).count(), 3, "{text}");
+}
+
+#[test]
+fn a_topic_is_not_read_as_two_types() {
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>("lines").to("a");
+    builder.stream::<String, i64>("lines").to("b");
+    let text = mistakes(&builder);
+    assert!(text.contains("read as other types already"), "{text}");
+}
+
+#[test]
+fn names_that_no_topic_can_have_are_reported() {
+    let builder = StreamsBuilder::new();
+    let lines = builder.stream::<String, String>(Consumed::topic("in").with_name("the source"));
+    lines.to("out topic");
+    lines.group_by_key().count_as("");
+    builder.stream::<String, String>(Consumed::topics(Vec::<String>::new())).to("nowhere");
+    let text = mistakes(&builder);
+    for problem in
+        ["name `the source`", "name `out topic`", "a name is empty", "at least one topic"]
+    {
+        assert!(text.contains(problem), "{text}");
+    }
+}
+
+#[test]
+fn windows_and_partitions_that_make_no_sense_are_reported() {
+    let builder = StreamsBuilder::new();
+    let lines = builder.stream::<String, String>("lines");
+    let none = TimeWindows::of_size_with_no_grace(Duration::ZERO);
+    lines.group_by_key().windowed_by(none).count();
+    let hour = TimeWindows::of_size_with_no_grace(Duration::from_secs(3_600));
+    let short = Materialized::named("short").with_retention(Duration::from_secs(60));
+    lines.group_by_key().windowed_by(hour).count_as(short);
+    lines.repartition_with(Repartitioned::named("r").with_number_of_partitions(0)).to("out");
+    let text = mistakes(&builder);
+    assert!(text.contains("the size of time windows must be greater than zero"), "{text}");
+    assert!(text.contains("store `short` keeps rows for 60s"), "{text}");
+    assert!(text.contains("repartition topic `r` needs at least one partition"), "{text}");
+}
+
+#[test]
+fn streams_of_two_builders_do_not_mix() {
+    let (here, there) = (StreamsBuilder::new(), StreamsBuilder::new());
+    let lines = here.stream::<String, String>("lines");
+    lines.merge(&there.stream("lines")).to("out");
+    lines.join(&there.table::<String, String>("names"), |l, n| format!("{l}{n}")).to("joined");
+    let text = mistakes(&here);
+    assert!(text.contains("merged with one of another builder"), "{text}");
+    assert!(text.contains("joined with a table of another builder"), "{text}");
+}

@@ -1,0 +1,4 @@
+//! What topologies come of the DSL, and what is said of mistakes.
+
+mod describe;
+mod mistakes;

@@ -1,0 +1,6 @@
+//! Tests across the crates, a module a topic.
+
+mod harness;
+mod instances;
+#[cfg(feature = "rocksdb")]
+mod restore;
