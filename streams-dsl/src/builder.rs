@@ -7,7 +7,8 @@ use std::{
 };
 
 use streams_core::{
-    Result,
+    Error, ErrorKind, Result,
+    config::StreamsConfig,
     serde::SerdeRef,
     store::{StateStore, StoreBuilder},
     topology::{SourceOptions, Topology},
@@ -15,7 +16,7 @@ use streams_core::{
 
 use crate::{
     StoreHandle,
-    graph::{Role, SharedGraph, Slot, prefix},
+    graph::{BuildSettings, Role, SharedGraph, Slot, prefix},
     kstream::KStream,
     ktable::KTable,
     options::{Consumed, Materialized},
@@ -23,12 +24,13 @@ use crate::{
 
 /// Builds a topology of streams and tables. Java's `StreamsBuilder`.
 ///
-/// All streams and tables that come from a builder write to its graph; [`build`](Self::build) makes a
-/// topology of what is there.
+/// All streams and tables that come from a builder write to its graph; [`build`](Self::build) makes
+/// a topology of what is there.
 ///
-/// Serdes are looked for in this order: given with the operator, inherited from upstream, registered with
-/// [`serde`](Self::serde). The types of Kafka's own serdes (`String`, `Vec<u8>`, the numbers, `bool`,
-/// `Uuid`) are registered from the start, and each `T` stands for `Option<T>` too.
+/// Serdes are looked for in this order: given with the operator, inherited from upstream,
+/// registered with [`serde`](Self::serde). The types of Kafka's own serdes (`String`, `Vec<u8>`,
+/// the numbers, `bool`, `Uuid`) are registered from the start, and each `T` stands for `Option<T>`
+/// too.
 ///
 /// ```
 /// use streams_dsl::prelude::*;
@@ -50,8 +52,8 @@ impl StreamsBuilder {
         Self::default()
     }
 
-    /// Makes `serde` the one of all data of its type for which no other is given or inherited, nullable or not.
-    /// In place of Java's `default.key.serde` and `default.value.serde`.
+    /// Makes `serde` the one of all data of its type for which no other is given or inherited,
+    /// nullable or not. In place of Java's `default.key.serde` and `default.value.serde`.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -83,9 +85,9 @@ impl StreamsBuilder {
 
     /// Reads topics as a stream: each record is an event of its own. Java's `stream`.
     ///
-    /// A topic with records without a key is read as `stream::<Option<K>, V>`; one with tombstones as
-    /// `stream::<K, Option<V>>`. A null that the type has no place for is a deserialization error. Two streams of
-    /// the same topics are one source node.
+    /// A topic with records without a key is read as `stream::<Option<K>, V>`; one with tombstones
+    /// as `stream::<K, Option<V>>`. A null that the type has no place for is a deserialization
+    /// error. Two streams of the same topics are one source node.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -129,11 +131,11 @@ impl StreamsBuilder {
         KStream::new(self.graph.clone(), node, name, key_serde, value_serde, sources, false)
     }
 
-    /// Reads a topic as a table: each record replaces the row of its key, and one without a value deletes it. Java's
-    /// `table`.
+    /// Reads a topic as a table: each record replaces the row of its key, and one without a value
+    /// deletes it. Java's `table`.
     ///
-    /// Records without a key are dropped. The table gets a store only where something below needs one; see
-    /// [`table_as`](Self::table_as) for one that can be queried.
+    /// Records without a key are dropped. The table gets a store only where something below needs
+    /// one; see [`table_as`](Self::table_as) for one that can be queried.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -175,8 +177,8 @@ impl StreamsBuilder {
         KTable::source(&self.graph, consumed.into(), materialized.into(), Location::caller())
     }
 
-    /// Adds a store for processors: see [`KStream::process_with`] and [`KStream::process_values_with`]. Java's
-    /// `addStateStore`.
+    /// Adds a store for processors: see [`KStream::process_with`] and
+    /// [`KStream::process_values_with`]. Java's `addStateStore`.
     #[track_caller]
     pub fn add_state_store<S: StateStore>(&self, store: StoreBuilder<S>) -> StoreHandle<S> {
         let name: Arc<str> = store.name().into();
@@ -193,10 +195,41 @@ impl StreamsBuilder {
     /// The topology of all that was made from this builder.
     ///
     /// # Errors
-    /// `Topology` with all mistakes, one a line: names used twice, topics read twice, serdes that are missing. Each
-    /// names the node and the line of the program that added it.
+    /// `Topology` with all mistakes, one a line: names used twice, topics read twice, serdes that
+    /// are missing. Each names the node and the line of the program that added it.
     pub fn build(&self) -> Result<Topology> {
-        self.graph.build()
+        self.graph.build(BuildSettings::default())
+    }
+
+    /// As [`build`](Self::build), with what the configuration says of how topologies are built: the
+    /// optimisations (`topology.optimization`), the store of tables (`default.dsl.store`), and the
+    /// version that an application is being upgraded from (`upgrade.from`). Java's
+    /// `build(Properties)`.
+    ///
+    /// Optimisations change internal topics: an application that has run without them is to be
+    /// reset before it runs with them.
+    ///
+    /// ```
+    /// use streams_dsl::{config::{StreamsConfig, TopologyOptimization}, prelude::*};
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let orders = builder.stream::<String, String>("orders").select_key(|_, v| v.clone());
+    /// orders.group_by_key().count_as("a");
+    /// orders.group_by_key().count_as("b");
+    /// let config = StreamsConfig::new("app", "localhost:9092")
+    ///     .topology_optimization([TopologyOptimization::MergeRepartitionTopics]);
+    /// let topology = builder.build_with(&config)?;
+    /// assert_eq!(topology.describe().matches("-repartition])").count(), 1);
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`build`](Self::build); `Config` if the configuration has problems.
+    pub fn build_with(&self, config: &StreamsConfig) -> Result<Topology> {
+        let config = config.validate().map_err(|error| {
+            Error::with_source(ErrorKind::Config, "the topology can't be configured", error)
+        })?;
+        self.graph.build(BuildSettings::from(&config))
     }
 }
 

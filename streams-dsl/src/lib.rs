@@ -1,8 +1,9 @@
 //! `KStream`, `KTable` and windows: the high-level language of Kafka Streams for Rust.
 //!
 //! A [`StreamsBuilder`] hands out streams and tables; their operators record a logical graph, which
-//! [`StreamsBuilder::build`] lowers to a [`Topology`]: the names of nodes, stores and internal topics are those that
-//! Java Kafka Streams would give. Stands on the public Processor API of `streams-core` alone.
+//! [`StreamsBuilder::build`] lowers to a [`Topology`]: the names of nodes, stores and internal
+//! topics are those that Java Kafka Streams would give. Stands on the public Processor API of
+//! `streams-core` alone.
 //!
 //! ```
 //! use streams_dsl::prelude::*;
@@ -31,7 +32,9 @@ mod windows;
 
 pub use streams_core::{
     BoxError, Error, ErrorKind, Headers, Record, RecordMetadata, Result, TopicPartition, client,
-    config, handler, processor, serde, store, time, topology::Topology,
+    config::{self, StreamsConfig},
+    handler, processor, serde, store, time,
+    topology::Topology,
 };
 
 pub use self::{
@@ -40,9 +43,7 @@ pub use self::{
     grouped::{KGroupedStream, KGroupedTable, TimeWindowedKStream},
     kstream::{BranchedKStream, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, KStream},
     ktable::KTable,
-    options::{
-        Branched, Consumed, Grouped, Joined, Materialized, Named, Produced, Repartitioned,
-    },
+    options::{Branched, Consumed, Grouped, Joined, Materialized, Named, Produced, Repartitioned},
     processors::{Nullable, TableKey},
     store_handle::{ConnectedStores, StoreHandle},
     windows::{TimeWindowedSerde, TimeWindows, Window, Windowed, time_windowed},
@@ -50,7 +51,8 @@ pub use self::{
 
 /// All that a program of streams and tables needs.
 pub mod prelude {
-    // The functions that make serdes, but not their module: its name is that of a crate which programs derive from.
+    // The functions that make serdes, but not their module: its name is that of a crate which
+    // programs derive from.
     #[cfg(feature = "bincode")]
     pub use streams_core::serde::bincode;
     #[cfg(feature = "json")]
@@ -58,16 +60,14 @@ pub mod prelude {
     pub use streams_core::{
         BoxError, Headers, Record,
         processor::{Context, Processor, Punctuation, PunctuationType},
-        serde::{
-            boolean, bytes, double, float, integer, long, option, short, string, unit, uuid,
-        },
+        serde::{boolean, bytes, double, float, integer, long, option, short, string, unit, uuid},
         store::Stores,
     };
 
     pub use crate::{
         Branched, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Grouped, Joined,
         KGroupedStream, KGroupedTable, KStream, KTable, Materialized, Named, Produced,
-        Repartitioned, StoreHandle, StreamsBuilder, TimeWindowedKStream, TimeWindows, Topology,
-        Window, Windowed, time_windowed,
+        Repartitioned, StoreHandle, StreamsBuilder, StreamsConfig, TimeWindowedKStream,
+        TimeWindows, Topology, Window, Windowed, time_windowed,
     };
 }

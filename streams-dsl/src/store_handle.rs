@@ -9,7 +9,8 @@ use streams_core::{
 
 use crate::graph::Lowering;
 
-/// A store that was added to a [`StreamsBuilder`](crate::StreamsBuilder), for the processors that are to use it.
+/// A store that was added to a [`StreamsBuilder`](crate::StreamsBuilder), for the processors that
+/// are to use it.
 pub struct StoreHandle<S> {
     name: Arc<str>,
     store: PhantomData<fn() -> S>,
@@ -38,8 +39,8 @@ impl<S> fmt::Debug for StoreHandle<S> {
     }
 }
 
-/// The stores of a processor: `&handle`, or a tuple of up to four of them. The processor's supplier gets a
-/// [`StoreRef`] for each, in the same shape.
+/// The stores of a processor: `&handle`, or a tuple of up to four of them. The processor's supplier
+/// gets a [`StoreRef`] for each, in the same shape.
 pub trait ConnectedStores {
     /// What the supplier gets.
     type Refs: Copy + Send + Sync + 'static;

@@ -15,7 +15,8 @@ use streams_core::{
 };
 
 use super::{
-    GraphNode, GraphNodeId, SharedGraph, Slot, at,
+    BuildSettings, GraphNode, GraphNodeId, SharedGraph, Slot, at,
+    merge_repartitions::merge_repartitions,
     passes::{above_null_key_joins, merge_sources, order},
     slot::{KeyPartitioner, MissingSerde},
 };
@@ -37,6 +38,7 @@ pub(crate) struct Lowering<'g> {
     stores: HashMap<Arc<str>, Box<dyn Any>>,
     /// Nodes above a join that keeps records without a key.
     above_null_key_joins: HashSet<GraphNodeId>,
+    settings: BuildSettings,
     problems: Vec<String>,
 }
 
@@ -45,14 +47,17 @@ impl SharedGraph {
     ///
     /// # Errors
     /// `Topology` with all mistakes, one a line.
-    pub(crate) fn build(&self) -> Result<Topology> {
+    pub(crate) fn build(&self, settings: BuildSettings) -> Result<Topology> {
         // The lock is not held while nodes are lowered: their closures are free to use it.
         let (graph, serdes, copartition, mut problems) = {
             let graph = self.lock();
             let parts = (graph.nodes.clone(), graph.serdes.clone(), graph.copartition.clone());
             (parts.0, parts.1, parts.2, graph.problems.clone())
         };
-        let graph = merge_sources(graph, &mut problems);
+        let mut graph = merge_sources(graph, &mut problems);
+        if settings.merge_repartition_topics {
+            graph = merge_repartitions(graph);
+        }
         let mut lowering = Lowering {
             topology: TopologyBuilder::new(),
             graph: &graph,
@@ -63,6 +68,7 @@ impl SharedGraph {
             readers: HashMap::new(),
             stores: HashMap::new(),
             above_null_key_joins: above_null_key_joins(&graph),
+            settings,
             problems,
         };
         for id in order(&graph) {
@@ -98,6 +104,19 @@ impl Lowering<'_> {
     /// Whether records without a key must stay, because a join below keeps them.
     pub(crate) fn keeps_null_keys(&self) -> bool {
         self.above_null_key_joins.contains(&self.current)
+    }
+
+    /// The settings of this build.
+    pub(crate) const fn settings(&self) -> BuildSettings {
+        self.settings
+    }
+
+    /// Whether the parents of the current node forward these types.
+    pub(crate) fn parents_forward<K: 'static, V: 'static>(&self) -> bool {
+        let parents = self.node().map_or(&[][..], |node| &node.parents);
+        let typed =
+            |parent| self.outputs.get(parent).is_some_and(|node| node.is::<NodeRef<K, V>>());
+        parents.iter().all(typed)
     }
 
     /// What the parents of the current node forward.

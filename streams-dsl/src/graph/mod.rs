@@ -1,16 +1,19 @@
 //! The logical graph behind the handles of the DSL.
 //!
-//! Each operator adds one node: its name, its parents, the line of the program that made it, and a closure that
-//! lowers it to nodes and stores of a topology. Nothing is lowered before `build`, so that an operator
-//! further down can still ask one further up for old values or for a store. What is not here: what nodes do
-//! with records (`processors`). Invariant: names and their numbers are those that Java would give, so that a
-//! topology keeps the internal topics and stores of its Java twin.
+//! Each operator adds one node: its name, its parents, the line of the program that made it, and a
+//! closure that lowers it to nodes and stores of a topology. Nothing is lowered before `build`, so
+//! that an operator further down can still ask one further up for old values or for a store. What
+//! is not here: what nodes do with records (`processors`). Invariant: names and their numbers are
+//! those that Java would give, so that a topology keeps the internal topics and stores of its Java
+//! twin.
 
 mod lowering;
+mod merge_repartitions;
 mod naming;
 mod node;
 mod passes;
 mod repartition;
+mod settings;
 mod slot;
 
 use std::{panic::Location, sync::Arc};
@@ -21,8 +24,9 @@ use streams_core::serde::{SerdeRef, Serdes};
 pub(crate) use self::{
     lowering::Lowering,
     naming::prefix,
-    node::{GraphNode, GraphNodeId, Lower, Role},
+    node::{GraphNode, GraphNodeId, Lower, Mergeable, Role},
     repartition::{Repartition, RepartitionNames},
+    settings::BuildSettings,
     slot::Slot,
 };
 use crate::options::Named;
@@ -95,8 +99,8 @@ impl Graph {
         id
     }
 
-    /// Adds a node once more below a parent that it may have already, as Java does when several operators share
-    /// a node: it moves behind all that has been added since.
+    /// Adds a node once more below a parent that it may have already, as Java does when several
+    /// operators share a node: it moves behind all that has been added since.
     pub(crate) fn add_again(&mut self, parent: GraphNodeId, child: GraphNodeId) {
         self.set_priority(child);
         self.link(parent, child);

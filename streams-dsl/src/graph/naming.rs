@@ -1,7 +1,7 @@
 //! Names of nodes, stores and internal topics, with Java's numbers.
 //!
-//! One counter serves all names of a builder. An operator takes a number even where the user names it, because
-//! Java's does.
+//! One counter serves all names of a builder. An operator takes a number even where the user names
+//! it, because Java's does.
 
 use std::sync::Arc;
 

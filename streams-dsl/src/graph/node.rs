@@ -2,7 +2,7 @@
 
 use std::{any::TypeId, sync::Arc};
 
-use super::{Lowering, Place};
+use super::{Lowering, Place, RepartitionNames};
 
 /// The number of a node in its graph.
 pub(crate) type GraphNodeId = usize;
@@ -11,7 +11,7 @@ pub(crate) type GraphNodeId = usize;
 pub(crate) type Lower = Arc<dyn Fn(&mut Lowering<'_>) + Send + Sync>;
 
 /// What the graph must know of a node beside its place.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Role {
     /// Reads topics as a stream. Two of them that read the same topics become one.
     Source {
@@ -20,10 +20,28 @@ pub(crate) enum Role {
         /// The types that it reads them as.
         types: TypeId,
     },
+    /// Gives records new keys.
+    ChangesKey,
+    /// Forwards records as they are, or not.
+    KeepsRecords,
+    /// Forwards the records of several parents as they are.
+    Merge,
+    /// A repartition topic that may become one with others.
+    Repartition(Mergeable),
     /// A join that keeps records without a key: repartition topics above it must let them through.
     KeepsNullKeys,
     /// Anything else.
     Other,
+}
+
+/// A repartition topic that several nodes can share.
+#[derive(Clone)]
+pub(crate) struct Mergeable {
+    /// Its name, without the application id.
+    pub(crate) topic: Arc<str>,
+    /// Lowers it right below the change of key, under these names of its nodes and of the filter
+    /// before it.
+    pub(crate) lower: Arc<dyn Fn(RepartitionNames, Arc<str>) -> Lower + Send + Sync>,
 }
 
 /// One operator.

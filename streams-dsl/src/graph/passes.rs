@@ -8,7 +8,8 @@ use std::{
 
 use super::{GraphNode, GraphNodeId, Role, at};
 
-/// Lets one source stand for all that read the same topics: the children of the others become its own.
+/// Lets one source stand for all that read the same topics: the children of the others become its
+/// own.
 pub(super) fn merge_sources(
     mut graph: Vec<GraphNode>,
     problems: &mut Vec<String>,
@@ -26,7 +27,8 @@ pub(super) fn merge_sources(
     graph
 }
 
-/// The first source that reads the same topics, if it is another one, and whether it does so as the same types.
+/// The first source that reads the same topics, if it is another one, and whether it does so as the
+/// same types.
 fn earlier_source(graph: &[GraphNode], id: GraphNodeId) -> Option<(GraphNodeId, bool)> {
     let Role::Source { topics, types } = &graph.get(id)?.role else { return None };
     graph.iter().take(id).enumerate().find_map(|(first, node)| match &node.role {

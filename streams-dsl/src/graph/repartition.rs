@@ -8,7 +8,7 @@ use streams_core::{
     topology::{NodeRef, SinkOptions, SourceOptions},
 };
 
-use super::{Graph, Lowering, Slot, naming::is_generated, prefix};
+use super::{Graph, Lower, Lowering, Mergeable, Role, Slot, naming::is_generated, prefix};
 use crate::processors::{Nullable, null_key_filter};
 
 const SUFFIX: &str = "-repartition";
@@ -22,8 +22,8 @@ pub(crate) struct RepartitionNames {
 }
 
 impl Graph {
-    /// The names of a repartition topic, and of the node that filters before it. Three numbers are taken, used or
-    /// not.
+    /// The names of a repartition topic, and of the node that filters before it. Three numbers are
+    /// taken, used or not.
     pub(crate) fn repartition_names(&mut self, base: &str) -> (RepartitionNames, Arc<str>) {
         let sink = self.new_name(prefix::SINK);
         let filter = self.new_name(prefix::FILTER);
@@ -32,9 +32,16 @@ impl Graph {
         if is_generated(base) {
             return (RepartitionNames { topic, sink, source }, filter);
         }
+        RepartitionNames::of_topic(topic)
+    }
+}
+
+impl RepartitionNames {
+    /// The names that follow from that of the topic.
+    pub(super) fn of_topic(topic: Arc<str>) -> (Self, Arc<str>) {
         let named = |suffix: &str| Arc::from(format!("{topic}-{suffix}"));
         let (sink, filter, source) = (named("sink"), named("filter"), named("source"));
-        (RepartitionNames { topic, sink, source }, filter)
+        (Self { topic, sink, source }, filter)
     }
 }
 
@@ -57,13 +64,29 @@ impl<K: Send + 'static, V: Send + 'static> Repartition<K, V> {
         Self { names, key_serde: key, value_serde: value, partitions: None, partitioner: None }
     }
 
-    /// Adds the topic and its nodes; the node before the topic takes the null out of the type of the keys.
+    /// What stands in the graph for this topic, so that it may become one with others. Merged, it
+    /// keeps the type of the keys above it: nodes of that type may be below it then.
+    pub(crate) fn mergeable<KIn>(&self, has_key: fn(&KIn) -> bool) -> Role
+    where
+        KIn: Send + 'static,
+    {
+        let (key, value) = (self.key_serde.convert::<KIn>(), self.value_serde.clone());
+        let lower = move |names: RepartitionNames, filter: Arc<str>| -> Lower {
+            let topic = Repartition::new(names, key.clone(), value.clone());
+            Arc::new(move |lowering| topic.lower_keeping(lowering, &filter, has_key))
+        };
+        Role::Repartition(Mergeable { topic: self.names.topic.clone(), lower: Arc::new(lower) })
+    }
+
+    /// Adds the topic and its nodes; the node before the topic takes the null out of the type of
+    /// the keys.
     pub(crate) fn lower_unwrapping<KIn>(&self, lowering: &mut Lowering<'_>, filter: &Arc<str>)
     where
         KIn: Nullable<K> + 'static,
     {
-        // Where a join below takes records without a key, Java lets them through here, and the node behind the
-        // topic drops and counts them. Its type has no nulls any more: they are counted here.
+        // Where a join below takes records without a key, Java lets them through here, and the node
+        // behind the topic drops and counts them. Its type has no nulls any more: they are counted
+        // here.
         if lowering.keeps_null_keys() {
             self.lower::<KIn, _>(lowering, filter, || count_null_keys::<KIn, K, V>);
         } else {
@@ -71,8 +94,8 @@ impl<K: Send + 'static, V: Send + 'static> Repartition<K, V> {
         }
     }
 
-    /// Adds the topic and its nodes. Records without a key, as `has_key` says, end before the topic, unless a join
-    /// below keeps them.
+    /// Adds the topic and its nodes. Records without a key, as `has_key` says, end before the
+    /// topic, unless a join below keeps them.
     pub(crate) fn lower_keeping(
         &self,
         lowering: &mut Lowering<'_>,

@@ -19,8 +19,8 @@ pub(crate) type KeyPartitioner<T> = Arc<dyn Fn(&str, &T, i32) -> Option<i32> + S
 /// Makes a partitioner of what is registered.
 type MakePartitioner<T> = Arc<dyn Fn(&Serdes) -> Option<KeyPartitioner<T>> + Send + Sync>;
 
-/// The serde of an edge, as far as it is known before `build`: what was given explicitly, then what comes from
-/// upstream; the one that is registered for the type is the last resort.
+/// The serde of an edge, as far as it is known before `build`: what was given explicitly, then what
+/// comes from upstream; the one that is registered for the type is the last resort.
 pub(crate) struct Slot<T> {
     candidates: Vec<Find<T>>,
     /// Where the partition is not the hash of the key's bytes: what makes the partitioner.
@@ -78,7 +78,8 @@ impl<T: 'static> Slot<T> {
         Slot { candidates: vec![find], partitioner: None }
     }
 
-    /// Chooses partitions by what `make` makes of this slot's serde, instead of the hash of all bytes.
+    /// Chooses partitions by what `make` makes of this slot's serde, instead of the hash of all
+    /// bytes.
     pub(crate) fn partitioned_by<U: 'static>(
         mut self,
         inner: &Slot<U>,

@@ -15,13 +15,14 @@ use crate::{
     windows::TimeWindows,
 };
 
-/// A stream whose records are grouped by key: the first half of an aggregation. Java's `KGroupedStream`.
+/// A stream whose records are grouped by key: the first half of an aggregation. Java's
+/// `KGroupedStream`.
 ///
-/// `K` and `V` are the key and the value as the stream has it; `S` is the key as the stream has it, which is `K` or
-/// `Option<K>`. Records without a key are dropped.
+/// `K` and `V` are the key and the value as the stream has it; `S` is the key as the stream has it,
+/// which is `K` or `Option<K>`. Records without a key are dropped.
 ///
-/// An aggregation gives a table with one row for each key. Functions return the new aggregate, or an
-/// `Option` of it: `None` deletes the row.
+/// An aggregation gives a table with one row for each key. Functions return the new aggregate, or
+/// an `Option` of it: `None` deletes the row.
 pub struct KGroupedStream<K, V, S = K> {
     pub(super) grouping: Grouping<K, V>,
     /// The repartition topic that aggregations of this group share, if it has a name.
@@ -101,8 +102,8 @@ where
 {
     /// Counts the records of each key. Java's `count`.
     ///
-    /// Records without a value are dropped. Where the stream's values are `Option`s, the type of the values must be
-    /// named, as `count::<String>`.
+    /// Records without a value are dropped. Where the stream's values are `Option`s, the type of
+    /// the values must be named, as `count::<String>`.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -148,8 +149,8 @@ where
         self.do_aggregate::<V2, _, _>(prefix::AGGREGATE, materialized, &counts, Count)
     }
 
-    /// Combines the values of each key: the first one is the aggregate, and `reducer(aggregate, value)` the next.
-    /// Java's `reduce`.
+    /// Combines the values of each key: the first one is the aggregate, and `reducer(aggregate,
+    /// value)` the next. Java's `reduce`.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -228,7 +229,8 @@ where
     /// Folds the values of each key, beginning with `initializer()`: the next aggregate is
     /// `aggregator(key, value, aggregate)`. Java's `aggregate`.
     ///
-    /// Where the stream's values are `Option`s, the type of the aggregator's second argument says what they hold.
+    /// Where the stream's values are `Option`s, the type of the aggregator's second argument says
+    /// what they hold.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -320,7 +322,8 @@ where
         self.do_aggregate::<V2, _, _>(prefix::AGGREGATE, materialized, &unknown, aggregate)
     }
 
-    /// Puts the records of each key into windows, each of which is aggregated by itself. Java's `windowedBy`.
+    /// Puts the records of each key into windows, each of which is aggregated by itself. Java's
+    /// `windowedBy`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -341,7 +344,8 @@ where
         TimeWindowedKStream::new(self.clone(), windows)
     }
 
-    /// Finds the names of an aggregation's store and node, and puts a repartition topic before it where one is needed.
+    /// Finds the names of an aggregation's store and node, and puts a repartition topic before it
+    /// where one is needed.
     #[track_caller]
     pub(super) fn begin<VA>(
         &self,
@@ -374,16 +378,12 @@ where
                     let (source, values) =
                         (names.source.clone(), self.grouping.value_serde.clone());
                     let repartition = Repartition::new(names, key_serde.clone(), values);
-                    let parents = [self.grouping.node];
-                    *topic.insert(graph.add(
-                        &source,
-                        Role::Other,
-                        &parents,
-                        place,
-                        move |lowering| {
-                            repartition.lower_unwrapping::<S>(lowering, &filter);
-                        },
-                    ))
+                    let role = repartition.mergeable::<S>(|key| key.as_value().is_some());
+                    let lower = move |lowering: &mut Lowering<'_>| {
+                        repartition.lower_unwrapping::<S>(lowering, &filter);
+                    };
+                    let above = [self.grouping.node];
+                    *topic.insert(graph.add(&source, role, &above, place, lower))
                 }
             };
         }
@@ -412,12 +412,12 @@ where
         let rows = StoredRows::new(store.clone(), true);
         let store = TableStore::new(store, materialized, &key_serde, &value_serde);
         let (node_name, flags, aggregation) = (name.clone(), rows.clone(), Arc::new(aggregation));
-        let through_topic = self.grouping.repartition_required;
         let lower = move |lowering: &mut Lowering<'_>| {
             let store = store.add(lowering, &node_name);
             let send_old = Rows::<K, VA>::sends_old_values(&*flags);
             let supplier = processors::kstream_aggregate(store, aggregation.clone(), send_old);
-            let node = if through_topic {
+            // Behind a repartition topic keys have their plain type, unless that topic is shared.
+            let node = if lowering.parents_forward::<K, V>() {
                 let parents = lowering.parents::<K, V>();
                 lowering.processor(&node_name, supplier, &parents)
             } else {

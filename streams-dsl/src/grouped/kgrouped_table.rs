@@ -21,11 +21,12 @@ use crate::{
     processors::{self, TableAggregation, TableReduction},
 };
 
-/// A table whose rows are grouped by another key: the first half of an aggregation. Java's `KGroupedTable`.
+/// A table whose rows are grouped by another key: the first half of an aggregation. Java's
+/// `KGroupedTable`.
 ///
-/// Groups follow their rows: when a row changes, its old value is taken out of the group that it was in, by a
-/// subtractor, and its new one is put into its group, by an adder. Functions return the new aggregate, or an
-/// `Option` of it: `None` deletes the row of the group.
+/// Groups follow their rows: when a row changes, its old value is taken out of the group that it
+/// was in, by a subtractor, and its new one is put into its group, by an adder. Functions return
+/// the new aggregate, or an `Option` of it: `None` deletes the row of the group.
 pub struct KGroupedTable<K, V> {
     grouping: TableGrouping<K, V>,
     next_name: Option<Named>,
@@ -115,8 +116,8 @@ where
         self.do_aggregate(prefix::TABLE_AGGREGATE, materialized.into(), &counts, add)
     }
 
-    /// Combines the values of each group: the first one is the aggregate, `adder(aggregate, value)` puts one in and
-    /// `subtractor(aggregate, value)` takes one out. Java's `reduce`.
+    /// Combines the values of each group: the first one is the aggregate, `adder(aggregate, value)`
+    /// puts one in and `subtractor(aggregate, value)` takes one out. Java's `reduce`.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -176,8 +177,9 @@ where
         self.do_aggregate(prefix::TABLE_REDUCE, materialized.into(), &values, add)
     }
 
-    /// Folds the values of each group, beginning with `initializer()`: `adder(key, value, aggregate)` puts one in and
-    /// `subtractor(key, value, aggregate)` takes one out. Java's `aggregate`.
+    /// Folds the values of each group, beginning with `initializer()`: `adder(key, value,
+    /// aggregate)` puts one in and `subtractor(key, value, aggregate)` takes one out. Java's
+    /// `aggregate`.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -305,7 +307,8 @@ where
         KTable::new(TableParts { graph, node, name, key_serde, value_serde, sources, rows })
     }
 
-    /// Finds the names of an aggregation's store and node, and adds the repartition topic before it.
+    /// Finds the names of an aggregation's store and node, and adds the repartition topic before
+    /// it.
     #[track_caller]
     fn begin<VA>(
         &self,
@@ -336,11 +339,13 @@ where
                 let base = group_name.as_ref().map_or(&*store, Named::as_str);
                 let topic_name = format!("{base}-repartition").into();
                 let names = RepartitionNames { topic: topic_name, sink, source: source.clone() };
-                let changes = value_serde.map(|values| changed(values, false));
-                let repartition = Repartition::new(names, key_serde.clone(), changes);
+                let (keys, values) = (key_serde.clone(), value_serde.clone());
                 let parent = graph.add(&source, Role::Other, &[*node], place, move |lowering| {
                     let parents = lowering.parents::<K, Change<V>>();
-                    repartition.lower_topic(lowering, &parents);
+                    let split = lowering.settings().split_changes;
+                    let changes = values.map(move |values| changed(values, split));
+                    let topic = Repartition::new(names.clone(), keys.clone(), changes);
+                    topic.lower_topic(lowering, &parents);
                 });
                 topic.insert((parent, source)).clone()
             }

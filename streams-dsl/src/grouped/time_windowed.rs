@@ -16,10 +16,11 @@ use crate::{
 
 /// A grouped stream whose records are in time windows. Java's `TimeWindowedKStream`.
 ///
-/// An aggregation gives a table with one row for each key and window. A record counts in each window that covers its
-/// timestamp and is not closed: a window closes when stream time reaches its end plus the grace period, and a record
-/// that is too late for it is dropped there. Records without a key are dropped; null values are not: aggregators
-/// see them in the type that the stream has, and `count` counts them.
+/// An aggregation gives a table with one row for each key and window. A record counts in each
+/// window that covers its timestamp and is not closed: a window closes when stream time reaches its
+/// end plus the grace period, and a record that is too late for it is dropped there. Records
+/// without a key are dropped; null values are not: aggregators see them in the type that the stream
+/// has, and `count` counts them.
 pub struct TimeWindowedKStream<K, V, S = K> {
     group: KGroupedStream<K, V, S>,
     windows: TimeWindows,
@@ -167,8 +168,8 @@ where
         self.do_aggregate(prefix::REDUCE, materialized.into(), &values, Reduce { reducer })
     }
 
-    /// Folds the values of each key and window, beginning with `initializer()`: the next aggregate is
-    /// `aggregator(key, value, aggregate)`. Java's `aggregate`.
+    /// Folds the values of each key and window, beginning with `initializer()`: the next aggregate
+    /// is `aggregator(key, value, aggregate)`. Java's `aggregate`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -285,14 +286,14 @@ where
         let store = TableStore::new(store, materialized, &key_serde, &value_serde);
         let (node_name, flags, aggregation) =
             (name.clone(), WindowRows(rows.clone()), Arc::new(aggregation));
-        let through_topic = self.group.grouping.repartition_required;
         let lower = move |lowering: &mut Lowering<'_>| {
             let store = store.add_windowed(lowering, &node_name, retention);
             let send_old = Rows::<Windowed<K>, VA>::sends_old_values(&flags);
             let aggregation = aggregation.clone();
             let supplier =
                 processors::kstream_window_aggregate(windows, store, aggregation, send_old);
-            let node = if through_topic {
+            // Behind a repartition topic keys have their plain type, unless that topic is shared.
+            let node = if lowering.parents_forward::<K, V>() {
                 let parents = lowering.parents::<K, V>();
                 lowering.processor(&node_name, supplier, &parents)
             } else {

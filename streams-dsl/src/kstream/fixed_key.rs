@@ -8,8 +8,8 @@ use streams_core::{
     store::{StateStore, StoreRef},
 };
 
-/// A node of user code that sees keys but can't change them, so that nothing below it is repartitioned. Made once for
-/// each task; Java's `FixedKeyProcessor`.
+/// A node of user code that sees keys but can't change them, so that nothing below it is
+/// repartitioned. Made once for each task; Java's `FixedKeyProcessor`.
 ///
 /// ```
 /// use streams_dsl::prelude::*;
@@ -53,8 +53,8 @@ pub trait FixedKeyProcessor<K, VIn, VOut>: Send {
         context: &mut FixedKeyContext<'_, '_, K, VOut>,
     ) -> Result<(), BoxError>;
 
-    /// Called when a punctuation that [`FixedKeyContext::schedule`] made is due. There is no record in it, and so nothing
-    /// to forward.
+    /// Called when a punctuation that [`FixedKeyContext::schedule`] made is due. There is no record
+    /// in it, and so nothing to forward.
     ///
     /// # Errors
     /// Any error; the processing exception handler decides what follows.
@@ -120,8 +120,8 @@ impl<'a, K, V> FixedKeyRecord<'a, K, V> {
 pub struct FixedKeyContext<'c, 'a, K, V>(&'c mut Context<'a, K, V>);
 
 impl<K, V> FixedKeyContext<'_, '_, K, V> {
-    /// Sends a record to all children, in the order in which they were added. It returns when all of them have
-    /// processed it.
+    /// Sends a record to all children, in the order in which they were added. It returns when all
+    /// of them have processed it.
     ///
     /// # Errors
     /// An error that a handler decided to fail on; pass it on with `?`.
@@ -153,7 +153,8 @@ impl<K, V> FixedKeyContext<'_, '_, K, V> {
         self.0.commit();
     }
 
-    /// The greatest timestamp that the task has seen, in milliseconds since the epoch; -1 before the first record.
+    /// The greatest timestamp that the task has seen, in milliseconds since the epoch; -1 before
+    /// the first record.
     pub fn current_stream_time_ms(&self) -> i64 {
         self.0.current_stream_time_ms()
     }

@@ -15,9 +15,9 @@ use crate::{
 impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     /// Groups the records by their key. Java's `groupByKey`.
     ///
-    /// If the key may have changed since the records were read, what is made of the groups repartitions them first.
-    /// Records without a key are dropped. `K2` is the key without its null: it must be named where the stream's keys
-    /// are `Option`s.
+    /// If the key may have changed since the records were read, what is made of the groups
+    /// repartitions them first. Records without a key are dropped. `K2` is the key without its
+    /// null: it must be named where the stream's keys are `Option`s.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -64,11 +64,11 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
         })
     }
 
-    /// Groups the records by what `selector` makes of them; what is made of the groups repartitions them
-    /// first. Java's `groupBy`.
+    /// Groups the records by what `selector` makes of them; what is made of the groups repartitions
+    /// them first. Java's `groupBy`.
     ///
-    /// A selector may return an `Option`; records for which it is `None` are left out. Then the type of the key must
-    /// be named, as `group_by::<String, _>`.
+    /// A selector may return an `Option`; records for which it is `None` are left out. Then the
+    /// type of the key must be named, as `group_by::<String, _>`.
     ///
     /// ```
     /// use streams_dsl::prelude::*;

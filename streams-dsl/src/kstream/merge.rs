@@ -39,7 +39,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
             lowering.forwards::<K, V>(node);
         };
         let place = placed.place;
-        let node = self.graph.lock().add(&placed.name, Role::Other, &parents, place, lower);
+        let node = self.graph.lock().add(&placed.name, Role::Merge, &parents, place, lower);
         let mut sources = self.sources.to_vec();
         sources.extend(other.sources.iter().filter(|name| !self.sources.contains(name)).cloned());
         let key_serde = self.key_serde.clone().or(&other.key_serde);

@@ -1,7 +1,7 @@
 //! `KStream`: a stream of records, each an event of its own.
 //!
-//! One file an operator or a small group of them. An operator adds a node to the graph and returns a handle of it;
-//! what the node does with a record is in `processors`.
+//! One file an operator or a small group of them. An operator adds a node to the graph and returns
+//! a handle of it; what the node does with a record is in `processors`.
 
 mod fixed_key;
 mod group_by;
@@ -29,14 +29,15 @@ use crate::{
     options::Named,
 };
 
-/// A stream of records: each is an event of its own, whatever came before under its key. Java's `KStream`.
+/// A stream of records: each is an event of its own, whatever came before under its key. Java's
+/// `KStream`.
 ///
-/// A handle of a node in the graph of its [`StreamsBuilder`](crate::StreamsBuilder): cloning it is cheap and adds
-/// nothing, and each call of an operator adds a branch. Records reach the branches in the order in which
-/// they were added, each to the end of a branch before the next.
+/// A handle of a node in the graph of its [`StreamsBuilder`](crate::StreamsBuilder): cloning it is
+/// cheap and adds nothing, and each call of an operator adds a branch. Records reach the branches
+/// in the order in which they were added, each to the end of a branch before the next.
 ///
-/// Keys and values that may be null are `Option`s. Operators whose closures can fail have a `try_` form; what such
-/// a closure returns goes to the processing exception handler.
+/// Keys and values that may be null are `Option`s. Operators whose closures can fail have a `try_`
+/// form; what such a closure returns goes to the processing exception handler.
 pub struct KStream<K, V> {
     graph: SharedGraph,
     node: GraphNodeId,
@@ -45,7 +46,8 @@ pub struct KStream<K, V> {
     key_serde: Slot<K>,
     value_serde: Slot<V>,
     sources: Sources,
-    /// Whether the key may have changed since the records were read: then what needs them by key repartitions.
+    /// Whether the key may have changed since the records were read: then what needs them by key
+    /// repartitions.
     repartition_required: bool,
     /// The repartition topic that joins of this stream share, once there is one.
     join_repartition: Arc<Mutex<Option<Repartitioned>>>,
@@ -112,8 +114,8 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
 
     /// The same stream, whose next operator names its node `name`. Java's `Named`.
     ///
-    /// Where an operator's options have a name, that goes first. Of a grouping or a join it names the
-    /// repartition topic too.
+    /// Where an operator's options have a name, that goes first. Of a grouping or a join it names
+    /// the repartition topic too.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -143,6 +145,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     fn add_processor<P, K2: 'static, V2: 'static>(
         &self,
         placed: &Placed,
+        role: Role,
         supplier: impl Fn() -> P + Send + Sync + 'static,
     ) -> GraphNodeId
     where
@@ -150,7 +153,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     {
         let (name, supplier) = (placed.name.clone(), Arc::new(supplier));
         let parents = [self.node];
-        self.graph.lock().add(&placed.name, Role::Other, &parents, placed.place, move |lowering| {
+        self.graph.lock().add(&placed.name, role, &parents, placed.place, move |lowering| {
             let parents = lowering.parents::<K, V>();
             let supplier = supplier.clone();
             let node = lowering.processor(&name, move || supplier(), &parents);

@@ -13,8 +13,8 @@ use crate::{
 impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     /// Puts a processor into the stream; `supplier` makes one for each task. Java's `process`.
     ///
-    /// It may forward any number of records of any key, so that grouping or joining what comes of it repartitions it;
-    /// [`process_values`](Self::process_values) avoids that.
+    /// It may forward any number of records of any key, so that grouping or joining what comes of
+    /// it repartitions it; [`process_values`](Self::process_values) avoids that.
     ///
     /// ```
     /// use streams_dsl::prelude::*;

@@ -7,8 +7,8 @@ use crate::{
 };
 
 impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
-    /// Puts a processor into the stream that keeps each record's key; `supplier` makes one for each task. Java's
-    /// `processValues`. See [`FixedKeyProcessor`] for an example.
+    /// Puts a processor into the stream that keeps each record's key; `supplier` makes one for each
+    /// task. Java's `processValues`. See [`FixedKeyProcessor`] for an example.
     #[track_caller]
     pub fn process_values<P, V2>(
         &self,
@@ -21,7 +21,8 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
         self.process_values_with((), move |()| supplier())
     }
 
-    /// As [`process_values`](Self::process_values), with stores: `supplier` gets a reference to each.
+    /// As [`process_values`](Self::process_values), with stores: `supplier` gets a reference to
+    /// each.
     #[track_caller]
     pub fn process_values_with<P, V2, S: ConnectedStores>(
         &self,

@@ -10,11 +10,12 @@ use crate::{
 };
 
 impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
-    /// Sends the stream through an internal topic, so that records of one key are in one partition. Java's
-    /// `repartition`.
+    /// Sends the stream through an internal topic, so that records of one key are in one partition.
+    /// Java's `repartition`.
     ///
-    /// Grouping and joining do that by themselves where the key may have changed. Records without a key end before the
-    /// topic, unless a left join below keeps them; they are not counted as dropped.
+    /// Grouping and joining do that by themselves where the key may have changed. Records without a
+    /// key end before the topic, unless a left join below keeps them; they are not counted as
+    /// dropped.
     ///
     /// ```
     /// use streams_dsl::prelude::*;

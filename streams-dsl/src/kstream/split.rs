@@ -13,7 +13,8 @@ use crate::{
 };
 
 impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
-    /// Splits the stream into branches: each record goes to the first one whose predicate holds. Java's `split`.
+    /// Splits the stream into branches: each record goes to the first one whose predicate holds.
+    /// Java's `split`.
     ///
     /// Branches are named after the split, which [`named`](Self::named) names, and their number or
     /// [name](Branched::named).
@@ -47,7 +48,8 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
             lowering.forwards::<K, V>(node);
         };
         let place = placed.place;
-        let node = self.graph.lock().add(&placed.name, Role::Other, &[self.node], place, lower);
+        let node =
+            self.graph.lock().add(&placed.name, Role::KeepsRecords, &[self.node], place, lower);
         let (source, name) = (self.clone(), placed.name);
         BranchedKStream { source, node, name, branches, outputs: BTreeMap::new() }
     }
@@ -113,14 +115,15 @@ impl<K: Send + 'static, V: Send + 'static> BranchedKStream<K, V> {
         self
     }
 
-    /// Adds a branch for all other records, and ends the split: the branches by name, but for those that were
-    /// handed to a consumer.
+    /// Adds a branch for all other records, and ends the split: the branches by name, but for those
+    /// that were handed to a consumer.
     #[track_caller]
     pub fn default_branch(self) -> BTreeMap<String, KStream<K, V>> {
         self.default_branch_as(Branched::unnamed())
     }
 
-    /// As [`default_branch`](Self::default_branch), with a name for the branch or something to be done with it.
+    /// As [`default_branch`](Self::default_branch), with a name for the branch or something to be
+    /// done with it.
     #[track_caller]
     pub fn default_branch_as(
         mut self,
@@ -131,8 +134,8 @@ impl<K: Send + 'static, V: Send + 'static> BranchedKStream<K, V> {
         self.outputs
     }
 
-    /// Ends the split: all other records end here, and are not counted as dropped. The branches by name, but for
-    /// those that were handed to a consumer.
+    /// Ends the split: all other records end here, and are not counted as dropped. The branches by
+    /// name, but for those that were handed to a consumer.
     pub fn no_default_branch(self) -> BTreeMap<String, KStream<K, V>> {
         self.outputs
     }
@@ -148,7 +151,7 @@ impl<K: Send + 'static, V: Send + 'static> BranchedKStream<K, V> {
         };
         graph.new_name(&name);
         let child = name.clone();
-        let node = graph.add(&name, Role::Other, &[self.node], place, move |lowering| {
+        let node = graph.add(&name, Role::KeepsRecords, &[self.node], place, move |lowering| {
             let parents = lowering.parents::<K, V>();
             let node = lowering.processor(&child, processors::pass_through(), &parents);
             lowering.forwards::<K, V>(node);

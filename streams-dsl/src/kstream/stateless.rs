@@ -8,7 +8,7 @@ use streams_core::BoxError;
 
 use super::KStream;
 use crate::{
-    graph::{Slot, prefix},
+    graph::{Role, Slot, prefix},
     processors,
 };
 
@@ -64,14 +64,14 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     ) -> Self {
         let placed = self.next_node(prefix::FILTER);
         let supplier = processors::filter(Arc::new(predicate), not);
-        let node = self.add_processor::<_, K, V>(&placed, supplier);
+        let node = self.add_processor::<_, K, V>(&placed, Role::KeepsRecords, supplier);
         self.unchanged(placed, node)
     }
 
     /// Makes a new key and value of each record. Java's `map`.
     ///
-    /// The key may change, so that grouping or joining what comes of it repartitions it; where the key stays,
-    /// [`map_values`](Self::map_values) avoids that.
+    /// The key may change, so that grouping or joining what comes of it repartitions it; where the
+    /// key stays, [`map_values`](Self::map_values) avoids that.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -107,7 +107,11 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
         mapper: impl Fn(&K, &V) -> Result<(K2, V2), BoxError> + Send + Sync + 'static,
     ) -> KStream<K2, V2> {
         let placed = self.next_node(prefix::MAP);
-        let node = self.add_processor::<_, K2, V2>(&placed, processors::map(Arc::new(mapper)));
+        let node = self.add_processor::<_, K2, V2>(
+            &placed,
+            Role::ChangesKey,
+            processors::map(Arc::new(mapper)),
+        );
         self.rekeyed(placed, node, Slot::unknown())
     }
 
@@ -167,11 +171,12 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     ) -> KStream<K, V2> {
         let placed = self.next_node(prefix::MAP_VALUES);
         let supplier = processors::map_values(Arc::new(mapper));
-        let node = self.add_processor::<_, K, V2>(&placed, supplier);
+        let node = self.add_processor::<_, K, V2>(&placed, Role::Other, supplier);
         self.with_values(placed, node, Slot::unknown())
     }
 
-    /// Makes any number of records of each record, in the order in which they come. Java's `flatMap`.
+    /// Makes any number of records of each record, in the order in which they come. Java's
+    /// `flatMap`.
     ///
     /// The keys may change: see [`map`](Self::map).
     ///
@@ -224,11 +229,12 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     {
         let placed = self.next_node(prefix::FLAT_MAP);
         let supplier = processors::flat_map(Arc::new(mapper));
-        let node = self.add_processor::<_, K2, V2>(&placed, supplier);
+        let node = self.add_processor::<_, K2, V2>(&placed, Role::ChangesKey, supplier);
         self.rekeyed(placed, node, Slot::unknown())
     }
 
-    /// Makes any number of records of each record's value, all under its key. Java's `flatMapValues`.
+    /// Makes any number of records of each record's value, all under its key. Java's
+    /// `flatMapValues`.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -287,7 +293,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     {
         let placed = self.next_node(prefix::FLAT_MAP_VALUES);
         let supplier = processors::flat_map_values(Arc::new(mapper));
-        let node = self.add_processor::<_, K, V2>(&placed, supplier);
+        let node = self.add_processor::<_, K, V2>(&placed, Role::Other, supplier);
         self.with_values(placed, node, Slot::unknown())
     }
 
@@ -330,7 +336,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     ) -> KStream<K2, V> {
         let placed = self.next_node(prefix::KEY_SELECT);
         let supplier = processors::select_key(Arc::new(selector));
-        let node = self.add_processor::<_, K2, V>(&placed, supplier);
+        let node = self.add_processor::<_, K2, V>(&placed, Role::ChangesKey, supplier);
         self.rekeyed(placed, node, self.value_serde.clone())
     }
 
@@ -370,7 +376,11 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
         action: impl Fn(&K, &V) -> Result<(), BoxError> + Send + Sync + 'static,
     ) -> Self {
         let placed = self.next_node(prefix::PEEK);
-        let node = self.add_processor::<_, K, V>(&placed, processors::peek(Arc::new(action)));
+        let node = self.add_processor::<_, K, V>(
+            &placed,
+            Role::KeepsRecords,
+            processors::peek(Arc::new(action)),
+        );
         self.unchanged(placed, node)
     }
 
@@ -404,6 +414,10 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     #[track_caller]
     fn do_for_each(&self, action: impl Fn(&K, &V) -> Result<(), BoxError> + Send + Sync + 'static) {
         let placed = self.next_node(prefix::FOR_EACH);
-        self.add_processor::<_, (), ()>(&placed, processors::for_each(Arc::new(action)));
+        self.add_processor::<_, (), ()>(
+            &placed,
+            Role::Other,
+            processors::for_each(Arc::new(action)),
+        );
     }
 }

@@ -13,13 +13,14 @@ use crate::{
 };
 
 impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
-    /// Joins each record with the row that the table has for its key at that time. Java's `join` with a
-    /// `KTable`.
+    /// Joins each record with the row that the table has for its key at that time. Java's `join`
+    /// with a `KTable`.
     ///
-    /// A record without a row, a key or a value is left out; the latter two are counted as dropped. Only records
-    /// of the stream give results: an update of the table does not. Both sides need equal numbers of partitions; a
-    /// stream whose key may have changed is repartitioned first. Where the stream's values are `Option`s, the type
-    /// of the joiner's first argument says what is joined.
+    /// A record without a row, a key or a value is left out; the latter two are counted as dropped.
+    /// Only records of the stream give results: an update of the table does not. Both sides need
+    /// equal numbers of partitions; a stream whose key may have changed is repartitioned first.
+    /// Where the stream's values are `Option`s, the type of the joiner's first argument says what
+    /// is joined.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -131,8 +132,8 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
         self.join_table(table, joiner, joined.into(), false)
     }
 
-    /// Joins each record with the row that the table has for its key at that time, or with `None`. Java's
-    /// `leftJoin` with a `KTable`.
+    /// Joins each record with the row that the table has for its key at that time, or with `None`.
+    /// Java's `leftJoin` with a `KTable`.
     ///
     /// As [`join`](Self::join), but a record without a row or a key is kept.
     ///
@@ -221,7 +222,8 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
         self.try_left_join_with_key(table, joiner, Joined::unnamed())
     }
 
-    /// As [`left_join_with`](Self::left_join_with), with a joiner that sees the key too and can fail.
+    /// As [`left_join_with`](Self::left_join_with), with a joiner that sees the key too and can
+    /// fail.
     #[track_caller]
     pub fn try_left_join_with_key<KT, VT, V2, VR, E>(
         &self,
@@ -294,7 +296,8 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
         KStream::new(graph, node, name, key_serde, values, sources.into(), false)
     }
 
-    /// This stream behind a repartition topic: the one that an earlier join made, unless this one is named.
+    /// This stream behind a repartition topic: the one that an earlier join made, unless this one
+    /// is named.
     fn repartition_for_join<KT: TableKey<K> + 'static>(
         &self,
         joined: &Joined<K, V>,
@@ -311,10 +314,12 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
             _ => {
                 let source = names.source.clone();
                 let repartition = Repartition::new(names, key_serde.clone(), value_serde.clone());
+                let has_key = |key: &K| KT::of(key).is_some();
+                let role = repartition.mergeable(has_key);
                 let lower = move |lowering: &mut Lowering<'_>| {
-                    repartition.lower_keeping(lowering, &filter, |key| KT::of(key).is_some());
+                    repartition.lower_keeping(lowering, &filter, has_key);
                 };
-                let node = graph.add(&source, Role::Other, &[self.node], place, lower);
+                let node = graph.add(&source, role, &[self.node], place, lower);
                 shared.insert(Repartitioned { node, source }).clone()
             }
         };

@@ -13,8 +13,9 @@ use crate::{
 impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     /// Writes the stream to a topic, or to one of several. Java's `to`.
     ///
-    /// The topics must exist. A record keeps its timestamp and headers; its partition is that of its key's hash,
-    /// and that of the inner key where the key is windowed. A `None` is written as a null.
+    /// The topics must exist. A record keeps its timestamp and headers; its partition is that of
+    /// its key's hash, and that of the inner key where the key is windowed. A `None` is written as
+    /// a null.
     ///
     /// ```
     /// use streams_dsl::prelude::*;

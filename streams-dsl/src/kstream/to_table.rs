@@ -11,11 +11,12 @@ use crate::{
 };
 
 impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
-    /// Takes each record as the new value of its key's row, and a null as its deletion. Java's `toTable`.
+    /// Takes each record as the new value of its key's row, and a null as its deletion. Java's
+    /// `toTable`.
     ///
-    /// If the key may have changed since the records were read, they are repartitioned first. Records without a key are
-    /// dropped. `K2` and `V2` are key and value without their nulls: they must be named where the stream has
-    /// `Option`s.
+    /// If the key may have changed since the records were read, they are repartitioned first.
+    /// Records without a key are dropped. `K2` and `V2` are key and value without their nulls: they
+    /// must be named where the stream has `Option`s.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -70,14 +71,14 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
             (parent, sources) = self.repartition_for_table(&name, key_serde.clone(), values);
         }
         let (node_name, rows) = (name.clone(), table.rows.clone());
-        let through_topic = self.repartition_required;
         let lower = move |lowering: &mut crate::graph::Lowering<'_>| {
-            if through_topic {
+            // Behind a repartition topic keys have their plain type, unless that topic is shared.
+            if lowering.parents_forward::<K2, V>() {
                 let parents = lowering.parents::<K2, V>();
-                table.lower::<K2, V>(lowering, &node_name, &parents);
+                table.lower::<K2, V>(lowering, &node_name, &parents, None);
             } else {
                 let parents = lowering.parents::<K, V>();
-                table.lower::<K, V>(lowering, &node_name, &parents);
+                table.lower::<K, V>(lowering, &node_name, &parents, None);
             }
         };
         let node = self.graph.lock().add(&name, Role::Other, &[parent], place, lower);
@@ -100,7 +101,8 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
         let source = names.source.clone();
         let repartition = Repartition::new(names, key_serde, value_serde);
         let place = Location::caller();
-        let node = graph.add(&source, Role::Other, &[self.node], place, move |lowering| {
+        let role = repartition.mergeable::<K>(|key| key.as_value().is_some());
+        let node = graph.add(&source, role, &[self.node], place, move |lowering| {
             repartition.lower_unwrapping::<K>(lowering, &filter);
         });
         (node, [source].into())

@@ -18,12 +18,14 @@ where
     K: Clone + Send + 'static,
     V: Clone + Send + 'static,
 {
-    /// Groups the rows anew: `selector` gives the key and value that each row has in its group. Java's `groupBy`.
+    /// Groups the rows anew: `selector` gives the key and value that each row has in its group.
+    /// Java's `groupBy`.
     ///
-    /// What is made of the groups repartitions them: of each change, the old value goes to its group to be taken out
-    /// and the new one to its own to be put in. Until both have arrived the groups are transiently wrong. The table gets
-    /// a store, if it has none, because the old values are needed. A row is in no group if the selector gives a
-    /// `None` for its key or value; then the types must be named, as `group_by::<String, i64, _, _>`.
+    /// What is made of the groups repartitions them: of each change, the old value goes to its
+    /// group to be taken out and the new one to its own to be put in. Until both have arrived the
+    /// groups are transiently wrong. The table gets a store, if it has none, because the old values
+    /// are needed. A row is in no group if the selector gives a `None` for its key or value; then
+    /// the types must be named, as `group_by::<String, i64, _, _>`.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -104,7 +106,8 @@ where
         let (node_name, selector) = (name.clone(), Arc::new(selector));
         let lower = move |lowering: &mut Lowering<'_>| {
             let parents = lowering.parents::<K, Change<V>>();
-            let supplier = processors::ktable_repartition_map(selector.clone(), false);
+            let split = lowering.settings().split_changes;
+            let supplier = processors::ktable_repartition_map(selector.clone(), split);
             let node = lowering.processor(&node_name, supplier, &parents);
             lowering.forwards::<K2, Change<V2>>(node);
         };

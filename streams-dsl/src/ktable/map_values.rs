@@ -25,8 +25,9 @@ where
 {
     /// The rows with their values mapped. Java's `mapValues`.
     ///
-    /// A mapper that returns an `Option` deletes the row with `None`; then the type of the values must be named. Where
-    /// this table has no store, the mapper is called again when a row is looked up.
+    /// A mapper that returns an `Option` deletes the row with `None`; then the type of the values
+    /// must be named. Where this table has no store, the mapper is called again when a row is
+    /// looked up.
     ///
     /// ```
     /// use streams_dsl::prelude::*;

@@ -1,7 +1,7 @@
 //! `KTable`: rows by key, and the changes that make them.
 //!
-//! An edge between two nodes of tables carries [`Change`](crate::change::Change). A table has a store where it is
-//! materialized, and otherwise only where something below needs one.
+//! An edge between two nodes of tables carries [`Change`](crate::change::Change). A table has a
+//! store where it is materialized, and otherwise only where something below needs one.
 
 mod filter;
 mod group_by;
@@ -25,9 +25,9 @@ use crate::{
 
 /// A table: the latest value of each key. Java's `KTable`.
 ///
-/// A handle of a node in the graph of its [`StreamsBuilder`](crate::StreamsBuilder); cloning it is cheap and adds
-/// nothing. Values are never null: a deleted row is a tombstone only where the table becomes a stream again,
-/// [`to_stream`](Self::to_stream).
+/// A handle of a node in the graph of its [`StreamsBuilder`](crate::StreamsBuilder); cloning it is
+/// cheap and adds nothing. Values are never null: a deleted row is a tombstone only where the table
+/// becomes a stream again, [`to_stream`](Self::to_stream).
 pub struct KTable<K, V> {
     graph: SharedGraph,
     node: GraphNodeId,
@@ -101,8 +101,9 @@ where
         Self { next_name: Some(name.into()), ..self.clone() }
     }
 
-    /// The name of the next node, and the one of its store, if it is to have one. With `materialized`, but without a
-    /// name for the store, there is none, and yet it takes a number, as in Java.
+    /// The name of the next node, and the one of its store, if it is to have one. With
+    /// `materialized`, but without a name for the store, there is none, and yet it takes a number,
+    /// as in Java.
     #[track_caller]
     fn next_node<V2>(
         &self,

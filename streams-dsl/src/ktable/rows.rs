@@ -1,8 +1,9 @@
 //! How the rows of a table are looked up, and whether it sends old values.
 //!
-//! Both are asked for by operators further down, after the table was made: the answers are flags that the table's
-//! node reads when it is lowered. Invariant: a table that is asked for rows or old values, and has no store to
-//! take them from, gets one or passes the question on to the table that it was made of.
+//! Both are asked for by operators further down, after the table was made: the answers are flags
+//! that the table's node reads when it is lowered. Invariant: a table that is asked for rows or old
+//! values, and has no store to take them from, gets one or passes the question on to the table that
+//! it was made of.
 
 use std::sync::{
     Arc,
@@ -24,8 +25,8 @@ pub(crate) type Lookup<K, V> = (TableGetter<K, V>, Connect);
 
 /// The rows of a table.
 pub(crate) trait Rows<K, V>: Send + Sync {
-    /// Asks for old values, with `force` even if that takes a store. Whether they will be sent. Java's
-    /// `enableSendingOldValues`.
+    /// Asks for old values, with `force` even if that takes a store. Whether they will be sent.
+    /// Java's `enableSendingOldValues`.
     fn send_old_values(&self, force: bool) -> bool;
 
     /// Whether old values are sent.
@@ -114,8 +115,8 @@ impl<K: 'static, V: Clone + Send + 'static> Rows<Windowed<K>, V> for WindowRows 
     }
 }
 
-/// A table made of another one row by row: its rows are in its own store, if it has one, else they are computed from
-/// the other's.
+/// A table made of another one row by row: its rows are in its own store, if it has one, else they
+/// are computed from the other's.
 pub(crate) struct DerivedRows<K, V, VP, D> {
     pub(crate) parent: Arc<dyn Rows<K, VP>>,
     pub(crate) store: Option<Arc<str>>,

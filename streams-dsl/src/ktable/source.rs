@@ -46,12 +46,14 @@ where
         Self { store: TableStore::new(name, materialized, key_serde, value_serde), rows }
     }
 
-    /// Adds the node and, if anything needs it, the store.
+    /// Adds the node and, if anything needs it, the store; `topic` is what the rows can be restored
+    /// from, if all that is read from it is a row.
     pub(crate) fn lower<KIn, VIn>(
         &self,
         lowering: &mut Lowering<'_>,
         name: &Arc<str>,
         parents: &[NodeRef<KIn, VIn>],
+        topic: Option<&str>,
     ) where
         KIn: Nullable<K> + 'static,
         VIn: Nullable<V> + 'static,
@@ -63,6 +65,9 @@ where
         if let Some(store) = store {
             lowering.topology().connect(node.id(), store);
             lowering.topology().flush_with(store, node.id());
+            if let Some(topic) = topic.filter(|_| lowering.settings().reuse_source_topics) {
+                lowering.topology().use_source_as_changelog(store, topic);
+            }
         }
         lowering.forwards::<K, Change<V>>(node);
     }
@@ -81,8 +86,8 @@ where
         place: Place,
     ) -> Self {
         let Consumed { topics, name, key_serde, value_serde, extractor, reset } = consumed;
-        // The topic is read with the serdes of `consumed`, the store written with those of `materialized`; either
-        // serves where the other has none.
+        // The topic is read with the serdes of `consumed`, the store written with those of
+        // `materialized`; either serves where the other has none.
         let key_serde = Slot::given(key_serde).or(&Slot::given(materialized.key_serde.clone()));
         let value_serde =
             Slot::given(value_serde).or(&Slot::given(materialized.value_serde.clone()));
@@ -111,7 +116,8 @@ where
                 options = options.with_timestamp_extractor(extractor.clone());
             }
             if let Some(source) = lowering.source(&source_name, &topics, options) {
-                table.lower(lowering, &node_name, &[source]);
+                let topic = topics.first().map(String::as_str);
+                table.lower(lowering, &node_name, &[source], topic);
             }
         });
         drop(locked);

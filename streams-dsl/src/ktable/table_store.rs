@@ -7,7 +7,7 @@ use streams_core::store::{
 };
 
 use crate::{
-    graph::{Lowering, Slot},
+    graph::{BuildSettings, Lowering, Slot},
     options::Materialized,
 };
 
@@ -50,7 +50,8 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         let key = lowering.serde(&self.key_serde, node, "key");
         let value = lowering.serde(&self.value_serde, node, "value");
         let store = Stores::timestamped_key_value(self.name.clone(), key, value);
-        lowering.add_store(self.configure(store))
+        let store = self.configure(store, lowering.settings());
+        lowering.add_store(store)
     }
 
     /// Adds it as a window store for `node`.
@@ -63,11 +64,16 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         let key = lowering.serde(&self.key_serde, node, "key");
         let value = lowering.serde(&self.value_serde, node, "value");
         let store = Stores::timestamped_window(self.name.clone(), retention, key, value);
-        lowering.add_store(self.configure(store))
+        let store = self.configure(store, lowering.settings());
+        lowering.add_store(store)
     }
 
-    fn configure<S: StateStore>(&self, mut store: StoreBuilder<S>) -> StoreBuilder<S> {
-        if self.in_memory {
+    fn configure<S: StateStore>(
+        &self,
+        mut store: StoreBuilder<S>,
+        settings: BuildSettings,
+    ) -> StoreBuilder<S> {
+        if self.in_memory || settings.in_memory_stores {
             store = store.in_memory();
         }
         store = match &self.logging {

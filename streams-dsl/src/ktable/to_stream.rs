@@ -15,8 +15,8 @@ where
     K: Clone + Send + 'static,
     V: Clone + Send + 'static,
 {
-    /// The changes of the table as a stream: the new value of each row, and `None` where it was deleted. Java's
-    /// `toStream`.
+    /// The changes of the table as a stream: the new value of each row, and `None` where it was
+    /// deleted. Java's `toStream`.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -43,8 +43,8 @@ where
         KStream::new(graph, node, name, key_serde, value_serde, sources, false)
     }
 
-    /// As [`to_stream`](Self::to_stream), under the key that `selector` makes of each change: then grouping or
-    /// joining it repartitions it. Java's `toStream` with a mapper.
+    /// As [`to_stream`](Self::to_stream), under the key that `selector` makes of each change: then
+    /// grouping or joining it repartitions it. Java's `toStream` with a mapper.
     ///
     /// ```
     /// use std::time::Duration;

@@ -30,7 +30,8 @@ impl<K, V> Branched<K, V> {
         Self { name: Some(name.into()), then: Then::Keep }
     }
 
-    /// The branch is named after the split, followed by its number: 1 for the first, 0 for the default.
+    /// The branch is named after the split, followed by its number: 1 for the first, 0 for the
+    /// default.
     pub const fn unnamed() -> Self {
         Self { name: None, then: Then::Keep }
     }

@@ -76,9 +76,9 @@ impl<K, V> Consumed<K, V> {
         self
     }
 
-    /// Takes the event time of each record from `extractor`, in milliseconds since the epoch; a negative one drops
-    /// the record. The extractor of a table is asked about records with both a key and a value; others
-    /// keep the timestamp that they have on the topic.
+    /// Takes the event time of each record from `extractor`, in milliseconds since the epoch; a
+    /// negative one drops the record. The extractor of a table is asked about records with both a
+    /// key and a value; others keep the timestamp that they have on the topic.
     #[must_use]
     pub fn with_timestamp_extractor(
         mut self,

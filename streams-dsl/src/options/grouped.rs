@@ -8,7 +8,8 @@ use super::Named;
 
 /// The name and serdes of a grouping. Java's `Grouped`.
 ///
-/// The name is that of the repartition topic, if there is one, and of the node that changes the key.
+/// The name is that of the repartition topic, if there is one, and of the node that changes the
+/// key.
 pub struct Grouped<K, V> {
     pub(crate) name: Option<Named>,
     pub(crate) key_serde: Option<SerdeRef<K>>,

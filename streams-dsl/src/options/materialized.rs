@@ -8,8 +8,8 @@ use super::Named;
 
 /// The store of a table: its name, serdes, and where it is. Java's `Materialized`.
 ///
-/// In RocksDB, logged to a changelog topic and cached, unless said otherwise. A named store can be queried; its
-/// changelog is `<application id>-<name>-changelog`.
+/// In RocksDB, logged to a changelog topic and cached, unless said otherwise. A named store can be
+/// queried; its changelog is `<application id>-<name>-changelog`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -107,8 +107,8 @@ impl<K, V> Materialized<K, V> {
         self
     }
 
-    /// How long the rows of a windowed table are kept, from their window's start: at least the size of the windows and
-    /// their grace period, which is also the default.
+    /// How long the rows of a windowed table are kept, from their window's start: at least the size
+    /// of the windows and their grace period, which is also the default.
     #[must_use]
     pub fn with_retention(mut self, retention: Duration) -> Self {
         self.retention = Some(retention);

@@ -1,7 +1,8 @@
 //! What can be said of an operator beside what it does: names, serdes, stores.
 //!
-//! Where an operator takes `impl Into` of one of these, a plain name is enough. All of them are inert: what is
-//! wrong with one is reported by `build`, with the line of the operator that it was given to.
+//! Where an operator takes `impl Into` of one of these, a plain name is enough. All of them are
+//! inert: what is wrong with one is reported by `build`, with the line of the operator that it was
+//! given to.
 
 mod branched;
 mod consumed;

@@ -4,9 +4,10 @@ use std::{fmt, sync::Arc};
 
 /// A name that the user gives to a node, a store or an internal topic. Java's `Named`.
 ///
-/// Letters, digits, `.`, `_` and `-`, at most 249 of them: `build` reports another name as a mistake. Anything
-/// that has a state or an internal topic should have a name: generated names count the operators before
-/// them, so that a new operator further up would separate an application from its data.
+/// Letters, digits, `.`, `_` and `-`, at most 249 of them: `build` reports another name as a
+/// mistake. Anything that has a state or an internal topic should have a name: generated names
+/// count the operators before them, so that a new operator further up would separate an application
+/// from its data.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Named(Arc<str>);
 

@@ -50,8 +50,8 @@ impl<K, V> Produced<K, V> {
         Self::new(Target::Topic(topic.into()))
     }
 
-    /// Writes each record to the topic that `extractor` names; all of them must exist. `label` stands for the extractor in
-    /// `describe()`. Java's `TopicNameExtractor`.
+    /// Writes each record to the topic that `extractor` names; all of them must exist. `label`
+    /// stands for the extractor in `describe()`. Java's `TopicNameExtractor`.
     pub fn topic_by(
         label: impl Into<String>,
         extractor: impl Fn(&Record<'_, K, V>) -> String + Send + Sync + 'static,
@@ -86,8 +86,8 @@ impl<K, V> Produced<K, V> {
         self
     }
 
-    /// Chooses the partition of each record by topic, key, value and number of partitions, instead of by the hash of
-    /// the key; `None` leaves it to that.
+    /// Chooses the partition of each record by topic, key, value and number of partitions, instead
+    /// of by the hash of the key; `None` leaves it to that.
     #[must_use]
     pub fn with_stream_partitioner(
         mut self,

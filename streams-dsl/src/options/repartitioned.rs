@@ -53,8 +53,8 @@ impl<K, V> Repartitioned<K, V> {
         self
     }
 
-    /// Chooses the partition of each record by topic, key, value and number of partitions, instead of by the hash of
-    /// the key; `None` leaves it to that.
+    /// Chooses the partition of each record by topic, key, value and number of partitions, instead
+    /// of by the hash of the key; `None` leaves it to that.
     #[must_use]
     pub fn with_stream_partitioner(
         mut self,

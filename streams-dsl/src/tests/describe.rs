@@ -1,12 +1,15 @@
-//! The same programs give the same topologies as in Java: names, numbers, sub-topologies, internal topics.
+//! The same programs give the same topologies as in Java: names, numbers, sub-topologies, internal
+//! topics.
 //!
-//! The expected texts were printed by Java Kafka Streams 4.3.1. Lists of several successors, predecessors, topics or
-//! stores come in the order of Java's hash tables there: they are compared as sets.
+//! The expected texts were printed by Java Kafka Streams 4.3.1. Lists of several successors,
+//! predecessors, topics or stores come in the order of Java's hash tables there: they are compared
+//! as sets.
 
 use std::time::Duration;
 
 use streams_core::{
     BoxError, Record,
+    config::{StreamsConfig, TopologyOptimization},
     processor::Context,
     serde::{long, string},
     store::Stores,
@@ -42,7 +45,12 @@ fn normal(text: &str) -> String {
 
 #[track_caller]
 fn assert_described(builder: &StreamsBuilder, java: &str) {
-    let ours = builder.build().unwrap().describe();
+    assert_described_with(builder, &StreamsConfig::new("app", "localhost:9092"), java);
+}
+
+#[track_caller]
+fn assert_described_with(builder: &StreamsBuilder, config: &StreamsConfig, java: &str) {
+    let ours = builder.build_with(config).unwrap().describe();
     assert_eq!(normal(&ours), normal(java), "\n{ours}");
 }
 
@@ -207,6 +215,51 @@ fn the_orders_program_has_the_topology_of_its_java_twin() {
     let per_hour = orders.group_by::<String, _>(customer).windowed_by(hours).count();
     per_hour.to_stream().to("orders-per-hour");
     assert_described(&builder, include_str!("golden/orders.txt"));
+}
+
+#[test]
+fn repartition_topics_below_one_change_of_key_are_merged_if_that_is_configured() {
+    let builder = StreamsBuilder::new();
+    let s = stream(&builder, "in").named("key").select_key(|_, v| initial(v));
+    let first = s.group_by_key_with::<String>("first");
+    first.count_as::<String>("c").to_stream().to("out");
+    let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(10));
+    let second = s.group_by_key_with::<String>("second").windowed_by(windows);
+    second.count_as("w").to_stream().to("out2");
+    let table = builder.table::<String, String>("tab");
+    s.join_with(&table, |l: &String, r| format!("{l}|{r}"), "third").to("out3");
+    let config = StreamsConfig::new("app", "localhost:9092")
+        .topology_optimization([TopologyOptimization::MergeRepartitionTopics]);
+    assert_described_with(&builder, &config, include_str!("golden/opt-merge-named.txt"));
+    let plain = builder.build().unwrap().describe();
+    assert_eq!(plain.matches("-repartition])").count(), 3, "{plain}");
+}
+
+#[test]
+fn repartition_topics_are_not_merged_over_a_change_of_the_values() {
+    let builder = StreamsBuilder::new();
+    let s = stream(&builder, "in").select_key(|_, v| initial(v));
+    s.group_by_key::<String>().count_as::<String>("a");
+    s.map_values(Clone::clone).group_by_key::<String>().count_as::<String>("b");
+    let config = StreamsConfig::new("app", "localhost:9092")
+        .topology_optimization([TopologyOptimization::MergeRepartitionTopics]);
+    let text = builder.build_with(&config).unwrap().describe();
+    assert_eq!(text.matches("-repartition])").count(), 2, "{text}");
+}
+
+#[test]
+fn the_sides_of_a_merge_go_through_one_merged_repartition_topic() {
+    let builder = StreamsBuilder::new();
+    let rekeyed = stream(&builder, "in").select_key(|_, v| initial(v));
+    let merged = rekeyed.merge(&stream(&builder, "in2"));
+    merged.group_by_key::<String>().count_as::<String>("a");
+    merged.group_by_key::<String>().count_as::<String>("b");
+    let config = StreamsConfig::new("app", "localhost:9092")
+        .topology_optimization([TopologyOptimization::MergeRepartitionTopics]);
+    let text = builder.build_with(&config).unwrap().describe();
+    assert_eq!(text.matches("-repartition])").count(), 1, "{text}");
+    let above = "<-- KSTREAM-MERGE-0000000003\n    Sink: a-repartition-sink";
+    assert!(text.contains(above), "{text}");
 }
 
 #[test]

@@ -41,8 +41,7 @@ pub(super) fn check_file(path: &Path) -> Verdict {
         Ok(golden) => golden,
         Err(error) => return Verdict::Fail(format!("the file can't be read: {error}")),
     };
-    let unsupported =
-        ["dsl.store.format", "__iq.consistency.offset.vector.enabled__", "upgrade.from"];
+    let unsupported = ["dsl.store.format", "__iq.consistency.offset.vector.enabled__"];
     if let Some(key) = unsupported.iter().find(|key| golden.config.contains_key(**key)) {
         return Verdict::Skip(format!("the setting {key} is not implemented"));
     }
@@ -53,7 +52,7 @@ pub(super) fn check_file(path: &Path) -> Verdict {
 }
 
 fn check(golden: &Golden, build: topologies::Build) -> Checked {
-    let topology = build.topology()?;
+    let topology = build.topology(&config(&golden.config))?;
     let driver = TopologyTestDriver::new(&topology, config(&golden.config))?;
     if let Some(error) = feed(&driver, &golden.input).error {
         return Err(error);

@@ -12,7 +12,7 @@ use streams_core::{
     membership::{InternalTopic, Subtopology},
 };
 
-use super::{Checked, Verdict, describe::sink_topics, read, topologies};
+use super::{Checked, Verdict, base_config, describe::sink_topics, read, topologies};
 
 /// What a sub-topology reads and writes. The golden's changelogs are left out: Java lists them only
 /// once its stores are made.
@@ -35,15 +35,16 @@ pub(super) fn check_file(path: &Path) -> Verdict {
     };
     let each = |(id, expected): (&String, &BTreeMap<String, Topics>)| match topologies::find(id) {
         Some(build) => {
-            check(expected, build).map_err(|error| BoxError::from(format!("{id}: {error}")))
+            check(id, expected, build).map_err(|error| BoxError::from(format!("{id}: {error}")))
         }
         None => Ok(()),
     };
     golden.iter().try_for_each(each).into()
 }
 
-fn check(expected: &BTreeMap<String, Topics>, build: topologies::Build) -> Checked {
-    let topology = build.topology()?;
+fn check(id: &str, expected: &BTreeMap<String, Topics>, build: topologies::Build) -> Checked {
+    let own = topologies::config_of(id).iter().copied();
+    let topology = build.topology(&base_config().set_all(own))?;
     let group = topology.group_topology("oracle", ADDITIONAL_RETENTION_MS, &BTreeMap::new());
     let sinks = sink_topics(&topology.describe());
     let subtopologies = group.subtopologies.iter().zip(sinks);

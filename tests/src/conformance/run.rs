@@ -34,7 +34,7 @@ pub(super) fn check_file(path: &Path) -> Verdict {
 }
 
 fn check(scenario: &Scenario, build: topologies::Build) -> Checked {
-    let topology = build.topology()?;
+    let topology = build.topology(&config(&scenario.config))?;
     let (expected, actual) =
         (describe::canonical(&scenario.describe), describe::canonical(&topology.describe()));
     let driver = TopologyTestDriver::new(&topology, config(&scenario.config))?;

@@ -40,13 +40,15 @@ pub(crate) fn produce(cluster: &EmbeddedCluster, topic: &str, key: &str, value: 
     cluster.produce(topic, None, record).unwrap();
 }
 
-/// Fast commits, and state in `directory`.
+/// Fast commits, state in `directory`, and a crash that the group notices soon.
 pub(crate) fn config(directory: &Path, guarantee: ProcessingGuarantee) -> StreamsConfig {
     StreamsConfig::new(APP, "embedded:9092")
         .state_dir(directory)
         .processing_guarantee(guarantee)
         .commit_interval(Duration::from_millis(20))
         .poll_interval(Duration::from_millis(5))
+        .set("heartbeat.interval.ms", 100)
+        .session_timeout(Duration::from_millis(500))
 }
 
 /// Counts records by key in the store `counts`, and forwards each count.

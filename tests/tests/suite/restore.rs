@@ -1,6 +1,6 @@
 //! State survives: what an instance leaves on disk, and what standbys keep, is not restored again.
 
-use std::{collections::BTreeMap, ops::Bound, path::Path, time::Duration};
+use std::{collections::BTreeMap, ops::Bound, path::Path};
 
 use state_store::{Database, Direction, MemoryBudget, RocksDatabase, StoreId};
 use streams_core::{
@@ -126,10 +126,7 @@ async fn a_standby_takes_over_without_restoring() {
         let cluster = one_partition();
         let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let streams = directories.each_ref().map(|directory| {
-            let config = config(directory.path(), guarantee)
-                .num_standby_replicas(1)
-                .set("heartbeat.interval.ms", 100)
-                .session_timeout(Duration::from_millis(500));
+            let config = config(directory.path(), guarantee).num_standby_replicas(1);
             KafkaStreams::new(counting_topology(true), config, cluster.clone()).unwrap()
         });
         for instance in &streams {

@@ -16,7 +16,7 @@ mod table;
 mod table_join;
 mod window;
 
-use streams_core::{BoxError, topology::Topology};
+use streams_core::{BoxError, config::StreamsConfig, topology::Topology};
 use streams_dsl::StreamsBuilder;
 
 /// How a topology is made.
@@ -53,14 +53,14 @@ const DSL: [Dsl; 10] = [
 ];
 
 impl Build {
-    /// The topology.
-    pub(super) fn topology(self) -> Built {
+    /// The topology for a configuration.
+    pub(super) fn topology(self, config: &StreamsConfig) -> Built {
         match self {
             Self::Processors(build) => build(),
             Self::Dsl(build) => {
                 let builder = StreamsBuilder::new();
                 build(&builder);
-                Ok(builder.build()?)
+                Ok(builder.build_with(config)?)
             }
         }
     }
@@ -73,6 +73,15 @@ pub(super) fn find(id: &str) -> Option<Build> {
     of_nodes
         .map(|(_, build)| Build::Processors(*build))
         .or_else(|| of_streams.map(|(_, build)| Build::Dsl(*build)))
+}
+
+/// Settings that belong to a topology itself.
+pub(super) fn config_of(id: &str) -> &'static [(&'static str, &'static str)] {
+    if id.ends_with("-all") || id.ends_with("-optimised") {
+        &[("topology.optimization", "all")]
+    } else {
+        &[]
+    }
 }
 
 /// Why there is no topology of this id.

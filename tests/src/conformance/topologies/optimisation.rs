@@ -12,10 +12,15 @@ use crate::conformance::functions::{initial, upper};
 
 pub(super) const TOPOLOGIES: Dsl = &[
     ("opt-table-none", opt_table),
+    ("opt-table-all", opt_table),
     ("opt-merge-none", opt_merge),
+    ("opt-merge-all", opt_merge),
     ("opt-merge-mapped-none", opt_merge_mapped),
+    ("opt-merge-mapped-all", opt_merge_mapped),
     ("opt-merge-named-none", opt_merge_named),
+    ("opt-merge-named-all", opt_merge_named),
     ("opt-join-chain-none", opt_join_chain),
+    ("opt-join-chain-all", opt_join_chain),
 ];
 
 fn opt_table(b: &StreamsBuilder) {

@@ -150,3 +150,21 @@ fn transactional_calls_out_of_order_are_refused() {
     producer.abort_transaction().unwrap();
     assert_eq!(cluster.end_offset("t", 0).unwrap(), 0, "empty transactions leave no marker");
 }
+
+/// A reader that took part of a transaction's records jumped to the end of the marker behind them, and lost the
+/// rest.
+#[test]
+fn a_transaction_larger_than_a_poll_is_read_to_its_end() {
+    let (cluster, _) = cluster();
+    cluster.create_topic("t", 1).unwrap();
+    let mut producer = transactional(&cluster, "tx");
+    producer.begin_transaction().unwrap();
+    append(&mut *producer, "t", &["a", "b", "c"]);
+    producer.commit_transaction().unwrap();
+    let mut reader = consumer(&cluster, ReadCommitted);
+    reader.assign(&place("t", 0), 0).unwrap();
+    assert_eq!(poll(&mut *reader, 2), ["a", "b"]);
+    assert_eq!(reader.position(&place("t", 0)), Some(2));
+    assert_eq!(poll(&mut *reader, 2), ["c"]);
+    assert_eq!(reader.position(&place("t", 0)), Some(4), "over the marker");
+}
