@@ -7,7 +7,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use streams_core::client::{IsolationLevel, embedded::{EmbeddedCluster, StoredRecord}};
+use streams_core::client::{
+    IsolationLevel,
+    embedded::{EmbeddedCluster, StoredRecord},
+};
 
 use crate::{Failure, topology};
 

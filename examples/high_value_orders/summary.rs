@@ -28,7 +28,8 @@ pub(crate) fn summary(args: &Args, outputs: &[OutputTopic], report: &Report) -> 
     let _ = writeln!(text, "enriched orders       {enriched}");
     let windows: HashSet<String> =
         records(topology::ORDERS_PER_HOUR).iter().map(|record| record.key.to_string()).collect();
-    let _ = writeln!(text, "orders per hour       {} windows of a customer and hour", windows.len());
+    let _ =
+        writeln!(text, "orders per hour       {} windows of a customer and hour", windows.len());
     let _ = run(&mut text, args, report);
     text
 }
@@ -53,10 +54,8 @@ fn per_customer(text: &mut String, records: &[OutputRecord]) -> std::fmt::Result
     }
     let sum: i64 = counts.values().sum();
     writeln!(text, "orders per customer   {} customers, {sum} orders", counts.len())?;
-    let mut best: Vec<(i64, &str)> = counts
-        .iter()
-        .filter_map(|(customer, count)| Some((*count, customer.as_str()?)))
-        .collect();
+    let mut best: Vec<(i64, &str)> =
+        counts.iter().filter_map(|(customer, count)| Some((*count, customer.as_str()?))).collect();
     best.sort_by(|one, other| other.0.cmp(&one.0).then(one.1.cmp(other.1)));
     let best: Vec<String> =
         best.iter().take(3).map(|(count, customer)| format!("{customer} ({count})")).collect();

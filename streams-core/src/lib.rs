@@ -24,7 +24,7 @@ pub use self::{
     error::{BoxError, Error, ErrorKind, Result},
     membership::TaskId,
     partitioner::{murmur2, partition_for_key},
-    runtime::KafkaStreams,
     record::{Headers, Record, RecordMetadata, TopicPartition},
+    runtime::KafkaStreams,
 };
 pub use state_store::Direction;

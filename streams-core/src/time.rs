@@ -23,7 +23,7 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     fn now_ms(&self) -> i64 {
         let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since_epoch.map_or(0, |elapsed| duration_ms(elapsed))
+        since_epoch.map_or(0, duration_ms)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the one place that waits")]

@@ -53,7 +53,8 @@ pub trait ProductionExceptionHandler: Send + Sync {
     fn handle(&self, context: &ErrorContext<'_>, topic: &str, error: &Error) -> HandlerResponse;
 }
 
-/// Logs and fails the task; sends a dead letter first if a topic for them is configured.
+/// Logs and fails the task; sends a dead letter first if a topic for them is configured. With exactly-once
+/// that dead letter is part of the transaction, which the failure aborts.
 #[derive(Clone, Debug, Default)]
 pub struct LogAndFail {
     /// `errors.dead.letter.queue.topic.name`.

@@ -62,7 +62,10 @@ impl<K: 'static, V: 'static> Node<K, V> for Link {
     fn push(&mut self, record: Record<'_, K, V>, task: &mut TaskState) -> Result {
         let taken = task.shared.get_mut(self.slot).and_then(Option::take);
         let Some(mut shared) = taken else {
-            return Err(Error::new(ErrorKind::Fatal, "a node with several parents ran within itself"));
+            return Err(Error::new(
+                ErrorKind::Fatal,
+                "a node with several parents ran within itself",
+            ));
         };
         let done = match shared.node.downcast_mut::<Box<dyn Node<K, V>>>() {
             Some(node) => node.push(record, task),

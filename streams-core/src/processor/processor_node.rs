@@ -3,7 +3,9 @@
 use std::{any::Any, marker::PhantomData, sync::Arc};
 
 use super::{Children, Context, Event, Node, Processor};
-use crate::{BoxError, Error, Record, Result, store::RecordContext, task::TaskState, topology::NodeInfo};
+use crate::{
+    BoxError, Error, Record, Result, store::RecordContext, task::TaskState, topology::NodeInfo,
+};
 
 /// A processor with this task's children below it.
 pub(crate) struct ProcessorNode<P, KIn, VIn, KOut, VOut> {
@@ -33,6 +35,18 @@ impl<P, KIn, VIn, KOut, VOut> ProcessorNode<P, KIn, VIn, KOut, VOut> {
             Ok(error) => Err(*error),
             Err(error) => task.processing_failed(&self.info.name, error),
         }
+    }
+
+    /// As `failed`. A punctuation has no record: the one before it is not to blame.
+    #[cold]
+    fn event_failed(&self, event: Event, error: BoxError, task: &mut TaskState) -> Result {
+        let Event::Punctuate { punctuation, .. } = event else { return self.failed(error, task) };
+        let timestamp = punctuation.timestamp;
+        let none = RecordContext { timestamp, offset: -1, input: None, headers: None };
+        let current = std::mem::replace(&mut task.record, none);
+        let done = self.failed(error, task);
+        task.record = current;
+        done
     }
 }
 
@@ -68,7 +82,7 @@ where
                 }
             };
             if let Err(error) = done {
-                self.failed(error, task)?;
+                self.event_failed(event, error, task)?;
             }
             if !event.is_for_all() {
                 return Ok(());

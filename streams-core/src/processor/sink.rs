@@ -83,7 +83,12 @@ impl<K, V> SinkNode<K, V> {
                 topic.into()
             }
         };
-        let count = task.producer()?.partitions(&topic)?;
+        let count = task.producer()?.partitions(&topic).map_err(|cause| match cause.kind() {
+            ErrorKind::InvalidTopic => {
+                cause.in_context("the topic of a sink must exist; create it, then start again")
+            }
+            _ => cause,
+        })?;
         self.partitions =
             (0..count).map(|partition| TopicPartition::new(topic.clone(), partition)).collect();
         Ok(())
@@ -127,7 +132,8 @@ impl<K, V> SinkNode<K, V> {
         let (has_key, has_value) = self.serialize(&record)?;
         let Some(to) = self.choose(&record, has_key).cloned() else {
             let topic = self.partitions.first().map_or("", |partition| &partition.topic);
-            let text = format!("the partitioner chose a partition that topic {topic} does not have");
+            let text =
+                format!("the partitioner chose a partition that topic {topic} does not have");
             return Err(Error::new(ErrorKind::Production, text));
         };
         let record = ProduceRecord {
@@ -142,8 +148,8 @@ impl<K, V> SinkNode<K, V> {
 
 impl<K, V> Node<K, V> for SinkNode<K, V> {
     fn push(&mut self, record: Record<'_, K, V>, task: &mut TaskState) -> Result {
-        self.look_up(&record, task)?;
-        match self.send(record, task) {
+        let sent = self.look_up(&record, task).and_then(|()| self.send(record, task));
+        match sent {
             Ok(()) => Ok(()),
             Err(error) => {
                 let topic = self.partitions.first().map_or("", |partition| &partition.topic);

@@ -47,8 +47,13 @@ pub(crate) trait Source: Send {
     ) -> Result<Loaded>;
 
     /// Pushes the head of `input` through everything below.
-    fn push(&mut self, input: usize, timestamp: i64, headers: &Headers, task: &mut TaskState)
-    -> Result;
+    fn push(
+        &mut self,
+        input: usize,
+        timestamp: i64,
+        headers: &Headers,
+        task: &mut TaskState,
+    ) -> Result;
 
     /// Passes an event on.
     fn control(&mut self, event: Event, task: &mut TaskState) -> Result;
@@ -65,7 +70,11 @@ pub(crate) struct SourceNode<K, V> {
 }
 
 impl<K: Send, V: Send> SourceNode<K, V> {
-    fn decode(&self, topic: &str, record: &RecordView<'_>) -> Result<(K, V), (&'static str, BoxError)> {
+    fn decode(
+        &self,
+        topic: &str,
+        record: &RecordView<'_>,
+    ) -> Result<(K, V), (&'static str, BoxError)> {
         let key = self.key_serde.deserialize(topic, record.key).map_err(|cause| ("key", cause))?;
         let value = self.value_serde.deserialize(topic, record.value);
         Ok((key, value.map_err(|cause| ("value", cause))?))

@@ -15,7 +15,9 @@
 /// assert!(headers.is_empty());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(Box<str>, Option<Box<[u8]>>)>);
+pub struct Headers(Vec<Header>);
+
+type Header = (Box<str>, Option<Box<[u8]>>);
 
 impl Headers {
     /// No headers; does not allocate.
@@ -35,7 +37,7 @@ impl Headers {
 
     /// The value of the last header of this name: `None` if there is none, `Some(None)` if it is null.
     pub fn last(&self, name: &str) -> Option<Option<&[u8]>> {
-        self.iter().filter(|(key, _)| *key == name).last().map(|(_, value)| value)
+        self.iter().rfind(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
     /// All headers, in order.

@@ -156,12 +156,14 @@ impl App {
     #[cfg(feature = "rocksdb")]
     fn open_persistent(&self, task: TaskId, names: &[String]) -> Result<Arc<dyn Database>> {
         let directory = self.directory()?.task_directory(&task.to_string())?;
-        let database = state_store::RocksDatabase::open(&directory, names, &self.settings.budget)
-            .map_err(|cause| Error::from(cause).in_context(format!("opening task {task}")))?;
+        let database =
+            state_store::RocksDatabase::open(&directory, names, &self.settings.budget)
+                .map_err(|cause| Error::from(cause).in_context(format!("opening task {task}")))?;
         Ok(Arc::new(database))
     }
 
     #[cfg(not(feature = "rocksdb"))]
+    #[expect(clippy::unused_self, reason = "the same signature as with the feature")]
     fn open_persistent(&self, task: TaskId, names: &[String]) -> Result<Arc<dyn Database>> {
         let text = format!(
             "task {task} has the persistent stores {names:?}, but this build is without the feature \

@@ -23,7 +23,11 @@ use crate::{Error, ErrorKind, Result};
 const RESTORER_IDLE: Duration = Duration::from_millis(5);
 
 /// Starts a stream thread and its restorer.
-pub(crate) fn spawn(app: &Arc<App>, lifecycle: &Arc<Lifecycle>, mut thread: StreamThread) -> Result {
+pub(crate) fn spawn(
+    app: &Arc<App>,
+    lifecycle: &Arc<Lifecycle>,
+    mut thread: StreamThread,
+) -> Result {
     let (index, name) = (thread.index, thread.name().to_owned());
     let stop = Arc::new(StopSignal::default());
     let metadata = ThreadMetadata { thread_name: name.clone(), ..ThreadMetadata::default() };
@@ -80,11 +84,12 @@ fn drive(
             if stop.abandoned() {
                 return None;
             }
-            return guarded(|| thread.close(app.clock.now_ms())).err();
+            let closed = guarded(|| thread.close(app.clock.now_ms()));
+            return closed.map_err(|error| give_up(thread, error).0).err();
         }
         let turn = guarded(|| {
             if let Some(error) = restore_error.lock().take() {
-                thread.drop_work()?;
+                thread.drop_work();
                 return Err(error);
             }
             thread.run_once(app.clock.now_ms(), app.config.poll_interval())
@@ -95,12 +100,12 @@ fn drive(
             reported = Some(report);
         }
         if let Err(error) = turn {
+            let (error, given_up) = give_up(thread, error);
             tracing::error!(thread = %thread.name(), "stream thread failed: {error}");
-            // A panic can come from anywhere: nothing of what is uncommitted may stay.
-            let dropped = guarded(|| thread.lose_all());
-            let _ = guarded(|| thread.leave_group()); // The session timeout does it otherwise.
-            if dropped.is_err() || lifecycle.ask(&error) == UncaughtExceptionResponse::ShutdownClient
-            {
+            // A handler that panics gives no answer.
+            let answer = guarded(|| Ok(lifecycle.ask(&error)));
+            let answer = answer.unwrap_or(UncaughtExceptionResponse::ShutdownClient);
+            if !given_up || answer == UncaughtExceptionResponse::ShutdownClient {
                 lifecycle.close_all();
                 return Some(error);
             }
@@ -108,6 +113,22 @@ fn drive(
             reported = None;
         }
     }
+}
+
+/// Gives up all tasks after an error that the thread can't go on from. Returns the error, with the place if it
+/// was a panic, and whether the tasks could be given up: dropping them runs user code, which may panic again.
+fn give_up(thread: &mut StreamThread, error: Error) -> (Error, bool) {
+    let error = match thread.after_panic() {
+        Some(place) if error.kind() == ErrorKind::Panic => error.in_context(place),
+        _ => error,
+    };
+    // Whatever the error was, nothing of what is uncommitted may stay.
+    let dropped = guarded(|| {
+        thread.lose_all();
+        Ok(())
+    });
+    let _ = guarded(|| thread.leave_group()); // The session timeout does it otherwise.
+    (error, dropped.is_ok())
 }
 
 fn drive_restorer(
@@ -122,7 +143,9 @@ fn drive_restorer(
         match worked {
             Ok(true) => std::thread::yield_now(),
             Ok(false) => app.clock.sleep(RESTORER_IDLE),
-            Err(failed) if failed.kind() == ErrorKind::Unavailable => app.clock.sleep(RESTORER_IDLE),
+            Err(failed) if failed.kind() == ErrorKind::Unavailable => {
+                app.clock.sleep(RESTORER_IDLE)
+            }
             Err(failed) => {
                 *error.lock() = Some(failed);
                 app.clock.sleep(RESTORER_IDLE);

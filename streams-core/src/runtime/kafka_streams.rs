@@ -229,7 +229,8 @@ impl KafkaStreams {
     /// [`close`](Self::close); this returns as soon as they run.
     ///
     /// # Errors
-    /// `InvalidState` if it was started before, `Unavailable` if the cluster can't be reached.
+    /// `InvalidState` if it was started before, `Unavailable` if the cluster can't be reached, `State` if state
+    /// on disk can't be read. After the latter two the instance is in error; make another one.
     pub async fn start(&self) -> Result {
         if self.state() != State::Created {
             let text = format!("the instance is {}; it can be started once", self.state());
@@ -237,6 +238,17 @@ impl KafkaStreams {
         }
         self.remove_obsolete_tasks();
         self.lifecycle.transition(State::Rebalancing);
+        let started = self.start_threads();
+        if let Err(error) = &started {
+            // Those that were started stop with it.
+            self.lifecycle.close_all();
+            self.lifecycle.ended(0, Some(error.clone()));
+        }
+        tokio::task::yield_now().await;
+        started
+    }
+
+    fn start_threads(&self) -> Result {
         let lags = self.lags_of_state_on_disk()?;
         for index in 1..=self.app.config.num_stream_threads() {
             let mut thread = StreamThread::new(self.app.clone(), index)?;
@@ -245,7 +257,6 @@ impl KafkaStreams {
             }
             driver::spawn(&self.app, &self.lifecycle, thread)?;
         }
-        tokio::task::yield_now().await;
         Ok(())
     }
 
@@ -299,7 +310,7 @@ impl KafkaStreams {
             let threads = self.lifecycle.threads.lock();
             // A dead thread's number is free again.
             let alive = |index: &usize| threads.get(index).is_some_and(|slot| slot.alive);
-            (1..).find(|index| !alive(index)).unwrap_or(1)
+            (1..=threads.len()).find(|index| !alive(index)).unwrap_or(threads.len() + 1)
         };
         let thread = StreamThread::new(self.app.clone(), index)?;
         let name = thread.name().to_owned();
@@ -316,9 +327,7 @@ impl KafkaStreams {
         self.must_run()?;
         let (name, handles) = {
             let mut threads = self.lifecycle.threads.lock();
-            let last = threads.iter_mut().rev().find(|(_, slot)| {
-                slot.alive && !slot.stop.is_set()
-            });
+            let last = threads.iter_mut().rev().find(|(_, slot)| slot.alive && !slot.stop.is_set());
             let Some((_, slot)) = last else { return Ok(None) };
             slot.stop.close.store(true, Ordering::SeqCst);
             (slot.metadata.thread_name.clone(), std::mem::take(&mut slot.handles))
@@ -376,7 +385,8 @@ impl KafkaStreams {
     /// `InvalidState` while it runs, `State` if files can't be removed.
     pub fn clean_up(&self) -> Result {
         if !matches!(self.state(), State::Created | State::NotRunning | State::Error) {
-            let text = format!("local state can't be removed while the instance is {}", self.state());
+            let text =
+                format!("local state can't be removed while the instance is {}", self.state());
             return Err(Error::new(ErrorKind::InvalidState, text));
         }
         if let Some(directory) = &self.app.directory {

@@ -1,7 +1,7 @@
 //! Following the coordinator's target: give up first, then take over.
 
 use super::stream_thread::StreamThread;
-use crate::{Result, TaskId, membership::TaskAssignment};
+use crate::{Result, TaskId, membership::TaskAssignment, task::TaskDatabases};
 
 impl StreamThread {
     /// Gives up what is not in the target any more, and opens what is new in it.
@@ -16,10 +16,6 @@ impl StreamThread {
         self.take_over(&target, now_ms)
     }
 
-    fn keeps_as_standby(&self, target: &TaskAssignment, task: TaskId) -> bool {
-        target.standby.contains(&task) || target.warmup.contains(&task)
-    }
-
     fn give_up_running(&mut self, target: &TaskAssignment, now_ms: i64) -> Result {
         let gone = self.running.keys().filter(|task| !target.active.contains(task));
         let gone: Vec<TaskId> = gone.copied().collect();
@@ -29,7 +25,7 @@ impl StreamThread {
         self.commit(now_ms)?;
         for task in gone {
             let Some(databases) = self.close_task(task)? else { continue };
-            if self.keeps_as_standby(target, task) {
+            if keeps_as_standby(target, task) {
                 self.restore(task, databases, true, now_ms)?;
             } else {
                 self.release(task, databases)?;
@@ -42,11 +38,11 @@ impl StreamThread {
         let gone = self.restoring.iter().filter(|task| !target.active.contains(task));
         let gone: Vec<TaskId> = gone.copied().collect();
         for task in gone {
-            if self.keeps_as_standby(target, task) {
+            if keeps_as_standby(target, task) {
                 self.restorer.lock().change_role(task, true, now_ms)?;
                 self.standby.insert(task);
-            } else if let Some(databases) = self.remove_from_restorer(task)? {
-                self.release(task, databases)?;
+            } else {
+                self.release_from_restorer(task)?;
             }
             self.restoring.remove(&task);
         }
@@ -55,7 +51,7 @@ impl StreamThread {
         for (task, databases) in gone {
             if target.active.contains(&task) {
                 self.restored.insert(task, databases);
-            } else if self.keeps_as_standby(target, task) {
+            } else if keeps_as_standby(target, task) {
                 self.restore(task, databases, true, now_ms)?;
             } else {
                 self.release(task, databases)?;
@@ -65,25 +61,23 @@ impl StreamThread {
     }
 
     fn give_up_standby(&mut self, target: &TaskAssignment, now_ms: i64) -> Result {
-        let gone = self.standby.iter().filter(|task| !self.keeps_as_standby(target, **task));
+        let gone = self.standby.iter().filter(|task| !keeps_as_standby(target, **task));
         let gone: Vec<TaskId> = gone.copied().collect();
         for task in gone {
             if target.active.contains(&task) {
                 self.restorer.lock().change_role(task, false, now_ms)?;
                 self.restoring.insert(task);
-            } else if let Some(databases) = self.remove_from_restorer(task)? {
-                self.release(task, databases)?;
+            } else {
+                self.release_from_restorer(task)?;
             }
             self.standby.remove(&task);
         }
         Ok(())
     }
 
-    fn remove_from_restorer(
-        &mut self,
-        task: TaskId,
-    ) -> Result<Option<crate::task::TaskDatabases>> {
-        self.restorer.lock().remove(task)
+    fn release_from_restorer(&self, task: TaskId) -> Result {
+        let databases = self.restorer.lock().remove(task)?;
+        databases.map_or(Ok(()), |databases| self.release(task, databases))
     }
 
     fn take_over(&mut self, target: &TaskAssignment, now_ms: i64) -> Result {
@@ -114,7 +108,7 @@ impl StreamThread {
     fn restore_opened(
         &mut self,
         task: TaskId,
-        databases: crate::task::TaskDatabases,
+        databases: TaskDatabases,
         standby: bool,
         now_ms: i64,
     ) -> Result {
@@ -124,4 +118,8 @@ impl StreamThread {
         }
         restored
     }
+}
+
+fn keeps_as_standby(target: &TaskAssignment, task: TaskId) -> bool {
+    target.standby.contains(&task) || target.warmup.contains(&task)
 }

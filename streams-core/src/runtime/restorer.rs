@@ -4,11 +4,7 @@
 //! is restored up to the end of its changelogs and then handed over; a standby is kept up to date for
 //! good. Active tasks go first: while any is being restored, standbys wait.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use state_store::Restorer as StoreRestorer;
 
@@ -245,7 +241,10 @@ impl Restorer {
             let records = u64::try_from(batch.len()).unwrap_or(0);
             changelog.restored += records;
             let counters = &self.app.counters;
-            count(if task.standby { &counters.standby_updates } else { &counters.restored }, records);
+            count(
+                if task.standby { &counters.standby_updates } else { &counters.restored },
+                records,
+            );
             if changelog.rows.bytes() > APPLY_BYTES {
                 changelog.apply(&task.databases)?;
             }

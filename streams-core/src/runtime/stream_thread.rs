@@ -74,10 +74,8 @@ impl std::fmt::Debug for StreamThread {
 impl StreamThread {
     pub(crate) fn new(app: Arc<App>, index: usize) -> Result<Self> {
         let name = format!("{}-StreamThread-{index}", app.client_id());
-        let settings = ConsumerSettings {
-            client_id: format!("{name}-consumer"),
-            isolation: app.isolation(),
-        };
+        let settings =
+            ConsumerSettings { client_id: format!("{name}-consumer"), isolation: app.isolation() };
         let consumer = app.clients.consumer(&settings)?;
         let admin = app.clients.admin()?;
         let membership = app.clients.membership(app.join_group(index))?;
@@ -175,20 +173,24 @@ impl StreamThread {
         match error.kind() {
             ErrorKind::Fenced => {
                 tracing::warn!(thread = %self.name, "this member was replaced, its tasks are given up: {error}");
-                self.lose_all()
+                self.lose_all();
+                Ok(())
             }
             ErrorKind::Unavailable | ErrorKind::Timeout => {
                 let since = *self.failing_since.get_or_insert(now_ms);
                 if now_ms - since > duration_ms(self.app.config.task_timeout()) {
-                    self.drop_work()?;
-                    let text = format!("no progress for longer than task.timeout.ms ({since} to {now_ms})");
+                    self.drop_work();
+                    let text = format!(
+                        "no progress for longer than task.timeout.ms ({since} to {now_ms})"
+                    );
                     return Err(error.in_context(text));
                 }
                 tracing::debug!(thread = %self.name, "the cluster is out of reach, trying again: {error}");
-                self.revive(now_ms)
+                self.revive(now_ms);
+                Ok(())
             }
             _ => {
-                self.drop_work()?;
+                self.drop_work();
                 Err(error)
             }
         }
@@ -234,9 +236,9 @@ impl StreamThread {
 
     fn any_ready(&mut self, now_ms: i64) -> bool {
         let consumer = &self.consumer;
-        self.running.values_mut().any(|task| {
-            task.readiness(now_ms, |place| consumer.lag(place)) == Readiness::Ready
-        })
+        self.running
+            .values_mut()
+            .any(|task| task.readiness(now_ms, |place| consumer.lag(place)) == Readiness::Ready)
     }
 
     /// How long a poll may wait: not at all while there is work, and not past what is due next.
@@ -324,9 +326,9 @@ impl StreamThread {
     pub(super) fn begin_work(&mut self) -> Result {
         if self.producer.is_none() {
             let app = &self.app;
-            let transactional_id = app.exactly_once().then(|| {
-                format!("{}-{}-{}", app.application_id(), app.process_id, self.index)
-            });
+            let transactional_id = app
+                .exactly_once()
+                .then(|| format!("{}-{}-{}", app.application_id(), app.process_id, self.index));
             let client_id = format!("{}-producer", self.name);
             let settings = ProducerSettings { client_id, transactional_id };
             let mut producer = app.clients.producer(&settings)?;

@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 
 use super::{metrics::count, stream_thread::StreamThread};
-use crate::{Result, TopicPartition, client::BatchReport, time::duration_ms};
+use crate::{Result, TopicPartition, client::BatchReport, task::ActiveTask, time::duration_ms};
 
 impl StreamThread {
     /// Commits if the interval is over, user code asked for it, or uncommitted writes need too much memory.
     pub(super) fn commit_if_due(&mut self, now_ms: i64) -> Result {
         let interval_ms = duration_ms(self.app.config.commit_interval());
         let due = now_ms.saturating_sub(self.last_commit_ms) >= interval_ms
-            || self.running.values().any(|task| task.commit_requested())
+            || self.running.values().any(ActiveTask::commit_requested)
             || (self.app.settings.budget.overlay_exceeded()
-                && self.running.values().any(|task| task.commit_needed()));
+                && self.running.values().any(ActiveTask::commit_needed));
         if due { self.commit(now_ms) } else { Ok(()) }
     }
 
@@ -20,7 +20,7 @@ impl StreamThread {
     /// share one transaction, so that nothing of a task is committed without its offsets.
     pub(super) fn commit(&mut self, now_ms: i64) -> Result {
         self.last_commit_ms = now_ms;
-        if !self.in_transaction && !self.running.values().any(|task| task.commit_needed()) {
+        if !self.in_transaction && !self.running.values().any(ActiveTask::commit_needed) {
             return Ok(());
         }
         self.begin_work()?;

@@ -169,7 +169,7 @@ impl StreamThread {
     }
 
     /// Lets go of a task's state: makes it durable and unlocks it for others of this process.
-    pub(super) fn release(&mut self, task: TaskId, databases: TaskDatabases) -> Result {
+    pub(super) fn release(&self, task: TaskId, databases: TaskDatabases) -> Result {
         databases.flush()?;
         drop(databases);
         self.unlock(task);
@@ -177,13 +177,12 @@ impl StreamThread {
     }
 
     /// Drops uncommitted work and starts the tasks over, from their last commit and the changelogs behind it.
-    pub(super) fn revive(&mut self, now_ms: i64) -> Result {
+    pub(super) fn revive(&mut self, now_ms: i64) {
         let running: Vec<TaskId> = self.running.keys().copied().collect();
-        let uncommitted = running.iter().any(|id| {
-            self.running.get(id).is_some_and(ActiveTask::commit_needed)
-        });
+        let uncommitted =
+            running.iter().any(|id| self.running.get(id).is_some_and(ActiveTask::commit_needed));
         if !uncommitted && !self.in_transaction {
-            return Ok(());
+            return;
         }
         self.abandon_producer();
         for id in running {
@@ -195,7 +194,6 @@ impl StreamThread {
             self.reopened.insert(id, task.databases().clone());
         }
         self.restore_reopened(now_ms);
-        Ok(())
     }
 
     /// Hands tasks whose work was dropped to the restorer; those that the cluster can't serve now stay for
@@ -249,15 +247,21 @@ impl StreamThread {
         self.in_transaction = false;
     }
 
+    /// Takes the producer back from a task that panicked; where that task was.
+    pub(crate) fn after_panic(&mut self) -> Option<String> {
+        let (place, producer) = self.running.values_mut().find_map(ActiveTask::interrupted)?;
+        self.producer = Some(producer);
+        Some(place)
+    }
+
     /// Gives all tasks up without committing: the member is a zombie, or the thread ends with an error.
-    pub(super) fn lose_all(&mut self) -> Result {
-        self.drop_work()?;
+    pub(super) fn lose_all(&mut self) {
+        self.drop_work();
         self.target = None;
-        Ok(())
     }
 
     /// Drops uncommitted work and closes all tasks; what is on disk stays at the last commit.
-    pub(super) fn drop_work(&mut self) -> Result {
+    pub(super) fn drop_work(&mut self) {
         self.abandon_producer();
         self.producer = None;
         self.restorer.lock().abandon();
@@ -276,13 +280,12 @@ impl StreamThread {
         for id in ids {
             self.unlock(id);
         }
-        Ok(())
     }
 
     /// Commits, gives up all tasks and leaves the group.
     pub(crate) fn close(&mut self, now_ms: i64) -> Result {
         if let Err(error) = self.commit(now_ms) {
-            self.lose_all()?;
+            self.lose_all();
             let _ = self.leave_group(); // The session timeout does it otherwise.
             return Err(error.in_context("the last commit before closing failed"));
         }

@@ -24,8 +24,7 @@ impl<T: Serialize + DeserializeOwned> Serde<T> for BincodeSerde<T> {
 
     fn deserialize(&self, _: &str, data: Option<&[u8]>) -> Result<T, BoxError> {
         let data = not_null(data)?;
-        let (value, read) =
-            bincode::serde::decode_from_slice(data, bincode::config::standard())?;
+        let (value, read) = bincode::serde::decode_from_slice(data, bincode::config::standard())?;
         if read < data.len() {
             return Err(format!("{} bytes are left behind the value", data.len() - read).into());
         }

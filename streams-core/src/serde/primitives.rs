@@ -133,7 +133,12 @@ pub fn boolean() -> SerdeRef<bool> {
 struct UuidSerde;
 
 impl Serde<uuid::Uuid> for UuidSerde {
-    fn serialize(&self, _: &str, data: &uuid::Uuid, out: &mut Vec<u8>) -> Result<Written, BoxError> {
+    fn serialize(
+        &self,
+        _: &str,
+        data: &uuid::Uuid,
+        out: &mut Vec<u8>,
+    ) -> Result<Written, BoxError> {
         let mut text = uuid::Uuid::encode_buffer();
         out.extend_from_slice(data.hyphenated().encode_lower(&mut text).as_bytes());
         Ok(Written::Bytes)

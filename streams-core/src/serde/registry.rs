@@ -42,7 +42,10 @@ impl Serdes {
 
     /// The default serde of `T`.
     pub fn get<T: 'static>(&self) -> Option<SerdeRef<T>> {
-        self.0.get(&TypeId::of::<T>()).and_then(|serde| serde.downcast_ref::<SerdeRef<T>>()).cloned()
+        self.0
+            .get(&TypeId::of::<T>())
+            .and_then(|serde| serde.downcast_ref::<SerdeRef<T>>())
+            .cloned()
     }
 }
 

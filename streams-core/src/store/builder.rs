@@ -59,7 +59,9 @@ impl<S: StateStore> StoreBuilder<S> {
         // in-memory window store gives them, and rows expire exactly.
         match &mut self.spec.format {
             StoreFormat::Window { segment_interval_ms, .. }
-            | StoreFormat::TimestampedWindow { segment_interval_ms, .. } => *segment_interval_ms = 1,
+            | StoreFormat::TimestampedWindow { segment_interval_ms, .. } => {
+                *segment_interval_ms = 1
+            }
             StoreFormat::KeyValue | StoreFormat::TimestampedKeyValue => {}
         }
         self

@@ -13,7 +13,7 @@ use crate::{
     serde::{SerdeRef, Written},
 };
 
-/// A key-value store whose values carry the timestamp of their record: that of KTables.
+/// A key-value store whose values carry the timestamp of their record: that of tables.
 pub type TimestampedKeyValueStore<K, V> = KeyValueStore<K, ValueAndTimestamp<V>>;
 
 /// An update that a cached store held back until the commit.
@@ -189,7 +189,7 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         &mut self,
         direction: Direction,
     ) -> Result<impl Iterator<Item = Result<(K, V)>> + '_> {
-        self.rows(Bound::Unbounded, Bound::Unbounded, direction)
+        self.rows(&Bound::Unbounded, &Bound::Unbounded, direction)
     }
 
     /// The rows from `from` to `to`, both included; `None` is unbounded.
@@ -205,7 +205,7 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     ) -> Result<impl Iterator<Item = Result<(K, V)>> + '_> {
         let from = self.bound(from)?;
         let to = self.bound(to)?;
-        self.rows(from, to, direction)
+        self.rows(&from, &to, direction)
     }
 
     /// The rows whose serialised key begins with `prefix`.
@@ -220,7 +220,7 @@ impl<K, V: Clone> KeyValueStore<K, V> {
             Some(end) => Bound::Excluded(end),
             None => Bound::Unbounded,
         };
-        self.rows(Bound::Included(prefix.to_vec()), to, Direction::Forward)
+        self.rows(&Bound::Included(prefix.to_vec()), &to, Direction::Forward)
     }
 
     fn bound(&mut self, key: Option<&K>) -> Result<Bound<Vec<u8>>> {
@@ -229,13 +229,13 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         Ok(Bound::Included(self.key.clone()))
     }
 
-    fn rows(
-        &mut self,
-        from: Bound<Vec<u8>>,
-        to: Bound<Vec<u8>>,
+    fn rows<'s>(
+        &'s mut self,
+        from: &Bound<Vec<u8>>,
+        to: &Bound<Vec<u8>>,
         direction: Direction,
-    ) -> Result<impl Iterator<Item = Result<(K, V)>> + '_> {
-        let (from, to) = (as_slice(&from), as_slice(&to));
+    ) -> Result<impl Iterator<Item = Result<(K, V)>> + use<'s, K, V>> {
+        let (from, to) = (as_slice(from), as_slice(to));
         let empty = is_empty_range(from, to);
         let dirty = if empty { vec![] } else { self.overlay.dirty_range(from, to, direction) };
         let context = self.context()?;
@@ -308,8 +308,7 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for KeyValueStore<K, V> {
                 Some(value) => {
                     let written = self.codec.write(&context.topic, value, &mut self.value);
                     written.map_err(|cause| {
-                        let text =
-                            format!("a value of store `{}` can't be serialised", self.name);
+                        let text = format!("a value of store `{}` can't be serialised", self.name);
                         Error::with_source(ErrorKind::Serialization, text, cause)
                     })?
                 }

@@ -12,7 +12,7 @@ mod merge;
 mod state_store;
 mod window;
 
-pub(crate) use self::window::stream_time_entry;
+pub(crate) use self::{builder::MakeStore, window::stream_time_entry};
 pub use self::{
     builder::{StoreBuilder, StoreSpec, Stores},
     codec::{PlainCodec, TimestampedCodec, ValueAndTimestamp, ValueCodec},

@@ -21,7 +21,7 @@ use crate::{
     serde::{SerdeRef, Written},
 };
 
-/// A window store whose values carry the timestamp of their record: that of windowed KTables.
+/// A window store whose values carry the timestamp of their record: that of windowed tables.
 pub type TimestampedWindowStore<K, V> = WindowStore<K, ValueAndTimestamp<V>>;
 
 /// An update of a window that a cached store held back until the commit.
@@ -343,8 +343,7 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for WindowStore<K, V> {
                 Some(value) => {
                     let written = self.codec.write(&context.topic, value, &mut self.value);
                     written.map_err(|cause| {
-                        let text =
-                            format!("a value of store `{}` can't be serialised", self.name);
+                        let text = format!("a value of store `{}` can't be serialised", self.name);
                         Error::with_source(ErrorKind::Serialization, text, cause)
                     })?
                 }

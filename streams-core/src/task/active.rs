@@ -112,6 +112,13 @@ impl ActiveTask {
         self.state.group.buffered()
     }
 
+    /// Where it was when user code panicked, and the producer that was lent to it then: `None` if it was
+    /// not at work.
+    pub(crate) fn interrupted(&mut self) -> Option<(String, Box<dyn Producer>)> {
+        let producer = self.state.producer.take()?;
+        Some((format!("task {} at {}", self.state.id, self.state.place()), producer))
+    }
+
     /// Whether a record may be processed now.
     pub(crate) fn readiness(
         &mut self,

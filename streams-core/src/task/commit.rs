@@ -10,9 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{
-    ActiveTask, TaskDatabases, commit_metadata::CommitMetadata, databases::TaskBatch,
-};
+use super::{ActiveTask, TaskDatabases, commit_metadata::CommitMetadata, databases::TaskBatch};
 use crate::{
     Result, TopicPartition,
     client::{OffsetAndMetadata, Producer},
@@ -96,7 +94,8 @@ impl ActiveTask {
     /// The offsets of the last commit.
     pub(crate) fn committed_positions(&self) -> impl Iterator<Item = (TopicPartition, i64)> + '_ {
         let committed = self.commit.committed.iter();
-        committed.filter_map(|(input, offset)| Some((self.state.inputs.get(*input)?.clone(), *offset)))
+        committed
+            .filter_map(|(input, offset)| Some((self.state.inputs.get(*input)?.clone(), *offset)))
     }
 
     /// Step 4: everything is on the cluster. `written` says up to where each changelog partition was

@@ -58,7 +58,11 @@ impl TaskDatabases {
     }
 
     /// The batch that a store's rows go to.
-    pub(crate) fn batch_of<'a>(&self, store: usize, batch: &'a mut TaskBatch) -> &'a mut WriteBatch {
+    pub(crate) fn batch_of<'a>(
+        &self,
+        store: usize,
+        batch: &'a mut TaskBatch,
+    ) -> &'a mut WriteBatch {
         let place = self.places.iter().find(|(index, ..)| *index == store);
         if place.is_some_and(|(_, persistent, _)| *persistent) {
             &mut batch.persistent

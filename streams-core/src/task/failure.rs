@@ -4,7 +4,7 @@ use super::TaskState;
 use crate::{
     BoxError, Error, ErrorKind, Headers, Result, TopicPartition,
     client::{ProduceRecord, RecordView},
-    handler::{ErrorContext, HandlerResponse, Reaction},
+    handler::{DeadLetter, ErrorContext, HandlerResponse, Reaction},
     partitioner::partition_for_key,
 };
 
@@ -16,7 +16,7 @@ impl TaskState {
         let error = Error::with_source(ErrorKind::Processing, text, cause);
         let handler = self.shared_settings.processing_handler.clone();
         let response = self.ask(node, |context| handler.handle(context, &error));
-        self.react(response, error)
+        self.react("processing.exception.handler", response, error)
     }
 
     /// The sink `node` could not write the current record to `topic`.
@@ -29,7 +29,7 @@ impl TaskState {
         let error = cause.in_context(format!("sink `{node}` failed on {}", self.place()));
         let handler = self.shared_settings.production_handler.clone();
         let response = self.ask(node, |context| handler.handle(context, topic, &error));
-        self.react(response, error)
+        self.react("production.exception.handler", response, error)
     }
 
     /// The source `node` could not read `part` (key or value) of a record.
@@ -57,7 +57,7 @@ impl TaskState {
             headers: &headers,
         };
         let response = self.shared_settings.deserialization_handler.handle(&context, &error);
-        self.react(response, error)
+        self.react("deserialization.exception.handler", response, error)
     }
 
     /// Asks a handler about the current record, as it was read.
@@ -80,28 +80,56 @@ impl TaskState {
         })
     }
 
-    fn react(&mut self, response: HandlerResponse, error: Error) -> Result {
+    /// Does what the handler answered; `setting` is the one that chooses it.
+    fn react(&mut self, setting: &str, response: HandlerResponse, error: Error) -> Result {
         for letter in &response.dead_letters {
-            let producer = self.producer()?;
-            let partitions = producer.partitions(&letter.topic).map_err(|cause| {
-                cause.in_context("the dead-letter topic can't be written; create it")
+            self.send_dead_letter(letter).map_err(|cause| {
+                let topic = &letter.topic;
+                cause.in_context(format!(
+                    "{error}; and its dead letter can't be written to topic `{topic}`, create it \
+                     or correct errors.dead.letter.queue.topic.name"
+                ))
             })?;
-            let key = letter.key.as_deref();
-            let partition = key.map_or(0, |key| partition_for_key(key, partitions));
-            let record = ProduceRecord {
-                timestamp: letter.timestamp,
-                key,
-                value: letter.value.as_deref(),
-                headers: &letter.headers,
-            };
-            producer.append(&TopicPartition::new(&*letter.topic, partition), record)?;
         }
         match response.reaction {
             Reaction::Continue => {
                 self.dropped += 1;
                 Ok(())
             }
-            Reaction::Fail => Err(error),
+            Reaction::Fail => {
+                if !response.dead_letters.is_empty() {
+                    self.deliver_dead_letters();
+                }
+                Err(error.in_context(format!(
+                    "the handler of {setting} stops at this record; correct what is wrong and start \
+                     again, or let the handler continue without it"
+                )))
+            }
+        }
+    }
+
+    fn send_dead_letter(&mut self, letter: &DeadLetter) -> Result {
+        let producer = self.producer()?;
+        let partitions = producer.partitions(&letter.topic)?;
+        let key = letter.key.as_deref();
+        let partition = key.map_or(0, |key| partition_for_key(key, partitions));
+        let record = ProduceRecord {
+            timestamp: letter.timestamp,
+            key,
+            value: letter.value.as_deref(),
+            headers: &letter.headers,
+        };
+        producer.append(&TopicPartition::new(&*letter.topic, partition), record)
+    }
+
+    /// Sends dead letters before the failure drops what is not committed. In a transaction they go with it
+    /// all the same, as in Java: the record fails again, and is reported again, after a restart.
+    fn deliver_dead_letters(&mut self) {
+        let delivered = self.producer().and_then(|producer| {
+            producer.flush()?.into_iter().try_for_each(|report| report.result.map(drop))
+        });
+        if let Err(error) = delivered {
+            tracing::warn!(task = %self.id, "dead letters may be missing: {error}");
         }
     }
 }

@@ -52,16 +52,16 @@ impl TaskSettings {
             caching: config.is_caching_enabled(),
             timestamp_extractor: match config.default_timestamp_extractor() {
                 TimestampExtractorChoice::FailOnInvalidTimestamp => {
-                    DefaultTimestampExtractor::FailOnInvalidTimestamp
+                    DefaultTimestampExtractor::FailOnInvalid
                 }
                 TimestampExtractorChoice::LogAndSkipOnInvalidTimestamp => {
-                    DefaultTimestampExtractor::LogAndSkipOnInvalidTimestamp
+                    DefaultTimestampExtractor::LogAndSkipOnInvalid
                 }
                 TimestampExtractorChoice::UsePartitionTimeOnInvalidTimestamp => {
-                    DefaultTimestampExtractor::UsePartitionTimeOnInvalidTimestamp
+                    DefaultTimestampExtractor::UsePartitionTimeOnInvalid
                 }
                 TimestampExtractorChoice::WallclockTimestampExtractor => {
-                    DefaultTimestampExtractor::WallclockTimestamp
+                    DefaultTimestampExtractor::Wallclock
                 }
             },
             deserialization_handler: handlers.deserialization.unwrap_or(deserialization),
@@ -82,10 +82,10 @@ impl fmt::Debug for TaskSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum DefaultTimestampExtractor {
     #[default]
-    FailOnInvalidTimestamp,
-    LogAndSkipOnInvalidTimestamp,
-    UsePartitionTimeOnInvalidTimestamp,
-    WallclockTimestamp,
+    FailOnInvalid,
+    LogAndSkipOnInvalid,
+    UsePartitionTimeOnInvalid,
+    Wallclock,
 }
 
 impl DefaultTimestampExtractor {
@@ -99,20 +99,18 @@ impl DefaultTimestampExtractor {
         place: &dyn Fn() -> String,
     ) -> Result<i64> {
         match self {
-            Self::WallclockTimestamp => Ok(now_ms),
+            Self::Wallclock => Ok(now_ms),
             _ if timestamp >= 0 => Ok(timestamp),
-            Self::LogAndSkipOnInvalidTimestamp => Ok(timestamp),
-            Self::UsePartitionTimeOnInvalidTimestamp if partition_time >= 0 => Ok(partition_time),
-            Self::FailOnInvalidTimestamp | Self::UsePartitionTimeOnInvalidTimestamp => {
-                Err(Error::new(
-                    ErrorKind::Processing,
-                    format!(
-                        "record {} has the invalid timestamp {timestamp}; set \
+            Self::LogAndSkipOnInvalid => Ok(timestamp),
+            Self::UsePartitionTimeOnInvalid if partition_time >= 0 => Ok(partition_time),
+            Self::FailOnInvalid | Self::UsePartitionTimeOnInvalid => Err(Error::new(
+                ErrorKind::Processing,
+                format!(
+                    "record {} has the invalid timestamp {timestamp}; set \
                          default.timestamp.extractor to one that accepts it, or mend its producer",
-                        place()
-                    ),
-                ))
-            }
+                    place()
+                ),
+            )),
         }
     }
 }

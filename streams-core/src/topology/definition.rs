@@ -7,7 +7,7 @@ use crate::{
     Result,
     client::OffsetReset,
     processor::Source,
-    store::{StateStore, StoreSpec},
+    store::{MakeStore, StoreSpec},
 };
 
 /// Makes a node for one task: a `Box<dyn Node<K, V>>` in a box.
@@ -50,7 +50,7 @@ pub(crate) struct NodeDef {
 /// A store of a topology.
 pub(crate) struct StoreDef {
     pub(crate) spec: StoreSpec,
-    pub(crate) make: Arc<dyn Fn(&StoreSpec) -> Box<dyn StateStore> + Send + Sync>,
+    pub(crate) make: MakeStore,
     /// A source topic that serves as its changelog.
     pub(crate) source_changelog: Option<String>,
     /// The node that forwards what the store's cache holds back.

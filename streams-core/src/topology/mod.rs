@@ -14,14 +14,14 @@ mod options;
 mod subtopologies;
 mod task_builder;
 
-pub(crate) use self::{
-    group::changelog_topic,
-    definition::{NodeDef, NodeInfo, NodeKind, RepartitionDef, StoreDef},
-    task_builder::TaskBuilder,
-};
 pub use self::{
     builder::TopologyBuilder,
     node_ref::{NodeId, NodeRef},
     options::{SinkOptions, SourceOptions},
     subtopologies::Topology,
+};
+pub(crate) use self::{
+    definition::{NodeDef, NodeInfo, NodeKind, RepartitionDef, StoreDef},
+    group::changelog_topic,
+    task_builder::TaskBuilder,
 };

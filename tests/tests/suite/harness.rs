@@ -62,13 +62,11 @@ impl Processor<String, String, String, i64> for Counter {
         record: Record<'_, String, String>,
         context: &mut Context<'_, String, i64>,
     ) -> Result<(), BoxError> {
-        let count = context.store(self.counts)?.update::<_, streams_core::Error>(
-            record.key,
-            |count| {
+        let count =
+            context.store(self.counts)?.update::<_, streams_core::Error>(record.key, |count| {
                 let count = count.copied().unwrap_or(0) + 1;
                 Ok((Some(count), count))
-            },
-        )?;
+            })?;
         Ok(context.forward(record.with_value(&count))?)
     }
 }
