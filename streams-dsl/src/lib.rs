@@ -31,9 +31,10 @@ mod tests;
 mod windows;
 
 pub use streams_core::{
-    BoxError, Error, ErrorKind, Headers, Record, RecordMetadata, Result, TopicPartition, client,
+    BoxError, Direction, Error, ErrorKind, Headers, KafkaStreams, Record, RecordMetadata, Result,
+    TopicPartition, client,
     config::{self, StreamsConfig},
-    handler, processor, serde, store, time,
+    handler, processor, runtime, serde, store, testing, time,
     topology::Topology,
 };
 
@@ -58,10 +59,13 @@ pub mod prelude {
     #[cfg(feature = "json")]
     pub use streams_core::serde::json;
     pub use streams_core::{
-        BoxError, Headers, Record,
+        BoxError, Headers, KafkaStreams, Record,
+        client::embedded::EmbeddedCluster,
         processor::{Context, Processor, Punctuation, PunctuationType},
         serde::{boolean, bytes, double, float, integer, long, option, short, string, unit, uuid},
         store::Stores,
+        testing::TopologyTestDriver,
+        time::SystemClock,
     };
 
     pub use crate::{
@@ -71,3 +75,8 @@ pub mod prelude {
         TimeWindows, Topology, Window, Windowed, time_windowed,
     };
 }
+
+/// The programs of the README compile and run.
+#[cfg(all(doctest, feature = "rocksdb"))]
+#[doc = include_str!("../../README.md")]
+pub struct ReadmeDoctests;

@@ -6,10 +6,10 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use state_store::{Database, StateDirectory};
+use state_store::Database;
 use uuid::Uuid;
 
-use super::{listener::StateRestoreListener, metrics::Counters};
+use super::{listener::StateRestoreListener, metrics::Counters, storage::TaskStorage};
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{ClientSupplier, IsolationLevel, JoinGroup, StandbySettings},
@@ -28,7 +28,8 @@ pub(crate) struct App {
     pub(crate) clients: Arc<dyn ClientSupplier>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Arc<TaskSettings>,
-    pub(crate) directory: Option<StateDirectory>,
+    /// Where state outlives the instance; `None` if no store does.
+    pub(crate) storage: Option<Arc<dyn TaskStorage>>,
     pub(crate) process_id: Uuid,
     pub(crate) counters: Counters,
     pub(crate) restore_listener: Mutex<Option<Arc<dyn StateRestoreListener>>>,
@@ -153,29 +154,50 @@ impl App {
         TaskDatabases::open(&stores, |names| self.open_persistent(task, names))
     }
 
-    #[cfg(feature = "rocksdb")]
     fn open_persistent(&self, task: TaskId, names: &[String]) -> Result<Arc<dyn Database>> {
-        let directory = self.directory()?.task_directory(&task.to_string())?;
-        let database =
-            state_store::RocksDatabase::open(&directory, names, &self.settings.budget)
-                .map_err(|cause| Error::from(cause).in_context(format!("opening task {task}")))?;
-        Ok(Arc::new(database))
-    }
-
-    #[cfg(not(feature = "rocksdb"))]
-    #[expect(clippy::unused_self, reason = "the same signature as with the feature")]
-    fn open_persistent(&self, task: TaskId, names: &[String]) -> Result<Arc<dyn Database>> {
-        let text = format!(
-            "task {task} has the persistent stores {names:?}, but this build is without the feature \
-             `rocksdb`; enable it or make the stores in-memory"
-        );
-        Err(Error::new(ErrorKind::Config, text))
-    }
-
-    #[cfg(feature = "rocksdb")]
-    fn directory(&self) -> Result<&StateDirectory> {
-        self.directory.as_ref().ok_or_else(|| {
+        let storage = self.storage.as_ref().ok_or_else(|| {
             Error::new(ErrorKind::InvalidState, "the topology has no persistent store")
-        })
+        })?;
+        storage.open(task, names, &self.settings.budget)
+    }
+
+    /// Locks a task's state; whether it was free.
+    pub(crate) fn lock_task(&self, task: TaskId) -> bool {
+        self.storage.as_ref().is_none_or(|storage| storage.lock_task(task))
+    }
+
+    /// Gives a task's state up.
+    pub(crate) fn unlock_task(&self, task: TaskId) {
+        if let Some(storage) = &self.storage {
+            storage.unlock_task(task);
+        }
+    }
+
+    /// How far stored state is behind, so that the coordinator gives its tasks back.
+    pub(crate) fn lags_of_stored_state(&self) -> Result<BTreeMap<TaskId, i64>> {
+        let mut lags = BTreeMap::new();
+        let Some(storage) = &self.storage else { return Ok(lags) };
+        let mut admin = self.clients.admin()?;
+        for task in storage.tasks()? {
+            let changelogs = self.changelogs(task);
+            if changelogs.is_empty() || !self.lock_task(task) {
+                continue;
+            }
+            let databases = self.open_databases(task);
+            self.unlock_task(task);
+            let databases = databases?;
+            let partitions: Vec<_> = changelogs.values().cloned().collect();
+            // Without its changelogs the state is of no use to anybody.
+            let isolation = IsolationLevel::ReadUncommitted;
+            let Ok(ends) = admin.latest_offsets(&partitions, isolation) else { continue };
+            let mut lag = 0;
+            for (store, partition) in changelogs {
+                let Some((database, _)) = databases.of(store) else { continue };
+                let offset = database.offset(&partition.topic)?.unwrap_or(0);
+                lag += (ends.get(&partition).copied().unwrap_or(0) - offset).max(0);
+            }
+            lags.insert(task, lag);
+        }
+        Ok(lags)
     }
 }

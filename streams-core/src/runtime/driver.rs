@@ -155,7 +155,7 @@ fn drive_restorer(
 }
 
 /// Runs `body` and turns a panic of user code into an error.
-fn guarded<R>(body: impl FnOnce() -> Result<R>) -> Result<R> {
+pub(crate) fn guarded<R>(body: impl FnOnce() -> Result<R>) -> Result<R> {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<&str>()

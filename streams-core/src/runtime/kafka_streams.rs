@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::{
     State, StateRestoreListener, StreamsMetrics, ThreadMetadata, UncaughtExceptionResponse,
-    app::App, driver, lifecycle::Lifecycle, metrics::Counters, stream_thread::StreamThread,
+    app::App, driver, lifecycle::Lifecycle, metrics::Counters, storage::TaskStorage,
+    stream_thread::StreamThread,
 };
 use crate::{
     Error, ErrorKind, Result, TaskId,
@@ -57,6 +58,8 @@ pub struct KafkaStreamsBuilder {
     clients: Arc<dyn ClientSupplier>,
     clock: Arc<dyn Clock>,
     handlers: Handlers,
+    /// In place of the state directory.
+    storage: Option<Arc<dyn TaskStorage>>,
 }
 
 impl std::fmt::Debug for KafkaStreamsBuilder {
@@ -103,6 +106,18 @@ impl KafkaStreamsBuilder {
         self
     }
 
+    /// Keeps persistent state there instead of in the state directory.
+    #[must_use]
+    pub(crate) fn storage(mut self, storage: Arc<dyn TaskStorage>) -> Self {
+        self.storage = Some(storage);
+        self
+    }
+
+    /// What the threads of the instance share, for whoever drives them himself.
+    pub(crate) fn into_app(self) -> Result<App> {
+        make_app(self)
+    }
+
     /// The instance, not started yet. It locks its state directory.
     ///
     /// # Errors
@@ -115,7 +130,7 @@ impl KafkaStreamsBuilder {
 }
 
 fn make_app(builder: KafkaStreamsBuilder) -> Result<App> {
-    let KafkaStreamsBuilder { topology, config, clients, clock, handlers } = builder;
+    let KafkaStreamsBuilder { topology, config, clients, clock, handlers, storage } = builder;
     let config = config
         .validate()
         .map_err(|cause| Error::with_source(ErrorKind::Config, "wrong configuration", cause))?;
@@ -123,12 +138,13 @@ fn make_app(builder: KafkaStreamsBuilder) -> Result<App> {
         tracing::warn!("{warning}");
     }
     let persistent = topology.stores.iter().any(|store| store.spec.persistent);
-    let directory = if persistent {
-        Some(StateDirectory::open(config.state_dir(), config.application_id())?)
-    } else {
-        None
+    let storage: Option<Arc<dyn TaskStorage>> = match storage {
+        None if persistent => {
+            Some(Arc::new(StateDirectory::open(config.state_dir(), config.application_id())?))
+        }
+        given => given,
     };
-    let process_id = directory.as_ref().map_or_else(Uuid::new_v4, StateDirectory::process_id);
+    let process_id = storage.as_ref().map_or_else(Uuid::new_v4, |storage| storage.process_id());
     let overrides = config.topic_overrides().into_iter();
     let overrides = overrides.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     let group_topology = topology.group_topology(
@@ -144,7 +160,7 @@ fn make_app(builder: KafkaStreamsBuilder) -> Result<App> {
         clients,
         clock,
         settings: Arc::new(settings),
-        directory,
+        storage,
         process_id,
         counters: Counters::default(),
         restore_listener: Mutex::new(None),
@@ -186,6 +202,7 @@ impl KafkaStreams {
             clients: Arc::new(clients),
             clock: Arc::new(SystemClock),
             handlers: Handlers::default(),
+            storage: None,
         }
     }
 
@@ -249,7 +266,7 @@ impl KafkaStreams {
     }
 
     fn start_threads(&self) -> Result {
-        let lags = self.lags_of_state_on_disk()?;
+        let lags = self.app.lags_of_stored_state()?;
         for index in 1..=self.app.config.num_stream_threads() {
             let mut thread = StreamThread::new(self.app.clone(), index)?;
             if index == 1 {
@@ -262,42 +279,13 @@ impl KafkaStreams {
 
     /// Removes state of tasks that nobody has used for `state.cleanup.delay.ms`.
     fn remove_obsolete_tasks(&self) {
-        let Some(directory) = &self.app.directory else { return };
+        let Some(storage) = &self.app.storage else { return };
         let delay = self.app.config.state_cleanup_delay();
-        match directory.remove_unowned(delay, self.app.clock.now_ms()) {
+        match storage.remove_unowned(delay, self.app.clock.now_ms()) {
             Ok(removed) if removed.is_empty() => {}
             Ok(removed) => tracing::info!(tasks = ?removed, "removed state not used for {delay:?}"),
             Err(error) => tracing::warn!("obsolete state is not removed: {error}"),
         }
-    }
-
-    /// How far the state on disk is behind, so that the coordinator gives its tasks back.
-    fn lags_of_state_on_disk(&self) -> Result<BTreeMap<TaskId, i64>> {
-        let mut lags = BTreeMap::new();
-        let Some(directory) = &self.app.directory else { return Ok(lags) };
-        let mut admin = self.app.clients.admin()?;
-        for name in directory.list_tasks()? {
-            let Ok(task) = name.parse::<TaskId>() else { continue };
-            let changelogs = self.app.changelogs(task);
-            if changelogs.is_empty() || !directory.lock_task(&name) {
-                continue;
-            }
-            let databases = self.app.open_databases(task);
-            directory.unlock_task(&name);
-            let databases = databases?;
-            let partitions: Vec<_> = changelogs.values().cloned().collect();
-            // Without its changelogs the state is of no use to anybody.
-            let isolation = IsolationLevel::ReadUncommitted;
-            let Ok(ends) = admin.latest_offsets(&partitions, isolation) else { continue };
-            let mut lag = 0;
-            for (store, partition) in changelogs {
-                let Some((database, _)) = databases.of(store) else { continue };
-                let offset = database.offset(&partition.topic)?.unwrap_or(0);
-                lag += (ends.get(&partition).copied().unwrap_or(0) - offset).max(0);
-            }
-            lags.insert(task, lag);
-        }
-        Ok(lags)
     }
 
     /// Starts one more stream thread and returns its name (KIP-663).
@@ -389,8 +377,8 @@ impl KafkaStreams {
                 format!("local state can't be removed while the instance is {}", self.state());
             return Err(Error::new(ErrorKind::InvalidState, text));
         }
-        if let Some(directory) = &self.app.directory {
-            directory.clean_up()?;
+        if let Some(storage) = &self.app.storage {
+            storage.clean_up()?;
         }
         Ok(())
     }

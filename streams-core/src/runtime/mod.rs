@@ -7,6 +7,7 @@
 
 mod app;
 mod driver;
+mod idle;
 mod kafka_streams;
 mod lifecycle;
 mod listener;
@@ -14,11 +15,15 @@ mod metrics;
 mod rebalance;
 mod restorer;
 mod state;
+mod storage;
 mod stream_thread;
 mod thread_commit;
 mod thread_tasks;
 
-pub(crate) use self::kafka_streams::Handlers;
+pub(crate) use self::{
+    app::App, driver::guarded, kafka_streams::Handlers, restorer::Restorer, storage::TaskStorage,
+    stream_thread::StreamThread,
+};
 pub use self::{
     kafka_streams::{KafkaStreams, KafkaStreamsBuilder},
     listener::{RestoreProgress, StateRestoreListener, UncaughtExceptionResponse},

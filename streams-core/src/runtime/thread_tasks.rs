@@ -15,9 +15,7 @@ impl StreamThread {
     /// Opens the databases of a task, unless another thread of this process still has them: then the next
     /// turn tries again.
     pub(super) fn open(&mut self, task: TaskId) -> Result<Option<TaskDatabases>> {
-        if let Some(directory) = &self.app.directory
-            && !directory.lock_task(&task.to_string())
-        {
+        if !self.app.lock_task(task) {
             return Ok(None);
         }
         match self.app.open_databases(task) {
@@ -33,9 +31,7 @@ impl StreamThread {
     }
 
     pub(super) fn unlock(&self, task: TaskId) {
-        if let Some(directory) = &self.app.directory {
-            directory.unlock_task(&task.to_string());
-        }
+        self.app.unlock_task(task);
     }
 
     /// Starts the tasks that are restored. One whose committed offsets can't be had yet waits.

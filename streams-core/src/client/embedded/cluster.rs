@@ -64,6 +64,11 @@ impl EmbeddedCluster {
         Self { shared: Arc::new(Shared::new(clock, settings)) }
     }
 
+    /// The cluster's clock, in milliseconds since the epoch.
+    pub(super) fn now_ms(&self) -> i64 {
+        self.shared.now_ms()
+    }
+
     /// Creates a topic with default settings; one that exists is left as it is.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ mod stored_record;
 mod tests;
 mod topic;
 mod transactions;
+mod typed;
 
 pub use self::{
     cluster::EmbeddedCluster,
