@@ -1,4 +1,8 @@
 //! The command line.
+#![expect(
+    clippy::doc_markdown,
+    reason = "these comments are the program's help, where backticks would show"
+)]
 
 use std::path::PathBuf;
 
@@ -20,7 +24,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
     /// Orders of a greater amount are of high value
-    #[arg(long, value_name = "AMOUNT", default_value_t = 1000.0)]
+    #[arg(long, value_name = "AMOUNT", default_value_t = 1000.0, value_parser = amount)]
     pub(crate) min_amount: f64,
     /// Instances of the application in this process, sharing the application id
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
@@ -56,6 +60,12 @@ pub(crate) struct Args {
 
 /// The purchases that come with this example.
 const DEFAULT_ORDERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/orders.csv");
+
+/// An amount to compare with: any number, but not "not a number", which no order is above.
+fn amount(text: &str) -> Result<f64, String> {
+    let amount: f64 = text.parse().map_err(|_| "expected a number, as 1000 or 99.50".to_owned())?;
+    if amount.is_nan() { Err("expected a number, as 1000 or 99.50".to_owned()) } else { Ok(amount) }
+}
 
 /// A processing guarantee by its name on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

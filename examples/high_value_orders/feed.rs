@@ -30,6 +30,18 @@ pub(crate) struct Fed {
     pub(crate) done: AtomicBool,
 }
 
+impl Fed {
+    /// Whether all orders were written, once that is over.
+    pub(crate) fn check_complete(&self) -> Result<(), Failure> {
+        let (orders, total) = (self.orders.load(Ordering::SeqCst), self.total);
+        if orders == total {
+            return Ok(());
+        }
+        Err(format!("only {orders} of {total} orders were fed, so that the figures are not whole")
+            .into())
+    }
+}
+
 /// Creates the input and output topics.
 pub(crate) fn create_topics(cluster: &EmbeddedCluster, partitions: i32) -> Result<(), Failure> {
     for topic in [

@@ -21,6 +21,8 @@ const APPLICATION_ID: &str = "high-value-orders";
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often progress is looked at.
 const TICK: Duration = Duration::from_millis(50);
+/// Where there is no terminal, a line of progress comes each so many ticks.
+const PLAIN_TICKS: u32 = 10;
 
 /// What a run did, for the summary.
 #[derive(Debug)]
@@ -72,6 +74,8 @@ impl<'a> Running<'a> {
         let config = config(self.args, &self.state_dir, self.started);
         let topology = topology::topology(self.args.min_amount, self.args.store)?;
         let instance = KafkaStreams::new(topology, config, self.cluster.clone())?;
+        // The cluster is as old as this process: what an earlier run left there belongs to topics that are gone.
+        instance.clean_up()?;
         instance.start().await?;
         self.started += 1;
         self.instances.push(Arc::new(instance));
@@ -84,13 +88,19 @@ impl<'a> Running<'a> {
         }
         let bar = progress_bar(fed.total);
         let mut replace = self.args.replace_midway;
+        let mut tick = 0_u32;
         loop {
             tokio::time::sleep(TICK).await;
             let metrics = self.metrics();
             let processed: u64 = metrics.iter().map(|metrics| metrics.processed).sum();
             let produced: u64 = metrics.iter().map(|metrics| metrics.produced).sum();
             bar.set_position(fed.orders.load(Ordering::Relaxed));
-            bar.set_message(format!("{processed} in, {produced} out, tasks {}", self.tasks()));
+            let progress = format!("{processed} in, {produced} out, tasks {}", self.tasks());
+            tick += 1;
+            if bar.is_hidden() && tick % PLAIN_TICKS == 0 {
+                eprintln!("{}/{} orders fed, {progress}", bar.position(), fed.total);
+            }
+            bar.set_message(progress);
             if let Some(error) = self.instances.iter().find_map(|instance| instance.error()) {
                 return Err(error.into());
             }
@@ -102,7 +112,7 @@ impl<'a> Running<'a> {
                 self.replace_first().await?;
             }
             if fed.done.load(Ordering::SeqCst) && self.all_committed()? {
-                break;
+                break fed.check_complete()?;
             }
         }
         bar.finish_and_clear();

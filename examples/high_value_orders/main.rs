@@ -12,7 +12,11 @@ mod output;
 mod summary;
 mod topology;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{
+    io::{ErrorKind, Write},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use clap::Parser;
 use streams_core::{client::embedded::EmbeddedCluster, time::SystemClock};
@@ -36,20 +40,19 @@ async fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the program's results go to standard output")]
 async fn run(args: Args) -> Result<(), Failure> {
     if let Some(description) = args.describe {
         let topology = topology::topology(args.min_amount, args.store)?;
-        match description {
-            Description::Text => print!("{}", topology.describe()),
-            Description::Mermaid => print!("{}", topology.describe_mermaid()),
-        }
-        return Ok(());
+        return print(&match description {
+            Description::Text => topology.describe(),
+            Description::Mermaid => topology.describe_mermaid(),
+        });
     }
     let orders = match args.generate {
         Some(count) => generate::generate(count, args.seed).collect(),
         None => input::read_orders(&args.orders)?,
     };
+    let files = args.output.as_deref().map(output::create).transpose()?;
     let customers = input::customers_of(&orders);
     let cluster = EmbeddedCluster::new(Arc::new(SystemClock));
     feed::create_topics(&cluster, args.partitions)?;
@@ -57,9 +60,18 @@ async fn run(args: Args) -> Result<(), Failure> {
     let fed = feed::spawn_orders(cluster.clone(), orders)?;
     let report = instances::run_until_done(&args, &cluster, &fed).await?;
     let outputs = output::read(&cluster)?;
-    if let Some(directory) = &args.output {
-        output::write(&outputs, directory)?;
+    for file in files.into_iter().flatten() {
+        file.write(&outputs)?;
     }
-    print!("{}", summary::summary(&args, &outputs, &report));
-    Ok(())
+    print(&summary::summary(&args, &outputs, &report))
+}
+
+/// Writes results to standard output. A reader that has seen enough, as `head`, is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("the results can't be written to standard output: {error}").into())
+        }
+        _ => Ok(()),
+    }
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufWriter, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde_json::{Value, json};
@@ -31,15 +31,16 @@ pub(crate) struct OutputRecord {
     pub(crate) offset: i64,
 }
 
+const TOPICS: [&str; 4] = [
+    topology::HIGH_VALUE_ORDERS,
+    topology::ORDERS_PER_CUSTOMER,
+    topology::ENRICHED_ORDERS,
+    topology::ORDERS_PER_HOUR,
+];
+
 /// Reads what is committed of all output topics.
 pub(crate) fn read(cluster: &EmbeddedCluster) -> Result<Vec<OutputTopic>, Failure> {
-    let topics = [
-        topology::HIGH_VALUE_ORDERS,
-        topology::ORDERS_PER_CUSTOMER,
-        topology::ENRICHED_ORDERS,
-        topology::ORDERS_PER_HOUR,
-    ];
-    topics.into_iter().map(|topic| read_topic(cluster, topic)).collect()
+    TOPICS.into_iter().map(|topic| read_topic(cluster, topic)).collect()
 }
 
 fn read_topic(cluster: &EmbeddedCluster, topic: &'static str) -> Result<OutputTopic, Failure> {
@@ -78,25 +79,46 @@ fn windowed_key(bytes: &[u8]) -> Result<Value, Failure> {
     Ok(json!({ "key": std::str::from_utf8(key)?, "start": start, "end": start + size }))
 }
 
-/// Writes each topic to `directory/TOPIC.jsonl`, one record a line.
-pub(crate) fn write(outputs: &[OutputTopic], directory: &Path) -> Result<(), Failure> {
-    let failed = |path: &Path, cause: std::io::Error| {
-        Failure::from(format!("{} can't be written: {cause}", path.display()))
-    };
-    fs::create_dir_all(directory).map_err(|cause| failed(directory, cause))?;
-    for OutputTopic { topic, records } in outputs {
+/// The file that an output topic is to be written to, one record a line.
+#[derive(Debug)]
+pub(crate) struct OutputFile {
+    topic: &'static str,
+    path: PathBuf,
+    file: File,
+}
+
+/// Creates `directory/TOPIC.jsonl` for each output topic. Done before a run, so that it is not made for nothing.
+pub(crate) fn create(directory: &Path) -> Result<Vec<OutputFile>, Failure> {
+    fs::create_dir_all(directory).map_err(|cause| failed(directory, &cause))?;
+    let create = |topic| {
         let path = directory.join(format!("{topic}.jsonl"));
-        let file = File::create(&path).map_err(|cause| failed(&path, cause))?;
-        let mut file = BufWriter::new(file);
-        for record in records {
+        let file = File::create(&path).map_err(|cause| failed(&path, &cause))?;
+        Ok(OutputFile { topic, path, file })
+    };
+    TOPICS.into_iter().map(create).collect()
+}
+
+impl OutputFile {
+    /// Writes the records of its topic.
+    pub(crate) fn write(self, outputs: &[OutputTopic]) -> Result<(), Failure> {
+        let of_topic = outputs.iter().filter(|output| output.topic == self.topic);
+        let mut file = BufWriter::new(self.file);
+        let mut written = Ok(());
+        for record in of_topic.flat_map(|output| &output.records) {
             let OutputRecord { key, value, timestamp, partition, offset } = record;
-            writeln!(
-                file,
-                r#"{{"key":{key},"value":{value},"timestamp":{timestamp},"partition":{partition},"offset":{offset}}}"#
-            )
-            .map_err(|cause| failed(&path, cause))?;
+            written = written.and_then(|()| {
+                writeln!(
+                    file,
+                    r#"{{"key":{key},"value":{value},"timestamp":{timestamp},"partition":{partition},"offset":{offset}}}"#
+                )
+            });
         }
-        file.flush().map_err(|cause| failed(&path, cause))?;
+        written.and_then(|()| file.flush()).map_err(|cause| failed(&self.path, &cause))
     }
-    Ok(())
+}
+
+fn failed(path: &Path, cause: &std::io::Error) -> Failure {
+    let path = path.display();
+    format!("{path} can't be written: {cause}; give --output a directory that can be written")
+        .into()
 }

@@ -117,7 +117,7 @@ fn drive(
 
 /// Gives up all tasks after an error that the thread can't go on from. Returns the error, with the place if it
 /// was a panic, and whether the tasks could be given up: dropping them runs user code, which may panic again.
-fn give_up(thread: &mut StreamThread, error: Error) -> (Error, bool) {
+pub(crate) fn give_up(thread: &mut StreamThread, error: Error) -> (Error, bool) {
     let error = match thread.after_panic() {
         Some(place) if error.kind() == ErrorKind::Panic => error.in_context(place),
         _ => error,

@@ -8,6 +8,7 @@
 mod app;
 mod driver;
 mod idle;
+mod inspect;
 mod kafka_streams;
 mod lifecycle;
 mod listener;
@@ -21,7 +22,7 @@ mod thread_commit;
 mod thread_tasks;
 
 pub(crate) use self::{
-    app::App, driver::guarded, kafka_streams::Handlers, restorer::Restorer, storage::TaskStorage,
+    app::App, driver::{give_up, guarded}, kafka_streams::Handlers, restorer::Restorer, storage::TaskStorage,
     stream_thread::StreamThread,
 };
 pub use self::{

@@ -209,6 +209,21 @@ impl Restorer {
         self.tasks.iter().map(|(id, task)| (*id, lag(task))).collect()
     }
 
+    /// The databases of a task that it has.
+    pub(crate) fn databases(&self, task: TaskId) -> Option<TaskDatabases> {
+        self.tasks.get(&task).map(|task| task.databases.clone())
+    }
+
+    /// Whether it has read and written all that is known of a task's changelogs.
+    pub(crate) fn is_caught_up(&self, task: TaskId) -> bool {
+        self.tasks.get(&task).is_some_and(|task| {
+            let mut changelogs = task.changelogs.iter();
+            changelogs.all(|changelog| {
+                changelog.rows.is_empty() && self.consumer.lag(&changelog.partition) == Some(0)
+            })
+        })
+    }
+
     /// Reads and applies what there is. Returns whether anything happened.
     pub(crate) fn run_once(&mut self, now_ms: i64) -> Result<bool> {
         if self.tasks.is_empty() {

@@ -60,7 +60,7 @@ impl<S: StateStore> StoreBuilder<S> {
         match &mut self.spec.format {
             StoreFormat::Window { segment_interval_ms, .. }
             | StoreFormat::TimestampedWindow { segment_interval_ms, .. } => {
-                *segment_interval_ms = 1
+                *segment_interval_ms = 1;
             }
             StoreFormat::KeyValue | StoreFormat::TimestampedKeyValue => {}
         }

@@ -1,6 +1,9 @@
 //! Tests across the crates, a module a topic.
+#![allow(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
 
+mod bad_input;
 mod harness;
 mod instances;
+mod lifecycle;
 #[cfg(feature = "rocksdb")]
 mod restore;

@@ -4,7 +4,7 @@ use super::EmbeddedCluster;
 use crate::{
     Error, ErrorKind, Headers, Result,
     client::{IsolationLevel, ProduceRecord},
-    serde::{Serde, SerdeRef},
+    serde::SerdeRef,
 };
 
 impl EmbeddedCluster {

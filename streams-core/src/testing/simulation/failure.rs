@@ -1,0 +1,37 @@
+//! A simulation in which something did not hold.
+
+use std::fmt;
+
+use super::Trace;
+
+/// What did not hold, under which seed, and all that led there. Printing it, also as `{:?}`, says how to see it
+/// again.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// What did not hold.
+    pub what: String,
+    /// What happened before.
+    pub trace: Trace,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, what, trace } = self;
+        writeln!(f, "simulation with seed {seed}: {what}\n{trace}")?;
+        // The test harness names a test's thread after the test.
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("");
+        writeln!(f, "simulation with seed {seed}: {what}")?;
+        write!(f, "to see it again: {}={seed} cargo test {test}", super::SEED_VARIABLE)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Failure {}

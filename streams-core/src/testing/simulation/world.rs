@@ -1,0 +1,213 @@
+//! Everything that moves in a simulation, and the turn of one of them.
+//!
+//! Invariant: the world is never locked while an instance takes its turn, because the turn's calls ask the world
+//! for faults, and a pause in it lets others take theirs.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+
+use super::{
+    Random, SimulationCounters, Trace, clock::VirtualClock, disk::Disk, injector::CallRates,
+    instance::Instance,
+};
+use crate::{
+    ErrorKind, TaskId, TopicPartition,
+    client::embedded::EmbeddedCluster,
+    time::Clock,
+};
+
+/// A machine with its disk, and the instance on it if one is up.
+pub(super) struct Machine {
+    pub(super) disk: Arc<Disk>,
+    /// `None` if it is down, or while the instance takes its turn.
+    pub(super) instance: Option<Instance>,
+    pub(super) up: bool,
+    pub(super) naps_until_ms: i64,
+}
+
+/// Everything that moves.
+pub(super) struct World {
+    pub(super) random: Random,
+    pub(super) clock: Arc<VirtualClock>,
+    pub(super) cluster: EmbeddedCluster,
+    pub(super) group: String,
+    pub(super) machines: Vec<Machine>,
+    pub(super) rates: CallRates,
+    pub(super) trace: Trace,
+    pub(super) counters: SimulationCounters,
+    /// Whose turn it is.
+    pub(super) current: Option<usize>,
+    /// Whether somebody pauses in the middle of a turn.
+    pub(super) pausing: bool,
+    /// The first thing that did not hold.
+    pub(super) failed: Option<String>,
+    committed: BTreeMap<TopicPartition, i64>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").field("group", &self.group).finish_non_exhaustive()
+    }
+}
+
+impl World {
+    pub(super) fn new(
+        random: Random,
+        clock: Arc<VirtualClock>,
+        cluster: EmbeddedCluster,
+        group: String,
+    ) -> Self {
+        Self {
+            random,
+            clock,
+            cluster,
+            group,
+            machines: Vec::new(),
+            rates: CallRates::default(),
+            trace: Trace::default(),
+            counters: SimulationCounters::default(),
+            current: None,
+            pausing: false,
+            failed: None,
+            committed: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// Adds a line to the trace: of an instance, or of the world around.
+    pub(super) fn say(&mut self, who: Option<usize>, what: &str) {
+        let now_ms = self.now_ms();
+        let who = who.map_or_else(|| "world".to_owned(), |index| format!("instance-{index}"));
+        self.trace.push(now_ms, &who, what);
+    }
+
+    pub(super) fn fail(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        self.say(None, &what);
+        self.failed.get_or_insert(what);
+    }
+
+    /// Takes out the instance whose turn is next: one that is up and awake.
+    fn choose(&mut self) -> Option<(usize, Instance, usize, bool)> {
+        let now_ms = self.now_ms();
+        let awake = |machine: &Machine| {
+            machine.instance.is_some() && machine.naps_until_ms <= now_ms
+        };
+        let machines = self.machines.iter().enumerate();
+        let awake: Vec<usize> =
+            machines.filter(|(_, machine)| awake(machine)).map(|(index, _)| index).collect();
+        let index = *self.random.pick(&awake)?;
+        let instance = self.machines.get_mut(index)?.instance.take()?;
+        let threads = u64::try_from(instance.threads.len()).unwrap_or(1);
+        let thread = usize::try_from(self.random.below(threads)).unwrap_or(0);
+        let restores = self.random.per_mille(300);
+        self.current = Some(index);
+        self.counters.turns += 1;
+        Some((index, instance, thread, restores))
+    }
+
+    /// Notes what the group has committed; no offset may go back.
+    fn check_commits(&mut self) {
+        let mut news = Vec::new();
+        let mut backwards = Vec::new();
+        for (place, offset) in self.cluster.committed(&self.group) {
+            let known = self.committed.insert(place.clone(), offset.offset);
+            if known != Some(offset.offset) {
+                news.push(format!("{place}@{}", offset.offset));
+            }
+            if let Some(known) = known.filter(|known| *known > offset.offset) {
+                backwards.push(format!("{place} from {known} to {}", offset.offset));
+            }
+        }
+        if !news.is_empty() {
+            self.say(None, &format!("the group has committed {}", news.join(" ")));
+        }
+        if !backwards.is_empty() {
+            self.fail(format!("committed offsets went back: {}", backwards.join(", ")));
+        }
+    }
+
+    /// No task may run on two threads that the coordinator both takes for its owner.
+    pub(super) fn check_owners(&mut self) {
+        let members = self.cluster.members(&self.group);
+        let mut owners: BTreeMap<TaskId, String> = BTreeMap::new();
+        let mut twice = Vec::new();
+        for machine in &self.machines {
+            for stepped in machine.instance.iter().flat_map(|instance| &instance.threads) {
+                let us = stepped.thread.group_metadata();
+                let known = members.iter().any(|member| {
+                    member.member_id == us.member_id && member.member_epoch == us.member_epoch
+                });
+                for (task, _) in stepped.thread.running_tasks().filter(|_| known) {
+                    if let Some(other) = owners.insert(*task, us.member_id.clone()) {
+                        twice.push(format!("{task} runs on {other} and on {}", us.member_id));
+                    }
+                }
+            }
+        }
+        if !twice.is_empty() {
+            self.fail(twice.join(", "));
+        }
+    }
+}
+
+/// One turn of one thread or restorer.
+pub(super) fn step(world: &Mutex<World>) {
+    let chosen = world.lock().choose();
+    let Some((index, mut instance, thread, restores)) = chosen else { return };
+    let turned = instance.turn(thread, restores);
+    let mut world = world.lock();
+    for news in &turned.news {
+        world.say(Some(index), news);
+    }
+    if let Some(machine) = world.machines.get_mut(index) {
+        machine.instance = Some(instance);
+    }
+    world.current = None;
+    if let Some(error) = turned.failed {
+        world.counters.replaced_threads += 1;
+        // After a jump of the clock a thread may have been without the cluster for too long.
+        if !matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) {
+            world.fail(format!("a stream thread of instance-{index} failed: {error}"));
+        }
+    }
+    world.check_commits();
+    if !turned.news.is_empty() {
+        world.check_owners();
+    }
+}
+
+/// Somebody stands still in the middle of a turn: time passes and the others go on.
+pub(super) fn pause(world: &Mutex<World>, span_ms: i64) {
+    let (who, until_ms) = {
+        let mut world = world.lock();
+        if world.pausing {
+            return;
+        }
+        world.pausing = true;
+        (world.current.take(), world.now_ms().saturating_add(span_ms))
+    };
+    loop {
+        {
+            let mut world = world.lock();
+            let left_ms = until_ms - world.now_ms();
+            if left_ms <= 0 || world.failed.is_some() {
+                world.pausing = false;
+                world.current = who;
+                world.say(who, "goes on");
+                return;
+            }
+            let by_ms = world.random.between(1, 40).min(left_ms);
+            world.clock.advance(by_ms);
+        }
+        step(world);
+    }
+}

@@ -1,0 +1,91 @@
+//! A state directory that somebody else uses.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use state_store::StateDirectory;
+use streams_core::{Error, ErrorKind, KafkaStreams};
+
+use super::{GUARANTEES, assert_says};
+use crate::harness::{APP, cluster, config, counting_topology};
+
+/// Where the other process is told which directory to hold.
+const HELD: &str = "KAFKA_STREAMS_TEST_HELD_DIRECTORY";
+
+fn instance(directory: &Path) -> Result<KafkaStreams, Error> {
+    KafkaStreams::new(counting_topology(true), config(directory, GUARANTEES[0]), cluster())
+}
+
+fn assert_in_use(error: &Error, directory: &Path) {
+    assert_eq!(error.kind(), ErrorKind::State);
+    let directory = directory.join(APP);
+    let text = format!(
+        "state directory {} is in use by another process or instance; stop it or configure another \
+         state.dir",
+        directory.display()
+    );
+    assert_says(error, &[&text]);
+}
+
+#[test]
+fn a_second_instance_of_this_process_is_refused_until_the_first_is_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = instance(directory.path()).unwrap();
+    assert_in_use(&instance(directory.path()).unwrap_err(), directory.path());
+    drop(first);
+    instance(directory.path()).unwrap();
+}
+
+/// A process that holds a state directory until its input is closed.
+fn holder(directory: &Path) -> Child {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "bad_input::state_directory::hold_a_directory", "--ignored"])
+        .arg("--nocapture")
+        .env(HELD, directory)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let held = said.find_map(|line| line.unwrap().contains("held").then_some(()));
+    assert_eq!(held, Some(()), "the other process did not take the directory");
+    child
+}
+
+#[test]
+fn a_directory_of_another_process_is_refused_until_that_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = holder(directory.path());
+    let refused = instance(directory.path()).unwrap_err();
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    assert_in_use(&refused, directory.path());
+    instance(directory.path()).unwrap();
+}
+
+#[test]
+#[ignore = "is the other process of another test"]
+fn hold_a_directory() {
+    let Some(directory) = std::env::var_os(HELD) else { return };
+    let held = StateDirectory::open(Path::new(&directory), APP).unwrap();
+    eprintln!("held");
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+    drop(held);
+}
+
+#[cfg(not(feature = "rocksdb"))]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_on_disk_is_refused_by_a_build_that_has_none() {
+    let cluster = super::one_partition();
+    let directory = tempfile::tempdir().unwrap();
+    let config = config(directory.path(), GUARANTEES[0]);
+    let instance = super::start(counting_topology(true), config, &cluster).await;
+    let error = super::failure(&instance).await;
+    assert_eq!(error.kind(), ErrorKind::Config);
+    let stores = "task 0_0 has the persistent stores [\"counts\"]";
+    assert_says(&error, &[stores, "enable it or make the stores in-memory"]);
+}
