@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR
 # What `make demo` hands to the program, as in: make demo ARGS="--instances 3"
 ARGS ?=
 
-MEMBERS := state-store streams-core streams-dsl examples tests
+MEMBERS := state-store streams-core streams-dsl examples tests ui-tests
 STAGE := scripts/stage.sh
 
 .NOTPARALLEL:

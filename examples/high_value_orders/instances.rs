@@ -97,7 +97,7 @@ impl<'a> Running<'a> {
             bar.set_position(fed.orders.load(Ordering::Relaxed));
             let progress = format!("{processed} in, {produced} out, tasks {}", self.tasks());
             tick += 1;
-            if bar.is_hidden() && tick % PLAIN_TICKS == 0 {
+            if bar.is_hidden() && tick.is_multiple_of(PLAIN_TICKS) {
                 eprintln!("{}/{} orders fed, {progress}", bar.position(), fed.total);
             }
             bar.set_message(progress);

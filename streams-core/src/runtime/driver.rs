@@ -124,7 +124,7 @@ pub(crate) fn give_up(thread: &mut StreamThread, error: Error) -> (Error, bool) 
     };
     // Whatever the error was, nothing of what is uncommitted may stay.
     let dropped = guarded(|| {
-        thread.lose_all();
+        thread.drop_work();
         Ok(())
     });
     let _ = guarded(|| thread.leave_group()); // The session timeout does it otherwise.
@@ -144,7 +144,7 @@ fn drive_restorer(
             Ok(true) => std::thread::yield_now(),
             Ok(false) => app.clock.sleep(RESTORER_IDLE),
             Err(failed) if failed.kind() == ErrorKind::Unavailable => {
-                app.clock.sleep(RESTORER_IDLE)
+                app.clock.sleep(RESTORER_IDLE);
             }
             Err(failed) => {
                 *error.lock() = Some(failed);

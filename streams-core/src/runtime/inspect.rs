@@ -18,14 +18,15 @@ impl StreamThread {
         self.running.iter()
     }
 
-    /// The tasks that it keeps up to date for others, with their databases.
-    pub(crate) fn standby_databases(&self) -> Vec<(TaskId, TaskDatabases)> {
+    /// The databases of the tasks that process and of standbys.
+    pub(crate) fn open_databases(&self) -> Vec<(TaskId, TaskDatabases)> {
         let restorer = self.restorer.lock();
-        let databases = |task: &TaskId| Some((*task, restorer.databases(*task)?));
-        self.standby.iter().filter_map(databases).collect()
+        let running = self.running.iter().map(|(id, task)| (*id, task.databases().clone()));
+        let standby = self.standby.iter();
+        running.chain(standby.filter_map(|id| Some((*id, restorer.databases(*id)?)))).collect()
     }
 
-    /// Why it is not at rest: what is not committed, not restored or not caught up; `None` if it is.
+    /// Why it is not at rest: what is not committed, or not restored; `None` if it is.
     pub(crate) fn unrest(&self) -> Option<String> {
         if !self.is_running() {
             return Some("does not run all tasks of its target".to_owned());
@@ -39,8 +40,6 @@ impl StreamThread {
         if !self.restoring.is_empty() || !self.restored.is_empty() || !self.reopened.is_empty() {
             return Some("restores".to_owned());
         }
-        let restorer = self.restorer.lock();
-        let behind = self.standby.iter().find(|task| !restorer.is_caught_up(**task));
-        behind.map(|task| format!("standby {task} is behind"))
+        None
     }
 }

@@ -1,19 +1,20 @@
 //! Following the coordinator's target: give up first, then take over.
+//!
+//! Invariant: a task whose state is open is in exactly one place at any time: it runs, is in the restorer, is
+//! restored, or waits (`reopened`). A step that fails leaves it waiting, and the next turn tries again.
 
-use super::stream_thread::StreamThread;
-use crate::{Result, TaskId, membership::TaskAssignment, task::TaskDatabases};
+use super::stream_thread::{StreamThread, is_transient};
+use crate::{Result, TaskId, membership::TaskAssignment};
 
 impl StreamThread {
     /// Gives up what is not in the target any more, and opens what is new in it.
     pub(super) fn reconcile(&mut self, now_ms: i64) -> Result {
         let Some(target) = self.target.clone() else { return Ok(()) };
-        if !self.reopened.is_empty() {
-            self.restore_reopened(now_ms);
-        }
         self.give_up_running(&target, now_ms)?;
-        self.give_up_restoring(&target, now_ms)?;
-        self.give_up_standby(&target, now_ms)?;
-        self.take_over(&target, now_ms)
+        self.give_up_restoring(&target)?;
+        self.give_up_standby(&target)?;
+        self.take_over(&target)?;
+        self.place_reopened(&target, now_ms)
     }
 
     fn give_up_running(&mut self, target: &TaskAssignment, now_ms: i64) -> Result {
@@ -23,103 +24,95 @@ impl StreamThread {
             return Ok(());
         }
         self.commit(now_ms)?;
-        for task in gone {
-            let Some(databases) = self.close_task(task)? else { continue };
-            if keeps_as_standby(target, task) {
-                self.restore(task, databases, true, now_ms)?;
-            } else {
-                self.release(task, databases)?;
-            }
-        }
-        Ok(())
+        gone.into_iter().try_for_each(|task| self.close_task(task))
     }
 
-    fn give_up_restoring(&mut self, target: &TaskAssignment, now_ms: i64) -> Result {
+    fn give_up_restoring(&mut self, target: &TaskAssignment) -> Result {
         let gone = self.restoring.iter().filter(|task| !target.active.contains(task));
-        let gone: Vec<TaskId> = gone.copied().collect();
-        for task in gone {
-            if keeps_as_standby(target, task) {
-                self.restorer.lock().change_role(task, true, now_ms)?;
-                self.standby.insert(task);
-            } else {
-                self.release_from_restorer(task)?;
-            }
-            self.restoring.remove(&task);
+        for task in gone.copied().collect::<Vec<_>>() {
+            self.take_from_restorer(task)?;
         }
-        let mut gone = std::mem::take(&mut self.restored);
-        gone.append(&mut self.reopened);
-        for (task, databases) in gone {
-            if target.active.contains(&task) {
-                self.restored.insert(task, databases);
-            } else if keeps_as_standby(target, task) {
-                self.restore(task, databases, true, now_ms)?;
-            } else {
-                self.release(task, databases)?;
+        let gone = self.restored.keys().filter(|task| !target.active.contains(task));
+        for task in gone.copied().collect::<Vec<_>>() {
+            if let Some(databases) = self.restored.remove(&task) {
+                self.reopened.insert(task, databases);
             }
         }
         Ok(())
     }
 
-    fn give_up_standby(&mut self, target: &TaskAssignment, now_ms: i64) -> Result {
+    /// Standbys that are to become active are restored anew: the former owner may have written since.
+    fn give_up_standby(&mut self, target: &TaskAssignment) -> Result {
         let gone = self.standby.iter().filter(|task| !keeps_as_standby(target, **task));
         let gone: Vec<TaskId> = gone.copied().collect();
-        for task in gone {
-            if target.active.contains(&task) {
-                self.restorer.lock().change_role(task, false, now_ms)?;
-                self.restoring.insert(task);
-            } else {
-                self.release_from_restorer(task)?;
-            }
-            self.standby.remove(&task);
+        gone.into_iter().try_for_each(|task| self.take_from_restorer(task))
+    }
+
+    /// Has a task wait that is in the restorer.
+    pub(super) fn take_from_restorer(&mut self, task: TaskId) -> Result {
+        let databases = self.restorer.lock().remove(task)?;
+        self.restoring.remove(&task);
+        self.standby.remove(&task);
+        if let Some(databases) = databases {
+            self.reopened.insert(task, databases);
         }
         Ok(())
     }
 
-    fn release_from_restorer(&self, task: TaskId) -> Result {
-        let databases = self.restorer.lock().remove(task)?;
-        databases.map_or(Ok(()), |databases| self.release(task, databases))
-    }
-
-    fn take_over(&mut self, target: &TaskAssignment, now_ms: i64) -> Result {
-        for task in &target.active {
-            let owned = self.running.contains_key(task)
+    /// Opens what is new in the target.
+    fn take_over(&mut self, target: &TaskAssignment) -> Result {
+        for task in target.active.iter().chain(&target.standby).chain(&target.warmup) {
+            let is_active = target.active.contains(task);
+            let opened = self.running.contains_key(task)
                 || self.restoring.contains(task)
                 || self.restored.contains_key(task)
-                || self.reopened.contains_key(task);
-            if owned {
+                || self.reopened.contains_key(task)
+                || self.standby.contains(task);
+            if opened || (!is_active && self.app.changelogs(*task).is_empty()) {
                 continue;
             }
             if let Some(databases) = self.open(*task)? {
-                self.restore_opened(*task, databases, false, now_ms)?;
-            }
-        }
-        for task in target.standby.iter().chain(&target.warmup) {
-            if self.standby.contains(task) || self.app.changelogs(*task).is_empty() {
-                continue;
-            }
-            if let Some(databases) = self.open(*task)? {
-                self.restore_opened(*task, databases, true, now_ms)?;
+                self.reopened.insert(*task, databases);
             }
         }
         Ok(())
     }
 
-    /// As `restore`; if the cluster can't serve it the task is closed again, for the next turn to open.
-    fn restore_opened(
-        &mut self,
-        task: TaskId,
-        databases: TaskDatabases,
-        standby: bool,
-        now_ms: i64,
-    ) -> Result {
-        let restored = self.restore(task, databases, standby, now_ms);
-        if restored.is_err() {
-            self.unlock(task);
+    /// Hands what waits to the restorer, in the role that the target says, or lets go of it. What the cluster can't
+    /// serve now waits on.
+    fn place_reopened(&mut self, target: &TaskAssignment, now_ms: i64) -> Result {
+        if self.reopened.keys().any(|task| target.active.contains(task)) {
+            // A transaction that this thread, or the one before it, left open would hold the restore up.
+            self.ensure_producer()?;
         }
-        restored
+        for (task, databases) in std::mem::take(&mut self.reopened) {
+            let is_active = target.active.contains(&task);
+            let is_logged = !self.app.changelogs(task).is_empty();
+            if is_active && !is_logged {
+                self.restored.insert(task, databases);
+                continue;
+            }
+            if !is_active && !(is_logged && keeps_as_standby(target, task)) {
+                self.release(task, databases)?;
+                continue;
+            }
+            let placed = self.restorer.lock().add(task, databases.clone(), !is_active, now_ms);
+            match placed {
+                Ok(()) if is_active => drop(self.restoring.insert(task)),
+                Ok(()) => drop(self.standby.insert(task)),
+                Err(error) => {
+                    self.reopened.insert(task, databases);
+                    if !is_transient(&error) {
+                        return Err(error);
+                    }
+                    tracing::debug!(%task, "is restored later: {error}");
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-fn keeps_as_standby(target: &TaskAssignment, task: TaskId) -> bool {
+pub(super) fn keeps_as_standby(target: &TaskAssignment, task: TaskId) -> bool {
     target.standby.contains(&task) || target.warmup.contains(&task)
 }

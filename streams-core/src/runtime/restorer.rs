@@ -132,7 +132,11 @@ impl Restorer {
             if from < first || from > end {
                 let store = &def.spec.name;
                 tracing::warn!(%task, %store, "{partition} has no offset {from} any more: the store is restored from the start");
-                database.clear(id)?;
+                // In one step: rows that are gone must not leave their offset behind.
+                let mut batch = state_store::WriteBatch::new();
+                batch.delete_all(id);
+                batch.set_offset(&partition.topic, first);
+                database.write(batch)?;
                 from = first;
             }
             self.consumer.assign(&partition, from)?;
@@ -155,13 +159,6 @@ impl Restorer {
         }
         self.tasks.insert(task, RestoringTask { databases, standby, changelogs });
         Ok(())
-    }
-
-    /// Makes a standby, or a task that is being restored, the other of the two. The end of the changelogs
-    /// is looked up anew: the former owner may have written since.
-    pub(crate) fn change_role(&mut self, task: TaskId, standby: bool, now_ms: i64) -> Result {
-        let Some(known) = self.remove(task)? else { return Ok(()) };
-        self.add(task, known, standby, now_ms)
     }
 
     /// Gives a task up; its databases hold all that was read of the changelogs.
@@ -212,16 +209,6 @@ impl Restorer {
     /// The databases of a task that it has.
     pub(crate) fn databases(&self, task: TaskId) -> Option<TaskDatabases> {
         self.tasks.get(&task).map(|task| task.databases.clone())
-    }
-
-    /// Whether it has read and written all that is known of a task's changelogs.
-    pub(crate) fn is_caught_up(&self, task: TaskId) -> bool {
-        self.tasks.get(&task).is_some_and(|task| {
-            let mut changelogs = task.changelogs.iter();
-            changelogs.all(|changelog| {
-                changelog.rows.is_empty() && self.consumer.lag(&changelog.partition) == Some(0)
-            })
-        })
     }
 
     /// Reads and applies what there is. Returns whether anything happened.

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use super::{
     app::App,
     metrics::{ThreadMetadata, count},
+    rebalance::keeps_as_standby,
     restorer::Restorer,
 };
 use crate::{
@@ -49,7 +50,7 @@ pub(crate) struct StreamThread {
     pub(super) restoring: BTreeSet<TaskId>,
     /// Tasks that are restored and wait for their committed offsets.
     pub(super) restored: BTreeMap<TaskId, TaskDatabases>,
-    /// Tasks whose uncommitted work was dropped, to be restored again.
+    /// Tasks whose state is open and waits for the restorer, or to be let go of.
     pub(super) reopened: BTreeMap<TaskId, TaskDatabases>,
     /// Standby and warm-up tasks, in the restorer.
     pub(super) standby: BTreeSet<TaskId>,
@@ -62,6 +63,10 @@ pub(crate) struct StreamThread {
     pub(super) last_purge_ms: i64,
     /// Since when the cluster could not serve what it was asked.
     pub(super) failing_since: Option<i64>,
+    /// Whether this turn went on without a call that failed.
+    pub(super) passed_over: bool,
+    /// When the coordinator was last heard.
+    pub(super) heard_ms: i64,
     pub(super) problem: Option<String>,
 }
 
@@ -102,6 +107,8 @@ impl StreamThread {
             last_commit_ms,
             last_purge_ms: last_commit_ms,
             failing_since: None,
+            passed_over: false,
+            heard_ms: last_commit_ms,
             problem: None,
         })
     }
@@ -144,9 +151,12 @@ impl StreamThread {
     /// What the thread can't go on from: a handler decided to fail, state can't be written, or the cluster was out of
     /// reach for longer than `task.timeout.ms`. Uncommitted work is dropped by then.
     pub(crate) fn run_once(&mut self, now_ms: i64, max_wait: Duration) -> Result<Turn> {
+        self.passed_over = false;
         match self.turn(now_ms, max_wait) {
             Ok(turn) => {
-                self.failing_since = None;
+                if !self.passed_over {
+                    self.failing_since = None;
+                }
                 Ok(turn)
             }
             Err(error) => {
@@ -157,11 +167,11 @@ impl StreamThread {
     }
 
     fn turn(&mut self, now_ms: i64, max_wait: Duration) -> Result<Turn> {
-        self.heartbeat()?;
+        self.heartbeat(now_ms)?;
         self.reconcile(now_ms)?;
         self.start_restored(now_ms)?;
         let ready = self.any_ready(now_ms);
-        let mut worked = self.poll(ready, self.wait(ready, now_ms, max_wait))?;
+        let mut worked = self.poll(ready, now_ms, max_wait)?;
         worked |= self.process(now_ms)?;
         worked |= self.punctuate(now_ms)?;
         self.commit_if_due(now_ms)?;
@@ -173,10 +183,10 @@ impl StreamThread {
         match error.kind() {
             ErrorKind::Fenced => {
                 tracing::warn!(thread = %self.name, "this member was replaced, its tasks are given up: {error}");
-                self.lose_all();
+                self.drop_work();
                 Ok(())
             }
-            ErrorKind::Unavailable | ErrorKind::Timeout => {
+            _ if is_transient(&error) => {
                 let since = *self.failing_since.get_or_insert(now_ms);
                 if now_ms - since > duration_ms(self.app.config.task_timeout()) {
                     self.drop_work();
@@ -186,7 +196,7 @@ impl StreamThread {
                     return Err(error.in_context(text));
                 }
                 tracing::debug!(thread = %self.name, "the cluster is out of reach, trying again: {error}");
-                self.revive(now_ms);
+                self.revive();
                 Ok(())
             }
             _ => {
@@ -196,10 +206,36 @@ impl StreamThread {
         }
     }
 
-    fn heartbeat(&mut self) -> Result {
+    /// Goes on without a call that the cluster did not serve and that leaves the thread's work as it is; fails when
+    /// that has lasted longer than `task.timeout.ms`.
+    pub(super) fn pass_over<T: Default>(&mut self, called: Result<T>, now_ms: i64) -> Result<T> {
+        let error = match called {
+            Err(error) if is_transient(&error) => error,
+            other => return other,
+        };
+        let since = *self.failing_since.get_or_insert(now_ms);
+        if now_ms - since > duration_ms(self.app.config.task_timeout()) {
+            return Err(error);
+        }
+        tracing::debug!(thread = %self.name, "the cluster is out of reach, going on: {error}");
+        self.passed_over = true;
+        Ok(T::default())
+    }
+
+    /// Hears from the coordinator. Work goes on without it for as long as the session lasts; who may be a zombie
+    /// must not write.
+    fn heartbeat(&mut self, now_ms: i64) -> Result {
         let owned = self.owned();
         let offsets = self.task_offsets();
-        let heartbeat = self.membership.heartbeat(&owned, &offsets)?;
+        let heartbeat = self.membership.heartbeat(&owned, &offsets);
+        let heartbeat = if heartbeat.is_ok() {
+            self.heard_ms = now_ms;
+            heartbeat?
+        } else if now_ms - self.heard_ms < duration_ms(self.app.config.session_timeout()) {
+            self.pass_over(heartbeat, now_ms)?
+        } else {
+            heartbeat?
+        };
         if heartbeat.problem != self.problem {
             if let Some(problem) = &heartbeat.problem {
                 tracing::warn!(thread = %self.name, "the group waits: {problem}");
@@ -213,13 +249,17 @@ impl StreamThread {
         Ok(())
     }
 
-    /// The tasks that are not given up yet.
+    /// The tasks that are not given up yet. What waits to become a standby counts as one: it does not process.
     fn owned(&self) -> TaskAssignment {
-        let opened = self.restored.keys().chain(self.reopened.keys());
-        let active = self.running.keys().chain(&self.restoring).chain(opened);
-        let warmups = self.target.as_ref().map(|target| &target.warmup);
-        let is_warmup = |task: &&TaskId| warmups.is_some_and(|warmups| warmups.contains(task));
-        let (warmup, standby) = self.standby.iter().partition(is_warmup);
+        let target = self.target.as_ref();
+        let is_replica =
+            |task: &&TaskId| target.is_some_and(|target| keeps_as_standby(target, **task));
+        let is_warmup = |task: &&TaskId| target.is_some_and(|target| target.warmup.contains(*task));
+        let (waiting, opened): (Vec<TaskId>, Vec<TaskId>) =
+            self.reopened.keys().partition(is_replica);
+        let active = self.running.keys().chain(&self.restoring).chain(self.restored.keys());
+        let active = active.chain(&opened);
+        let (warmup, standby) = self.standby.iter().chain(&waiting).partition(is_warmup);
         TaskAssignment { active: active.copied().collect(), standby, warmup }
     }
 
@@ -246,7 +286,7 @@ impl StreamThread {
         if ready || !self.restored.is_empty() {
             return Duration::ZERO;
         }
-        if !self.restoring.is_empty() {
+        if !self.restoring.is_empty() || !self.reopened.is_empty() {
             return max_wait.min(Duration::from_millis(10));
         }
         let punctuations = self.running.values().filter_map(ActiveTask::next_punctuation);
@@ -257,13 +297,15 @@ impl StreamThread {
     }
 
     /// Polls unless enough is queued; a task that waits for an empty partition keeps it going.
-    fn poll(&mut self, ready: bool, wait: Duration) -> Result<bool> {
+    fn poll(&mut self, ready: bool, now_ms: i64, max_wait: Duration) -> Result<bool> {
+        let wait = self.wait(ready, now_ms, max_wait);
         let buffered: usize = self.running.values().map(ActiveTask::buffered).sum();
         let inputs: usize = self.running.values().map(|task| task.inputs().len()).sum();
         if ready && buffered >= inputs * self.app.config.buffered_records_per_partition() {
             return Ok(false);
         }
-        let batches = self.consumer.poll(self.app.config.max_poll_records(), wait)?;
+        let batches = self.consumer.poll(self.app.config.max_poll_records(), wait);
+        let batches = self.pass_over(batches, now_ms)?;
         let worked = !batches.is_empty();
         for batch in batches {
             let place = batch.topic_partition();
@@ -324,19 +366,7 @@ impl StreamThread {
 
     /// Makes sure that there is a producer and, for exactly-once, an open transaction.
     pub(super) fn begin_work(&mut self) -> Result {
-        if self.producer.is_none() {
-            let app = &self.app;
-            let transactional_id = app
-                .exactly_once()
-                .then(|| format!("{}-{}-{}", app.application_id(), app.process_id, self.index));
-            let client_id = format!("{}-producer", self.name);
-            let settings = ProducerSettings { client_id, transactional_id };
-            let mut producer = app.clients.producer(&settings)?;
-            if app.exactly_once() {
-                producer.init_transactions()?;
-            }
-            self.producer = Some(producer);
-        }
+        self.ensure_producer()?;
         if self.app.exactly_once()
             && !self.in_transaction
             && let Some(producer) = &mut self.producer
@@ -344,6 +374,25 @@ impl StreamThread {
             producer.begin_transaction()?;
             self.in_transaction = true;
         }
+        Ok(())
+    }
+
+    /// Makes sure that there is a producer. With exactly-once this ends what an earlier one left open.
+    pub(super) fn ensure_producer(&mut self) -> Result {
+        if self.producer.is_some() {
+            return Ok(());
+        }
+        let app = &self.app;
+        let transactional_id = app
+            .exactly_once()
+            .then(|| format!("{}-{}-{}", app.application_id(), app.process_id, self.index));
+        let client_id = format!("{}-producer", self.name);
+        let settings = ProducerSettings { client_id, transactional_id };
+        let mut producer = app.clients.producer(&settings)?;
+        if app.exactly_once() {
+            producer.init_transactions()?;
+        }
+        self.producer = Some(producer);
         Ok(())
     }
 
@@ -372,4 +421,9 @@ impl StreamThread {
         }
         Ok(inputs)
     }
+}
+
+/// Whether the cluster may serve the same call later.
+pub(super) fn is_transient(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout)
 }

@@ -31,6 +31,11 @@ impl StreamThread {
         }
         let written = self.flush_producer()?;
         if self.app.exactly_once() {
+            if offsets.is_empty() {
+                // Punctuations alone were at work. Only with offsets does the coordinator look at who commits, and
+                // a zombie must not get its transaction through.
+                offsets.extend(self.running.values().flat_map(ActiveTask::committed_offsets));
+            }
             if let Some(producer) = &mut self.producer {
                 if !offsets.is_empty() {
                     producer.send_offsets(&offsets, &self.membership.group_metadata())?;

@@ -11,6 +11,13 @@ use crate::{
     topology::{TaskBuilder, changelog_topic},
 };
 
+/// Inputs, committed offsets, and positions to begin at.
+type Start = (
+    Vec<TopicPartition>,
+    BTreeMap<TopicPartition, OffsetAndMetadata>,
+    Vec<(TopicPartition, i64)>,
+);
+
 impl StreamThread {
     /// Opens the databases of a task, unless another thread of this process still has them: then the next
     /// turn tries again.
@@ -51,17 +58,11 @@ impl StreamThread {
     }
 
     fn start(&mut self, id: TaskId, now_ms: i64) -> Result {
-        let inputs = self.inputs(id)?;
-        let committed = match self.membership.committed_offsets(&inputs) {
-            Ok(committed) => committed,
-            // A transaction of the former owner is not finished.
-            Err(error) if error.kind() == ErrorKind::Unavailable => {
-                tracing::debug!(task = %id, "waits for its committed offsets: {error}");
-                return Ok(());
-            }
-            Err(error) => return Err(error),
+        // A transaction of the former owner may not be finished.
+        let found = self.find_start(id);
+        let Some((inputs, committed, positions)) = self.pass_over(found.map(Some), now_ms)? else {
+            return Ok(());
         };
-        let positions = self.positions(&inputs, &committed)?;
         let Some(databases) = self.restored.get(&id).cloned() else { return Ok(()) };
         self.begin_work()?;
         let mut task = self.build(id, databases, inputs)?;
@@ -69,9 +70,18 @@ impl StreamThread {
         for (place, offset) in &positions {
             self.consumer.assign(place, *offset)?;
         }
+        task.starts_at(&positions);
         self.restored.remove(&id);
         self.running.insert(id, task);
         Ok(())
+    }
+
+    /// The inputs of a task, what is committed of them, and where each begins.
+    fn find_start(&mut self, id: TaskId) -> Result<Start> {
+        let inputs = self.inputs(id)?;
+        let committed = self.membership.committed_offsets(&inputs)?;
+        let positions = self.positions(&inputs, &committed)?;
+        Ok((inputs, committed, positions))
     }
 
     /// Where to begin each input: at the committed offset, else where the source says.
@@ -153,27 +163,28 @@ impl StreamThread {
         Ok(ActiveTask::new(state, sources, input_sources, commit))
     }
 
-    /// Ends a task that has committed everything.
-    pub(super) fn close_task(&mut self, id: TaskId) -> Result<Option<TaskDatabases>> {
-        let Some(mut task) = self.running.remove(&id) else { return Ok(None) };
-        for place in task.inputs().to_vec() {
-            self.consumer.unassign(&place);
+    /// Ends a task that has committed everything; its state waits for what comes next.
+    pub(super) fn close_task(&mut self, id: TaskId) -> Result {
+        let Some(mut task) = self.running.remove(&id) else { return Ok(()) };
+        for place in task.inputs() {
+            self.consumer.unassign(place);
         }
+        self.reopened.insert(id, task.databases().clone());
         task.close()?;
         count(&self.app.counters.dropped, task.take_dropped());
-        Ok(Some(task.databases().clone()))
+        Ok(())
     }
 
     /// Lets go of a task's state: makes it durable and unlocks it for others of this process.
     pub(super) fn release(&self, task: TaskId, databases: TaskDatabases) -> Result {
-        databases.flush()?;
+        let flushed = databases.flush();
         drop(databases);
         self.unlock(task);
-        Ok(())
+        flushed
     }
 
     /// Drops uncommitted work and starts the tasks over, from their last commit and the changelogs behind it.
-    pub(super) fn revive(&mut self, now_ms: i64) {
+    pub(super) fn revive(&mut self) {
         let running: Vec<TaskId> = self.running.keys().copied().collect();
         let uncommitted =
             running.iter().any(|id| self.running.get(id).is_some_and(ActiveTask::commit_needed));
@@ -186,47 +197,9 @@ impl StreamThread {
             for place in task.inputs() {
                 self.consumer.unassign(place);
             }
-            // From here on it is like any restored task; its stores are behind their changelogs.
+            // Its stores are behind their changelogs; the next turn has them restored.
             self.reopened.insert(id, task.databases().clone());
         }
-        self.restore_reopened(now_ms);
-    }
-
-    /// Hands tasks whose work was dropped to the restorer; those that the cluster can't serve now stay for
-    /// the next turn.
-    pub(super) fn restore_reopened(&mut self, now_ms: i64) {
-        for (id, databases) in std::mem::take(&mut self.reopened) {
-            match self.restore(id, databases.clone(), false, now_ms) {
-                Ok(()) => {}
-                Err(error) => {
-                    tracing::debug!(task = %id, "is restored later: {error}");
-                    self.reopened.insert(id, databases);
-                }
-            }
-        }
-    }
-
-    /// Brings a task's stores up to date: for good as a standby, or until it can become active.
-    pub(super) fn restore(
-        &mut self,
-        task: TaskId,
-        databases: TaskDatabases,
-        standby: bool,
-        now_ms: i64,
-    ) -> Result {
-        if self.app.changelogs(task).is_empty() {
-            if !standby {
-                self.restored.insert(task, databases);
-            }
-            return Ok(());
-        }
-        self.restorer.lock().add(task, databases, standby, now_ms)?;
-        if standby {
-            self.standby.insert(task);
-        } else {
-            self.restoring.insert(task);
-        }
-        Ok(())
     }
 
     /// Drops what the producer has not committed. Its records must never come out: a transaction is aborted, and
@@ -250,14 +223,10 @@ impl StreamThread {
         Some(place)
     }
 
-    /// Gives all tasks up without committing: the member is a zombie, or the thread ends with an error.
-    pub(super) fn lose_all(&mut self) {
-        self.drop_work();
-        self.target = None;
-    }
-
-    /// Drops uncommitted work and closes all tasks; what is on disk stays at the last commit.
-    pub(super) fn drop_work(&mut self) {
+    /// Gives all tasks up without committing: drops uncommitted work and closes them; what is on disk stays at the
+    /// last commit. The target stays: a member that is a zombie hears of a new one when it joins anew, and one whose
+    /// producer alone was fenced still owns its tasks.
+    pub(crate) fn drop_work(&mut self) {
         self.abandon_producer();
         self.producer = None;
         self.restorer.lock().abandon();
@@ -281,40 +250,34 @@ impl StreamThread {
     /// Commits, gives up all tasks and leaves the group.
     pub(crate) fn close(&mut self, now_ms: i64) -> Result {
         if let Err(error) = self.commit(now_ms) {
-            self.lose_all();
+            self.drop_work();
             let _ = self.leave_group(); // The session timeout does it otherwise.
             return Err(error.in_context("the last commit before closing failed"));
         }
         let ids: Vec<TaskId> = self.running.keys().copied().collect();
-        for id in ids {
-            if let Some(databases) = self.close_task(id)? {
-                self.release(id, databases)?;
-            }
-        }
+        ids.into_iter().try_for_each(|id| self.close_task(id))?;
         let in_restorer = self.restoring.iter().chain(&self.standby).copied();
         for id in in_restorer.collect::<Vec<_>>() {
-            let databases = self.restorer.lock().remove(id)?;
-            if let Some(databases) = databases {
-                self.release(id, databases)?;
-            }
+            self.take_from_restorer(id)?;
         }
-        self.restoring.clear();
-        self.standby.clear();
-        let mut opened = std::mem::take(&mut self.restored);
-        opened.append(&mut self.reopened);
-        for (id, databases) in opened {
+        self.reopened.append(&mut self.restored);
+        for (id, databases) in std::mem::take(&mut self.reopened) {
             self.release(id, databases)?;
         }
         self.producer = None;
-        self.leave_group()
+        if let Err(error) = self.leave_group() {
+            // Everything is committed.
+            tracing::info!(thread = %self.name, "the session timeout will give the tasks to others: {error}");
+        }
+        Ok(())
     }
 
     /// Leaves the group, unless the member is static: then its tasks wait for it until the session times out.
     pub(crate) fn leave_group(&mut self) -> Result {
-        self.target = None;
         if self.app.config.group_instance_id().is_some() {
             return Ok(());
         }
+        self.target = None;
         self.membership.leave()
     }
 }

@@ -8,7 +8,7 @@
 mod builder;
 mod codec;
 mod key_value;
-mod merge;
+mod rows;
 mod state_store;
 mod window;
 

@@ -6,20 +6,15 @@ use std::{
 };
 
 use state_store::{
-    Direction, MemoryBudget, Overlay, StoreFormat,
+    Direction, StoreFormat,
     key_schema::{local_to_changelog, local_window_key, parse_local_window_key},
 };
 
 use super::{
     ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec, ValueAndTimestamp,
-    ValueCodec,
-    key_value::{decode, decode_key},
-    merge::MergedRows,
+    ValueCodec, rows::Rows,
 };
-use crate::{
-    Error, ErrorKind, Result,
-    serde::{SerdeRef, Written},
-};
+use crate::{Result, serde::SerdeRef};
 
 /// A window store whose values carry the timestamp of their record: that of windowed tables.
 pub type TimestampedWindowStore<K, V> = WindowStore<K, ValueAndTimestamp<V>>;
@@ -46,24 +41,15 @@ pub struct PendingWindowChange<K, V> {
 /// segments. Ranges over several keys come segment by segment, and by serialised key within one; in
 /// memory a segment is one start.
 pub struct WindowStore<K, V> {
-    name: Arc<str>,
-    key_serde: SerdeRef<K>,
-    codec: Arc<dyn ValueCodec<V>>,
+    rows: Rows<K, V>,
     retention_ms: i64,
     segment_interval_ms: i64,
     persistent: bool,
-    context: Option<StoreContext>,
-    overlay: Overlay<V, RecordContext>,
-    record: RecordContext,
     observed_stream_time: i64,
     first_segment: i64,
     dropped: u64,
     plain_key: Vec<u8>,
-    key: Vec<u8>,
-    value: Vec<u8>,
 }
-
-const ROW_OVERHEAD: usize = 96;
 
 /// The name under which a window store keeps its stream time among the offsets of its database.
 pub(crate) fn stream_time_entry(store: &str) -> String {
@@ -84,41 +70,30 @@ impl<K, V: Clone> WindowStore<K, V> {
             StoreFormat::KeyValue | StoreFormat::TimestampedKeyValue => (i64::MAX, i64::MAX),
         };
         Self {
-            name: spec.name.clone(),
-            key_serde,
-            codec,
+            rows: Rows::new(spec.name.clone(), key_serde, codec),
             retention_ms,
             segment_interval_ms,
             persistent: spec.persistent,
-            context: None,
-            overlay: Overlay::new(MemoryBudget::new(0, 0).overlay_account()),
-            record: RecordContext::default(),
             observed_stream_time: -1,
             first_segment: 0,
             dropped: 0,
             plain_key: Vec::new(),
-            key: Vec::new(),
-            value: Vec::new(),
         }
     }
 
     /// The store's name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.rows.name
     }
 
     /// Whether updates are held back until the commit.
     pub fn caching(&self) -> bool {
-        self.context.as_ref().is_some_and(|context| context.caching)
+        self.rows.caching()
     }
 
     /// Stream time of this store: the greatest window start that was put, -1 before the first.
     pub fn observed_stream_time(&self) -> i64 {
         self.observed_stream_time
-    }
-
-    fn context(&self) -> Result<&StoreContext> {
-        self.context.as_ref().ok_or_else(|| not_open(&self.name))
     }
 
     fn first_live_segment(&self) -> i64 {
@@ -129,26 +104,12 @@ impl<K, V: Clone> WindowStore<K, V> {
         (self.observed_stream_time - self.retention_ms + 1).max(0)
     }
 
-    fn set_plain_key(&mut self, key: &K) -> Result {
-        self.plain_key.clear();
-        let topic = self.context.as_ref().map_or("", |context| &context.topic);
-        match self.key_serde.serialize(topic, key, &mut self.plain_key) {
-            Ok(Written::Bytes) => Ok(()),
-            Ok(Written::Null) => Err(Error::new(
-                ErrorKind::Serialization,
-                format!("a null key can't be looked up in store `{}`", self.name),
-            )),
-            Err(cause) => {
-                let text = format!("a key of store `{}` can't be serialised", self.name);
-                Err(Error::with_source(ErrorKind::Serialization, text, cause))
-            }
-        }
-    }
-
     fn set_key(&mut self, key: &K, start: i64) -> Result {
-        self.set_plain_key(key)?;
-        self.key.clear();
-        local_window_key(&mut self.key, self.segment_interval_ms, &self.plain_key, start, 0);
+        self.plain_key.clear();
+        self.rows.serialize_key(key, &mut self.plain_key)?;
+        let local = &mut self.rows.key;
+        local.clear();
+        local_window_key(local, self.segment_interval_ms, &self.plain_key, start, 0);
         Ok(())
     }
 
@@ -161,19 +122,7 @@ impl<K, V: Clone> WindowStore<K, V> {
             return Ok(None);
         }
         self.set_key(key, start)?;
-        if self.overlay.lookup(&self.key).is_none() {
-            let (value, size) = self.read_committed(&self.key)?;
-            self.overlay.fill(&self.key, value, size);
-        }
-        Ok(self.overlay.lookup(&self.key).flatten())
-    }
-
-    fn read_committed(&self, key: &[u8]) -> Result<(Option<V>, usize)> {
-        let context = self.context()?;
-        let bytes = context.database.get(context.id, key)?;
-        let size = key.len() + bytes.as_ref().map_or(0, Vec::len) + ROW_OVERHEAD;
-        let value = bytes.map(|bytes| decode(&*self.codec, &self.name, &bytes)).transpose()?;
-        Ok((value, size))
+        self.rows.get()
     }
 
     /// Sets or, with `None`, deletes the value of a key in the window that starts at `start`. A row
@@ -186,14 +135,12 @@ impl<K, V: Clone> WindowStore<K, V> {
         if start.div_euclid(self.segment_interval_ms) < self.first_live_segment()
             || (!self.persistent && start <= self.observed_stream_time - self.retention_ms)
         {
-            tracing::warn!(store = %self.name, start, "dropped a row of an expired window");
+            tracing::warn!(store = %self.rows.name, start, "dropped a row of an expired window");
             self.dropped += 1;
             return Ok(());
         }
         self.set_key(key, start)?;
-        let size = self.key.len() + size_of::<V>() + ROW_OVERHEAD;
-        let pending = self.caching();
-        self.overlay.write(&self.key, value, self.record.clone(), size, pending);
+        self.rows.write(value);
         Ok(())
     }
 
@@ -207,10 +154,10 @@ impl<K, V: Clone> WindowStore<K, V> {
         times: RangeInclusive<i64>,
         direction: Direction,
     ) -> Result<Vec<(i64, V)>> {
-        self.set_plain_key(key)?;
-        let key = self.plain_key.clone();
+        let key = self.bound(Some(key))?;
+        let key = key.as_deref();
         let mut found = Vec::new();
-        self.scan(Some(&key), Some(&key), &times, direction, |_, start, value| {
+        self.scan(key, key, &times, direction, |_, start, value| {
             found.push((start, value));
             Ok(())
         })?;
@@ -230,10 +177,10 @@ impl<K, V: Clone> WindowStore<K, V> {
     ) -> Result<Vec<(K, i64, V)>> {
         let from = self.bound(from)?;
         let to = self.bound(to)?;
-        let (serde, name) = (self.key_serde.clone(), self.name.clone());
+        let keys = self.rows.keys();
         let mut found = Vec::new();
         self.scan(from.as_deref(), to.as_deref(), &times, direction, |key, start, value| {
-            found.push((decode_key(&*serde, &name, key)?, start, value));
+            found.push((keys.read(key)?, start, value));
             Ok(())
         })?;
         Ok(found)
@@ -247,10 +194,11 @@ impl<K, V: Clone> WindowStore<K, V> {
         self.fetch_keys(None, None, 0..=i64::MAX, direction)
     }
 
-    fn bound(&mut self, key: Option<&K>) -> Result<Option<Vec<u8>>> {
+    fn bound(&self, key: Option<&K>) -> Result<Option<Vec<u8>>> {
         let Some(key) = key else { return Ok(None) };
-        self.set_plain_key(key)?;
-        Ok(Some(self.plain_key.clone()))
+        let mut bytes = Vec::new();
+        self.rows.serialize_key(key, &mut bytes)?;
+        Ok(Some(bytes))
     }
 
     /// Calls `found` for each row with its plain key between the bounds and its start in `times`.
@@ -271,15 +219,11 @@ impl<K, V: Clone> WindowStore<K, V> {
         let low = segment_of(first).to_be_bytes();
         let high = (segment_of(last) + 1).to_be_bytes();
         let (low, high) = (Bound::Included(&low[..]), Bound::Excluded(&high[..]));
-        let dirty = self.overlay.dirty_range(low, high, direction);
-        let context = self.context.as_ref().ok_or_else(|| not_open(&self.name))?;
-        let clean = context.database.range(context.id, low, high, direction)?;
-        let decode = |bytes: &[u8]| decode(&*self.codec, &self.name, bytes);
-        for row in MergedRows::new(dirty, clean, direction, decode) {
+        let malformed = self.rows.malformed();
+        for row in self.rows.range(low, high, direction)? {
             let (local, value) = row?;
             let Some((key, start, _)) = parse_local_window_key(&local) else {
-                let text = format!("a key of window store `{}` is malformed", self.name);
-                return Err(Error::new(ErrorKind::State, text));
+                return Err(malformed);
             };
             let inside = from.is_none_or(|from| key >= from) && to.is_none_or(|to| key <= to);
             if inside && (first..=last).contains(&start) {
@@ -294,85 +238,49 @@ impl<K, V: Clone> WindowStore<K, V> {
     /// # Errors
     /// `State` or `Deserialization` if the row or key can't be read.
     pub fn next_pending(&mut self, send_old: bool) -> Result<Option<PendingWindowChange<K, V>>> {
-        while let Some(entry) = self.overlay.next_pending() {
-            let need_old = send_old || entry.value.is_none();
-            let old = if need_old { self.read_committed(&entry.key)?.0 } else { None };
-            if entry.value.is_none() && old.is_none() {
-                self.overlay.undo(&entry.key);
-                continue;
-            }
-            let Some((key, start, _)) = parse_local_window_key(&entry.key) else { continue };
-            let key = decode_key(&*self.key_serde, &self.name, key)?;
-            let old = old.filter(|_| send_old);
-            let (new, context) = (entry.value, entry.context);
-            return Ok(Some(PendingWindowChange { key, start, new, old, context }));
-        }
-        Ok(None)
+        let Some(row) = self.rows.next_pending(send_old)? else { return Ok(None) };
+        let Some((key, start, _)) = parse_local_window_key(&row.key) else {
+            return Err(self.rows.malformed());
+        };
+        let key = self.rows.keys().read(key)?;
+        let (new, old, context) = (row.new, row.old, row.context);
+        Ok(Some(PendingWindowChange { key, start, new, old, context }))
     }
-}
-
-fn not_open(store: &str) -> Error {
-    Error::new(ErrorKind::InvalidState, format!("store `{store}` is not open"))
 }
 
 impl<K: 'static, V: Clone + Send + 'static> StateStore for WindowStore<K, V> {
     fn open(&mut self, context: StoreContext) -> Result {
-        self.overlay = Overlay::new(context.budget.overlay_account());
-        let observed = context.database.offset(&stream_time_entry(&self.name))?;
+        let observed = context.database.offset(&stream_time_entry(self.name()))?;
         self.observed_stream_time = observed.unwrap_or(-1);
         self.first_segment = 0;
-        self.context = Some(context);
+        self.rows.open(context);
         Ok(())
     }
 
     fn set_record_context(&mut self, context: &RecordContext) {
-        self.record.clone_from(context);
+        self.rows.set_record_context(context);
     }
 
     fn is_dirty(&self) -> bool {
-        self.overlay.is_dirty()
+        self.rows.is_dirty()
     }
 
     fn stage(&mut self, writer: &mut ChangelogWriter<'_>) -> Result {
         let first_live = self.first_live_segment();
-        let context = self.context.as_ref().ok_or_else(|| not_open(&self.name))?;
-        for (local, value, record) in self.overlay.dirty() {
-            self.value.clear();
-            let written = match value {
-                None => Written::Null,
-                Some(value) => {
-                    let written = self.codec.write(&context.topic, value, &mut self.value);
-                    written.map_err(|cause| {
-                        let text = format!("a value of store `{}` can't be serialised", self.name);
-                        Error::with_source(ErrorKind::Serialization, text, cause)
-                    })?
-                }
-            };
-            let Some(key) = local_to_changelog(local) else {
-                let text = format!("a key of window store `{}` is malformed", self.name);
-                return Err(Error::new(ErrorKind::State, text));
-            };
-            if written == Written::Null {
-                writer.batch.delete(context.id, local);
-                writer.log(key, None, record.timestamp)?;
-            } else {
-                writer.batch.put(context.id, local, &self.value);
-                let (logged, timestamp) = self.codec.changelog(&self.value, record.timestamp);
-                writer.log(key, Some(logged), timestamp)?;
-            }
-        }
+        self.rows.stage(writer, local_to_changelog)?;
+        let context = self.rows.context()?;
         if first_live > self.first_segment {
             let end = first_live.to_be_bytes();
             writer.batch.delete_range(context.id, &self.first_segment.to_be_bytes(), &end);
             self.first_segment = first_live;
         }
-        let entry = stream_time_entry(&self.name);
+        let entry = stream_time_entry(self.name());
         writer.batch.set_offset(&entry, self.observed_stream_time);
         Ok(())
     }
 
     fn committed(&mut self) {
-        self.overlay.committed();
+        self.rows.committed();
     }
 
     fn take_dropped(&mut self) -> u64 {
@@ -382,6 +290,6 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for WindowStore<K, V> {
 
 impl<K, V> std::fmt::Debug for WindowStore<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "WindowStore({})", self.name)
+        write!(f, "WindowStore({})", self.rows.name)
     }
 }

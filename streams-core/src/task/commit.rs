@@ -26,7 +26,7 @@ pub(crate) struct CommitState {
     pub(super) flushes: Arc<[usize]>,
     /// Whether anything happened since the last commit.
     pub(super) progress: bool,
-    committed: HashMap<usize, i64>,
+    committed: BTreeMap<usize, i64>,
     batch: Option<TaskBatch>,
 }
 
@@ -37,7 +37,7 @@ impl CommitState {
         flushes: Vec<usize>,
     ) -> Self {
         let flushes = flushes.into();
-        let committed = HashMap::new();
+        let committed = BTreeMap::new();
         Self { databases, changelogs, flushes, progress: false, committed, batch: None }
     }
 }
@@ -80,9 +80,30 @@ impl ActiveTask {
         Ok(())
     }
 
+    /// Where its inputs begin: the offsets of the last commit, as long as there is no newer one.
+    pub(crate) fn starts_at(&mut self, positions: &[(TopicPartition, i64)]) {
+        for (place, offset) in positions {
+            if let Some(input) = self.state.inputs.iter().position(|input| input == place) {
+                self.commit.committed.insert(input, *offset);
+            }
+        }
+    }
+
     /// The offsets to commit in step 3, with each partition's time.
     pub(crate) fn offsets(&self) -> Vec<(TopicPartition, OffsetAndMetadata)> {
-        let offsets = self.changed_offsets().into_iter().filter_map(|(input, offset)| {
+        self.with_metadata(self.changed_offsets())
+    }
+
+    /// The offsets of the last commit, to be committed once more.
+    pub(crate) fn committed_offsets(&self) -> Vec<(TopicPartition, OffsetAndMetadata)> {
+        self.with_metadata(self.commit.committed.iter().map(|(input, offset)| (*input, *offset)))
+    }
+
+    fn with_metadata(
+        &self,
+        offsets: impl IntoIterator<Item = (usize, i64)>,
+    ) -> Vec<(TopicPartition, OffsetAndMetadata)> {
+        let offsets = offsets.into_iter().filter_map(|(input, offset)| {
             let partition_time = self.state.group.partition_time(input);
             let metadata = CommitMetadata { partition_time, processors: BTreeMap::new() };
             let place = self.state.inputs.get(input)?.clone();

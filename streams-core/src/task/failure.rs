@@ -16,7 +16,7 @@ impl TaskState {
         let error = Error::with_source(ErrorKind::Processing, text, cause);
         let handler = self.shared_settings.processing_handler.clone();
         let response = self.ask(node, |context| handler.handle(context, &error));
-        self.react("processing.exception.handler", response, error)
+        self.react("processing.exception.handler", &response, error)
     }
 
     /// The sink `node` could not write the current record to `topic`.
@@ -29,7 +29,7 @@ impl TaskState {
         let error = cause.in_context(format!("sink `{node}` failed on {}", self.place()));
         let handler = self.shared_settings.production_handler.clone();
         let response = self.ask(node, |context| handler.handle(context, topic, &error));
-        self.react("production.exception.handler", response, error)
+        self.react("production.exception.handler", &response, error)
     }
 
     /// The source `node` could not read `part` (key or value) of a record.
@@ -57,7 +57,7 @@ impl TaskState {
             headers: &headers,
         };
         let response = self.shared_settings.deserialization_handler.handle(&context, &error);
-        self.react("deserialization.exception.handler", response, error)
+        self.react("deserialization.exception.handler", &response, error)
     }
 
     /// Asks a handler about the current record, as it was read.
@@ -81,7 +81,7 @@ impl TaskState {
     }
 
     /// Does what the handler answered; `setting` is the one that chooses it.
-    fn react(&mut self, setting: &str, response: HandlerResponse, error: Error) -> Result {
+    fn react(&mut self, setting: &str, response: &HandlerResponse, error: Error) -> Result {
         for letter in &response.dead_letters {
             self.send_dead_letter(letter).map_err(|cause| {
                 let topic = &letter.topic;

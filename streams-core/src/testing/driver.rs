@@ -125,6 +125,16 @@ impl TopologyTestDriver {
         TestInputTopic::new(self.driver.clone(), name, key_serde, value_serde)
     }
 
+    /// Pipes a record as bytes.
+    pub(super) fn pipe_bytes(
+        &self,
+        topic: &str,
+        data: (Option<&[u8]>, Option<&[u8]>),
+        timestamp: i64,
+    ) -> Result {
+        self.driver()?.pipe(topic, data, timestamp, &Headers::new())
+    }
+
     /// A topic to read what the topology writes, from the first record that was not read yet.
     /// Internal topics have the application id before their names.
     pub fn output_topic<K, V>(

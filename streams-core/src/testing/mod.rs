@@ -14,6 +14,7 @@ mod input_topic;
 mod log;
 mod output_topic;
 mod produced_record;
+pub mod simulation;
 mod task;
 mod test_record;
 #[cfg(test)]

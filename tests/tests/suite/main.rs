@@ -7,3 +7,4 @@ mod instances;
 mod lifecycle;
 #[cfg(feature = "rocksdb")]
 mod restore;
+mod simulation;

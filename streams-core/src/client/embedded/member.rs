@@ -80,12 +80,17 @@ impl Membership for EmbeddedMembership {
 
     fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result {
         let metadata = self.group_metadata();
-        self.shared.call(&self.join.client_id, OperationKind::CommitOffsets, |state| {
+        let client_id = &self.join.client_id;
+        let committed = self.shared.call(client_id, OperationKind::CommitOffsets, |state| {
             let group = state.group_mut(&metadata.group_id);
             group.check_commit(&metadata, offsets)?;
             group.offsets.commit(offsets);
             Ok(())
-        })
+        });
+        if committed.as_ref().is_err_and(|error| error.kind() == ErrorKind::Fenced) {
+            self.forget();
+        }
+        committed
     }
 
     fn committed_offsets(

@@ -7,7 +7,6 @@ use parking_lot::Mutex;
 use crate::{
     Error, ErrorKind, Result, TaskId,
     runtime::{App, Restorer, StreamThread, ThreadMetadata, give_up, guarded},
-    time::Clock,
 };
 
 /// What the driver of `KafkaStreams` has on operating-system threads, without them.

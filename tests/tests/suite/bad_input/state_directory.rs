@@ -7,6 +7,8 @@ use std::{
 };
 
 use state_store::StateDirectory;
+#[cfg(feature = "rocksdb")]
+use streams_core::runtime::State;
 use streams_core::{Error, ErrorKind, KafkaStreams};
 
 use super::{GUARANTEES, assert_says};
@@ -88,4 +90,38 @@ async fn a_store_on_disk_is_refused_by_a_build_that_has_none() {
     assert_eq!(error.kind(), ErrorKind::Config);
     let stores = "task 0_0 has the persistent stores [\"counts\"]";
     assert_says(&error, &[stores, "enable it or make the stores in-memory"]);
+}
+
+#[cfg(feature = "rocksdb")]
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_state_is_named_and_restored_in_full_once_it_is_removed() {
+    use crate::harness::{PATIENCE, counts_of, last_counts, processed, produce};
+
+    let (cluster, directory) = (super::one_partition(), tempfile::tempdir().unwrap());
+    let keys = ["a", "b", "a", "c", "a"];
+    for key in keys {
+        produce(&cluster, "in", key, "v", 0);
+    }
+    let config = config(directory.path(), GUARANTEES[1]);
+    let first = super::start(counting_topology(true), config.clone(), &cluster).await;
+    processed(&cluster, &["in"], &[&first]).await;
+    first.close(PATIENCE).await.unwrap();
+    drop(first);
+    let state = directory.path().join(APP).join("0_0");
+    std::fs::write(state.join("CURRENT"), "no manifest").unwrap();
+
+    let second = KafkaStreams::new(counting_topology(true), config.clone(), cluster.clone());
+    let second = second.unwrap();
+    let error = second.start().await.unwrap_err();
+    let text = format!("the state in {} is damaged; remove it to restore", state.display());
+    assert_says(&error, &[&text]);
+    assert_eq!(second.state(), State::Error);
+    drop(second);
+
+    std::fs::remove_dir_all(&state).unwrap();
+    let third = super::start(counting_topology(true), config, &cluster).await;
+    produce(&cluster, "in", "a", "v", 0);
+    processed(&cluster, &["in"], &[&third]).await;
+    third.close(PATIENCE).await.unwrap();
+    assert_eq!(last_counts(&cluster, "out"), counts_of(keys.into_iter().chain(["a"])));
 }

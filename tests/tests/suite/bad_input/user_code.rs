@@ -1,6 +1,14 @@
 //! Records on which user code fails, and topologies that can't be built.
 
-use streams_core::{BoxError, ErrorKind, config::ProcessingHandlerChoice};
+use std::time::Duration;
+
+use streams_core::{
+    BoxError, ErrorKind, Record,
+    config::ProcessingHandlerChoice,
+    processor::{Context, Processor, Punctuation, PunctuationType},
+    serde,
+    topology::{SinkOptions, SourceOptions, TopologyBuilder},
+};
 use streams_dsl::StreamsBuilder;
 
 use super::{
@@ -64,6 +72,46 @@ async fn a_record_that_user_code_refuses_can_be_dropped_with_or_without_a_dead_l
             }
         }
     }
+}
+
+/// Passes records on, and fails in its punctuation.
+struct FailingPunctuation;
+
+impl Processor<String, i64, String, i64> for FailingPunctuation {
+    fn init(&mut self, context: &mut Context<'_, String, i64>) -> Result<(), BoxError> {
+        context.schedule(Duration::from_millis(200), PunctuationType::StreamTime);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<'_, String, i64>,
+        context: &mut Context<'_, String, i64>,
+    ) -> Result<(), BoxError> {
+        Ok(context.forward(record)?)
+    }
+
+    fn punctuate(
+        &mut self,
+        punctuation: Punctuation,
+        _context: &mut Context<'_, String, i64>,
+    ) -> Result<(), BoxError> {
+        if punctuation.timestamp >= 400 { Err("the clock is wrong".into()) } else { Ok(()) }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_punctuation_that_fails_is_not_blamed_on_the_record_before_it() {
+    let cluster = one_partition();
+    feed(&cluster, &0_i64.to_be_bytes());
+    let mut builder = TopologyBuilder::new();
+    let source = SourceOptions::new(["in"], serde::string(), serde::long());
+    let source = builder.add_source("source", source);
+    let node = builder.add_processor("clock", || FailingPunctuation, &[source]);
+    builder.add_sink("sink", SinkOptions::topic("out", serde::string(), serde::long()), &[node]);
+    let instance = start(builder.build().unwrap(), in_memory(GUARANTEES[0]), &cluster).await;
+    let error = failure(&instance).await;
+    assert_says(&error, &["node `clock` failed on a punctuation at 400: the clock is wrong"]);
 }
 
 #[test]

@@ -1,0 +1,220 @@
+//! The rows of a store, whatever its keys look like: overlay, database, changelog.
+
+use std::{ops::Bound, sync::Arc};
+
+use state_store::{Direction, MemoryBudget, Overlay, merge_range};
+
+use super::{ChangelogWriter, RecordContext, StoreContext, ValueCodec};
+use crate::{
+    BoxError, Error, ErrorKind, Result,
+    serde::{SerdeRef, Written},
+};
+
+/// Memory of a row beyond its bytes, for the budget: the entry in the overlay's table.
+const ROW_OVERHEAD: usize = 96;
+
+/// An update that a cached store held back until the commit, under its local key.
+pub(super) struct PendingRow<V> {
+    pub(super) key: Box<[u8]>,
+    pub(super) new: Option<V>,
+    pub(super) old: Option<V>,
+    pub(super) context: RecordContext,
+}
+
+/// Reads the keys of a store.
+pub(super) struct KeyReader<K> {
+    store: Arc<str>,
+    serde: SerdeRef<K>,
+}
+
+impl<K> KeyReader<K> {
+    pub(super) fn read(&self, bytes: &[u8]) -> Result<K> {
+        let key = self.serde.deserialize(&self.store, Some(bytes));
+        key.map_err(|cause| failed(&self.store, ErrorKind::Deserialization, "key", cause))
+    }
+}
+
+/// Values by local key. The current key is in a buffer of its own, which each lookup reuses.
+pub(super) struct Rows<K, V> {
+    pub(super) name: Arc<str>,
+    key_serde: SerdeRef<K>,
+    codec: Arc<dyn ValueCodec<V>>,
+    context: Option<StoreContext>,
+    overlay: Overlay<V, RecordContext>,
+    record: RecordContext,
+    /// The current local key.
+    pub(super) key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl<K, V: Clone> Rows<K, V> {
+    pub(super) fn new(
+        name: Arc<str>,
+        key_serde: SerdeRef<K>,
+        codec: Arc<dyn ValueCodec<V>>,
+    ) -> Self {
+        Self {
+            name,
+            key_serde,
+            codec,
+            context: None,
+            overlay: Overlay::new(MemoryBudget::new(0, 0).overlay_account()),
+            record: RecordContext::default(),
+            key: Vec::new(),
+            value: Vec::new(),
+        }
+    }
+
+    pub(super) fn open(&mut self, context: StoreContext) {
+        self.overlay = Overlay::new(context.budget.overlay_account());
+        self.context = Some(context);
+    }
+
+    pub(super) fn set_record_context(&mut self, context: &RecordContext) {
+        self.record.clone_from(context);
+    }
+
+    pub(super) fn caching(&self) -> bool {
+        self.context.as_ref().is_some_and(|context| context.caching)
+    }
+
+    pub(super) fn is_dirty(&self) -> bool {
+        self.overlay.is_dirty()
+    }
+
+    pub(super) fn committed(&mut self) {
+        self.overlay.committed();
+    }
+
+    pub(super) fn context(&self) -> Result<&StoreContext> {
+        self.context.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::InvalidState, format!("store `{}` is not open", self.name))
+        })
+    }
+
+    /// Appends the bytes of a key.
+    pub(super) fn serialize_key(&self, key: &K, out: &mut Vec<u8>) -> Result {
+        let topic = self.context.as_ref().map_or("", |context| &context.topic);
+        match self.key_serde.serialize(topic, key, out) {
+            Ok(Written::Bytes) => Ok(()),
+            Ok(Written::Null) => Err(Error::new(
+                ErrorKind::Serialization,
+                format!("a null key can't be looked up in store `{}`", self.name),
+            )),
+            Err(cause) => Err(failed(&self.name, ErrorKind::Serialization, "key", cause)),
+        }
+    }
+
+    /// What reads keys, apart from the rows: a scan borrows those.
+    pub(super) fn keys(&self) -> KeyReader<K> {
+        KeyReader { store: self.name.clone(), serde: self.key_serde.clone() }
+    }
+
+    #[cold]
+    pub(super) fn malformed(&self) -> Error {
+        Error::new(ErrorKind::State, format!("a key of store `{}` is malformed", self.name))
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<V> {
+        let value = self.codec.read(&self.name, bytes);
+        value.map_err(|cause| failed(&self.name, ErrorKind::Deserialization, "value", cause))
+    }
+
+    /// The value of the current key.
+    pub(super) fn get(&mut self) -> Result<Option<&V>> {
+        self.load()?;
+        Ok(self.overlay.lookup(&self.key).flatten())
+    }
+
+    /// Brings the row of the current key into the overlay, unless it is there.
+    fn load(&mut self) -> Result {
+        if self.overlay.lookup(&self.key).is_none() {
+            let (value, size) = self.read_committed(&self.key)?;
+            self.overlay.fill(&self.key, value, size);
+        }
+        Ok(())
+    }
+
+    fn read_committed(&self, key: &[u8]) -> Result<(Option<V>, usize)> {
+        let context = self.context()?;
+        let bytes = context.database.get(context.id, key)?;
+        let size = key.len() + bytes.as_ref().map_or(0, Vec::len) + ROW_OVERHEAD;
+        Ok((bytes.map(|bytes| self.decode(&bytes)).transpose()?, size))
+    }
+
+    /// Sets or deletes the value of the current key.
+    pub(super) fn write(&mut self, value: Option<V>) {
+        let pending = self.caching();
+        let size = self.key.len() + size_of::<V>() + ROW_OVERHEAD;
+        self.overlay.write(&self.key, value, self.record.clone(), size, pending);
+    }
+
+    /// The rows between two local keys as the task sees them.
+    pub(super) fn range(
+        &mut self,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        direction: Direction,
+    ) -> Result<impl Iterator<Item = Result<(Box<[u8]>, V)>> + use<'_, K, V>> {
+        let dirty = self.overlay.dirty_range(from, to, direction);
+        let context = self.context()?;
+        let clean = context.database.range(context.id, from, to, direction)?;
+        Ok(merge_range(clean, dirty, direction, |bytes: &[u8]| self.decode(bytes)))
+    }
+
+    /// The next update that the cache held back, in the order of the last writes; `old` is read only if
+    /// `send_old` asks for it. A deletion of a key that was never there is skipped, and undone.
+    pub(super) fn next_pending(&mut self, send_old: bool) -> Result<Option<PendingRow<V>>> {
+        while let Some(entry) = self.overlay.next_pending() {
+            let need_old = send_old || entry.value.is_none();
+            let old = if need_old { self.read_committed(&entry.key)?.0 } else { None };
+            if entry.value.is_none() && old.is_none() {
+                self.overlay.undo(&entry.key);
+                continue;
+            }
+            let (key, new, context) = (entry.key, entry.value, entry.context);
+            return Ok(Some(PendingRow { key, new, old: old.filter(|_| send_old), context }));
+        }
+        Ok(None)
+    }
+
+    /// Serialises all writes since the last commit, in the order of each key's last write.
+    /// `changelog_key` is the part of a local key that the changelog has.
+    pub(super) fn stage(
+        &mut self,
+        writer: &mut ChangelogWriter<'_>,
+        changelog_key: impl Fn(&[u8]) -> Option<&[u8]>,
+    ) -> Result {
+        let mut bytes = std::mem::take(&mut self.value);
+        let context = self.context()?;
+        for (key, value, record) in self.overlay.dirty() {
+            bytes.clear();
+            let written = match value {
+                None => Written::Null,
+                Some(value) => {
+                    let written = self.codec.write(&context.topic, value, &mut bytes);
+                    written.map_err(|cause| {
+                        failed(&self.name, ErrorKind::Serialization, "value", cause)
+                    })?
+                }
+            };
+            let logged_key = changelog_key(key).ok_or_else(|| self.malformed())?;
+            if written == Written::Null {
+                writer.batch.delete(context.id, key);
+                writer.log(logged_key, None, record.timestamp)?;
+            } else {
+                writer.batch.put(context.id, key, &bytes);
+                let (logged, timestamp) = self.codec.changelog(&bytes, record.timestamp);
+                writer.log(logged_key, Some(logged), timestamp)?;
+            }
+        }
+        self.value = bytes;
+        Ok(())
+    }
+}
+
+#[cold]
+fn failed(store: &str, kind: ErrorKind, part: &str, cause: BoxError) -> Error {
+    let what = if kind == ErrorKind::Serialization { "serialised" } else { "read" };
+    Error::with_source(kind, format!("a {part} of store `{store}` can't be {what}"), cause)
+}

@@ -1,0 +1,165 @@
+//! How a simulation is set up.
+
+use std::fmt;
+
+use super::{
+    Compare, Failure, Faults, Outcome, Random, SEED_VARIABLE, SimulationRecord, run::Simulation,
+};
+use crate::{config::StreamsConfig, topology::Topology};
+
+pub(super) type Input = Box<dyn Fn(&mut Random) -> Vec<SimulationRecord>>;
+type Check = Box<dyn Fn(&Outcome) -> Result<(), String>>;
+
+/// Sets up a [`Simulation`].
+pub struct SimulationBuilder {
+    pub(super) topology: Box<dyn Fn() -> Topology>,
+    pub(super) config: Box<dyn Fn(StreamsConfig) -> StreamsConfig>,
+    pub(super) seed: u64,
+    pub(super) instances: usize,
+    pub(super) threads: usize,
+    pub(super) steps: usize,
+    pub(super) topics: Vec<(String, i32)>,
+    pub(super) input_before: Option<Input>,
+    pub(super) input: Option<Input>,
+    pub(super) faults: Faults,
+    pub(super) outputs: Vec<(String, Compare)>,
+    pub(super) checks: Vec<Check>,
+}
+
+impl fmt::Debug for SimulationBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimulationBuilder")
+            .field("seed", &self.seed)
+            .field("instances", &self.instances)
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SimulationBuilder {
+    pub(super) fn new(topology: impl Fn() -> Topology + 'static) -> Self {
+        Self {
+            topology: Box::new(topology),
+            config: Box::new(|config| config),
+            seed: 0,
+            instances: 2,
+            threads: 1,
+            steps: 1_200,
+            topics: Vec::new(),
+            input_before: None,
+            input: None,
+            faults: Faults::all(),
+            outputs: Vec::new(),
+            checks: Vec::new(),
+        }
+    }
+
+    /// The seed, from which all else follows; 0 unless it is set.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Instances, each on a machine of its own; 2 unless it is set, and at least 1.
+    #[must_use]
+    pub fn instances(mut self, instances: usize) -> Self {
+        self.instances = instances.max(1);
+        self
+    }
+
+    /// Stream threads of each instance; 1 unless it is set.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// Turns for as long as faults happen; 1 200 unless it is set.
+    #[must_use]
+    pub const fn steps(mut self, steps: usize) -> Self {
+        self.steps = steps;
+        self
+    }
+
+    /// Changes the configuration: application id, guarantee, standbys, caches. It comes with a session timeout
+    /// of 3 seconds and a commit interval of 100 milliseconds, in virtual time.
+    #[must_use]
+    pub fn config(mut self, config: impl Fn(StreamsConfig) -> StreamsConfig + 'static) -> Self {
+        self.config = Box::new(config);
+        self
+    }
+
+    /// Creates a topic of the user: one that is read or written.
+    #[must_use]
+    pub fn topic(mut self, name: impl Into<String>, partitions: i32) -> Self {
+        self.topics.push((name.into(), partitions));
+        self
+    }
+
+    /// Generates the input, which is written in this order while the instances run and faults happen.
+    #[must_use]
+    pub fn input(
+        mut self,
+        generate: impl Fn(&mut Random) -> Vec<SimulationRecord> + 'static,
+    ) -> Self {
+        self.input = Some(Box::new(generate));
+        self
+    }
+
+    /// Generates input that is there before the first instance starts: the rows of a table that is joined, so
+    /// that results do not depend on what comes first.
+    #[must_use]
+    pub fn input_before(
+        mut self,
+        generate: impl Fn(&mut Random) -> Vec<SimulationRecord> + 'static,
+    ) -> Self {
+        self.input_before = Some(Box::new(generate));
+        self
+    }
+
+    /// What may go wrong; everything unless it is set.
+    #[must_use]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// Compares an output topic with what a [`TopologyTestDriver`](crate::testing::TopologyTestDriver) makes of
+    /// the same input. What is compared must not depend on the order of different partitions or on the wall clock.
+    #[must_use]
+    pub fn output(mut self, topic: impl Into<String>, compare: Compare) -> Self {
+        self.outputs.push((topic.into(), compare));
+        self
+    }
+
+    /// Checks the end result; an error says what does not hold.
+    #[must_use]
+    pub fn check(mut self, check: impl Fn(&Outcome) -> Result<(), String> + 'static) -> Self {
+        self.checks.push(Box::new(check));
+        self
+    }
+
+    /// Runs the simulation until all input is processed and everything is at rest.
+    ///
+    /// # Errors
+    /// What did not hold, with all that happened before.
+    pub fn run(self) -> Result<Outcome, Failure> {
+        Simulation::run(self)
+    }
+}
+
+/// The seeds to run: `range`, or what the environment variable `SIMULATION_SEED` names, which is a seed such as `7` or a
+/// range such as `100..200`.
+pub fn seeds(range: std::ops::Range<u64>) -> impl Iterator<Item = u64> {
+    let given = std::env::var(SEED_VARIABLE).ok().and_then(|text| parse_seeds(&text));
+    given.unwrap_or(range)
+}
+
+fn parse_seeds(text: &str) -> Option<std::ops::Range<u64>> {
+    if let Some((from, to)) = text.split_once("..") {
+        return Some(from.trim().parse().ok()?..to.trim().parse().ok()?);
+    }
+    let seed: u64 = text.trim().parse().ok()?;
+    Some(seed..seed.saturating_add(1))
+}

@@ -1,0 +1,182 @@
+//! What must hold of stores, and when all is at rest.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
+
+use state_store::{Direction, StoreFormat, key_schema::parse_local_window_key};
+
+use super::{compare::bytes, instance::names, world::World};
+use crate::{
+    Result, TaskId, TopicPartition,
+    client::embedded::EmbeddedCluster,
+    membership::InternalTopics,
+    runtime::App,
+    task::TaskDatabases,
+};
+
+type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// The rows that a changelog gives, up to an offset.
+struct Replay {
+    rows: Rows,
+    /// Greatest window start seen.
+    max_start: Option<i64>,
+}
+
+/// Checks that each store has the rows of its changelog's visible records below its offset, no more and no less.
+/// Returns what does not hold.
+pub(super) fn check_stores(
+    cluster: &EmbeddedCluster,
+    app: &App,
+    task: TaskId,
+    databases: &TaskDatabases,
+) -> Result<Option<String>> {
+    for (store, changelog) in app.changelogs(task) {
+        let Some(def) = app.topology.stores.get(store) else { continue };
+        let Some((database, id)) = databases.of(store) else { continue };
+        let offset = database.offset(&changelog.topic)?.unwrap_or(0);
+        let format = def.spec.format;
+        let mut replay = replay(cluster, app, &changelog, format, offset)?;
+        let rows = database.range(id, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
+        let mut rows = rows.collect::<state_store::Result<Rows>>()?;
+        keep_live(&mut rows, format, replay.max_start);
+        keep_live(&mut replay.rows, format, replay.max_start);
+        let place = format!("store `{}` of task {task} at {changelog}@{offset}", def.spec.name);
+        let keys: BTreeSet<&Vec<u8>> = rows.keys().chain(replay.rows.keys()).collect();
+        for key in keys.into_iter().filter(|key| rows.get(*key) != replay.rows.get(*key)) {
+            let show = |rows: &Rows| bytes(rows.get(key).map(Vec::as_slice));
+            let (ours, theirs) = (show(&rows), show(&replay.rows));
+            let key = bytes(Some(key));
+            return Ok(Some(format!("{place} has {key} as {ours}, the changelog as {theirs}")));
+        }
+    }
+    Ok(None)
+}
+
+/// A store whose changelog has visible records at or behind its offset.
+pub(super) fn behind(
+    cluster: &EmbeddedCluster,
+    app: &App,
+    task: TaskId,
+    databases: &TaskDatabases,
+) -> Result<Option<String>> {
+    for (store, changelog) in app.changelogs(task) {
+        let Some((database, _)) = databases.of(store) else { continue };
+        let offset = database.offset(&changelog.topic)?.unwrap_or(0);
+        let missing = cluster.read_all(&changelog.topic, app.isolation())?.into_iter();
+        let missing = missing.filter(|record| {
+            record.partition == changelog.partition && record.offset >= offset
+        });
+        let missing = missing.count();
+        if missing > 0 {
+            let text = format!("of {changelog} {missing} records behind @{offset} are not in task {task}");
+            return Ok(Some(text));
+        }
+    }
+    Ok(None)
+}
+
+fn replay(
+    cluster: &EmbeddedCluster,
+    app: &App,
+    changelog: &TopicPartition,
+    format: StoreFormat,
+    end: i64,
+) -> Result<Replay> {
+    let mut replay = Replay { rows: Rows::new(), max_start: None };
+    let (mut key, mut value) = (Vec::new(), Vec::new());
+    for record in cluster.read_all(&changelog.topic, app.isolation())? {
+        if record.partition != changelog.partition || record.offset >= end {
+            continue;
+        }
+        let Some(logged) = &record.key else { continue };
+        let (logged, time) = ((logged, record.value.as_deref()), record.timestamp);
+        let put = format.from_changelog(logged.0, logged.1, time, &mut key, &mut value)?;
+        replay.max_start = replay.max_start.max(start_of(&key, format));
+        if put {
+            replay.rows.insert(key.clone(), value.clone());
+        } else {
+            replay.rows.remove(&key);
+        }
+    }
+    Ok(replay)
+}
+
+fn start_of(key: &[u8], format: StoreFormat) -> Option<i64> {
+    format.window()?;
+    parse_local_window_key(key).map(|(_, start, _)| start)
+}
+
+/// Leaves out windows that may be gone already.
+fn keep_live(rows: &mut Rows, format: StoreFormat, max_start: Option<i64>) {
+    if let (Some((retention_ms, _)), Some(max_start)) = (format.window(), max_start) {
+        rows.retain(|key, _| {
+            start_of(key, format).is_some_and(|start| start >= max_start - retention_ms)
+        });
+    }
+}
+
+/// Why the application is not at rest: `None` if each task runs on exactly one thread and all is committed.
+pub(super) fn unrest(world: &World) -> Result<Option<String>> {
+    let cluster = &world.cluster;
+    let described = cluster.topics();
+    let mut running: BTreeSet<TaskId> = BTreeSet::new();
+    let mut app = None;
+    for (index, machine) in world.machines.iter().enumerate() {
+        let Some(instance) = &machine.instance else { continue };
+        app = Some(&instance.app);
+        for stepped in &instance.threads {
+            if let Some(why) = stepped.thread.unrest() {
+                let thread = stepped.thread.name();
+                return Ok(Some(format!("{thread} of instance-{index} {why}")));
+            }
+            for (task, databases) in stepped.thread.open_databases() {
+                if let Some(why) = behind(cluster, &instance.app, task, &databases)? {
+                    return Ok(Some(format!("on instance-{index} {why}")));
+                }
+            }
+            for (task, _) in stepped.thread.running_tasks() {
+                if !running.insert(*task) {
+                    return Ok(Some(format!("task {task} runs twice")));
+                }
+            }
+        }
+    }
+    let Some(app) = app else { return Ok(Some("no instance is up".to_owned())) };
+    for member in cluster.members(&world.group) {
+        let roles = [&member.owned, &member.assigned];
+        if roles.into_iter().any(|role| *role != member.target) {
+            let id = member.member_id;
+            return Ok(Some(format!("member {id} does not own what it is to own yet")));
+        }
+    }
+    let counts = described.iter().map(|(name, topic)| (name.clone(), topic.partitions)).collect();
+    let tasks = InternalTopics::derive(&app.group_topology, &counts, -1)?.tasks;
+    if tasks != running {
+        let (running, all) = (names(&running), names(&tasks));
+        return Ok(Some(format!("of the tasks {all} only {running} run")));
+    }
+    uncommitted(cluster, app)
+}
+
+/// An input partition of which the group has not committed everything.
+fn uncommitted(cluster: &EmbeddedCluster, app: &App) -> Result<Option<String>> {
+    let committed = cluster.committed(app.application_id());
+    let described = cluster.topics();
+    for subtopology in app.group_topology.subtopologies.keys() {
+        for topic in app.source_topics(*subtopology) {
+            let count = described.get(&topic).map_or(0, |topic| topic.partitions);
+            for partition in 0..count {
+                let place = TopicPartition::new(topic.as_str(), partition);
+                let end = cluster.end_offset(&topic, partition)?;
+                let offset = committed.get(&place).map_or(0, |committed| committed.offset);
+                if offset < end {
+                    return Ok(Some(format!("of {place} {offset} is committed, not {end}")));
+                }
+            }
+        }
+    }
+    Ok(None)
+}

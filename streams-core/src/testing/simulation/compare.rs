@@ -1,0 +1,102 @@
+//! What the topology wrote, beside what it should have written.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use super::SimulationRecord;
+use crate::{
+    Result,
+    client::{IsolationLevel, embedded::EmbeddedCluster},
+    config::StreamsConfig,
+    testing::TopologyTestDriver,
+    topology::Topology,
+};
+
+/// How the committed records of an output topic are compared with those of the reference, key by key. Timestamps
+/// and the order of different keys are left aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compare {
+    /// All values of a key, in their order. With at-least-once no value may be missing in number.
+    Records,
+    /// The last value of each key: where caches or commits decide how many there are. Not compared with
+    /// at-least-once.
+    LastValues,
+}
+
+/// The values of each key of a topic, in order.
+pub(super) type Values = BTreeMap<Option<Vec<u8>>, Vec<Option<Vec<u8>>>>;
+
+/// What the topology writes to its topics if one driver runs it over the whole input, a record at a time.
+pub(super) fn reference(
+    topology: &Topology,
+    config: StreamsConfig,
+    input: &[SimulationRecord],
+) -> Result<BTreeMap<String, Values>> {
+    let driver = TopologyTestDriver::new(topology, config)?;
+    for record in input {
+        let data = (record.key.as_deref(), record.value.as_deref());
+        driver.pipe_bytes(&record.topic, data, record.timestamp)?;
+    }
+    let mut topics: BTreeMap<String, Values> = BTreeMap::new();
+    for record in driver.produced() {
+        let values = topics.entry(record.topic().to_owned()).or_default();
+        values.entry(record.key).or_default().push(record.value);
+    }
+    Ok(topics)
+}
+
+/// What stands committed in a topic.
+pub(super) fn committed(cluster: &EmbeddedCluster, topic: &str) -> Result<Values> {
+    let mut values = Values::new();
+    for record in cluster.read_all(topic, IsolationLevel::ReadCommitted)? {
+        values.entry(record.key).or_default().push(record.value);
+    }
+    Ok(values)
+}
+
+/// What is wrong with `actual`, if anything is.
+pub(super) fn difference(
+    compare: Compare,
+    exactly_once: bool,
+    expected: &Values,
+    actual: &Values,
+) -> Option<String> {
+    let none = Vec::new();
+    let keys = expected.keys().chain(actual.keys());
+    let wrong = |key: &&Option<Vec<u8>>| {
+        let expected = expected.get(*key).unwrap_or(&none);
+        let actual = actual.get(*key).unwrap_or(&none);
+        match (compare, exactly_once) {
+            (Compare::Records, true) => expected != actual,
+            (Compare::Records, false) => actual.len() < expected.len(),
+            (Compare::LastValues, true) => expected.last() != actual.last(),
+            (Compare::LastValues, false) => false,
+        }
+    };
+    let key = keys.into_iter().find(wrong)?;
+    let show = |values: &Values| {
+        values.get(key).unwrap_or(&none).iter().map(|value| bytes(value.as_deref())).collect()
+    };
+    let (expected, actual): (Vec<String>, Vec<String>) = (show(expected), show(actual));
+    Some(format!(
+        "key {} has the values [{}] where the reference has [{}]",
+        bytes(key.as_deref()),
+        actual.join(", "),
+        expected.join(", ")
+    ))
+}
+
+/// Bytes as text if they are text, else as digits.
+pub(super) fn bytes(bytes: Option<&[u8]>) -> String {
+    let Some(bytes) = bytes else { return "null".to_owned() };
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.chars().any(char::is_control) => format!("{text:?}"),
+        _ => {
+            let mut digits = "0x".to_owned();
+            for byte in bytes {
+                // Writing to a string does not fail.
+                let _ = write!(digits, "{byte:02x}");
+            }
+            digits
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! A simulation: several instances of an application under faults, from one seed.
+//!
+//! [`Simulation`] runs the real runtime, restore and membership code of a user's topology on the embedded cluster, in
+//! one thread and in virtual time. A seed decides whose turn it is, how time passes, which calls fail or lose their
+//! replies, who crashes, closes, stands still or joins. Then faults end, and when everything is at rest the results
+//! are checked:
+//!
+//! - each task runs on exactly one member, and all input is committed;
+//! - with exactly-once the committed output is, key by key, that of a sequential run; with at-least-once nothing is
+//!   missing;
+//! - each store, also of standbys, has exactly the committed rows of its changelog; so has what is left on a disk
+//!   after a crash, up to its offset;
+//! - committed offsets never went back, and no task ran under two members at once.
+//!
+//! Invariant: the trace of a run depends on its seed and its setup alone, to the byte. It is not for code that
+//! draws random numbers, reads a clock other than the context's, or starts threads.
+//!
+//! ```
+//! use streams_core::{
+//!     BoxError, Record, processor::Context, serde,
+//!     testing::simulation::{Compare, Simulation, SimulationRecord, seeds},
+//!     topology::{SinkOptions, SourceOptions, Topology, TopologyBuilder},
+//! };
+//!
+//! fn topology() -> Topology {
+//!     let mut builder = TopologyBuilder::new();
+//!     let source = SourceOptions::new(["in"], serde::string(), serde::string());
+//!     let source = builder.add_source("source", source);
+//!     let shout = || {
+//!         |record: Record<'_, String, String>, context: &mut Context<'_, String, String>| {
+//!             let loud = record.value.to_uppercase();
+//!             context.forward(record.with_value(&loud)).map_err(BoxError::from)
+//!         }
+//!     };
+//!     let shout = builder.add_processor("shout", shout, &[source]);
+//!     builder.add_sink("sink", SinkOptions::topic("out", serde::string(), serde::string()), &[shout]);
+//!     builder.build().expect("it is a valid topology")
+//! }
+//!
+//! for seed in seeds(0..3) {
+//!     Simulation::builder(topology)
+//!         .seed(seed)
+//!         .config(|config| config.set("processing.guarantee", "exactly_once_v2"))
+//!         .topic("in", 2)
+//!         .topic("out", 2)
+//!         .input(|random| {
+//!             let record = |n| {
+//!                 SimulationRecord::new("in", format!("k{}", random.below(4)), format!("v{n}"), n)
+//!             };
+//!             (0..40).map(record).collect()
+//!         })
+//!         .output("out", Compare::Records)
+//!         .run()?;
+//! }
+//! # Ok::<(), streams_core::testing::simulation::Failure>(())
+//! ```
+
+mod builder;
+mod checks;
+mod clock;
+mod compare;
+mod disk;
+mod failure;
+mod faults;
+mod injector;
+mod instance;
+mod outcome;
+mod random;
+mod record;
+mod run;
+mod trace;
+mod world;
+
+pub use self::{
+    builder::{SimulationBuilder, seeds},
+    compare::Compare,
+    failure::Failure,
+    faults::{FaultKind, Faults},
+    outcome::{Outcome, SimulationCounters},
+    random::Random,
+    record::SimulationRecord,
+    run::Simulation,
+    trace::Trace,
+};
+
+/// The environment variable that names the one seed to run.
+const SEED_VARIABLE: &str = "SIMULATION_SEED";

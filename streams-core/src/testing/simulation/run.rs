@@ -1,0 +1,482 @@
+//! The course of a simulation: faults, then healing, then rest and the checks.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{
+    Failure, FaultKind, Faults, Outcome, Random, SimulationBuilder, SimulationRecord,
+    checks, compare,
+    clock::VirtualClock,
+    disk::Disk,
+    injector::{CallFaults, CallRates},
+    instance::Instance,
+    world::{Machine, World, step},
+};
+use crate::{
+    Error, ErrorKind, Headers, KafkaStreams, Result,
+    client::{
+        ProduceRecord,
+        embedded::{ClusterSettings, EmbeddedCluster},
+    },
+    config::{ProcessingGuarantee, StreamsConfig},
+    runtime::App,
+    time::duration_ms,
+};
+
+/// Turns after which everything must be at rest when no more faults happen.
+const SETTLE_STEPS: usize = 30_000;
+
+/// Runs a topology on several instances of a virtual cluster in virtual time, under faults that a seed chooses, and
+/// checks that it does what it promises.
+///
+/// Made by [`Simulation::builder`]; see the [module](super) for what is checked.
+pub struct Simulation {
+    setup: SimulationBuilder,
+    world: Arc<Mutex<World>>,
+    cluster: EmbeddedCluster,
+    clock: Arc<VirtualClock>,
+    random: Random,
+    /// What this seed lets go wrong.
+    faults: Faults,
+    session_ms: i64,
+    exactly_once: bool,
+    application_id: String,
+    /// Of a thousand turns so many are preceded by a mishap.
+    mishaps: u64,
+    down_until_ms: Option<i64>,
+    /// When each machine that is down comes up again.
+    restarts_ms: Vec<i64>,
+}
+
+impl std::fmt::Debug for Simulation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Simulation({:?})", self.setup)
+    }
+}
+
+impl Simulation {
+    /// Sets up a simulation of the application that runs this topology.
+    pub fn builder(
+        topology: impl Fn() -> crate::topology::Topology + 'static,
+    ) -> SimulationBuilder {
+        SimulationBuilder::new(topology)
+    }
+
+    pub(super) fn run(setup: SimulationBuilder) -> Result<Outcome, Failure> {
+        let seed = setup.seed;
+        let started = Self::new(setup);
+        let mut simulation = match started {
+            Ok(simulation) => simulation,
+            Err(error) => {
+                let trace = super::Trace::default();
+                return Err(Failure { seed, what: error.to_string(), trace });
+            }
+        };
+        let input = simulation.play();
+        if let Err(error) = &input {
+            simulation.world.lock().fail(error.to_string());
+        }
+        simulation.finish(input.unwrap_or_default())
+    }
+
+    fn new(setup: SimulationBuilder) -> Result<Self> {
+        let mut random = Random::new(setup.seed);
+        let config = config_of(&setup);
+        let valid = config
+            .validate()
+            .map_err(|cause| Error::with_source(ErrorKind::Config, "wrong configuration", cause))?;
+        let application_id = valid.application_id().to_owned();
+        let clock = Arc::new(VirtualClock::default());
+        let settings = ClusterSettings::for_virtual_time();
+        let cluster = EmbeddedCluster::with_settings(clock.clone(), settings);
+        for (name, partitions) in &setup.topics {
+            cluster.create_topic(name, *partitions)?;
+        }
+        let mut world =
+            World::new(random.fork(), clock.clone(), cluster.clone(), application_id.clone());
+        for _ in 0..setup.instances {
+            let disk = Arc::new(Disk::new(&mut random));
+            world.machines.push(Machine { disk, instance: None, up: false, naps_until_ms: 0 });
+        }
+        let faults = setup.faults.filtered(|_| random.per_mille(600));
+        let joins = faults.has(FaultKind::Join);
+        let restarts_ms = (0..setup.instances)
+            .map(|index| if joins && index > 0 { random.between(0, 10_000) } else { 0 })
+            .collect();
+        let world = Arc::new(Mutex::new(world));
+        clock.drives(Arc::downgrade(&world));
+        cluster.set_faults(Some(Box::new(CallFaults(Arc::downgrade(&world)))));
+        Ok(Self {
+            world,
+            cluster,
+            clock,
+            faults,
+            session_ms: duration_ms(valid.session_timeout()),
+            exactly_once: valid.processing_guarantee() == ProcessingGuarantee::ExactlyOnceV2,
+            application_id,
+            mishaps: random.pick(&[3, 8, 15]).copied().unwrap_or(0),
+            down_until_ms: None,
+            restarts_ms,
+            random,
+            setup,
+        })
+    }
+
+    /// Lets things happen until all is at rest, and checks the stores then. Returns the input.
+    fn play(&mut self) -> Result<Vec<SimulationRecord>> {
+        let generate = |input: &Option<super::builder::Input>, random: &mut Random| {
+            input.as_ref().map_or_else(Vec::new, |generate| generate(random))
+        };
+        let mut input = generate(&self.setup.input_before, &mut self.random.fork());
+        for record in &input {
+            self.write(record)?;
+        }
+        let later = generate(&self.setup.input, &mut self.random.fork());
+        self.set_rates();
+        let steps = self.setup.steps;
+        let mut written = 0;
+        for turn in 0..steps {
+            self.restart_due()?;
+            let due = later.len() * (turn + 1) / steps;
+            for record in later.get(written..due).unwrap_or_default() {
+                self.write(record)?;
+            }
+            written = due;
+            if self.random.per_mille(self.mishaps) {
+                self.mishap()?;
+            }
+            self.clock.advance(self.random.between(0, 30));
+            step(&self.world);
+            if self.world.lock().failed.is_some() {
+                return Ok(Vec::new());
+            }
+        }
+        input.extend(later);
+        self.heal()?;
+        self.settle()?;
+        self.check_at_rest()?;
+        Ok(input)
+    }
+
+    fn write(&self, record: &SimulationRecord) -> Result {
+        let SimulationRecord { topic, key, value, timestamp } = record;
+        let headers = &Headers::new();
+        let (key, value) = (key.as_deref(), value.as_deref());
+        let record = ProduceRecord { timestamp: *timestamp, key, value, headers };
+        let (partition, offset) = self.cluster.produce(topic, None, record)?;
+        let text = format!("{topic}-{partition}@{offset} is {}", compare::bytes(key));
+        self.world.lock().say(None, &text);
+        Ok(())
+    }
+
+    fn set_rates(&mut self) {
+        let (faults, random) = (&self.faults, &mut self.random);
+        let mut rate = |kind, rates: &[u64]| {
+            if faults.has(kind) { random.pick(rates).copied().unwrap_or(0) } else { 0 }
+        };
+        let rates = CallRates {
+            unavailable: rate(FaultKind::Unavailable, &[2, 10, 40]),
+            lost_reply: rate(FaultKind::LostReply, &[2, 10, 40]),
+            pause: rate(FaultKind::Pause, &[1, 2, 4]),
+            pause_ms_max: self.session_ms * 2,
+        };
+        let mut world = self.world.lock();
+        world.rates = rates;
+        world.say(None, &format!("chosen: {faults:?}, {rates:?}"));
+    }
+
+    /// Starts the machines whose time it is; one that can't reach the cluster tries again.
+    fn restart_due(&mut self) -> Result {
+        let now_ms = {
+            let mut world = self.world.lock();
+            let now_ms = world.now_ms();
+            if self.down_until_ms.is_some_and(|until| until <= now_ms) {
+                self.down_until_ms = None;
+                self.cluster.broker_down(false);
+                world.say(None, "the cluster is up again");
+            }
+            now_ms
+        };
+        for index in 0..self.restarts_ms.len() {
+            let up = self.world.lock().machines.get(index).is_none_or(|machine| machine.up);
+            let due = self.restarts_ms.get(index).is_some_and(|due| *due <= now_ms);
+            if !up && due && !self.start(index)? {
+                self.restart_in(index, 100);
+            }
+        }
+        Ok(())
+    }
+
+    fn restart_in(&mut self, index: usize, ms: i64) {
+        let at_ms = self.world.lock().now_ms() + ms;
+        if let Some(due) = self.restarts_ms.get_mut(index) {
+            *due = at_ms;
+        }
+    }
+
+    /// Starts an instance; whether it could.
+    fn start(&self, index: usize) -> Result<bool> {
+        let Some(disk) = self.disk(index) else { return Ok(false) };
+        let topology = (self.setup.topology)();
+        let app = KafkaStreams::builder(topology, config_of(&self.setup), self.cluster.clone())
+            .clock(self.clock.clone())
+            .storage(disk)
+            .into_app()?;
+        self.world.lock().current = Some(index);
+        let started = Instance::start(app);
+        let mut world = self.world.lock();
+        world.current = None;
+        match started {
+            Ok(instance) => {
+                world.counters.starts += 1;
+                world.say(Some(index), "starts");
+                if let Some(machine) = world.machines.get_mut(index) {
+                    machine.instance = Some(instance);
+                    machine.up = true;
+                    machine.naps_until_ms = 0;
+                }
+                Ok(true)
+            }
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                world.say(Some(index), &format!("can't start: {error}"));
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn disk(&self, index: usize) -> Option<Arc<Disk>> {
+        self.world.lock().machines.get(index).map(|machine| machine.disk.clone())
+    }
+
+    /// Something that goes wrong on a large scale.
+    fn mishap(&mut self) -> Result {
+        let kinds = [
+            FaultKind::Crash,
+            FaultKind::Close,
+            FaultKind::Nap,
+            FaultKind::BrokerDown,
+            FaultKind::ClockJump,
+        ];
+        let kinds: Vec<FaultKind> =
+            kinds.into_iter().filter(|kind| self.faults.has(*kind)).collect();
+        let machines = u64::try_from(self.restarts_ms.len()).unwrap_or(1);
+        let index = usize::try_from(self.random.below(machines)).unwrap_or(0);
+        match self.random.pick(&kinds) {
+            Some(FaultKind::Crash) => self.crash(index)?,
+            Some(FaultKind::Close) => self.close(index),
+            Some(FaultKind::Nap) => {
+                let ms = self.random.between(100, self.session_ms * 2);
+                let mut world = self.world.lock();
+                let until = world.now_ms() + ms;
+                let napped = world.machines.get_mut(index).filter(|machine| machine.up);
+                if let Some(machine) = napped {
+                    machine.naps_until_ms = until;
+                    world.counters.stand_stills += 1;
+                    world.say(Some(index), &format!("naps for {ms} ms"));
+                }
+            }
+            Some(FaultKind::BrokerDown) => {
+                let ms = self.random.between(10, self.session_ms * 2);
+                let mut world = self.world.lock();
+                self.down_until_ms = Some(world.now_ms() + ms);
+                self.cluster.broker_down(true);
+                world.say(None, &format!("the cluster is down for {ms} ms"));
+            }
+            Some(FaultKind::ClockJump) => {
+                let ms = self.random.between(1_000, 20_000);
+                self.clock.advance(ms);
+                self.world.lock().say(None, &format!("the clock jumps by {ms} ms"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn take_down(&mut self, index: usize) -> Option<Instance> {
+        let comes_back_in = self.random.between(0, self.session_ms * 2);
+        self.restart_in(index, comes_back_in);
+        let mut world = self.world.lock();
+        let machine = world.machines.get_mut(index)?;
+        let instance = machine.instance.take()?;
+        machine.up = false;
+        Some(instance)
+    }
+
+    fn crash(&mut self, index: usize) -> Result {
+        let Some(instance) = self.take_down(index) else { return Ok(()) };
+        let app = instance.app.clone();
+        drop(instance);
+        let Some(disk) = self.disk(index) else { return Ok(()) };
+        disk.crash(&mut self.random)?;
+        let lost = self.faults.has(FaultKind::LostState) && self.random.per_mille(300);
+        {
+            let mut world = self.world.lock();
+            world.counters.crashes += 1;
+            world.say(Some(index), if lost { "crashes and loses its disk" } else { "crashes" });
+        }
+        self.check_disk(index, &app, &disk)?;
+        if lost {
+            disk.wipe(&mut self.random);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, index: usize) {
+        let Some(mut instance) = self.take_down(index) else { return };
+        self.world.lock().current = Some(index);
+        let errors = instance.close();
+        let mut world = self.world.lock();
+        world.current = None;
+        world.counters.closes += 1;
+        world.say(Some(index), "closes");
+        for error in errors {
+            world.say(Some(index), &format!("could not close in order: {error}"));
+        }
+    }
+
+    /// What is on a disk belongs to the offset that is on it.
+    fn check_disk(&self, index: usize, app: &App, disk: &Disk) -> Result {
+        for (task, database) in disk.databases() {
+            if !self.stores_are_exact() || database.is_half_loaded() {
+                continue;
+            }
+            let databases = app.open_databases(task)?;
+            let wrong = checks::check_stores(&self.cluster, app, task, &databases)?;
+            if let Some(wrong) = wrong {
+                self.world.lock().fail(format!("on the disk of instance-{index}, {wrong}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether no zombie may have written to a changelog: with at-least-once nothing keeps one from it.
+    fn stores_are_exact(&self) -> bool {
+        let zombies =
+            [FaultKind::Nap, FaultKind::Pause, FaultKind::BrokerDown, FaultKind::ClockJump];
+        self.exactly_once || !zombies.iter().any(|kind| self.faults.has(*kind))
+    }
+
+    /// No more faults; machines that are down come up, or stay down for good.
+    fn heal(&mut self) -> Result {
+        self.cluster.broker_down(false);
+        let mut down = Vec::new();
+        {
+            let mut world = self.world.lock();
+            world.rates = CallRates::default();
+            for (index, machine) in world.machines.iter_mut().enumerate() {
+                machine.naps_until_ms = 0;
+                if !machine.up {
+                    down.push(index);
+                }
+            }
+            world.say(None, "no more faults");
+        }
+        let all_down = down.len() == self.restarts_ms.len();
+        for (at, index) in down.into_iter().enumerate() {
+            if (all_down && at == 0) || self.random.per_mille(700) {
+                self.start(index)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result {
+        let mut why = None;
+        for turn in 0..SETTLE_STEPS {
+            self.clock.advance(self.random.between(0, 60));
+            step(&self.world);
+            let world = self.world.lock();
+            if world.failed.is_some() {
+                return Ok(());
+            }
+            if turn % 8 == 0 {
+                why = checks::unrest(&world)?;
+                if why.is_none() {
+                    return Ok(());
+                }
+            }
+        }
+        let why = why.unwrap_or_default();
+        self.world.lock().fail(format!("no rest after {SETTLE_STEPS} turns without faults: {why}"));
+        Ok(())
+    }
+
+    /// Stores are what their changelogs say, on every member.
+    fn check_at_rest(&self) -> Result {
+        let mut wrong = Vec::new();
+        let mut world = self.world.lock();
+        let machines = world.machines.iter().filter_map(|machine| machine.instance.as_ref());
+        for instance in machines.filter(|_| self.stores_are_exact()) {
+            for stepped in &instance.threads {
+                for (task, databases) in stepped.thread.open_databases() {
+                    let (cluster, app) = (&self.cluster, &instance.app);
+                    let found = checks::check_stores(cluster, app, task, &databases)?;
+                    wrong.extend(found.map(|found| format!("at the end {found}")));
+                }
+            }
+        }
+        for wrong in wrong {
+            world.fail(wrong);
+        }
+        Ok(())
+    }
+
+    /// Compares the output and asks the user's checks.
+    fn finish(self, input: Vec<SimulationRecord>) -> Result<Outcome, Failure> {
+        let seed = self.setup.seed;
+        let compared = match self.world.lock().failed.clone() {
+            None => self.compare_outputs(&input),
+            failed => Ok(failed),
+        };
+        self.cluster.set_faults(None);
+        let mut world = self.world.lock();
+        for machine in &mut world.machines {
+            machine.instance = None;
+        }
+        let mut outcome = Outcome {
+            seed,
+            application_id: self.application_id.clone(),
+            input,
+            cluster: self.cluster.clone(),
+            trace: std::mem::take(&mut world.trace),
+            counters: world.counters,
+        };
+        let found = compared.unwrap_or_else(|error| Some(error.to_string()));
+        let found = found.or_else(|| {
+            let mut checks = self.setup.checks.iter();
+            checks.find_map(|check| check(&outcome).err())
+        });
+        match found {
+            None => Ok(outcome),
+            Some(what) => Err(Failure { seed, what, trace: std::mem::take(&mut outcome.trace) }),
+        }
+    }
+
+    fn compare_outputs(&self, input: &[SimulationRecord]) -> Result<Option<String>> {
+        if self.setup.outputs.is_empty() {
+            return Ok(None);
+        }
+        let topology = (self.setup.topology)();
+        let reference = compare::reference(&topology, config_of(&self.setup), input)?;
+        for (topic, how) in &self.setup.outputs {
+            let expected = reference.get(topic).cloned().unwrap_or_default();
+            let actual = compare::committed(&self.cluster, topic)?;
+            let found = compare::difference(*how, self.exactly_once, &expected, &actual);
+            if let Some(found) = found {
+                return Ok(Some(format!("in topic {topic} {found}")));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The configuration of every instance.
+fn config_of(setup: &SimulationBuilder) -> StreamsConfig {
+    let config = StreamsConfig::new("simulation", "simulated:9092")
+        .num_stream_threads(setup.threads)
+        .commit_interval(std::time::Duration::from_millis(100))
+        .session_timeout(std::time::Duration::from_secs(3));
+    (setup.config)(config)
+}

@@ -1,0 +1,1 @@
+//! Nothing but tests: see `tests/`. A package of its own, for its dependencies are without RocksDB.
