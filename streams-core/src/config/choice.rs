@@ -123,17 +123,6 @@ choices! {
         InMemory = "in_memory",
     }
 
-    /// Which metrics are recorded: `metrics.recording.level`.
-    MetricsRecordingLevel in "" {
-        /// Those of clients, threads and tasks that cost nothing.
-        #[default]
-        Info = "INFO",
-        /// Those of processor nodes and stores as well.
-        Debug = "DEBUG",
-        /// All.
-        Trace = "TRACE",
-    }
-
     /// Where the main consumer starts in a partition without a committed offset, unless the source
     /// says otherwise: the consumer's `auto.offset.reset`.
     AutoOffsetReset in "" {

@@ -30,9 +30,9 @@ mod valid;
 mod tests;
 
 pub use self::choice::{
-    AutoOffsetReset, DeserializationHandlerChoice, DslStore, MetricsRecordingLevel,
-    ProcessingGuarantee, ProcessingHandlerChoice, ProductionHandlerChoice,
-    TimestampExtractorChoice, TopologyOptimization,
+    AutoOffsetReset, DeserializationHandlerChoice, DslStore, ProcessingGuarantee,
+    ProcessingHandlerChoice, ProductionHandlerChoice, TimestampExtractorChoice,
+    TopologyOptimization,
 };
 pub use self::client_keys::ClientRole;
 pub use self::error::{ConfigError, ConfigProblem, ConfigProblemKind};

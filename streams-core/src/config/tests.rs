@@ -58,7 +58,6 @@ fn defaults_are_those_of_java() {
         config.default_timestamp_extractor(),
         TimestampExtractorChoice::FailOnInvalidTimestamp
     );
-    assert_eq!(config.metrics_recording_level(), MetricsRecordingLevel::Info);
     assert_eq!(config.state_dir(), std::env::temp_dir().join("kafka-streams"));
     assert_eq!(config.state_memory_max_bytes(), 268_435_456);
     assert_eq!(config.statestore_cache_max_bytes(), 10_485_760);

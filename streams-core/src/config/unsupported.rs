@@ -98,6 +98,12 @@ pub(super) const ALL: &[Unsupported] = &[
     ),
     never("metric.reporters", CLASS, "read the metrics from the application and export them"),
     only(
+        "metrics.recording.level",
+        &["INFO"],
+        "the counters of an instance are always on, and there are no others",
+        "remove it, and read `KafkaStreams::metrics`",
+    ),
+    only(
         "processing.exception.handler.global.enabled",
         &["false"],
         "the processing exception handler is not asked about global stores",

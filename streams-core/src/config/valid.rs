@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::check;
 use super::choice::{
-    AutoOffsetReset, Choice as _, DeserializationHandlerChoice, DslStore, MetricsRecordingLevel,
-    ProcessingGuarantee, ProcessingHandlerChoice, ProductionHandlerChoice,
-    TimestampExtractorChoice, TopologyOptimization,
+    AutoOffsetReset, Choice as _, DeserializationHandlerChoice, DslStore, ProcessingGuarantee,
+    ProcessingHandlerChoice, ProductionHandlerChoice, TimestampExtractorChoice,
+    TopologyOptimization,
 };
 use super::client_keys::ClientRole;
 use super::settings::{Settings, as_count, as_span, parse_number};
@@ -80,7 +80,6 @@ struct Processing {
     outer_join_emit_interval: Duration,
     windowed_emit_interval: Duration,
     default_timestamp_extractor: TimestampExtractorChoice,
-    metrics_recording_level: MetricsRecordingLevel,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -286,11 +285,6 @@ impl ValidConfig {
         self.groups.processing.default_timestamp_extractor
     }
 
-    /// `metrics.recording.level`.
-    pub fn metrics_recording_level(&self) -> MetricsRecordingLevel {
-        self.groups.processing.metrics_recording_level
-    }
-
     /// `state.dir`; unless it is set, `kafka-streams` in the directory of temporary files.
     pub fn state_dir(&self) -> &Path {
         &self.groups.state.dir
@@ -454,7 +448,6 @@ impl Processing {
             windowed_emit_interval: settings
                 .span("__emit.interval.ms.kstreams.windowed.aggregation__"),
             default_timestamp_extractor: settings.choice("default.timestamp.extractor"),
-            metrics_recording_level: settings.choice("metrics.recording.level"),
         }
     }
 }

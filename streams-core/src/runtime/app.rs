@@ -70,7 +70,10 @@ impl App {
     /// What a stream thread joins the group with.
     pub(crate) fn join_group(&self, thread: usize) -> JoinGroup {
         let config = &self.config;
+        // Without `rack.aware.assignment.tags` no tag plays a part in where standbys go, as in Java.
+        let named = config.rack_aware_assignment_tags();
         let tags = config.client_tags().into_iter();
+        let tags = tags.filter(|(key, _)| named.iter().any(|name| name == key));
         JoinGroup {
             group_id: self.application_id().to_owned(),
             client_id: format!("{}-StreamThread-{thread}", self.client_id()),

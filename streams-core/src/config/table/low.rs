@@ -1,6 +1,6 @@
 //! The keys of low importance, among them those that only pass on to the clients.
 
-use super::super::choice::{DslStore, MetricsRecordingLevel};
+use super::super::choice::DslStore;
 use super::super::entry::{DefaultValue, Entry, Importance};
 use super::super::kind::{Kind, Unit};
 use super::super::upgrade_from::UpgradeFrom;
@@ -72,12 +72,6 @@ pub(super) const ENTRIES: &[Entry] = &[
         "After what time the clients ask for the topics' partitions again.",
     )
     .for_clients(),
-    low(
-        "metrics.recording.level",
-        "INFO",
-        Kind::OneOf { names: MetricsRecordingLevel::NAMES, refused: &[] },
-        "Which metrics are recorded.",
-    ),
     low("poll.ms", "100", Kind::millis_from(0), "How long a thread without work waits for input."),
     low(
         "probing.rebalance.interval.ms",
