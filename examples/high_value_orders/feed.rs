@@ -68,7 +68,6 @@ pub(crate) fn customers(cluster: &EmbeddedCluster, customers: &[Customer]) -> Re
 }
 
 /// Writes the orders from a thread of its own, in order of time, each stamped with the time it was made.
-#[expect(clippy::disallowed_methods, reason = "this program feeds while it processes")]
 pub(crate) fn spawn_orders(
     cluster: EmbeddedCluster,
     orders: Vec<Order>,

@@ -91,7 +91,9 @@ impl Restorer {
         let mut batch = WriteBatch::new();
         batch.set_offset(changelog, next_offset);
         let written;
-        if is_empty(database, store)? {
+        // Loaded rows may be on disk before their offset; so only a store that has none yet may be loaded, and rows
+        // without an offset are known to be an interrupted load.
+        if database.offset(changelog)?.is_none() && is_empty(database, store)? {
             let puts: Vec<_> =
                 rows.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
             written = puts.len();

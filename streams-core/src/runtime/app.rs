@@ -9,7 +9,10 @@ use parking_lot::Mutex;
 use state_store::Database;
 use uuid::Uuid;
 
-use super::{listener::StateRestoreListener, metrics::Counters, storage::TaskStorage};
+use super::{
+    housekeeping::Housekeeping, listener::StateRestoreListener, metrics::Counters,
+    storage::TaskStorage,
+};
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{ClientSupplier, IsolationLevel, JoinGroup, StandbySettings},
@@ -33,6 +36,7 @@ pub(crate) struct App {
     pub(crate) process_id: Uuid,
     pub(crate) counters: Counters,
     pub(crate) restore_listener: Mutex<Option<Arc<dyn StateRestoreListener>>>,
+    pub(crate) housekeeping: Mutex<Housekeeping>,
 }
 
 impl std::fmt::Debug for App {

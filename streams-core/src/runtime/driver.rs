@@ -94,6 +94,7 @@ fn drive(
             }
             thread.run_once(app.clock.now_ms(), app.config.poll_interval())
         });
+        app.keep_house(app.clock.now_ms());
         let report = (thread.is_running(), thread.metadata());
         if reported.as_ref() != Some(&report) {
             lifecycle.report(thread.index, report.0, report.1.clone());

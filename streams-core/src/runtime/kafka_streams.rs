@@ -1,7 +1,6 @@
 //! One instance of an application.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -16,8 +15,8 @@ use super::{
     stream_thread::StreamThread,
 };
 use crate::{
-    Error, ErrorKind, Result, TaskId,
-    client::{ClientSupplier, IsolationLevel},
+    Error, ErrorKind, Result,
+    client::ClientSupplier,
     config::{StreamsConfig, ValidConfig},
     handler::{
         DeserializationExceptionHandler, ProcessingExceptionHandler, ProductionExceptionHandler,
@@ -164,6 +163,7 @@ fn make_app(builder: KafkaStreamsBuilder) -> Result<App> {
         process_id,
         counters: Counters::default(),
         restore_listener: Mutex::new(None),
+        housekeeping: Mutex::default(),
     })
 }
 
@@ -253,7 +253,7 @@ impl KafkaStreams {
             let text = format!("the instance is {}; it can be started once", self.state());
             return Err(Error::new(ErrorKind::InvalidState, text));
         }
-        self.remove_obsolete_tasks();
+        self.app.keep_house(self.app.clock.now_ms());
         self.lifecycle.transition(State::Rebalancing);
         let started = self.start_threads();
         if let Err(error) = &started {
@@ -275,17 +275,6 @@ impl KafkaStreams {
             driver::spawn(&self.app, &self.lifecycle, thread)?;
         }
         Ok(())
-    }
-
-    /// Removes state of tasks that nobody has used for `state.cleanup.delay.ms`.
-    fn remove_obsolete_tasks(&self) {
-        let Some(storage) = &self.app.storage else { return };
-        let delay = self.app.config.state_cleanup_delay();
-        match storage.remove_unowned(delay, self.app.clock.now_ms()) {
-            Ok(removed) if removed.is_empty() => {}
-            Ok(removed) => tracing::info!(tasks = ?removed, "removed state not used for {delay:?}"),
-            Err(error) => tracing::warn!("obsolete state is not removed: {error}"),
-        }
     }
 
     /// Starts one more stream thread and returns its name (KIP-663).

@@ -7,6 +7,7 @@
 
 mod app;
 mod driver;
+mod housekeeping;
 mod idle;
 mod inspect;
 mod kafka_streams;
@@ -22,7 +23,11 @@ mod thread_commit;
 mod thread_tasks;
 
 pub(crate) use self::{
-    app::App, driver::{give_up, guarded}, kafka_streams::Handlers, restorer::Restorer, storage::TaskStorage,
+    app::App,
+    driver::{give_up, guarded},
+    kafka_streams::Handlers,
+    restorer::Restorer,
+    storage::TaskStorage,
     stream_thread::StreamThread,
 };
 pub use self::{

@@ -4,9 +4,9 @@
 //! is restored up to the end of its changelogs and then handed over; a standby is kept up to date for
 //! good. Active tasks go first: while any is being restored, standbys wait.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc, time::Duration};
 
-use state_store::Restorer as StoreRestorer;
+use state_store::{Database, Direction, Restorer as StoreRestorer, StoreId, WriteBatch};
 
 use super::{
     app::App,
@@ -14,7 +14,7 @@ use super::{
     metrics::count,
 };
 use crate::{
-    Error, Result, TaskId, TopicPartition,
+    Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{Admin, Consumer, ConsumerSettings, IsolationLevel, RecordBatch},
     store::stream_time_entry,
     task::TaskDatabases,
@@ -53,6 +53,8 @@ struct Changelog {
     partition: TopicPartition,
     rows: StoreRestorer,
     next_offset: i64,
+    /// The position that the database knows.
+    applied: i64,
     /// Where an active task's restore ends.
     end: i64,
     restored: u64,
@@ -80,13 +82,24 @@ impl Changelog {
             // First the stream time: with it but without the rows a crash does no harm.
             let entry = stream_time_entry(&self.store_name);
             let known = database.offset(&entry)?.unwrap_or(-1);
-            let mut batch = state_store::WriteBatch::new();
+            let mut batch = WriteBatch::new();
             batch.set_offset(&entry, known.max(start));
             database.write(batch)?;
         }
         self.rows.apply(&**database, id, &self.partition.topic, self.next_offset)?;
+        self.applied = self.next_offset;
         Ok(())
     }
+}
+
+/// Removes the rows of a store, if there are any.
+fn clear_rows(database: &dyn Database, id: StoreId) -> Result {
+    let (from, to) = (Bound::Unbounded, Bound::Unbounded);
+    let has_rows = database.range(id, from, to, Direction::Forward)?.next().is_some();
+    if has_rows {
+        database.clear(id)?;
+    }
+    Ok(())
 }
 
 impl Restorer {
@@ -128,12 +141,18 @@ impl Restorer {
             };
             let first = earliest.get(&partition).copied().unwrap_or(0);
             let end = latest.get(&partition).copied().unwrap_or(0);
-            let mut from = database.offset(&partition.topic)?.unwrap_or(first);
+            let known = database.offset(&partition.topic)?;
+            if known.is_none() {
+                // A restore that was interrupted while it loaded rows left them without an offset. Some may be
+                // deleted meanwhile, and their tombstones compacted away.
+                clear_rows(&**database, id)?;
+            }
+            let mut from = known.unwrap_or(first);
             if from < first || from > end {
                 let store = &def.spec.name;
                 tracing::warn!(%task, %store, "{partition} has no offset {from} any more: the store is restored from the start");
                 // In one step: rows that are gone must not leave their offset behind.
-                let mut batch = state_store::WriteBatch::new();
+                let mut batch = WriteBatch::new();
                 batch.delete_all(id);
                 batch.set_offset(&partition.topic, first);
                 database.write(batch)?;
@@ -146,6 +165,7 @@ impl Restorer {
                 partition,
                 rows: StoreRestorer::new(def.spec.format),
                 next_offset: from,
+                applied: from,
                 end,
                 restored: 0,
                 started_ms: now_ms,
@@ -167,7 +187,9 @@ impl Restorer {
         self.finished.retain(|finished| *finished != task);
         for changelog in &mut restoring.changelogs {
             self.consumer.unassign(&changelog.partition);
-            changelog.apply(&restoring.databases)?;
+            if changelog.next_offset > changelog.applied {
+                changelog.apply(&restoring.databases)?;
+            }
         }
         Ok(Some(restoring.databases))
     }
@@ -216,7 +238,14 @@ impl Restorer {
         if self.tasks.is_empty() {
             return Ok(false);
         }
-        let batches = self.consumer.poll(POLL_RECORDS, Duration::ZERO)?;
+        let batches = match self.consumer.poll(POLL_RECORDS, Duration::ZERO) {
+            Err(error) if error.kind() == ErrorKind::InvalidState => {
+                tracing::warn!("restore starts over: {error}");
+                self.start_over(now_ms)?;
+                return Ok(true);
+            }
+            other => other?,
+        };
         let mut progress = false;
         for batch in &batches {
             progress = true;
@@ -224,6 +253,27 @@ impl Restorer {
         }
         self.apply_and_finish(now_ms, progress)?;
         Ok(progress)
+    }
+
+    /// Begins all restores anew, from what the databases have: a changelog was truncated behind the position.
+    fn start_over(&mut self, now_ms: i64) -> Result {
+        for task in self.tasks.values_mut() {
+            for changelog in &mut task.changelogs {
+                let format =
+                    self.app.topology.stores.get(changelog.store).map(|def| def.spec.format);
+                if let Some(format) = format {
+                    changelog.rows = StoreRestorer::new(format);
+                }
+                changelog.next_offset = changelog.applied;
+            }
+        }
+        let tasks = self.tasks.iter();
+        let tasks: Vec<_> =
+            tasks.map(|(id, task)| (*id, task.databases.clone(), task.standby)).collect();
+        for (id, databases, standby) in tasks {
+            self.add(id, databases, standby, now_ms)?;
+        }
+        Ok(())
     }
 
     fn collect(&mut self, batch: &RecordBatch) -> Result {

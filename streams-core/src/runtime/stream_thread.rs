@@ -224,7 +224,7 @@ impl StreamThread {
 
     /// Hears from the coordinator. Work goes on without it for as long as the session lasts; who may be a zombie
     /// must not write.
-    fn heartbeat(&mut self, now_ms: i64) -> Result {
+    pub(super) fn heartbeat(&mut self, now_ms: i64) -> Result {
         let owned = self.owned();
         let offsets = self.task_offsets();
         let heartbeat = self.membership.heartbeat(&owned, &offsets);
@@ -305,7 +305,15 @@ impl StreamThread {
             return Ok(false);
         }
         let batches = self.consumer.poll(self.app.config.max_poll_records(), wait);
-        let batches = self.pass_over(batches, now_ms)?;
+        let batches = match batches {
+            Err(error) if error.kind() == ErrorKind::InvalidState => {
+                // The log was truncated there, or this is a zombie and the next owner has purged what it read.
+                tracing::warn!(thread = %self.name, "tasks start over from their committed offsets: {error}");
+                self.start_over();
+                return Ok(true);
+            }
+            other => self.pass_over(other, now_ms)?,
+        };
         let worked = !batches.is_empty();
         for batch in batches {
             let place = batch.topic_partition();

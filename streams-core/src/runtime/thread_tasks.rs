@@ -12,11 +12,8 @@ use crate::{
 };
 
 /// Inputs, committed offsets, and positions to begin at.
-type Start = (
-    Vec<TopicPartition>,
-    BTreeMap<TopicPartition, OffsetAndMetadata>,
-    Vec<(TopicPartition, i64)>,
-);
+type Start =
+    (Vec<TopicPartition>, BTreeMap<TopicPartition, OffsetAndMetadata>, Vec<(TopicPartition, i64)>);
 
 impl StreamThread {
     /// Opens the databases of a task, unless another thread of this process still has them: then the next
@@ -84,30 +81,36 @@ impl StreamThread {
         Ok((inputs, committed, positions))
     }
 
-    /// Where to begin each input: at the committed offset, else where the source says.
+    /// Where to begin each input: at the committed offset, else where the source says, also if the log has no such
+    /// offset any more.
     fn positions(
         &mut self,
         inputs: &[TopicPartition],
         committed: &BTreeMap<TopicPartition, OffsetAndMetadata>,
     ) -> Result<Vec<(TopicPartition, i64)>> {
+        let firsts = self.admin.earliest_offsets(inputs)?;
+        let ends = self.admin.latest_offsets(inputs, IsolationLevel::ReadUncommitted)?;
         let mut positions = Vec::new();
         for place in inputs {
-            let one = std::slice::from_ref(place);
-            let offset = match (committed.get(place), self.app.offset_reset(&place.topic)) {
-                (Some(committed), _) => Some(committed.offset),
-                (None, OffsetReset::Earliest) => {
-                    self.admin.earliest_offsets(one)?.get(place).copied()
-                }
-                (None, OffsetReset::Latest) => {
-                    let isolation = IsolationLevel::ReadUncommitted;
-                    self.admin.latest_offsets(one, isolation)?.get(place).copied()
-                }
-                (None, OffsetReset::None) => None,
-            };
+            let (first, end) = (firsts.get(place).copied(), ends.get(place).copied());
+            let known = committed.get(place).map(|committed| committed.offset);
+            let lost = known.filter(|known| first > Some(*known) || end < Some(*known));
+            if let Some(lost) = lost {
+                tracing::warn!(
+                    "{place} has no offset {lost} any more: it is read from where its source resets to"
+                );
+            }
+            let offset =
+                match (known.filter(|_| lost.is_none()), self.app.offset_reset(&place.topic)) {
+                    (Some(known), _) => Some(known),
+                    (None, OffsetReset::Earliest) => first,
+                    (None, OffsetReset::Latest) => end,
+                    (None, OffsetReset::None) => None,
+                };
             let offset = offset.ok_or_else(|| {
                 let text = format!(
-                    "{place} has no committed offset, and its source says to reset to none; commit \
-                     one or choose earliest or latest"
+                    "{place} has no committed offset that is still in its log, and its source says to reset to \
+                     none; commit one or choose earliest or latest"
                 );
                 Error::new(ErrorKind::InvalidState, text)
             })?;
@@ -185,19 +188,20 @@ impl StreamThread {
 
     /// Drops uncommitted work and starts the tasks over, from their last commit and the changelogs behind it.
     pub(super) fn revive(&mut self) {
-        let running: Vec<TaskId> = self.running.keys().copied().collect();
-        let uncommitted =
-            running.iter().any(|id| self.running.get(id).is_some_and(ActiveTask::commit_needed));
-        if !uncommitted && !self.in_transaction {
-            return;
+        let uncommitted = self.running.values().any(ActiveTask::commit_needed);
+        if uncommitted || self.in_transaction {
+            self.start_over();
         }
+    }
+
+    /// Drops uncommitted work and has all tasks wait; their stores may be behind their changelogs, so the next turn
+    /// has them restored.
+    pub(super) fn start_over(&mut self) {
         self.abandon_producer();
-        for id in running {
-            let Some(task) = self.running.remove(&id) else { continue };
+        for (id, task) in std::mem::take(&mut self.running) {
             for place in task.inputs() {
                 self.consumer.unassign(place);
             }
-            // Its stores are behind their changelogs; the next turn has them restored.
             self.reopened.insert(id, task.databases().clone());
         }
     }
@@ -249,7 +253,9 @@ impl StreamThread {
 
     /// Commits, gives up all tasks and leaves the group.
     pub(crate) fn close(&mut self, now_ms: i64) -> Result {
-        if let Err(error) = self.commit(now_ms) {
+        // A zombie must hear that it is one before it writes.
+        let committed = self.heartbeat(now_ms).and_then(|()| self.commit(now_ms));
+        if let Err(error) = committed {
             self.drop_work();
             let _ = self.leave_group(); // The session timeout does it otherwise.
             return Err(error.in_context("the last commit before closing failed"));

@@ -24,7 +24,7 @@ fn words(topic: &str, random: &mut Random) -> Vec<SimulationRecord> {
     let count = 60 + random.below(120);
     let word = |n: u64| {
         let (key, value) = (format!("k{}", random.below(7)), format!("v{}", random.below(3)));
-        SimulationRecord::new(topic, key, value, i64::try_from(n * 100).unwrap())
+        SimulationRecord::new(topic, key, value, i64::try_from((n + 1) * 100).unwrap())
     };
     (0..count).map(word).collect()
 }

@@ -36,7 +36,8 @@ pub(super) fn check_stores(
     for (store, changelog) in app.changelogs(task) {
         let Some(def) = app.topology.stores.get(store) else { continue };
         let Some((database, id)) = databases.of(store) else { continue };
-        let offset = database.offset(&changelog.topic)?.unwrap_or(0);
+        // Without an offset a restore was interrupted while it loaded rows; the next one starts over.
+        let Some(offset) = database.offset(&changelog.topic)? else { continue };
         let format = def.spec.format;
         let mut replay = replay(cluster, app, &changelog, format, offset)?;
         let rows = database.range(id, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
@@ -119,7 +120,8 @@ fn keep_live(rows: &mut Rows, format: StoreFormat, max_start: Option<i64>) {
 }
 
 /// Why the application is not at rest: `None` if each task runs on exactly one thread and all is committed.
-pub(super) fn unrest(world: &World) -> Result<Option<String>> {
+/// `exact` says whether stores must have all of their changelogs.
+pub(super) fn unrest(world: &World, exact: bool) -> Result<Option<String>> {
     let cluster = &world.cluster;
     let described = cluster.topics();
     let mut running: BTreeSet<TaskId> = BTreeSet::new();
@@ -133,7 +135,8 @@ pub(super) fn unrest(world: &World) -> Result<Option<String>> {
                 return Ok(Some(format!("{thread} of instance-{index} {why}")));
             }
             for (task, databases) in stepped.thread.open_databases() {
-                if let Some(why) = behind(cluster, &instance.app, task, &databases)? {
+                if exact
+                    && let Some(why) = behind(cluster, &instance.app, task, &databases)? {
                     return Ok(Some(format!("on instance-{index} {why}")));
                 }
             }

@@ -52,11 +52,6 @@ impl Disk {
         contents.tasks.clear();
         contents.process_id = new_process_id(random);
     }
-
-    /// The databases, by task.
-    pub(super) fn databases(&self) -> Vec<(TaskId, Arc<DiskDatabase>)> {
-        self.0.lock().tasks.iter().map(|(task, database)| (*task, database.clone())).collect()
-    }
 }
 
 fn new_process_id(random: &mut Random) -> Uuid {
@@ -147,11 +142,6 @@ impl DiskDatabase {
             Write::Batch(batch) => self.rows.write(batch),
             Write::Ingest(store, rows) => self.rows.ingest(store, rows),
         }
-    }
-
-    /// Whether rows may be newer than their offset, which a restore that ended between the two leaves.
-    pub(super) fn is_half_loaded(&self) -> bool {
-        matches!(self.writes.lock().all.last(), Some(Write::Ingest(..)))
     }
 }
 
