@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, ReentrantMutex};
 use tokio::sync::watch;
 
 use super::{
@@ -51,6 +51,9 @@ pub(crate) struct ThreadSlot {
 /// State, listeners and threads of an instance.
 pub(crate) struct Lifecycle {
     state: watch::Sender<State>,
+    /// Held from a change of state until the listener has been told, so that it is told of changes in their
+    /// order. The listener may cause a change itself.
+    changing: ReentrantMutex<()>,
     pub(crate) state_listener: Mutex<Option<StateListener>>,
     pub(crate) uncaught: Mutex<Option<UncaughtExceptionHandler>>,
     pub(crate) threads: Mutex<BTreeMap<usize, ThreadSlot>>,
@@ -68,6 +71,7 @@ impl Lifecycle {
     pub(crate) fn new() -> Self {
         Self {
             state: watch::Sender::new(State::Created),
+            changing: ReentrantMutex::new(()),
             state_listener: Mutex::new(None),
             uncaught: Mutex::new(None),
             threads: Mutex::new(BTreeMap::new()),
@@ -85,6 +89,7 @@ impl Lifecycle {
 
     /// Goes to `next` if that is allowed from the present state, and tells the listener.
     pub(crate) fn transition(&self, next: State) -> bool {
+        let _changing = self.changing.lock();
         let mut old = next;
         let changed = self.state.send_if_modified(|state| {
             let allowed = state.may_become(next);

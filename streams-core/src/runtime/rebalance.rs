@@ -92,7 +92,8 @@ impl StreamThread {
                 self.restored.insert(task, databases);
                 continue;
             }
-            if !is_active && !(is_logged && keeps_as_standby(target, task)) {
+            let is_standby = is_logged && keeps_as_standby(target, task);
+            if !is_active && !is_standby {
                 self.release(task, databases)?;
                 continue;
             }

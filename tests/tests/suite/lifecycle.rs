@@ -77,10 +77,8 @@ async fn threads_that_are_added_and_removed_share_the_tasks() {
         }
     };
     feed(0..500);
-    eventually("one thread has all tasks", || {
-        active(&streams).iter().map(BTreeSet::len).eq([4])
-    })
-    .await;
+    eventually("one thread has all tasks", || active(&streams).iter().map(BTreeSet::len).eq([4]))
+        .await;
 
     let name = streams.add_stream_thread().unwrap();
     assert!(name.ends_with("-StreamThread-2"), "{name}");

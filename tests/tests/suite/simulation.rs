@@ -41,6 +41,9 @@ fn varied(
     let cache = if random.per_mille(300) { 1_000_000 } else { 0 };
     let instances = 1 + usize::try_from(random.below(4)).unwrap();
     let threads = 1 + usize::try_from(random.below(2)).unwrap();
+    let poll_records = random.pick(&[1, 7, 1_000]).copied().unwrap();
+    let buffered = random.pick(&[1, 5, 1_000]).copied().unwrap();
+    let is_static = random.per_mille(250);
     let config = move |config: StreamsConfig| {
         config
             .processing_guarantee(guarantee)
@@ -48,12 +51,18 @@ fn varied(
             .acceptable_recovery_lag(acceptable_lag)
             .statestore_cache_max_bytes(cache)
             .probing_rebalance_interval(Duration::from_secs(60))
+            .buffered_records_per_partition(buffered)
+            .set("consumer.max.poll.records", poll_records)
+    };
+    let instance_config = move |index: usize, config: StreamsConfig| {
+        if is_static { config.group_instance_id(format!("static-{index}")) } else { config }
     };
     Simulation::builder(move || topology(&mut random.clone()))
         .seed(seed)
         .instances(instances)
         .threads(threads)
         .config(config)
+        .instance_config(instance_config)
 }
 
 /// Counts words in a store on disk or in memory.
@@ -282,6 +291,23 @@ fn simulation_of_one_seed_always_takes_the_same_course() {
         let (first, second) = (run(), run());
         assert_eq!(first.trace.to_string(), second.trace.to_string());
         assert_eq!(first.counters, second.counters);
+    }
+}
+
+#[cfg(feature = "rocksdb")]
+#[test]
+fn simulation_on_rocksdb_is_exactly_once() {
+    for seed in seeds(0..5) {
+        let directory = tempfile::tempdir().unwrap();
+        let topology = |_: &mut Random| counting_topology(true);
+        varied(seed, ProcessingGuarantee::ExactlyOnceV2, topology)
+            .state_dir(directory.path())
+            .topic("in", 4)
+            .topic("out", 4)
+            .input(|random| words("in", random))
+            .output("out", Compare::Records)
+            .run()
+            .unwrap();
     }
 }
 

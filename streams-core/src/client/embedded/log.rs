@@ -177,17 +177,20 @@ impl PartitionLog {
         let mut left = max_records;
         let from = self.entries.partition_point(|entry| entry.end <= position);
         for entry in self.entries.range(from..).take_while(|entry| entry.base < limit) {
-            // First of all: the last entry may have been cut short, and what follows it must not move the position.
-            if left == 0 {
-                return (reader.finish(position), max_records);
-            }
             if entry.is_hidden(isolation) {
                 reader.position = entry.end;
                 continue;
             }
+            if left == 0 {
+                return (reader.finish(position), max_records);
+            }
             left -= reader.take(entry, left);
+            if reader.position < entry.end {
+                // Cut short: hidden entries behind it must not move the position.
+                return (reader.finish(position), max_records - left);
+            }
         }
-        // A visible entry that is cut short is the last one taken, and leaves nothing over.
+        // Nothing visible is left before the limit.
         if left > 0 {
             reader.position = reader.position.max(limit);
         }

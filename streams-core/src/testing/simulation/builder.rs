@@ -1,6 +1,6 @@
 //! How a simulation is set up.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use super::{
     Compare, Failure, Faults, Outcome, Random, SEED_VARIABLE, SimulationRecord, run::Simulation,
@@ -14,6 +14,8 @@ type Check = Box<dyn Fn(&Outcome) -> Result<(), String>>;
 pub struct SimulationBuilder {
     pub(super) topology: Box<dyn Fn() -> Topology>,
     pub(super) config: Box<dyn Fn(StreamsConfig) -> StreamsConfig>,
+    pub(super) instance_config: Box<dyn Fn(usize, StreamsConfig) -> StreamsConfig>,
+    pub(super) state_dir: Option<PathBuf>,
     pub(super) seed: u64,
     pub(super) instances: usize,
     pub(super) threads: usize,
@@ -41,6 +43,8 @@ impl SimulationBuilder {
         Self {
             topology: Box::new(topology),
             config: Box::new(|config| config),
+            instance_config: Box::new(|_, config| config),
+            state_dir: None,
             seed: 0,
             instances: 2,
             threads: 1,
@@ -87,6 +91,24 @@ impl SimulationBuilder {
     #[must_use]
     pub fn config(mut self, config: impl Fn(StreamsConfig) -> StreamsConfig + 'static) -> Self {
         self.config = Box::new(config);
+        self
+    }
+
+    /// Changes the configuration of single instances, which are numbered from 0: static membership, client tags.
+    #[must_use]
+    pub fn instance_config(
+        mut self,
+        config: impl Fn(usize, StreamsConfig) -> StreamsConfig + 'static,
+    ) -> Self {
+        self.instance_config = Box::new(config);
+        self
+    }
+
+    /// Keeps persistent stores in `RocksDB` in this directory, which should be empty; without it they are in memory,
+    /// where a crash can take back what was not flushed. It needs the feature `rocksdb`.
+    #[must_use]
+    pub fn state_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(directory.into());
         self
     }
 

@@ -9,11 +9,8 @@ use state_store::{Direction, StoreFormat, key_schema::parse_local_window_key};
 
 use super::{compare::bytes, instance::names, world::World};
 use crate::{
-    Result, TaskId, TopicPartition,
-    client::embedded::EmbeddedCluster,
-    membership::InternalTopics,
-    runtime::App,
-    task::TaskDatabases,
+    Result, TaskId, TopicPartition, client::embedded::EmbeddedCluster, membership::InternalTopics,
+    runtime::App, task::TaskDatabases,
 };
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -46,7 +43,8 @@ pub(super) fn check_stores(
         keep_live(&mut replay.rows, format, replay.max_start);
         let place = format!("store `{}` of task {task} at {changelog}@{offset}", def.spec.name);
         let keys: BTreeSet<&Vec<u8>> = rows.keys().chain(replay.rows.keys()).collect();
-        for key in keys.into_iter().filter(|key| rows.get(*key) != replay.rows.get(*key)) {
+        let mut keys = keys.into_iter();
+        if let Some(key) = keys.find(|key| rows.get(*key) != replay.rows.get(*key)) {
             let show = |rows: &Rows| bytes(rows.get(key).map(Vec::as_slice));
             let (ours, theirs) = (show(&rows), show(&replay.rows));
             let key = bytes(Some(key));
@@ -67,12 +65,12 @@ pub(super) fn behind(
         let Some((database, _)) = databases.of(store) else { continue };
         let offset = database.offset(&changelog.topic)?.unwrap_or(0);
         let missing = cluster.read_all(&changelog.topic, app.isolation())?.into_iter();
-        let missing = missing.filter(|record| {
-            record.partition == changelog.partition && record.offset >= offset
-        });
+        let missing = missing
+            .filter(|record| record.partition == changelog.partition && record.offset >= offset);
         let missing = missing.count();
         if missing > 0 {
-            let text = format!("of {changelog} {missing} records behind @{offset} are not in task {task}");
+            let text =
+                format!("of {changelog} {missing} records behind @{offset} are not in task {task}");
             return Ok(Some(text));
         }
     }
@@ -135,8 +133,7 @@ pub(super) fn unrest(world: &World, exact: bool) -> Result<Option<String>> {
                 return Ok(Some(format!("{thread} of instance-{index} {why}")));
             }
             for (task, databases) in stepped.thread.open_databases() {
-                if exact
-                    && let Some(why) = behind(cluster, &instance.app, task, &databases)? {
+                if exact && let Some(why) = behind(cluster, &instance.app, task, &databases)? {
                     return Ok(Some(format!("on instance-{index} {why}")));
                 }
             }

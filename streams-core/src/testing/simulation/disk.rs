@@ -1,6 +1,6 @@
 //! Disks of simulated machines.
 //!
-//! A database is in memory but keeps the list of its writes, so that a crash can take those back that were not
+//! Usually a database is in memory but keeps the list of its writes, so that a crash can take those back that were not
 //! flushed: any number of the last ones, as with `RocksDB` without a write-ahead log.
 
 use std::{
@@ -20,8 +20,20 @@ use super::Random;
 use crate::{Result, TaskId, runtime::TaskStorage};
 
 /// What outlives an instance.
+pub(super) trait Disk: TaskStorage {
+    /// An instance starts.
+    fn mount(&self) -> Result;
+
+    /// The machine crashes: some of the writes that were not flushed are gone, and all locks.
+    fn crash(&self, random: &mut Random) -> Result;
+
+    /// The disk is replaced by an empty one.
+    fn wipe(&self, random: &mut Random) -> Result;
+}
+
+/// A disk in memory.
 #[derive(Debug)]
-pub(super) struct Disk(Mutex<Contents>);
+pub(super) struct MemoryDisk(Mutex<Contents>);
 
 #[derive(Debug)]
 struct Contents {
@@ -30,14 +42,19 @@ struct Contents {
     tasks: BTreeMap<TaskId, Arc<DiskDatabase>>,
 }
 
-impl Disk {
+impl MemoryDisk {
     pub(super) fn new(random: &mut Random) -> Self {
         let process_id = new_process_id(random);
         Self(Mutex::new(Contents { process_id, locked: BTreeSet::new(), tasks: BTreeMap::new() }))
     }
+}
 
-    /// The machine crashes: some of the writes that were not flushed are gone, and all locks.
-    pub(super) fn crash(&self, random: &mut Random) -> Result {
+impl Disk for MemoryDisk {
+    fn mount(&self) -> Result {
+        Ok(())
+    }
+
+    fn crash(&self, random: &mut Random) -> Result {
         let mut contents = self.0.lock();
         contents.locked.clear();
         for database in contents.tasks.values_mut() {
@@ -46,20 +63,20 @@ impl Disk {
         Ok(())
     }
 
-    /// The disk is replaced by an empty one.
-    pub(super) fn wipe(&self, random: &mut Random) {
+    fn wipe(&self, random: &mut Random) -> Result {
         let mut contents = self.0.lock();
         contents.tasks.clear();
         contents.process_id = new_process_id(random);
+        Ok(())
     }
 }
 
-fn new_process_id(random: &mut Random) -> Uuid {
+pub(super) fn new_process_id(random: &mut Random) -> Uuid {
     let (high, low) = (u128::from(random.next_u64()), u128::from(random.next_u64()));
     Uuid::from_u128(high << 64 | low)
 }
 
-impl TaskStorage for Disk {
+impl TaskStorage for MemoryDisk {
     fn process_id(&self) -> Uuid {
         self.0.lock().process_id
     }

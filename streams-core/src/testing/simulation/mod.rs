@@ -59,6 +59,7 @@ mod builder;
 mod checks;
 mod clock;
 mod compare;
+mod directory_disk;
 mod disk;
 mod failure;
 mod faults;
@@ -68,6 +69,8 @@ mod outcome;
 mod random;
 mod record;
 mod run;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod world;
 

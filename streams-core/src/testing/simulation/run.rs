@@ -5,10 +5,11 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{
-    Failure, FaultKind, Faults, Outcome, Random, SimulationBuilder, SimulationRecord,
-    checks, compare,
+    Failure, FaultKind, Faults, Outcome, Random, SimulationBuilder, SimulationRecord, checks,
     clock::VirtualClock,
-    disk::Disk,
+    compare,
+    directory_disk::DirectoryDisk,
+    disk::{Disk, MemoryDisk},
     injector::{CallFaults, CallRates},
     instance::Instance,
     world::{Machine, World, step},
@@ -20,7 +21,7 @@ use crate::{
         embedded::{ClusterSettings, EmbeddedCluster},
     },
     config::{ProcessingGuarantee, StreamsConfig},
-    runtime::{App, TaskStorage},
+    runtime::App,
     time::duration_ms,
 };
 
@@ -95,8 +96,14 @@ impl Simulation {
         }
         let mut world =
             World::new(random.fork(), clock.clone(), cluster.clone(), application_id.clone());
-        for _ in 0..setup.instances {
-            let disk = Arc::new(Disk::new(&mut random));
+        for index in 0..setup.instances {
+            let disk: Arc<dyn Disk> = match &setup.state_dir {
+                None => Arc::new(MemoryDisk::new(&mut random)),
+                Some(base) => {
+                    let base = base.join(format!("instance-{index}"));
+                    Arc::new(DirectoryDisk::new(base, application_id.clone(), &mut random))
+                }
+            };
             world.machines.push(Machine { disk, instance: None, up: false, naps_until_ms: 0 });
         }
         let faults = setup.faults.filtered(|_| random.per_mille(600));
@@ -218,8 +225,10 @@ impl Simulation {
     /// Starts an instance; whether it could.
     fn start(&self, index: usize) -> Result<bool> {
         let Some(disk) = self.disk(index) else { return Ok(false) };
+        disk.mount()?;
         let topology = (self.setup.topology)();
-        let app = KafkaStreams::builder(topology, config_of(&self.setup), self.cluster.clone())
+        let config = (self.setup.instance_config)(index, config_of(&self.setup));
+        let app = KafkaStreams::builder(topology, config, self.cluster.clone())
             .clock(self.clock.clone())
             .storage(disk)
             .into_app()?;
@@ -246,7 +255,7 @@ impl Simulation {
         }
     }
 
-    fn disk(&self, index: usize) -> Option<Arc<Disk>> {
+    fn disk(&self, index: usize) -> Option<Arc<dyn Disk>> {
         self.world.lock().machines.get(index).map(|machine| machine.disk.clone())
     }
 
@@ -316,9 +325,9 @@ impl Simulation {
             world.counters.crashes += 1;
             world.say(Some(index), if lost { "crashes and loses its disk" } else { "crashes" });
         }
-        self.check_disk(index, &app, &disk)?;
+        self.check_disk(index, &app, &*disk)?;
         if lost {
-            disk.wipe(&mut self.random);
+            disk.wipe(&mut self.random)?;
         }
         Ok(())
     }
@@ -337,7 +346,7 @@ impl Simulation {
     }
 
     /// What is on a disk belongs to the offset that is on it.
-    fn check_disk(&self, index: usize, app: &App, disk: &Disk) -> Result {
+    fn check_disk(&self, index: usize, app: &App, disk: &dyn Disk) -> Result {
         if !self.stores_are_exact() {
             return Ok(());
         }

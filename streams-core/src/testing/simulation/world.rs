@@ -3,11 +3,7 @@
 //! Invariant: the world is never locked while an instance takes its turn, because the turn's calls ask the world
 //! for faults, and a pause in it lets others take theirs.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use parking_lot::Mutex;
 
@@ -15,15 +11,11 @@ use super::{
     Random, SimulationCounters, Trace, clock::VirtualClock, disk::Disk, injector::CallRates,
     instance::Instance,
 };
-use crate::{
-    ErrorKind, TaskId, TopicPartition,
-    client::embedded::EmbeddedCluster,
-    time::Clock,
-};
+use crate::{ErrorKind, TaskId, TopicPartition, client::embedded::EmbeddedCluster, time::Clock};
 
 /// A machine with its disk, and the instance on it if one is up.
 pub(super) struct Machine {
-    pub(super) disk: Arc<Disk>,
+    pub(super) disk: Arc<dyn Disk>,
     /// `None` if it is down, or while the instance takes its turn.
     pub(super) instance: Option<Instance>,
     pub(super) up: bool,
@@ -98,9 +90,8 @@ impl World {
     /// Takes out the instance whose turn is next: one that is up and awake.
     fn choose(&mut self) -> Option<(usize, Instance, usize, bool)> {
         let now_ms = self.now_ms();
-        let awake = |machine: &Machine| {
-            machine.instance.is_some() && machine.naps_until_ms <= now_ms
-        };
+        let awake =
+            |machine: &Machine| machine.instance.is_some() && machine.naps_until_ms <= now_ms;
         let machines = self.machines.iter().enumerate();
         let awake: Vec<usize> =
             machines.filter(|(_, machine)| awake(machine)).map(|(index, _)| index).collect();
