@@ -8,7 +8,9 @@ use std::{sync::Arc, time::Duration};
 use state_store::{Database, MemoryBudget, StateDirectory};
 use uuid::Uuid;
 
-use crate::{Error, ErrorKind, Result, TaskId};
+#[cfg(not(feature = "rocksdb"))]
+use crate::ErrorKind;
+use crate::{Error, Result, TaskId};
 
 /// Keeps the databases of tasks, and the identity under which they are assigned.
 pub(crate) trait TaskStorage: Send + Sync {

@@ -1,6 +1,6 @@
 //! The course of a simulation: faults, then healing, then rest and the checks.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 
@@ -89,7 +89,12 @@ impl Simulation {
             .map_err(|cause| Error::with_source(ErrorKind::Config, "wrong configuration", cause))?;
         let application_id = valid.application_id().to_owned();
         let clock = Arc::new(VirtualClock::default());
-        let settings = ClusterSettings::for_virtual_time();
+        // Shorter than a session, or longer: a producer may be fenced alone, or with its member.
+        let timeout_ms = random.pick(&[1_000, 4_000, 10_000]).copied().unwrap_or(10_000);
+        let settings = ClusterSettings {
+            transaction_timeout: Duration::from_millis(timeout_ms),
+            ..ClusterSettings::for_virtual_time()
+        };
         let cluster = EmbeddedCluster::with_settings(clock.clone(), settings);
         for (name, partitions) in &setup.topics {
             cluster.create_topic(name, *partitions)?;
@@ -488,7 +493,7 @@ impl Simulation {
 fn config_of(setup: &SimulationBuilder) -> StreamsConfig {
     let config = StreamsConfig::new("simulation", "simulated:9092")
         .num_stream_threads(setup.threads)
-        .commit_interval(std::time::Duration::from_millis(100))
-        .session_timeout(std::time::Duration::from_secs(3));
+        .commit_interval(Duration::from_millis(100))
+        .session_timeout(Duration::from_secs(3));
     (setup.config)(config)
 }
