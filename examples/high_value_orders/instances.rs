@@ -20,7 +20,8 @@ use crate::{Failure, args::Args, feed::Fed, topology};
 const APPLICATION_ID: &str = "high-value-orders";
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often progress is looked at.
-const TICK: Duration = Duration::from_millis(50);
+const TICK_MS: u64 = 50;
+const TICK: Duration = Duration::from_millis(TICK_MS);
 /// Where there is no terminal, a line of progress comes each so many ticks.
 const PLAIN_TICKS: u32 = 10;
 
@@ -90,13 +91,19 @@ impl<'a> Running<'a> {
         let mut replace = self.args.replace_midway;
         let mut tick = 0_u32;
         loop {
-            tokio::time::sleep(TICK).await;
+            tokio::select! {
+                () = tokio::time::sleep(TICK) => {}
+                // The instances are closed, and a temporary state directory is removed, on the way out.
+                _ = tokio::signal::ctrl_c() => return Err("interrupted".into()),
+            }
             let metrics = self.metrics();
             let processed: u64 = metrics.iter().map(|metrics| metrics.processed).sum();
             let produced: u64 = metrics.iter().map(|metrics| metrics.produced).sum();
             bar.set_position(fed.orders.load(Ordering::Relaxed));
-            let progress = format!("{processed} in, {produced} out, tasks {}", self.tasks());
             tick += 1;
+            let rate = processed * 1_000 / (u64::from(tick) * TICK_MS);
+            let tasks = self.tasks();
+            let progress = format!("{processed} in, {produced} out, {rate}/s, tasks {tasks}");
             if bar.is_hidden() && tick.is_multiple_of(PLAIN_TICKS) {
                 eprintln!("{}/{} orders fed, {progress}", bar.position(), fed.total);
             }
@@ -192,9 +199,8 @@ fn config(args: &Args, state_dir: &Path, instance: usize) -> StreamsConfig {
 }
 
 fn progress_bar(total: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template(
-        "{elapsed_precise} {bar:30} {pos}/{len} orders fed ({per_sec}), {msg}",
-    );
+    let style =
+        ProgressStyle::with_template("{elapsed_precise} {bar:30} {pos}/{len} orders fed, {msg}");
     let bar = ProgressBar::new(total);
     if let Ok(style) = style {
         bar.set_style(style);

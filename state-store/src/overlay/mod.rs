@@ -141,6 +141,11 @@ impl<V, C> Overlay<V, C> {
         dirty
     }
 
+    /// Whether there is a key that downstream has not seen.
+    pub fn has_pending(&self) -> bool {
+        self.slab.first(Chain::Pending).is_some()
+    }
+
     /// The next key that downstream has not seen, in the order of last writes; each is handed out
     /// once.
     ///

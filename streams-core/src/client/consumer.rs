@@ -26,6 +26,10 @@ pub trait Consumer: Send + Debug {
     /// position is out of the log's range (it was truncated or deleted).
     fn poll(&mut self, max_records: usize, max_wait: Duration) -> Result<Vec<RecordBatch>>;
 
+    /// Takes nothing from a partition while it is held; what was fetched ahead of it stays. For a reader that has
+    /// no room for more of it now.
+    fn hold(&mut self, partition: &TopicPartition, held: bool);
+
     /// The next offset that `poll` will hand out, or `None` if the partition is not assigned.
     fn position(&self, partition: &TopicPartition) -> Option<i64>;
 

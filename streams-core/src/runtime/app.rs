@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
-    client::{ClientSupplier, IsolationLevel, JoinGroup, StandbySettings},
+    client::{Admin, ClientSupplier, IsolationLevel, JoinGroup, StandbySettings},
     config::{ProcessingGuarantee, ValidConfig},
     membership::GroupTopology,
     task::{TaskDatabases, TaskSettings},
@@ -190,21 +190,36 @@ impl App {
             if changelogs.is_empty() || !self.lock_task(task) {
                 continue;
             }
-            let databases = self.open_databases(task);
+            let lag = self.lag_of_stored_state(task, &changelogs, &mut *admin);
             self.unlock_task(task);
-            let databases = databases?;
-            let partitions: Vec<_> = changelogs.values().cloned().collect();
-            // Without its changelogs the state is of no use to anybody.
-            let isolation = IsolationLevel::ReadUncommitted;
-            let Ok(ends) = admin.latest_offsets(&partitions, isolation) else { continue };
-            let mut lag = 0;
-            for (store, partition) in changelogs {
-                let Some((database, _)) = databases.of(store) else { continue };
-                let offset = database.offset(&partition.topic)?.unwrap_or(0);
-                lag += (ends.get(&partition).copied().unwrap_or(0) - offset).max(0);
+            match lag {
+                Ok(lag) => drop(lags.insert(task, lag)),
+                Err(error) if error.kind() == ErrorKind::State => return Err(error),
+                // Without its changelogs the state is of no use to anybody.
+                Err(error) => {
+                    tracing::warn!(%task, "its stored state is not reported to the group: {error}");
+                }
             }
-            lags.insert(task, lag);
         }
         Ok(lags)
+    }
+
+    /// Opens the databases of a locked task, and closes them again.
+    fn lag_of_stored_state(
+        &self,
+        task: TaskId,
+        changelogs: &BTreeMap<usize, TopicPartition>,
+        admin: &mut dyn Admin,
+    ) -> Result<i64> {
+        let databases = self.open_databases(task)?;
+        let partitions: Vec<_> = changelogs.values().cloned().collect();
+        let ends = admin.latest_offsets(&partitions, IsolationLevel::ReadUncommitted)?;
+        let mut lag = 0;
+        for (store, partition) in changelogs {
+            let Some((database, _)) = databases.of(*store) else { continue };
+            let offset = database.offset(&partition.topic)?.unwrap_or(0);
+            lag += (ends.get(partition).copied().unwrap_or(offset) - offset).max(0);
+        }
+        Ok(lag)
     }
 }

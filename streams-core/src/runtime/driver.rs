@@ -10,12 +10,12 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
-    UncaughtExceptionResponse,
+    State, UncaughtExceptionResponse,
     app::App,
     lifecycle::{Lifecycle, StopSignal, ThreadSlot},
     metrics::ThreadMetadata,
     restorer::Restorer,
-    stream_thread::StreamThread,
+    stream_thread::{StreamThread, is_transient},
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -80,10 +80,10 @@ fn drive(
 ) -> Option<Error> {
     let mut reported = None;
     loop {
-        if stop.is_set() {
-            if stop.abandoned() {
-                return None;
-            }
+        if stop.abandoned() {
+            return None;
+        }
+        if stop.is_set() && restore_error.lock().is_none() {
             let closed = guarded(|| thread.close(app.clock.now_ms()));
             return closed.map_err(|error| give_up(thread, error).0).err();
         }
@@ -94,7 +94,9 @@ fn drive(
             }
             thread.run_once(app.clock.now_ms(), app.config.poll_interval())
         });
-        app.keep_house(app.clock.now_ms());
+        if lifecycle.state() == State::Running {
+            app.keep_house(app.clock.now_ms());
+        }
         let report = (thread.is_running(), thread.metadata());
         if reported.as_ref() != Some(&report) {
             lifecycle.report(thread.index, report.0, report.1.clone());
@@ -144,7 +146,8 @@ fn drive_restorer(
         match worked {
             Ok(true) => std::thread::yield_now(),
             Ok(false) => app.clock.sleep(RESTORER_IDLE),
-            Err(failed) if failed.kind() == ErrorKind::Unavailable => {
+            // The stream thread meets the same cluster, and gives up after `task.timeout.ms`.
+            Err(failed) if is_transient(&failed) => {
                 app.clock.sleep(RESTORER_IDLE);
             }
             Err(failed) => {

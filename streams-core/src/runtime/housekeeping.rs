@@ -9,18 +9,21 @@ use crate::time::duration_ms;
 /// When the next of each is due, on the instance's clock.
 #[derive(Debug, Default)]
 pub(crate) struct Housekeeping {
-    clean_up_ms: i64,
+    clean_up_ms: Option<i64>,
     summary_ms: Option<i64>,
     logged: StreamsMetrics,
 }
 
 impl App {
-    /// Does what is due, unless another thread is at it.
+    /// Does what is due, unless another thread is at it. For an instance that runs: while it rebalances, tasks that
+    /// it is about to open may look obsolete.
     pub(crate) fn keep_house(&self, now_ms: i64) {
         let Some(mut due) = self.housekeeping.try_lock() else { return };
-        if now_ms >= due.clean_up_ms {
-            let delay = self.config.state_cleanup_delay();
-            due.clean_up_ms = now_ms.saturating_add(duration_ms(delay).max(1));
+        // First after one delay: until then tasks come back to the state that they left here.
+        let delay = self.config.state_cleanup_delay();
+        let next = now_ms.saturating_add(duration_ms(delay).max(1));
+        if now_ms >= *due.clean_up_ms.get_or_insert(next) {
+            due.clean_up_ms = Some(next);
             self.remove_obsolete_tasks(delay, now_ms);
         }
         let Some(interval) = self.config.log_summary_interval() else { return };

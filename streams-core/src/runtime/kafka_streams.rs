@@ -34,6 +34,8 @@ use crate::{
 pub struct KafkaStreams {
     app: Arc<App>,
     lifecycle: Arc<Lifecycle>,
+    /// Held while a thread is added.
+    adding: Mutex<()>,
 }
 
 impl std::fmt::Debug for KafkaStreams {
@@ -124,7 +126,11 @@ impl KafkaStreamsBuilder {
     /// another process or can't be written.
     pub fn build(self) -> Result<KafkaStreams> {
         let app = make_app(self)?;
-        Ok(KafkaStreams { app: Arc::new(app), lifecycle: Arc::new(Lifecycle::new()) })
+        Ok(KafkaStreams {
+            app: Arc::new(app),
+            lifecycle: Arc::new(Lifecycle::new()),
+            adding: Mutex::default(),
+        })
     }
 }
 
@@ -135,6 +141,14 @@ fn make_app(builder: KafkaStreamsBuilder) -> Result<App> {
         .map_err(|cause| Error::with_source(ErrorKind::Config, "wrong configuration", cause))?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
+    }
+    if let Some(store) = topology.stores.iter().find(|store| store.source_changelog.is_some()) {
+        let text = format!(
+            "table store `{}` has its source topic as changelog, which an instance can't restore yet; build the \
+             topology without the optimisation reuse.ktable.source.topics",
+            store.spec.name
+        );
+        return Err(Error::new(ErrorKind::Config, text));
     }
     let persistent = topology.stores.iter().any(|store| store.spec.persistent);
     let storage: Option<Arc<dyn TaskStorage>> = match storage {
@@ -253,7 +267,6 @@ impl KafkaStreams {
             let text = format!("the instance is {}; it can be started once", self.state());
             return Err(Error::new(ErrorKind::InvalidState, text));
         }
-        self.app.keep_house(self.app.clock.now_ms());
         self.lifecycle.transition(State::Rebalancing);
         let started = self.start_threads();
         if let Err(error) = &started {
@@ -282,6 +295,8 @@ impl KafkaStreams {
     /// # Errors
     /// `InvalidState` if the instance is not running, `Unavailable` if the cluster can't be reached.
     pub fn add_stream_thread(&self) -> Result<String> {
+        // One at a time, for the number that is free now is taken only when the thread is there.
+        let _adding = self.adding.lock();
         self.must_run()?;
         let index = {
             let threads = self.lifecycle.threads.lock();
@@ -295,22 +310,25 @@ impl KafkaStreams {
         Ok(name)
     }
 
-    /// Closes the stream thread with the highest number, waits for it, and returns its name: `None` if
-    /// there is none (KIP-663).
+    /// Closes the stream thread with the highest number, waits for it at most for `timeout`, and returns its
+    /// name: `None` if there is none (KIP-663).
     ///
     /// # Errors
-    /// `InvalidState` if the instance is not running.
-    pub async fn remove_stream_thread(&self) -> Result<Option<String>> {
+    /// `InvalidState` if the instance is not running, `Timeout` if the thread is still at work; it ends on its own.
+    pub async fn remove_stream_thread(&self, timeout: Duration) -> Result<Option<String>> {
         self.must_run()?;
-        let (name, handles) = {
+        let (removed, name) = {
             let mut threads = self.lifecycle.threads.lock();
             let last = threads.iter_mut().rev().find(|(_, slot)| slot.alive && !slot.stop.is_set());
-            let Some((_, slot)) = last else { return Ok(None) };
+            let Some((index, slot)) = last else { return Ok(None) };
             slot.stop.close.store(true, Ordering::SeqCst);
-            (slot.metadata.thread_name.clone(), std::mem::take(&mut slot.handles))
+            (*index, slot.metadata.thread_name.clone())
         };
-        join(handles).await;
-        Ok(Some(name))
+        if self.lifecycle.wait_ended(|index| index == removed, timeout).await {
+            return Ok(Some(name));
+        }
+        let text = format!("thread {name} is still at work after {timeout:?}");
+        Err(Error::new(ErrorKind::Timeout, text))
     }
 
     fn must_run(&self) -> Result {
@@ -341,11 +359,7 @@ impl KafkaStreams {
         let failed = self.state() == State::Error;
         self.lifecycle.transition(State::PendingShutdown);
         self.lifecycle.close_all();
-        let handles: Vec<_> = {
-            let mut threads = self.lifecycle.threads.lock();
-            threads.values_mut().flat_map(|slot| std::mem::take(&mut slot.handles)).collect()
-        };
-        if tokio::time::timeout(timeout, join(handles)).await.is_err() {
+        if !self.lifecycle.wait_ended(|_| true, timeout).await {
             let text = format!("threads are still at work after {timeout:?}");
             return Err(Error::new(ErrorKind::Timeout, text));
         }
@@ -373,17 +387,6 @@ impl KafkaStreams {
     }
 }
 
-/// Waits for threads without blocking the runtime.
-async fn join(handles: Vec<std::thread::JoinHandle<()>>) {
-    let joined = tokio::task::spawn_blocking(move || {
-        for handle in handles {
-            // A panic of user code was caught inside; there is nothing left to report.
-            let _ = handle.join();
-        }
-    });
-    let _ = joined.await; // Cancelled only when the runtime itself shuts down.
-}
-
 impl Drop for KafkaStreams {
     fn drop(&mut self) {
         let handles: Vec<_> = {
@@ -394,7 +397,7 @@ impl Drop for KafkaStreams {
             threads.values_mut().flat_map(|slot| std::mem::take(&mut slot.handles)).collect()
         };
         for handle in handles {
-            // As in `join`: nothing is left to report.
+            // A panic of user code was caught inside; there is nothing left to report.
             let _ = handle.join();
         }
     }

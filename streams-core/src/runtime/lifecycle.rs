@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use parking_lot::{Mutex, ReentrantMutex};
@@ -57,6 +58,8 @@ pub(crate) struct Lifecycle {
     pub(crate) state_listener: Mutex<Option<StateListener>>,
     pub(crate) uncaught: Mutex<Option<UncaughtExceptionHandler>>,
     pub(crate) threads: Mutex<BTreeMap<usize, ThreadSlot>>,
+    /// Counts the threads that ended, so that one can wait for the next.
+    ends: watch::Sender<u64>,
     /// The error that ended the instance.
     pub(crate) error: Mutex<Option<Error>>,
 }
@@ -75,6 +78,7 @@ impl Lifecycle {
             state_listener: Mutex::new(None),
             uncaught: Mutex::new(None),
             threads: Mutex::new(BTreeMap::new()),
+            ends: watch::Sender::new(0),
             error: Mutex::new(None),
         }
     }
@@ -129,7 +133,7 @@ impl Lifecycle {
 
     /// A thread ended. With an error and no thread left the instance is in error.
     pub(crate) fn ended(&self, index: usize, error: Option<Error>) {
-        let none_left = {
+        let (none_left, all_running) = {
             let mut threads = self.threads.lock();
             if let Some(slot) = threads.get_mut(&index) {
                 slot.alive = false;
@@ -139,16 +143,33 @@ impl Lifecycle {
                     ..ThreadMetadata::default()
                 };
             }
-            threads.values().all(|slot| !slot.alive)
+            let mut left = threads.values().filter(|slot| slot.alive).peekable();
+            (left.peek().is_none(), left.all(|slot| slot.running))
         };
         let failed = {
             let mut first = self.error.lock();
             *first = first.take().or(error);
             first.is_some()
         };
-        if failed && none_left && self.transition(State::PendingError) {
+        if none_left && failed && self.transition(State::PendingError) {
             self.transition(State::Error);
+        } else if none_left {
+            self.transition(State::NotRunning);
+        } else if all_running {
+            self.transition(State::Running);
         }
+        self.ends.send_modify(|ends| *ends += 1);
+    }
+
+    /// Waits until no thread of those that `of` chooses is alive, at most for `timeout`. Returns whether that is so.
+    pub(crate) async fn wait_ended(&self, of: impl Fn(usize) -> bool, timeout: Duration) -> bool {
+        let ended = || {
+            let threads = self.threads.lock();
+            threads.iter().all(|(index, slot)| !of(*index) || !slot.alive)
+        };
+        let mut ends = self.ends.subscribe();
+        let waited = tokio::time::timeout(timeout, ends.wait_for(|_| ended()));
+        waited.await.is_ok()
     }
 
     /// Tells all threads to close.

@@ -3,7 +3,7 @@
 //! Invariant: a task whose state is open is in exactly one place at any time: it runs, is in the restorer, is
 //! restored, or waits (`reopened`). A step that fails leaves it waiting, and the next turn tries again.
 
-use super::stream_thread::{StreamThread, is_transient};
+use super::stream_thread::StreamThread;
 use crate::{Result, TaskId, membership::TaskAssignment};
 
 impl StreamThread {
@@ -85,7 +85,9 @@ impl StreamThread {
             // A transaction that this thread, or the one before it, left open would hold the restore up.
             self.ensure_producer()?;
         }
-        for (task, databases) in std::mem::take(&mut self.reopened) {
+        let waiting: Vec<TaskId> = self.reopened.keys().copied().collect();
+        for task in waiting {
+            let Some(databases) = self.reopened.remove(&task) else { continue };
             let is_active = target.active.contains(&task);
             let is_logged = !self.app.changelogs(task).is_empty();
             if is_active && !is_logged {
@@ -103,10 +105,7 @@ impl StreamThread {
                 Ok(()) => drop(self.standby.insert(task)),
                 Err(error) => {
                     self.reopened.insert(task, databases);
-                    if !is_transient(&error) {
-                        return Err(error);
-                    }
-                    tracing::debug!(%task, "is restored later: {error}");
+                    self.pass_over::<()>(Err(error), now_ms)?;
                 }
             }
         }

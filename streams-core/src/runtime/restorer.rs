@@ -2,7 +2,8 @@
 //!
 //! A restorer has a consumer of its own and works on bytes: it needs no types and no nodes. An active task
 //! is restored up to the end of its changelogs and then handed over; a standby is kept up to date for
-//! good. Active tasks go first: while any is being restored, standbys wait.
+//! good. All share one consumer. Invariant: after an error nothing more is written, for rows that were read may
+//! be lost; the stream thread hears of it, abandons the restore, and the databases' offsets say where to go on.
 
 use std::{collections::BTreeMap, ops::Bound, sync::Arc, time::Duration};
 
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{Admin, Consumer, ConsumerSettings, IsolationLevel, RecordBatch},
-    store::stream_time_entry,
+    store::{StoreSpec, stream_time_entry},
     task::TaskDatabases,
 };
 
@@ -32,6 +33,10 @@ pub(crate) struct Restorer {
     admin: Box<dyn Admin>,
     tasks: BTreeMap<TaskId, RestoringTask>,
     finished: Vec<TaskId>,
+    /// Rows that were read are lost: nothing may be written until all is abandoned.
+    failed: bool,
+    /// All restores are to begin anew.
+    restart: bool,
 }
 
 impl std::fmt::Debug for Restorer {
@@ -92,14 +97,36 @@ impl Changelog {
     }
 }
 
-/// Removes the rows of a store, if there are any.
-fn clear_rows(database: &dyn Database, id: StoreId) -> Result {
+fn has_rows(database: &dyn Database, id: StoreId) -> Result<bool> {
     let (from, to) = (Bound::Unbounded, Bound::Unbounded);
-    let has_rows = database.range(id, from, to, Direction::Forward)?.next().is_some();
-    if has_rows {
-        database.clear(id)?;
+    let first = database.range(id, from, to, Direction::Forward)?.next();
+    Ok(first.transpose()?.is_some())
+}
+
+/// Empties a store whose changelog begins at `first`, in one step: rows that are gone must leave neither their
+/// offset nor their stream time behind.
+fn clear(
+    database: &dyn Database,
+    id: StoreId,
+    store: &StoreSpec,
+    changelog: &str,
+    first: i64,
+) -> Result {
+    let mut batch = WriteBatch::new();
+    batch.delete_all(id);
+    batch.set_offset(changelog, first);
+    if store.retention_ms.is_some() {
+        batch.set_offset(&stream_time_entry(&store.name), -1);
     }
-    Ok(())
+    Ok(database.write(batch)?)
+}
+
+/// The offset of a partition that was asked for.
+fn known(offsets: &BTreeMap<TopicPartition, i64>, partition: &TopicPartition) -> Result<i64> {
+    offsets.get(partition).copied().ok_or_else(|| {
+        let text = format!("the cluster did not say where changelog {partition} begins and ends");
+        Error::new(ErrorKind::Unavailable, text)
+    })
 }
 
 impl Restorer {
@@ -110,7 +137,8 @@ impl Restorer {
         };
         let consumer = app.clients.consumer(&settings)?;
         let admin = app.clients.admin()?;
-        Ok(Self { app, consumer, admin, tasks: BTreeMap::new(), finished: Vec::new() })
+        let (tasks, finished) = (BTreeMap::new(), Vec::new());
+        Ok(Self { app, consumer, admin, tasks, finished, failed: false, restart: false })
     }
 
     fn listener(&self) -> Option<Arc<dyn StateRestoreListener>> {
@@ -139,23 +167,18 @@ impl Restorer {
             else {
                 continue;
             };
-            let first = earliest.get(&partition).copied().unwrap_or(0);
-            let end = latest.get(&partition).copied().unwrap_or(0);
-            let known = database.offset(&partition.topic)?;
-            if known.is_none() {
+            let (first, end) = (known(&earliest, &partition)?, known(&latest, &partition)?);
+            let stored = database.offset(&partition.topic)?;
+            if stored.is_none() && has_rows(&**database, id)? {
                 // A restore that was interrupted while it loaded rows left them without an offset. Some may be
                 // deleted meanwhile, and their tombstones compacted away.
-                clear_rows(&**database, id)?;
+                clear(&**database, id, &def.spec, &partition.topic, first)?;
             }
-            let mut from = known.unwrap_or(first);
+            let mut from = stored.unwrap_or(first);
             if from < first || from > end {
                 let store = &def.spec.name;
                 tracing::warn!(%task, %store, "{partition} has no offset {from} any more: the store is restored from the start");
-                // In one step: rows that are gone must not leave their offset behind.
-                let mut batch = WriteBatch::new();
-                batch.delete_all(id);
-                batch.set_offset(&partition.topic, first);
-                database.write(batch)?;
+                clear(&**database, id, &def.spec, &partition.topic, first)?;
                 from = first;
             }
             self.consumer.assign(&partition, from)?;
@@ -187,7 +210,7 @@ impl Restorer {
         self.finished.retain(|finished| *finished != task);
         for changelog in &mut restoring.changelogs {
             self.consumer.unassign(&changelog.partition);
-            if changelog.next_offset > changelog.applied {
+            if changelog.next_offset > changelog.applied && !self.failed {
                 changelog.apply(&restoring.databases)?;
             }
         }
@@ -202,6 +225,8 @@ impl Restorer {
             }
         }
         self.finished.clear();
+        self.failed = false;
+        self.restart = false;
     }
 
     /// Active tasks that are restored to the end, handed over with their databases.
@@ -235,8 +260,11 @@ impl Restorer {
 
     /// Reads and applies what there is. Returns whether anything happened.
     pub(crate) fn run_once(&mut self, now_ms: i64) -> Result<bool> {
-        if self.tasks.is_empty() {
+        if self.tasks.is_empty() || self.failed {
             return Ok(false);
+        }
+        if self.restart {
+            self.start_over(now_ms)?;
         }
         let batches = match self.consumer.poll(POLL_RECORDS, Duration::ZERO) {
             Err(error) if error.kind() == ErrorKind::InvalidState => {
@@ -246,17 +274,21 @@ impl Restorer {
             }
             other => other?,
         };
-        let mut progress = false;
-        for batch in &batches {
-            progress = true;
-            self.collect(batch)?;
-        }
-        self.apply_and_finish(now_ms, progress)?;
-        Ok(progress)
+        let written = self.write(&batches, now_ms);
+        self.failed = written.is_err();
+        written?;
+        Ok(!batches.is_empty())
+    }
+
+    fn write(&mut self, batches: &[RecordBatch], now_ms: i64) -> Result {
+        batches.iter().try_for_each(|batch| self.collect(batch))?;
+        self.apply_and_finish(now_ms, !batches.is_empty())
     }
 
     /// Begins all restores anew, from what the databases have: a changelog was truncated behind the position.
     fn start_over(&mut self, now_ms: i64) -> Result {
+        // Stays so until all have begun: one that has not must not go on behind what it forgets here.
+        self.restart = true;
         for task in self.tasks.values_mut() {
             for changelog in &mut task.changelogs {
                 let format =
@@ -273,6 +305,7 @@ impl Restorer {
         for (id, databases, standby) in tasks {
             self.add(id, databases, standby, now_ms)?;
         }
+        self.restart = false;
         Ok(())
     }
 

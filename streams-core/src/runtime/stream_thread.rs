@@ -154,8 +154,8 @@ impl StreamThread {
         self.passed_over = false;
         match self.turn(now_ms, max_wait) {
             Ok(turn) => {
-                if !self.passed_over {
-                    self.failing_since = None;
+                if !self.passed_over && self.failing_since.take().is_some() {
+                    tracing::info!(thread = %self.name, "the cluster is in reach again");
                 }
                 Ok(turn)
             }
@@ -187,7 +187,7 @@ impl StreamThread {
                 Ok(())
             }
             _ if is_transient(&error) => {
-                let since = *self.failing_since.get_or_insert(now_ms);
+                let since = self.failing_since(now_ms, &error);
                 if now_ms - since > duration_ms(self.app.config.task_timeout()) {
                     self.drop_work();
                     let text = format!(
@@ -195,7 +195,6 @@ impl StreamThread {
                     );
                     return Err(error.in_context(text));
                 }
-                tracing::debug!(thread = %self.name, "the cluster is out of reach, trying again: {error}");
                 self.revive();
                 Ok(())
             }
@@ -206,6 +205,14 @@ impl StreamThread {
         }
     }
 
+    /// Since when the cluster has been out of reach; says so once.
+    fn failing_since(&mut self, now_ms: i64, error: &Error) -> i64 {
+        if self.failing_since.is_none() {
+            tracing::warn!(thread = %self.name, "the cluster is out of reach, trying again: {error}");
+        }
+        *self.failing_since.get_or_insert(now_ms)
+    }
+
     /// Goes on without a call that the cluster did not serve and that leaves the thread's work as it is; fails when
     /// that has lasted longer than `task.timeout.ms`.
     pub(super) fn pass_over<T: Default>(&mut self, called: Result<T>, now_ms: i64) -> Result<T> {
@@ -213,11 +220,10 @@ impl StreamThread {
             Err(error) if is_transient(&error) => error,
             other => return other,
         };
-        let since = *self.failing_since.get_or_insert(now_ms);
+        let since = self.failing_since(now_ms, &error);
         if now_ms - since > duration_ms(self.app.config.task_timeout()) {
             return Err(error);
         }
-        tracing::debug!(thread = %self.name, "the cluster is out of reach, going on: {error}");
         self.passed_over = true;
         Ok(T::default())
     }
@@ -296,13 +302,14 @@ impl StreamThread {
         max_wait.min(Duration::from_millis(until_due.max(1)))
     }
 
-    /// Polls unless enough is queued; a task that waits for an empty partition keeps it going.
+    /// Polls the partitions of which not enough is queued.
     fn poll(&mut self, ready: bool, now_ms: i64, max_wait: Duration) -> Result<bool> {
         let wait = self.wait(ready, now_ms, max_wait);
-        let buffered: usize = self.running.values().map(ActiveTask::buffered).sum();
-        let inputs: usize = self.running.values().map(|task| task.inputs().len()).sum();
-        if ready && buffered >= inputs * self.app.config.buffered_records_per_partition() {
-            return Ok(false);
+        let enough = self.app.config.buffered_records_per_partition();
+        for task in self.running.values() {
+            for (place, buffered) in task.buffered_by_input() {
+                self.consumer.hold(place, buffered >= enough);
+            }
         }
         let batches = self.consumer.poll(self.app.config.max_poll_records(), wait);
         let batches = match batches {

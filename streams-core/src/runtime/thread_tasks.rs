@@ -137,7 +137,7 @@ impl StreamThread {
                 id: store_id,
                 budget: app.settings.budget.clone(),
                 topic: changelog_topic(app.application_id(), &def.spec.name).into(),
-                caching: def.spec.caching && app.settings.caching,
+                caching: def.is_cached(app.settings.caching),
             })?;
             if let Some(slot) = stores.get_mut(index) {
                 *slot = Some(store);
@@ -267,7 +267,7 @@ impl StreamThread {
             self.take_from_restorer(id)?;
         }
         self.reopened.append(&mut self.restored);
-        for (id, databases) in std::mem::take(&mut self.reopened) {
+        while let Some((id, databases)) = self.reopened.pop_first() {
             self.release(id, databases)?;
         }
         self.producer = None;

@@ -231,6 +231,10 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for KeyValueStore<K, V> {
         self.rows.is_dirty()
     }
 
+    fn has_pending(&self) -> bool {
+        self.rows.has_pending()
+    }
+
     fn stage(&mut self, writer: &mut ChangelogWriter<'_>) -> Result {
         self.rows.stage(writer, |key| Some(key))
     }

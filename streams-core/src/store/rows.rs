@@ -10,9 +10,6 @@ use crate::{
     serde::{SerdeRef, Written},
 };
 
-/// Memory of a row beyond its bytes, for the budget: the entry in the overlay's table.
-const ROW_OVERHEAD: usize = 96;
-
 /// An update that a cached store held back until the commit, under its local key.
 pub(super) struct PendingRow<V> {
     pub(super) key: Box<[u8]>,
@@ -42,6 +39,9 @@ pub(super) struct Rows<K, V> {
     context: Option<StoreContext>,
     overlay: Overlay<V, RecordContext>,
     record: RecordContext,
+    /// Bytes of a value, for the budget: the last that was read, or the average at the last commit. What a value that is
+    /// not serialised yet takes can only be guessed.
+    value_bytes: usize,
     /// The current local key.
     pub(super) key: Vec<u8>,
     value: Vec<u8>,
@@ -60,6 +60,7 @@ impl<K, V: Clone> Rows<K, V> {
             context: None,
             overlay: Overlay::new(MemoryBudget::new(0, 0).overlay_account()),
             record: RecordContext::default(),
+            value_bytes: 0,
             key: Vec::new(),
             value: Vec::new(),
         }
@@ -80,6 +81,10 @@ impl<K, V: Clone> Rows<K, V> {
 
     pub(super) fn is_dirty(&self) -> bool {
         self.overlay.is_dirty()
+    }
+
+    pub(super) fn has_pending(&self) -> bool {
+        self.overlay.has_pending()
     }
 
     pub(super) fn committed(&mut self) {
@@ -130,6 +135,9 @@ impl<K, V: Clone> Rows<K, V> {
     fn load(&mut self) -> Result {
         if self.overlay.lookup(&self.key).is_none() {
             let (value, size) = self.read_committed(&self.key)?;
+            if value.is_some() {
+                self.value_bytes = size;
+            }
             self.overlay.fill(&self.key, value, size);
         }
         Ok(())
@@ -138,14 +146,14 @@ impl<K, V: Clone> Rows<K, V> {
     fn read_committed(&self, key: &[u8]) -> Result<(Option<V>, usize)> {
         let context = self.context()?;
         let bytes = context.database.get(context.id, key)?;
-        let size = key.len() + bytes.as_ref().map_or(0, Vec::len) + ROW_OVERHEAD;
+        let size = bytes.as_ref().map_or(0, Vec::len);
         Ok((bytes.map(|bytes| self.decode(&bytes)).transpose()?, size))
     }
 
     /// Sets or deletes the value of the current key.
     pub(super) fn write(&mut self, value: Option<V>) {
         let pending = self.caching();
-        let size = self.key.len() + size_of::<V>() + ROW_OVERHEAD;
+        let size = self.value_bytes.max(size_of::<V>());
         self.overlay.write(&self.key, value, self.record.clone(), size, pending);
     }
 
@@ -186,6 +194,7 @@ impl<K, V: Clone> Rows<K, V> {
         changelog_key: impl Fn(&[u8]) -> Option<&[u8]>,
     ) -> Result {
         let mut bytes = std::mem::take(&mut self.value);
+        let (mut total, mut values) = (0, 0);
         let context = self.context()?;
         for (key, value, record) in self.overlay.dirty() {
             bytes.clear();
@@ -203,11 +212,14 @@ impl<K, V: Clone> Rows<K, V> {
                 writer.batch.delete(context.id, key);
                 writer.log(logged_key, None, record.timestamp)?;
             } else {
+                total += bytes.len();
+                values += 1;
                 writer.batch.put(context.id, key, &bytes);
                 let (logged, timestamp) = self.codec.changelog(&bytes, record.timestamp);
                 writer.log(logged_key, Some(logged), timestamp)?;
             }
         }
+        self.value_bytes = total.checked_div(values).unwrap_or(self.value_bytes);
         self.value = bytes;
         Ok(())
     }

@@ -77,6 +77,9 @@ pub trait StateStore: Any + Send {
     /// Whether it holds writes that no commit has taken.
     fn is_dirty(&self) -> bool;
 
+    /// Whether it holds back updates that downstream has not seen.
+    fn has_pending(&self) -> bool;
+
     /// Serialises all writes since the last commit, in the order of each key's last write.
     ///
     /// # Errors

@@ -265,6 +265,10 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for WindowStore<K, V> {
         self.rows.is_dirty()
     }
 
+    fn has_pending(&self) -> bool {
+        self.rows.has_pending()
+    }
+
     fn stage(&mut self, writer: &mut ChangelogWriter<'_>) -> Result {
         let first_live = self.first_live_segment();
         self.rows.stage(writer, local_to_changelog)?;

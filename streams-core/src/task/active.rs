@@ -119,6 +119,11 @@ impl ActiveTask {
         Some((format!("task {} at {}", self.state.id, self.state.place()), producer))
     }
 
+    /// Records queued of each partition that it reads.
+    pub(crate) fn buffered_by_input(&self) -> impl Iterator<Item = (&TopicPartition, usize)> {
+        self.state.inputs.iter().zip(self.state.group.buffered_by_input())
+    }
+
     /// Whether a record may be processed now.
     pub(crate) fn readiness(
         &mut self,
@@ -238,11 +243,22 @@ impl ActiveTask {
         self.control_all(Event::Close)
     }
 
-    /// First step of a commit: forward what caches hold back, in the order of the stores.
+    /// First step of a commit: forward what caches hold back, in the order of the stores. What is forwarded may be
+    /// written to a store that had its turn already, so it goes on until nothing is held back.
     pub(crate) fn flush_caches(&mut self, producer: &mut Option<Box<dyn Producer>>) -> Result {
         let flushes = self.commit.flushes.clone();
         lend(self, producer, |task| {
-            flushes.iter().try_for_each(|node| task.control_all(Event::Flush { node: *node }))
+            let flush =
+                |task: &mut Self, node: &usize| task.control_all(Event::Flush { node: *node });
+            // Each pass drains at least one store for good, for the graph has no cycle.
+            for _ in 0..=flushes.len() {
+                flushes.iter().try_for_each(|node| flush(task, node))?;
+                if !task.state.stores.iter().flatten().any(|store| store.has_pending()) {
+                    return Ok(());
+                }
+            }
+            let text = "a processor that was to forward what its cached store holds back did not";
+            Err(Error::new(ErrorKind::Topology, text))
         })
     }
 }

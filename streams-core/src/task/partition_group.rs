@@ -83,6 +83,11 @@ impl PartitionGroup {
         self.queues.iter().map(|queue| queue.len).sum()
     }
 
+    /// Records that are queued of each input.
+    pub(crate) fn buffered_by_input(&self) -> impl Iterator<Item = usize> + '_ {
+        self.queues.iter().map(|queue| queue.len)
+    }
+
     /// The raw record at the head of an input: the one that is being processed.
     pub(crate) fn current(&self, input: usize) -> Option<RecordView<'_>> {
         let queue = self.queues.get(input)?;

@@ -67,7 +67,7 @@ fn open_stores(
             id,
             budget: settings.budget.clone(),
             topic: changelog_topic(&settings.application_id, &def.spec.name).into(),
-            caching: def.spec.caching && settings.caching,
+            caching: def.is_cached(settings.caching),
         })?;
         stores.push(Some(store));
     }

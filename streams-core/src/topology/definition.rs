@@ -57,6 +57,14 @@ pub(crate) struct StoreDef {
     pub(crate) flushed_by: Option<usize>,
 }
 
+impl StoreDef {
+    /// Whether updates are held back until the commit: if the store wants it, the configuration has a `cache`, and
+    /// there is a node that forwards them then.
+    pub(crate) fn is_cached(&self, cache: bool) -> bool {
+        cache && self.spec.caching && self.flushed_by.is_some()
+    }
+}
+
 /// A repartition topic.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RepartitionDef {

@@ -84,6 +84,16 @@ where
         self.do_filter(predicate, true, Some(materialized.into()))
     }
 
+    /// As [`filter_not`](Self::filter_not), with a predicate that can fail.
+    #[track_caller]
+    #[must_use]
+    pub fn try_filter_not<E: Into<BoxError>>(
+        &self,
+        predicate: impl Fn(&K, &V) -> Result<bool, E> + Send + Sync + 'static,
+    ) -> Self {
+        self.do_filter(move |key, value| predicate(key, value).map_err(Into::into), true, None)
+    }
+
     #[track_caller]
     fn do_filter(
         &self,

@@ -90,6 +90,16 @@ where
         self.do_map_values(move |_, value| mapper(value).map(Some).map_err(Into::into), None)
     }
 
+    /// As [`map_values_with_key`](Self::map_values_with_key), with a mapper that can fail.
+    #[track_caller]
+    #[must_use]
+    pub fn try_map_values_with_key<V2: Clone + Send + 'static, E: Into<BoxError>>(
+        &self,
+        mapper: impl Fn(&K, &V) -> Result<V2, E> + Send + Sync + 'static,
+    ) -> KTable<K, V2> {
+        self.do_map_values(move |key, value| mapper(key, value).map(Some).map_err(Into::into), None)
+    }
+
     #[track_caller]
     fn do_map_values<V2: Clone + Send + 'static>(
         &self,

@@ -88,7 +88,7 @@ async fn threads_that_are_added_and_removed_share_the_tasks() {
     })
     .await;
 
-    assert_eq!(streams.remove_stream_thread().await.unwrap(), Some(name));
+    assert_eq!(streams.remove_stream_thread(PATIENCE).await.unwrap(), Some(name));
     feed(1_000..1_500);
     processed(&cluster, &["in"], &[&streams]).await;
     eventually("one thread has all tasks again", || {

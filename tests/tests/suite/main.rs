@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod harness;
+mod housekeeping;
 mod instances;
 mod lifecycle;
 #[cfg(feature = "rocksdb")]

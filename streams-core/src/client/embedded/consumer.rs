@@ -28,6 +28,7 @@ struct Assigned {
     partition: TopicPartition,
     position: i64,
     lag: Option<i64>,
+    held: bool,
 }
 
 impl EmbeddedConsumer {
@@ -66,8 +67,12 @@ impl EmbeddedConsumer {
             for turn in 0..count {
                 let at = (self.next + turn) % count;
                 let Some(assigned) = self.assigned.get_mut(at).filter(|_| left > 0) else { break };
-                let Assigned { partition, position, lag } = assigned;
+                let Assigned { partition, position, lag, held } = assigned;
                 let log = state.log(partition)?;
+                if *held {
+                    *lag = Some((log.visible_end(self.isolation) - *position).max(0));
+                    continue;
+                }
                 let most = most.min(left);
                 let (next, records) =
                     log.fetch(partition, *position, self.isolation, most, &mut batches);
@@ -84,7 +89,8 @@ impl EmbeddedConsumer {
 impl Consumer for EmbeddedConsumer {
     fn assign(&mut self, partition: &TopicPartition, offset: i64) -> Result {
         self.shared.lock().log(partition)?;
-        let assigned = Assigned { partition: partition.clone(), position: offset, lag: None };
+        let assigned =
+            Assigned { partition: partition.clone(), position: offset, lag: None, held: false };
         let at = self.index.get(partition).copied();
         if let Some(old) = at.and_then(|at| self.assigned.get_mut(at)) {
             *old = assigned;
@@ -119,6 +125,13 @@ impl Consumer for EmbeddedConsumer {
             if left.is_zero() || !shared.wait(&mut state, left) {
                 return Ok(batches);
             }
+        }
+    }
+
+    fn hold(&mut self, partition: &TopicPartition, held: bool) {
+        let at = self.index.get(partition).copied();
+        if let Some(assigned) = at.and_then(|at| self.assigned.get_mut(at)) {
+            assigned.held = held;
         }
     }
 

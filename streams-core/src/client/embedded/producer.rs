@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::{
     OperationKind,
@@ -30,6 +30,8 @@ pub(super) struct EmbeddedProducer {
     begun: u64,
     /// A batch for each partition that was ever written to; an empty one is not open.
     open: HashMap<TopicPartition, Records>,
+    /// Partitions of compacted topics among those that were written to.
+    compacted: HashSet<TopicPartition>,
     reports: Vec<BatchReport>,
 }
 
@@ -52,14 +54,18 @@ impl EmbeddedProducer {
             transaction: Transaction::None,
             begun: 0,
             open: HashMap::new(),
+            compacted: HashSet::new(),
             reports: Vec::new(),
         }
     }
 
     /// Opens the first batch of a partition.
     fn open_partition(&mut self, to: &TopicPartition) -> Result {
-        self.shared.lock().log(to)?;
+        let compacted = self.shared.lock().is_compacted(to)?;
         self.open.insert(to.clone(), Records::new());
+        if compacted {
+            self.compacted.insert(to.clone());
+        }
         Ok(())
     }
 
@@ -159,6 +165,10 @@ impl Producer for EmbeddedProducer {
         }
         if !self.open.contains_key(to) {
             self.open_partition(to)?;
+        }
+        if record.key.is_none() && self.compacted.contains(to) {
+            let text = format!("{to} is compacted and takes no records without a key");
+            return Err(Error::new(ErrorKind::Production, text));
         }
         let Some(batch) = self.open.get_mut(to) else { return Ok(()) };
         batch.push(record.timestamp, record.key, record.value, record.headers.iter());

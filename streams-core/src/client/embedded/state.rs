@@ -73,6 +73,11 @@ impl ClusterState {
         log.ok_or_else(|| missing_partition(place, topic.partition_count()))
     }
 
+    /// Whether the topic of a partition is compacted.
+    pub(super) fn is_compacted(&mut self, place: &TopicPartition) -> Result<bool> {
+        self.topic_and_log(place).map(|(compacted, ..)| compacted)
+    }
+
     fn topic_and_log(&mut self, place: &TopicPartition) -> Result<(bool, i64, &mut PartitionLog)> {
         let topic =
             self.topics.get_mut(&*place.topic).ok_or_else(|| missing_topic(&place.topic))?;

@@ -148,8 +148,7 @@ pub(super) fn unrest(world: &World, exact: bool) -> Result<Option<String>> {
     for member in cluster.members(&world.group) {
         let roles = [&member.owned, &member.assigned];
         if roles.into_iter().any(|role| *role != member.target) {
-            let id = member.member_id;
-            return Ok(Some(format!("member {id} does not own what it is to own yet")));
+            return Ok(Some(format!("a member does not own what it is to own: {member:?}")));
         }
     }
     let counts = described.iter().map(|(name, topic)| (name.clone(), topic.partitions)).collect();

@@ -83,7 +83,7 @@ impl Group {
     }
 
     /// Lets a member join, or join again. A static member takes the place of the one that had its
-    /// instance id, without a new assignment.
+    /// instance id, without a new assignment unless it is another process.
     pub(in super::super) fn join(
         &mut self,
         request: &HeartbeatRequest<'_>,
@@ -96,11 +96,14 @@ impl Group {
         self.topology = Some(Arc::clone(&request.join.topology));
         self.tasks = tasks;
         let known = self.members.remove(request.member_id).or(replaced);
+        // Its state is elsewhere, and its neighbours in the process are others.
+        let moved =
+            known.as_ref().is_some_and(|known| known.join.process_id != request.join.process_id);
         let mut member = known.unwrap_or_else(|| Member::new(request.join.clone(), now_ms));
         member.join = request.join.clone();
         member.offsets = request.offsets.clone();
         self.members.insert(request.member_id.to_owned(), member);
-        if joins_anew || !same_tasks {
+        if joins_anew || moved || !same_tasks {
             self.epoch += 1;
             self.reassign(now_ms);
         }

@@ -117,8 +117,8 @@ fn a_compacted_topic_takes_no_record_without_a_key() {
     let mut producer = producer(&cluster, None);
     let headers = Headers::new();
     let unkeyed = ProduceRecord { timestamp: 0, key: None, value: Some(b"v"), headers: &headers };
-    producer.append(&place("t", 0), unkeyed).unwrap();
-    let reports = producer.flush().unwrap();
-    assert_eq!(reports[0].result.as_ref().unwrap_err().kind(), ErrorKind::Production);
+    let refused = producer.append(&place("t", 0), unkeyed).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Production);
+    assert!(producer.flush().unwrap().is_empty());
     assert_eq!(cluster.end_offset("t", 0).unwrap(), 0);
 }

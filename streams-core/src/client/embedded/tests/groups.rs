@@ -152,6 +152,34 @@ fn a_static_member_gets_its_tasks_back_and_its_former_self_is_fenced() {
     assert_eq!(fenced.kind(), ErrorKind::Fenced);
 }
 
+/// It kept its target once, with standbys beside their active tasks, which no member could ever own.
+#[test]
+fn a_static_member_that_comes_back_as_another_process_gets_a_new_target() {
+    let (cluster, clock) = cluster();
+    cluster.create_topic("in", 2).unwrap();
+    let instance = |client: &str, instance: &str| JoinGroup {
+        group_instance_id: Some(instance.to_owned()),
+        ..stateful(client, 1)
+    };
+    let (mut a, mut b) =
+        (Worker::new(&cluster, instance("a", "one")), Worker::new(&cluster, instance("b", "two")));
+    for _ in 0..4 {
+        a.beat();
+        b.beat();
+        clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(b.standby().len(), 1);
+
+    let mut again = Worker::new(&cluster, instance("a", "two"));
+    for _ in 0..4 {
+        again.beat();
+        a.beat();
+        clock.advance(Duration::from_secs(1));
+    }
+    assert!(again.standby().is_empty(), "there is no other process");
+    assert_eq!(again.owned.active.len() + a.owned.active.len(), 2);
+}
+
 #[test]
 fn a_static_member_that_stays_away_is_given_up_in_the_end() {
     let (cluster, clock) = cluster();
