@@ -39,8 +39,6 @@ pub enum ErrorKind {
     Timeout,
     /// The cluster could not serve the request, which had no effect: try again later.
     Unavailable,
-    /// Changelog and local state disagree: restore the store from the start of its changelog.
-    TaskCorrupted,
     /// The call does not fit the present state, for example a second `start`.
     InvalidState,
     /// User code panicked; the uncaught-exception handler decides what follows.

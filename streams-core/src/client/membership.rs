@@ -73,8 +73,6 @@ pub struct Heartbeat {
     /// The tasks that the member is to own, if that differs from what it was told before. Only tasks
     /// that no other member still owns are in it; more may follow when others have let go.
     pub assignment: Option<TaskAssignment>,
-    /// Why the group can't make progress, for people; empty if all is well.
-    pub problem: Option<String>,
 }
 
 /// One member of a group.

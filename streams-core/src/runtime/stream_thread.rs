@@ -67,7 +67,6 @@ pub(crate) struct StreamThread {
     pub(super) passed_over: bool,
     /// When the coordinator was last heard.
     pub(super) heard_ms: i64,
-    pub(super) problem: Option<String>,
 }
 
 impl std::fmt::Debug for StreamThread {
@@ -109,7 +108,6 @@ impl StreamThread {
             failing_since: None,
             passed_over: false,
             heard_ms: last_commit_ms,
-            problem: None,
         })
     }
 
@@ -242,12 +240,6 @@ impl StreamThread {
         } else {
             heartbeat?
         };
-        if heartbeat.problem != self.problem {
-            if let Some(problem) = &heartbeat.problem {
-                tracing::warn!(thread = %self.name, "the group waits: {problem}");
-            }
-            self.problem = heartbeat.problem;
-        }
         if let Some(assignment) = heartbeat.assignment {
             tracing::info!(thread = %self.name, active = ?assignment.active, standby = ?assignment.standby, warmup = ?assignment.warmup, "assigned");
             self.target = Some(assignment);

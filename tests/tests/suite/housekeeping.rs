@@ -58,8 +58,8 @@ async fn a_close_that_ran_out_of_time_is_not_over_until_the_threads_are() {
     assert_eq!(streams.wait_for(&[State::Running], PATIENCE).await, State::Running);
     // The thread waits in a poll that nothing ends.
     let hasty = streams.close(Duration::ZERO).await;
-    if hasty.is_err() {
-        assert_eq!(hasty.unwrap_err().kind(), ErrorKind::Timeout);
+    if let Err(error) = hasty {
+        assert_eq!(error.kind(), ErrorKind::Timeout);
         assert_eq!(streams.state(), State::PendingShutdown);
         assert_eq!(streams.clean_up().unwrap_err().kind(), ErrorKind::InvalidState);
     }

@@ -75,7 +75,7 @@ impl Membership for EmbeddedMembership {
         let is_news = self.told.as_ref() != Some(&reply.assignment);
         let assignment = is_news.then(|| reply.assignment.clone());
         self.told = Some(reply.assignment);
-        Ok(Heartbeat { assignment, problem: None })
+        Ok(Heartbeat { assignment })
     }
 
     fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result {
