@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use streams_core::{
@@ -148,4 +149,26 @@ async fn a_listener_is_told_how_far_the_restore_is() {
     assert_eq!((last.0, last.1.restored, last.1.remaining), ("end", 300, 0));
     assert_eq!(last.1.store, "counts");
     assert_eq!(last.1.changelog.to_string(), "app-counts-changelog-0");
+}
+
+/// A second `close` said that all was over while a thread was still at work.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_close_that_ran_out_of_time_is_not_over_until_the_threads_are() {
+    let (cluster, directory) = (cluster(), tempfile::tempdir().unwrap());
+    cluster.create_topic("in", 1).unwrap();
+    cluster.create_topic("out", 1).unwrap();
+    let config = config(directory.path(), AT_LEAST_ONCE).poll_interval(Duration::from_secs(2));
+    let streams = KafkaStreams::new(counting_topology(false), config, cluster.clone()).unwrap();
+    streams.start().await.unwrap();
+    assert_eq!(streams.wait_for(&[State::Running], PATIENCE).await, State::Running);
+    // The thread waits in a poll that nothing ends.
+    let hasty = streams.close(Duration::ZERO).await;
+    if let Err(error) = hasty {
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert_eq!(streams.state(), State::PendingShutdown);
+        assert_eq!(streams.clean_up().unwrap_err().kind(), ErrorKind::InvalidState);
+    }
+    streams.close(PATIENCE).await.unwrap();
+    assert_eq!(streams.state(), State::NotRunning);
+    assert!(streams.metadata_for_local_threads().is_empty());
 }

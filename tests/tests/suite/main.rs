@@ -3,7 +3,6 @@
 
 mod bad_input;
 mod harness;
-mod housekeeping;
 mod instances;
 mod lifecycle;
 #[cfg(feature = "rocksdb")]

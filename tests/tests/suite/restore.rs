@@ -1,12 +1,13 @@
 //! State survives: what an instance leaves on disk, and what standbys keep, is not restored again.
 
-use std::{collections::BTreeMap, ops::Bound, path::Path};
+use std::{collections::BTreeMap, ops::Bound, path::Path, time::Duration};
 
 use state_store::{Database, Direction, MemoryBudget, RocksDatabase, StoreId};
 use streams_core::{
     KafkaStreams,
     client::{IsolationLevel, embedded::EmbeddedCluster},
     config::ProcessingGuarantee,
+    runtime::State,
 };
 
 use crate::harness::{
@@ -156,4 +157,39 @@ async fn a_standby_takes_over_without_restoring() {
         assert_eq!(counts.len(), 1_000);
         assert!(counts.values().all(|count| *count == 2), "{guarantee:?}");
     }
+}
+
+/// State that was not used for longer than `state.cleanup.delay.ms` was removed at the start, before its task
+/// was opened, and all of it was restored.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_was_down_for_long_keeps_its_state() {
+    let (cluster, directory) = (cluster(), tempfile::tempdir().unwrap());
+    cluster.create_topic("in", 1).unwrap();
+    cluster.create_topic("out", 1).unwrap();
+    let instance = || {
+        let config = config(directory.path(), ProcessingGuarantee::AtLeastOnce);
+        let config = config.state_cleanup_delay(Duration::from_millis(50));
+        KafkaStreams::new(counting_topology(true), config, cluster.clone()).unwrap()
+    };
+    let first = instance();
+    first.start().await.unwrap();
+    for key in 0..500 {
+        produce(&cluster, "in", &format!("k{key}"), "v", key);
+    }
+    processed(&cluster, &["in"], &[&first]).await;
+    first.close(PATIENCE).await.unwrap();
+    drop(first);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+
+    let second = instance();
+    // Nobody owns this one; it goes when the delay is over.
+    let obsolete = directory.path().join("app").join("7_0");
+    std::fs::create_dir_all(&obsolete).unwrap();
+    std::fs::write(obsolete.join("left"), "over").unwrap();
+    second.start().await.unwrap();
+    assert_eq!(second.wait_for(&[State::Running], PATIENCE).await, State::Running);
+    assert_eq!(second.metrics().restored, 0);
+    eventually("obsolete state is removed", || !obsolete.exists()).await;
+    assert!(directory.path().join("app").join("0_0").exists());
+    second.close(PATIENCE).await.unwrap();
 }
