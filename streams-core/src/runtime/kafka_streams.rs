@@ -1,6 +1,7 @@
 //! One instance of an application.
 
 use std::{
+    path::Path,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -153,7 +154,7 @@ fn make_app(builder: KafkaStreamsBuilder) -> Result<App> {
     let persistent = topology.stores.iter().any(|store| store.spec.persistent);
     let storage: Option<Arc<dyn TaskStorage>> = match storage {
         None if persistent => {
-            Some(Arc::new(StateDirectory::open(config.state_dir(), config.application_id())?))
+            Some(Arc::new(open_directory(config.state_dir(), config.application_id())?))
         }
         given => given,
     };
@@ -178,6 +179,15 @@ fn make_app(builder: KafkaStreamsBuilder) -> Result<App> {
         counters: Counters::default(),
         restore_listener: Mutex::new(None),
         housekeeping: Mutex::default(),
+    })
+}
+
+/// Locks the state directory; says what to do if it can't be written.
+fn open_directory(base: &Path, application_id: &str) -> Result<StateDirectory> {
+    StateDirectory::open(base, application_id).map_err(|cause| match cause.kind() {
+        state_store::ErrorKind::Io => Error::from(cause)
+            .in_context("set state.dir to a directory that this process can create and write"),
+        _ => Error::from(cause),
     })
 }
 

@@ -44,6 +44,7 @@ pub(crate) struct StreamThread {
     pub(super) producer: Option<Box<dyn Producer>>,
     pub(super) in_transaction: bool,
     pub(super) restorer: Arc<Mutex<Restorer>>,
+    restorer_lags: BTreeMap<TaskId, i64>,
     /// Tasks that process.
     pub(super) running: BTreeMap<TaskId, ActiveTask>,
     /// Tasks that the restorer brings up to date, to become active.
@@ -95,6 +96,7 @@ impl StreamThread {
             producer: None,
             in_transaction: false,
             restorer,
+            restorer_lags: BTreeMap::new(),
             running: BTreeMap::new(),
             restoring: BTreeSet::new(),
             restored: BTreeMap::new(),
@@ -261,10 +263,16 @@ impl StreamThread {
         TaskAssignment { active: active.copied().collect(), standby, warmup }
     }
 
-    fn task_offsets(&self) -> TaskOffsets {
+    /// Lags in the restorer are those of a moment ago while it is at work: this thread does not wait for it.
+    fn task_offsets(&mut self) -> TaskOffsets {
         let mut lags = self.state_on_disk.clone();
         if !self.standby.is_empty() || !self.restoring.is_empty() {
-            lags.extend(self.restorer.lock().lags());
+            if let Some(restorer) = self.restorer.try_lock() {
+                self.restorer_lags = restorer.lags();
+            }
+            let replicas = self.standby.iter().chain(&self.restoring);
+            let known = replicas.filter_map(|task| self.restorer_lags.get_key_value(task));
+            lags.extend(known.map(|(task, lag)| (*task, *lag)));
         }
         lags.extend(self.restored.keys().map(|task| (*task, 0)));
         lags.extend(self.running.keys().map(|task| (*task, 0)));
