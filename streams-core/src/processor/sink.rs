@@ -109,28 +109,28 @@ impl<K, V> SinkNode<K, V> {
         Ok((key == Written::Bytes, value == Written::Bytes))
     }
 
-    /// The partition: what the partitioner says, else the key's hash, else the next in turn.
-    fn choose(&mut self, record: &Record<'_, K, V>, has_key: bool) -> Option<&TopicPartition> {
+    /// The partition's number: what the partitioner says, else the key's hash, else the next in turn.
+    fn choose(&mut self, record: &Record<'_, K, V>, has_key: bool) -> Option<usize> {
         let count = i32::try_from(self.partitions.len()).ok()?;
         let topic = &self.partitions.first()?.topic;
         let chosen = self
             .partitioner
             .as_ref()
             .and_then(|choose| choose(topic, record.key, record.value, count));
-        let index = match chosen {
-            Some(partition) => usize::try_from(partition).ok()?,
-            None if has_key => usize::try_from(partition_for_key(&self.key, count)).ok()?,
+        match chosen {
+            Some(partition) => usize::try_from(partition).ok(),
+            None if has_key => usize::try_from(partition_for_key(&self.key, count)).ok(),
             None => {
                 self.next = (self.next + 1) % self.partitions.len();
-                self.next
+                Some(self.next)
             }
-        };
-        self.partitions.get(index)
+        }
     }
 
     fn send(&mut self, record: Record<'_, K, V>, task: &mut TaskState) -> Result {
         let (has_key, has_value) = self.serialize(&record)?;
-        let Some(to) = self.choose(&record, has_key).cloned() else {
+        let index = self.choose(&record, has_key);
+        let Some(to) = index.and_then(|index| self.partitions.get(index)) else {
             let topic = self.partitions.first().map_or("", |partition| &partition.topic);
             let text =
                 format!("the partitioner chose a partition that topic {topic} does not have");
@@ -142,7 +142,7 @@ impl<K, V> SinkNode<K, V> {
             value: has_value.then_some(&self.value),
             headers: record.headers,
         };
-        task.producer()?.append(&to, record)
+        task.producer()?.append(to, record)
     }
 }
 

@@ -121,15 +121,16 @@ impl<K: Send, V: Send> Source for SourceNode<K, V> {
         partition_time: i64,
         task: &mut TaskState,
     ) -> Result<Loaded> {
-        let Some(place) = task.inputs.get(input).cloned() else { return Ok(Loaded::Dropped) };
+        let Some(place) = task.inputs.get(input) else { return Ok(Loaded::Dropped) };
         let (key, value) = match self.decode(&place.topic, record) {
             Ok(decoded) => decoded,
             Err((part, cause)) => {
+                let place = place.clone();
                 task.deserialization_failed(&self.info.name, &place, record, part, cause)?;
                 return Ok(Loaded::Dropped);
             }
         };
-        let timestamp = self.timestamp(&key, &value, (&place, record), partition_time, task)?;
+        let timestamp = self.timestamp(&key, &value, (place, record), partition_time, task)?;
         if timestamp < 0 {
             let (task_id, offset) = (task.id, record.offset);
             tracing::warn!(

@@ -154,14 +154,18 @@ impl ActiveTask {
     /// Decodes the head of each queue that lacks one; records that a handler drops are passed over.
     fn load_heads(&mut self) -> Result {
         while let Some(input) = self.state.group.next_to_load() {
-            let Some((batch, index)) = self.state.group.to_load(input) else { return Ok(()) };
-            let Some(record) = batch.get(index) else { return Ok(()) };
             let partition_time = self.state.group.partition_time(input);
             let source = self.input_sources.get(input).and_then(|at| self.sources.get_mut(*at));
             let Some(source) = source else {
                 return Err(Error::new(ErrorKind::Fatal, "an input has no source node"));
             };
-            match source.load(input, &record, partition_time, &mut self.state)? {
+            let Some((batch, index)) = self.state.group.lend_first(input) else { return Ok(()) };
+            let loaded = match batch.get(index) {
+                Some(record) => source.load(input, &record, partition_time, &mut self.state),
+                None => Err(Error::new(ErrorKind::Fatal, "a queue's first batch is used up")),
+            };
+            self.state.group.put_back(input, batch);
+            match loaded? {
                 Loaded::Ready(timestamp) => self.state.group.loaded(timestamp),
                 Loaded::Dropped => {
                     self.state.group.dropped();

@@ -99,10 +99,18 @@ impl PartitionGroup {
         self.unloaded.front().copied()
     }
 
-    /// The batch and index of the record to decode next for an input.
-    pub(crate) fn to_load(&self, input: usize) -> Option<(RecordBatch, usize)> {
-        let queue = self.queues.get(input)?;
-        queue.batches.front().map(|batch| (batch.clone(), queue.index))
+    /// Lends the first batch of an input, with the index of the record to decode next, until
+    /// [`put_back`](Self::put_back).
+    pub(crate) fn lend_first(&mut self, input: usize) -> Option<(RecordBatch, usize)> {
+        let queue = self.queues.get_mut(input)?;
+        queue.batches.pop_front().map(|batch| (batch, queue.index))
+    }
+
+    /// Takes the first batch of an input back.
+    pub(crate) fn put_back(&mut self, input: usize, batch: RecordBatch) {
+        if let Some(queue) = self.queues.get_mut(input) {
+            queue.batches.push_front(batch);
+        }
     }
 
     /// The record of the input that [`next_to_load`](Self::next_to_load) named was decoded.
