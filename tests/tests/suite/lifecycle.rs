@@ -7,9 +7,12 @@ use std::{
 };
 
 use streams_core::{
-    ErrorKind, KafkaStreams, TaskId,
+    ErrorKind, KafkaStreams, Record, TaskId,
     config::ProcessingGuarantee,
+    processor::Context,
     runtime::{RestoreProgress, State, StateRestoreListener},
+    serde,
+    topology::{SourceOptions, TopologyBuilder},
 };
 
 use crate::harness::{
@@ -156,18 +159,34 @@ async fn a_listener_is_told_how_far_the_restore_is() {
 async fn a_close_that_ran_out_of_time_is_not_over_until_the_threads_are() {
     let (cluster, directory) = (cluster(), tempfile::tempdir().unwrap());
     cluster.create_topic("in", 1).unwrap();
-    cluster.create_topic("out", 1).unwrap();
-    let config = config(directory.path(), AT_LEAST_ONCE).poll_interval(Duration::from_secs(2));
-    let streams = KafkaStreams::new(counting_topology(false), config, cluster.clone()).unwrap();
+    let (entered, at_work) = std::sync::mpsc::channel();
+    let (release, gate) = std::sync::mpsc::channel::<()>();
+    let gate = Arc::new(Mutex::new((entered, gate)));
+    let mut builder = TopologyBuilder::new();
+    let source = SourceOptions::new(["in"], serde::string(), serde::string());
+    let source = builder.add_source("source", source);
+    let stuck = move || {
+        let gate = gate.clone();
+        move |_: Record<'_, String, String>, _: &mut Context<'_, (), ()>| {
+            let gate = gate.lock().unwrap();
+            gate.0.send(())?;
+            Ok(gate.1.recv()?)
+        }
+    };
+    builder.add_processor::<_, _, _, (), ()>("stuck", stuck, &[source]);
+    let config = config(directory.path(), AT_LEAST_ONCE);
+    let streams = KafkaStreams::new(builder.build().unwrap(), config, cluster.clone()).unwrap();
     streams.start().await.unwrap();
-    assert_eq!(streams.wait_for(&[State::Running], PATIENCE).await, State::Running);
-    // The thread waits in a poll that nothing ends.
-    let hasty = streams.close(Duration::ZERO).await;
-    if let Err(error) = hasty {
-        assert_eq!(error.kind(), ErrorKind::Timeout);
+    produce(&cluster, "in", "k", "v", 0);
+    tokio::task::spawn_blocking(move || at_work.recv().unwrap()).await.unwrap();
+
+    for _ in 0..2 {
+        let hasty = streams.close(Duration::from_millis(10)).await.unwrap_err();
+        assert_eq!(hasty.kind(), ErrorKind::Timeout);
         assert_eq!(streams.state(), State::PendingShutdown);
         assert_eq!(streams.clean_up().unwrap_err().kind(), ErrorKind::InvalidState);
     }
+    release.send(()).unwrap();
     streams.close(PATIENCE).await.unwrap();
     assert_eq!(streams.state(), State::NotRunning);
     assert!(streams.metadata_for_local_threads().is_empty());
