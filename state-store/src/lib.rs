@@ -40,6 +40,7 @@
 //! # Ok(())
 //! # }
 //! ```
+#![forbid(unsafe_code)]
 
 mod api;
 mod budget;

@@ -16,6 +16,7 @@
 //! assert!(topology.describe().contains("Sink: KSTREAM-SINK-0000000002 (topic: high-value-orders)"));
 //! # Ok::<(), streams_dsl::Error>(())
 //! ```
+#![forbid(unsafe_code)]
 
 mod builder;
 mod change;

@@ -1,1 +1,2 @@
 //! Nothing but tests: see `tests/`. A package of its own, for its dependencies are without RocksDB.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Measurements of Kafka Streams for Rust.
+#![forbid(unsafe_code)]
