@@ -2,5 +2,28 @@
 //! with a member's epoch, admin calls.
 //!
 //! It knows nothing of streams: user data of group members is bytes to it. Invariant: only this crate names the
-//! protocol codec.
+//! protocol codec. Brokers from Kafka 3.0 on.
 #![forbid(unsafe_code)]
+
+mod admin;
+#[cfg(test)]
+mod broker_tests;
+mod cluster;
+mod config;
+mod connection;
+mod error;
+pub mod group;
+mod offsets;
+mod topic_partition;
+
+pub use self::{
+    admin::{CreatedTopics, GroupDescription, NewTopic, TopicDescription},
+    cluster::Client,
+    config::{
+        ClientCertificate, ClientConfig, SaslConfig, Security, SecurityProtocol, TlsConfig,
+        TokenProvider,
+    },
+    error::{Error, ErrorKind, Result, code_name},
+    offsets::{GroupMember, OffsetAndMetadata},
+    topic_partition::{IsolationLevel, TopicPartition},
+};

@@ -1,0 +1,90 @@
+//! Topics and offsets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{at, client, new_topic, producing::Producer, topic, unique};
+use crate::{ErrorKind, IsolationLevel};
+
+#[tokio::test]
+async fn a_topic_is_created_once_described_and_deleted() {
+    let Some(client) = client() else { return };
+    let name = unique("created");
+    let settings = [("cleanup.policy", "compact"), ("retention.ms", "86400000")];
+    let wanted = [topic(&name, 3, &settings)];
+    let outcome = client.create_topics(&wanted).await.unwrap();
+    assert_eq!((outcome.created.len(), outcome.existed.len()), (1, 0));
+    let outcome = client.create_topics(&wanted).await.unwrap();
+    assert_eq!((outcome.created.len(), outcome.existed.len()), (0, 1));
+
+    let missing = unique("missing");
+    let found = client.describe_topics(&[&name, &missing]).await.unwrap();
+    assert_eq!(found.keys().collect::<Vec<_>>(), [&name]);
+    assert_eq!(found[&name].partitions, 3);
+    assert_eq!(found[&name].config, wanted[0].config);
+
+    let deleted = client.delete_topics(&[&name, &missing]).await.unwrap();
+    assert_eq!(deleted, BTreeSet::from([name]));
+    // To describe a topic creates none.
+    assert_eq!(client.partition_counts(&[&missing]).await.unwrap(), BTreeMap::new());
+}
+
+#[tokio::test]
+async fn a_refused_topic_is_named() {
+    let Some(client) = client() else { return };
+    let name = unique("refused");
+    let wanted = [topic(&name, 1, &[("cleanup.policy", "burn")])];
+    let error = client.create_topics(&wanted).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, Some(40)));
+    assert!(error.to_string().contains(&name), "{error}");
+    let error = client.create_topics(&[topic("no/name", 1, &[])]).await.unwrap_err();
+    assert_eq!(error.code(), Some(17));
+    let error = client.partition_counts(&["no/name"]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+}
+
+#[tokio::test]
+async fn offsets_follow_what_is_produced_and_deleted() {
+    let Some(client) = client() else { return };
+    let name = new_topic(&client, 2).await;
+    let (first, second) = (at(&name, 0), at(&name, 1));
+    Producer::plain().produce(&client, &first, &[1_000, 2_000, 3_000]).await;
+    let both = [first.clone(), second.clone()];
+    let latest = client.latest_offsets(&both, IsolationLevel::ReadCommitted).await.unwrap();
+    assert_eq!(latest, BTreeMap::from([(first.clone(), 3), (second.clone(), 0)]));
+
+    let times = [(first.clone(), 1_500), (second.clone(), 1_500)];
+    let found = client.offsets_for_times(&times, IsolationLevel::ReadUncommitted).await.unwrap();
+    assert_eq!(found, BTreeMap::from([(first.clone(), 1)]));
+
+    let begin = client.delete_records(&[(first.clone(), 2)]).await.unwrap();
+    assert_eq!(begin, BTreeMap::from([(first.clone(), 2)]));
+    let earliest = client.earliest_offsets(&both).await.unwrap();
+    assert_eq!(earliest, BTreeMap::from([(first.clone(), 2), (second, 0)]));
+    let error = client.delete_records(&[(first, 9)]).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, Some(1)));
+}
+
+#[tokio::test]
+async fn an_open_transaction_ends_what_is_stable() {
+    let Some(client) = client() else { return };
+    let place = at(&new_topic(&client, 1).await, 0);
+    Producer::plain().produce(&client, &place, &[1]).await;
+    let producer = Producer::transactional(&client).await;
+    producer.produce(&client, &place, &[2, 3]).await;
+    let places = [place.clone()];
+    let stable = client.latest_offsets(&places, IsolationLevel::ReadCommitted).await.unwrap();
+    let all = client.latest_offsets(&places, IsolationLevel::ReadUncommitted).await.unwrap();
+    assert_eq!((stable[&place], all[&place]), (1, 3));
+    producer.commit(&client).await;
+}
+
+#[tokio::test]
+async fn a_partition_that_does_not_exist_is_not_found() {
+    let Some(client) = client() else { return };
+    let name = new_topic(&client, 1).await;
+    for place in [at(&name, 1), at(&unique("missing"), 0)] {
+        let error = client.earliest_offsets(std::slice::from_ref(&place)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains(&place.to_string()), "{error}");
+    }
+}

@@ -1,0 +1,129 @@
+//! The connections of a client, one for each address.
+//!
+//! Callers share a connection. Who finds none opens one while the others wait for it; after a failure all wait for the
+//! backoff to pass before the next try.
+
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
+use tokio::{
+    sync::Mutex as AsyncMutex,
+    time::{Instant, sleep_until},
+};
+use tokio_rustls::TlsConnector;
+use tracing::debug;
+
+use super::node::Node;
+use crate::{
+    ClientConfig, Error, Result,
+    config::Address,
+    connection::{Connection, tls_connector},
+};
+
+/// How good a choice a broker is for a request that any broker can answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Standing {
+    /// There is a connection to it.
+    Connected,
+    /// It was not tried.
+    Unknown,
+    /// The last try to connect failed.
+    Failed,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    slots: Mutex<HashMap<Address, Arc<AsyncMutex<Slot>>>>,
+    tls: Mutex<Option<TlsKept>>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    connection: Option<Arc<Connection>>,
+    failures: u32,
+    last_failure: Option<Failure>,
+}
+
+#[derive(Debug)]
+struct Failure {
+    at: Instant,
+    error: Error,
+}
+
+/// The certificates are read once; the wrapper is for `Debug`.
+#[derive(Clone)]
+struct TlsKept(TlsConnector);
+
+impl std::fmt::Debug for TlsKept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TlsKept")
+    }
+}
+
+impl Connections {
+    /// A usable connection to the node, opened if need be.
+    ///
+    /// # Errors
+    /// As [`Connection::open`], with the node's name.
+    pub(super) async fn get(&self, node: &Node, config: &ClientConfig) -> Result<Arc<Connection>> {
+        let asked_at = Instant::now();
+        let slot = Arc::clone(self.slots.lock().entry(node.address.clone()).or_default());
+        let mut slot = slot.lock().await;
+        if let Some(connection) = slot.connection.as_ref().filter(|open| open.is_usable()) {
+            return Ok(Arc::clone(connection));
+        }
+        slot.connection = None;
+        if let Some(failure) = &slot.last_failure {
+            // Whoever waited while another tried learns what came of that and does not try in its turn.
+            if failure.at >= asked_at {
+                return Err(failure.error.clone());
+            }
+            sleep_until(failure.at + config.backoff(slot.failures)).await;
+        }
+        match self.open(node, config).await {
+            Ok(connection) => {
+                let connection = Arc::new(connection);
+                *slot = Slot { connection: Some(Arc::clone(&connection)), ..Slot::default() };
+                Ok(connection)
+            }
+            Err(error) => {
+                debug!(%node, %error, "could not connect");
+                let error = error.in_context(node);
+                slot.failures = slot.failures.saturating_add(1);
+                slot.last_failure = Some(Failure { at: Instant::now(), error: error.clone() });
+                Err(error)
+            }
+        }
+    }
+
+    /// How good a choice that address is now.
+    pub(super) fn standing(&self, address: &Address) -> Standing {
+        let Some(slot) = self.slots.lock().get(address).cloned() else {
+            return Standing::Unknown;
+        };
+        match slot.try_lock() {
+            Ok(slot) if slot.connection.as_ref().is_some_and(|open| open.is_usable()) => {
+                Standing::Connected
+            }
+            Ok(slot) if slot.failures > 0 => Standing::Failed,
+            // Somebody is connecting to it right now.
+            Ok(_) | Err(_) => Standing::Unknown,
+        }
+    }
+
+    async fn open(&self, node: &Node, config: &ClientConfig) -> Result<Connection> {
+        let tls = self.tls(config)?;
+        Connection::open(&node.address, config, tls.as_ref()).await
+    }
+
+    fn tls(&self, config: &ClientConfig) -> Result<Option<TlsConnector>> {
+        if !config.security.protocol.uses_tls() {
+            return Ok(None);
+        }
+        let mut kept = self.tls.lock();
+        if kept.is_none() {
+            *kept = Some(TlsKept(tls_connector(&config.security.tls)?));
+        }
+        Ok(kept.as_ref().map(|kept| kept.0.clone()))
+    }
+}

@@ -1,0 +1,200 @@
+//! What a client remembers of its cluster: brokers, controller, leaders, coordinators.
+//!
+//! A cache: everything in it may be out of date, and whoever finds it so forgets it and asks again.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use kafka_protocol::messages::{MetadataResponse, metadata_response::MetadataResponseTopic};
+use tokio::time::Instant;
+
+use super::node::Node;
+use crate::{Error, ErrorKind, Result, TopicPartition, config::Address, error::check_code};
+
+/// Kafka's `UNKNOWN_TOPIC_OR_PARTITION`.
+const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+
+/// Leaders of a topic's partitions; a partition without one at present has `None`.
+pub(crate) type Leaders = BTreeMap<i32, Option<i32>>;
+
+#[derive(Debug, Default)]
+pub(super) struct Metadata {
+    brokers: BTreeMap<i32, Address>,
+    controller: Option<i32>,
+    topics: HashMap<String, KnownTopic>,
+    coordinators: HashMap<String, Node>,
+}
+
+#[derive(Debug)]
+struct KnownTopic {
+    leaders: Leaders,
+    at: Instant,
+}
+
+impl Metadata {
+    /// Takes over an answer. Returns the topics in it that exist.
+    ///
+    /// # Errors
+    /// That of a topic whose leaders the broker can't or won't tell.
+    pub(super) fn update(
+        &mut self,
+        answer: MetadataResponse,
+        now: Instant,
+    ) -> Result<BTreeMap<String, Leaders>> {
+        check_code(answer.error_code, "Metadata", None)?;
+        let brokers = answer.brokers.iter().map(|broker| {
+            Address::from_wire(&broker.host, broker.port).map(|address| (*broker.node_id, address))
+        });
+        let brokers = brokers.collect::<Result<BTreeMap<_, _>>>()?;
+        // A broker that is just starting may know no broker: what was known before is better.
+        if !brokers.is_empty() {
+            self.brokers = brokers;
+            self.controller = Some(*answer.controller_id).filter(|id| *id >= 0);
+        }
+        let mut found = BTreeMap::new();
+        for topic in answer.topics {
+            let Some((name, leaders)) = read_topic(topic)? else { continue };
+            self.topics.insert(name.clone(), KnownTopic { leaders: leaders.clone(), at: now });
+            found.insert(name, leaders);
+        }
+        Ok(found)
+    }
+
+    pub(super) fn brokers(&self) -> Vec<Node> {
+        let node =
+            |(id, address): (&i32, &Address)| Node { id: Some(*id), address: address.clone() };
+        self.brokers.iter().map(node).collect()
+    }
+
+    pub(super) fn broker(&self, id: i32) -> Option<Node> {
+        self.brokers.get(&id).map(|address| Node { id: Some(id), address: address.clone() })
+    }
+
+    pub(super) fn controller(&self) -> Option<Node> {
+        self.controller.and_then(|id| self.broker(id))
+    }
+
+    /// Whether the leaders of that topic were told less than `max_age` ago.
+    pub(super) fn is_fresh(&self, topic: &str, now: Instant, max_age: Duration) -> bool {
+        self.topics.get(topic).is_some_and(|known| now.duration_since(known.at) < max_age)
+    }
+
+    /// The leader of a partition.
+    ///
+    /// # Errors
+    /// `NotFound` if the topic or the partition does not exist, `Retriable` if it has no leader now.
+    pub(super) fn leader(&self, partition: &TopicPartition) -> Result<i32> {
+        let leaders = self.topics.get(&partition.topic).map(|known| &known.leaders);
+        match leaders.and_then(|leaders| leaders.get(&partition.partition)) {
+            None => Err(Error::from_code(UNKNOWN_TOPIC_OR_PARTITION, partition, None)),
+            Some(None) => {
+                Err(Error::new(ErrorKind::Retriable, format!("{partition} has no leader now")))
+            }
+            Some(Some(leader)) => Ok(*leader),
+        }
+    }
+
+    pub(super) fn coordinator(&self, group_id: &str) -> Option<Node> {
+        self.coordinators.get(group_id).cloned()
+    }
+
+    pub(super) fn set_coordinator(&mut self, group_id: &str, node: Node) {
+        self.coordinators.insert(group_id.to_owned(), node);
+    }
+
+    pub(super) fn forget_coordinator(&mut self, group_id: &str) {
+        self.coordinators.remove(group_id);
+    }
+
+    /// Forgets leaders and controller; addresses of brokers stay.
+    pub(super) fn forget_leaders(&mut self) {
+        self.topics.clear();
+        self.controller = None;
+    }
+}
+
+/// Name and leaders of a topic; `None` if it does not exist.
+fn read_topic(topic: MetadataResponseTopic) -> Result<Option<(String, Leaders)>> {
+    let Some(name) = topic.name.map(|name| name.to_string()) else {
+        return Err(Error::new(ErrorKind::Protocol, "Metadata tells of a topic without a name"));
+    };
+    if topic.error_code == UNKNOWN_TOPIC_OR_PARTITION {
+        return Ok(None);
+    }
+    check_code(topic.error_code, format_args!("Metadata of topic {name}"), None)?;
+    let leader = |id: i32| Some(id).filter(|id| *id >= 0);
+    let leaders =
+        topic.partitions.iter().map(|found| (found.partition_index, leader(*found.leader_id)));
+    Ok(Some((name, leaders.collect())))
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::{
+        messages::{
+            BrokerId, TopicName,
+            metadata_response::{MetadataResponseBroker, MetadataResponsePartition},
+        },
+        protocol::StrBytes,
+    };
+
+    use super::*;
+
+    fn topic(name: &'static str, code: i16, leaders: &[i32]) -> MetadataResponseTopic {
+        let partitions = leaders.iter().zip(0..).map(|(leader, index)| {
+            MetadataResponsePartition::default()
+                .with_partition_index(index)
+                .with_leader_id(BrokerId(*leader))
+        });
+        MetadataResponseTopic::default()
+            .with_name(Some(TopicName(StrBytes::from_static_str(name))))
+            .with_error_code(code)
+            .with_partitions(partitions.collect())
+    }
+
+    fn answer(topics: Vec<MetadataResponseTopic>) -> MetadataResponse {
+        let broker = MetadataResponseBroker::default()
+            .with_node_id(BrokerId(7))
+            .with_host(StrBytes::from_static_str("b7"))
+            .with_port(9092);
+        MetadataResponse::default()
+            .with_brokers(vec![broker])
+            .with_controller_id(BrokerId(7))
+            .with_topics(topics)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn leaders_are_remembered_until_they_are_old_or_forgotten() {
+        let mut metadata = Metadata::default();
+        let now = Instant::now();
+        let topics = vec![topic("orders", 0, &[7, -1]), topic("missing", 3, &[])];
+        let found = metadata.update(answer(topics), now).unwrap();
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["orders"]);
+        assert_eq!(metadata.leader(&TopicPartition::new("orders", 0)).unwrap(), 7);
+        assert_eq!(metadata.controller().unwrap().to_string(), "node 7 at b7:9092");
+        for (name, partition, kind) in [
+            ("orders", 1, ErrorKind::Retriable),
+            ("orders", 2, ErrorKind::NotFound),
+            ("missing", 0, ErrorKind::NotFound),
+        ] {
+            let error = metadata.leader(&TopicPartition::new(name, partition)).unwrap_err();
+            assert_eq!(error.kind(), kind, "{error}");
+        }
+        let age = Duration::from_secs(300);
+        assert!(metadata.is_fresh("orders", now, age));
+        assert!(!metadata.is_fresh("orders", now + age, age));
+        metadata.forget_leaders();
+        assert!(!metadata.is_fresh("orders", now, age));
+        assert!(metadata.controller().is_none() && metadata.broker(7).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_topic_that_may_not_be_seen_is_an_error() {
+        let topics = vec![topic("secret", 29, &[])];
+        let error = Metadata::default().update(answer(topics), Instant::now()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Authorization);
+        assert_eq!(error.to_string(), "Metadata of topic secret: TOPIC_AUTHORIZATION_FAILED (29)");
+    }
+}

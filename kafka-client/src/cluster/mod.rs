@@ -1,0 +1,300 @@
+//! The client of a cluster: which broker is to answer what, and the connections to them.
+//!
+//! The calls here try once. They do not wait for a leader to be elected or a coordinator to load; operations built on
+//! them retry (see `retry`) or leave it to their callers.
+
+mod connections;
+mod metadata;
+mod node;
+mod retry;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use kafka_protocol::{
+    messages::{
+        FindCoordinatorRequest, MetadataRequest, TopicName, metadata_request::MetadataRequestTopic,
+    },
+    protocol::{Request, StrBytes},
+};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use self::{
+    connections::Connections,
+    metadata::{Leaders, Metadata},
+    node::Node,
+};
+use crate::{
+    ClientConfig, Error, ErrorKind, Result, TopicPartition,
+    config::Address,
+    error::{api_name, check_code},
+};
+
+/// A client of one cluster. Cheap to clone; clones share connections and what is known of the cluster.
+///
+/// It connects when it is first used, inside a tokio runtime. Dropping the last clone closes its connections.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    config: ClientConfig,
+    connections: Connections,
+    metadata: Mutex<Metadata>,
+    /// Spreads requests that any broker can answer.
+    turn: AtomicUsize,
+}
+
+impl Client {
+    /// A client with these settings; they are checked when it first connects, or by [`ClientConfig::validate`].
+    pub fn new(config: ClientConfig) -> Self {
+        Self(Arc::new(Inner {
+            config,
+            connections: Connections::default(),
+            metadata: Mutex::default(),
+            turn: AtomicUsize::new(0),
+        }))
+    }
+
+    /// A client with the same settings and connections of its own.
+    ///
+    /// A broker answers the requests of one connection one after the other. Who sends requests that it holds back, as
+    /// it does with those of a group's members, does so on a client of its own.
+    #[must_use]
+    pub fn separate(&self) -> Self {
+        Self::new(self.0.config.clone())
+    }
+
+    /// Its settings.
+    pub fn config(&self) -> &ClientConfig {
+        &self.0.config
+    }
+
+    /// Asks any broker, in the newest version that both sides know.
+    ///
+    /// Brokers that can't be reached are passed over; if none can, the bootstrap servers are tried.
+    pub(crate) async fn call_any<R: Request>(&self, request: R) -> Result<R::Response> {
+        self.ask_any(&request, i16::MAX).await
+    }
+
+    /// Asks the controller, or a broker that passes the request on to it.
+    pub(crate) async fn call_controller<R: Request>(&self, request: R) -> Result<R::Response> {
+        self.ask_controller(&request, i16::MAX).await
+    }
+
+    /// Asks the broker with that id.
+    pub(crate) async fn call_node<R: Request>(
+        &self,
+        node_id: i32,
+        request: R,
+    ) -> Result<R::Response> {
+        self.ask_node(node_id, &request, i16::MAX).await
+    }
+
+    /// Asks the coordinator of a group, in the newest version up to `max_version`; `wait` is how long the broker may
+    /// hold the answer back on top of the request time-out.
+    ///
+    /// An error code inside the answer is the caller's to see; on `NOT_COORDINATOR` and its like it must call
+    /// [`forget_coordinator`](Self::forget_coordinator).
+    pub(crate) async fn call_coordinator<R: Request>(
+        &self,
+        group_id: &str,
+        max_version: i16,
+        request: R,
+        wait: Duration,
+    ) -> Result<R::Response> {
+        let node = self.coordinator(group_id).await?;
+        let answer = self.call(&node, &request, max_version, wait).await;
+        if let Err(error) = &answer {
+            // Its broker may be gone for good, and another the coordinator by now.
+            if matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout) {
+                self.forget_coordinator(group_id);
+            }
+        }
+        answer
+    }
+
+    /// Has the coordinator of a group looked up anew before the next call.
+    pub(crate) fn forget_coordinator(&self, group_id: &str) {
+        self.0.metadata.lock().forget_coordinator(group_id);
+    }
+
+    /// As [`call_node`](Self::call_node), with a version not to exceed.
+    pub(crate) async fn ask_node<R: Request>(
+        &self,
+        node_id: i32,
+        request: &R,
+        max_version: i16,
+    ) -> Result<R::Response> {
+        let node = self.node(node_id).await?;
+        self.call(&node, request, max_version, Duration::ZERO).await
+    }
+
+    /// As [`call_controller`](Self::call_controller), with a version not to exceed.
+    pub(crate) async fn ask_controller<R: Request>(
+        &self,
+        request: &R,
+        max_version: i16,
+    ) -> Result<R::Response> {
+        if self.0.metadata.lock().controller().is_none() {
+            self.describe_leaders(&[]).await?;
+        }
+        let controller = self.0.metadata.lock().controller();
+        match controller {
+            Some(node) => self.call(&node, request, max_version, Duration::ZERO).await,
+            None => self.ask_any(request, max_version).await,
+        }
+    }
+
+    /// Partitions and leaders of topics, asked anew; a topic that does not exist is left out. Creates none.
+    pub(crate) async fn describe_leaders(
+        &self,
+        topics: &[&str],
+    ) -> Result<BTreeMap<String, Leaders>> {
+        let topic = |name: &&str| {
+            let name = TopicName(StrBytes::from_string((*name).to_owned()));
+            MetadataRequestTopic::default().with_name(Some(name))
+        };
+        let request = MetadataRequest::default()
+            .with_topics(Some(topics.iter().map(topic).collect()))
+            .with_allow_auto_topic_creation(false);
+        let answer = self.ask_any(&request, i16::MAX).await?;
+        self.0.metadata.lock().update(answer, Instant::now())
+    }
+
+    /// Partitions by the broker that leads them.
+    ///
+    /// # Errors
+    /// `NotFound` if one does not exist, `Retriable` if one has no leader now.
+    pub(crate) async fn by_leader<'a>(
+        &self,
+        partitions: impl Iterator<Item = &'a TopicPartition> + Clone + Send,
+    ) -> Result<BTreeMap<i32, Vec<&'a TopicPartition>>> {
+        let stale = self.stale_topics(partitions.clone());
+        if !stale.is_empty() {
+            self.describe_leaders(&stale).await?;
+        }
+        let mut by_leader: BTreeMap<i32, Vec<_>> = BTreeMap::new();
+        let metadata = self.0.metadata.lock();
+        for partition in partitions {
+            by_leader.entry(metadata.leader(partition)?).or_default().push(partition);
+        }
+        Ok(by_leader)
+    }
+
+    fn stale_topics<'a>(
+        &self,
+        partitions: impl Iterator<Item = &'a TopicPartition>,
+    ) -> Vec<&'a str> {
+        let (now, max_age) = (Instant::now(), self.0.config.metadata_max_age);
+        let metadata = self.0.metadata.lock();
+        let mut stale: Vec<&str> = partitions
+            .map(|partition| partition.topic.as_str())
+            .filter(|topic| !metadata.is_fresh(topic, now, max_age))
+            .collect();
+        stale.sort_unstable();
+        stale.dedup();
+        stale
+    }
+
+    fn forget_leaders(&self) {
+        self.0.metadata.lock().forget_leaders();
+    }
+
+    async fn node(&self, node_id: i32) -> Result<Node> {
+        let known = self.0.metadata.lock().broker(node_id);
+        if let Some(node) = known {
+            return Ok(node);
+        }
+        self.describe_leaders(&[]).await?;
+        self.0.metadata.lock().broker(node_id).ok_or_else(|| {
+            Error::new(ErrorKind::Retriable, format!("node {node_id} is not in the cluster now"))
+        })
+    }
+
+    async fn coordinator(&self, group_id: &str) -> Result<Node> {
+        let known = self.0.metadata.lock().coordinator(group_id);
+        if let Some(node) = known {
+            return Ok(node);
+        }
+        // Key type 0, the default, is a group. From version 4 on the request has another shape.
+        let request =
+            FindCoordinatorRequest::default().with_key(StrBytes::from_string(group_id.to_owned()));
+        let answer = self.ask_any(&request, 3).await?;
+        let message = answer.error_message.as_deref();
+        check_code(
+            answer.error_code,
+            format_args!("FindCoordinator of group {group_id}"),
+            message,
+        )?;
+        let address = Address::from_wire(&answer.host, answer.port)?;
+        let node = Node { id: Some(*answer.node_id), address };
+        self.0.metadata.lock().set_coordinator(group_id, node.clone());
+        Ok(node)
+    }
+
+    async fn ask_any<R: Request>(&self, request: &R, max_version: i16) -> Result<R::Response> {
+        let mut last_error = None;
+        for node in self.candidates()? {
+            match self.call(&node, request, max_version, Duration::ZERO).await {
+                Err(error) if error.kind() == ErrorKind::Connection => last_error = Some(error),
+                outcome => return outcome,
+            }
+        }
+        Err(last_error.unwrap_or_else(|| {
+            Error::new(ErrorKind::Connection, format!("{}: no broker is known", api_name::<R>()))
+        }))
+    }
+
+    /// All brokers that are known, best first, and behind them the bootstrap servers.
+    fn candidates(&self) -> Result<Vec<Node>> {
+        let mut candidates = self.0.metadata.lock().brokers();
+        let turn = self.0.turn.fetch_add(1, Ordering::Relaxed);
+        if !candidates.is_empty() {
+            let first = turn % candidates.len();
+            candidates.rotate_left(first);
+        }
+        candidates.sort_by_key(|node| self.0.connections.standing(&node.address));
+        for address in self.0.config.addresses()? {
+            if candidates.iter().all(|node| node.address != address) {
+                candidates.push(Node { id: None, address });
+            }
+        }
+        Ok(candidates)
+    }
+
+    async fn call<R: Request>(
+        &self,
+        node: &Node,
+        request: &R,
+        max_version: i16,
+        wait: Duration,
+    ) -> Result<R::Response> {
+        let connection = self
+            .0
+            .connections
+            .get(node, &self.0.config)
+            .await
+            .map_err(|error| error.in_context(api_name::<R>()))?;
+        connection
+            .call(request, max_version, wait)
+            .await
+            .map_err(|error| error.in_context(format_args!("{} to {node}", api_name::<R>())))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("bootstrap_servers", &self.0.config.bootstrap_servers)
+            .field("client_id", &self.0.config.client_id)
+            .finish_non_exhaustive()
+    }
+}

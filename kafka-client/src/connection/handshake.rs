@@ -1,0 +1,172 @@
+//! What is said on a connection before others may use it: versions, then authentication.
+//!
+//! One request at a time, and no time limit of its own: who opens the connection sets one for all of it.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use kafka_protocol::{
+    messages::{ApiVersionsRequest, ApiVersionsResponse, ResponseHeader},
+    protocol::{Decodable, HeaderVersion, Request, StrBytes, VersionRange, buf::ByteBuf},
+};
+use tokio::io::AsyncWriteExt;
+
+use super::{
+    frame::{correlation_id, decode_response, encode_request, read_frame},
+    tcp::{Stream, broken},
+};
+use crate::{
+    Error, ErrorKind, Result,
+    error::{api_name, check_code},
+};
+
+/// Version in which a broker answers an `ApiVersions` that it does not know, with this code.
+const UNSUPPORTED_VERSION: i16 = 35;
+
+/// The versions of each API that a broker offers.
+#[derive(Debug)]
+pub(super) struct BrokerVersions(HashMap<i16, VersionRange>);
+
+impl BrokerVersions {
+    /// The newest version that the codec, the caller and the broker know.
+    ///
+    /// # Errors
+    /// `Protocol` if there is none.
+    pub(super) fn newest_common<R: Request>(&self, max_version: i16) -> Result<i16> {
+        let offered = self.0.get(&R::KEY).ok_or_else(|| {
+            Error::new(ErrorKind::Protocol, "the broker does not offer this request".to_owned())
+        })?;
+        let wanted = VersionRange { min: R::VERSIONS.min, max: R::VERSIONS.max.min(max_version) };
+        let common = wanted.intersect(offered);
+        if common.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                format!("the broker offers versions {offered}, wanted is one of {wanted}"),
+            ));
+        }
+        Ok(common.max)
+    }
+}
+
+/// A connection that is being set up.
+pub(super) struct Handshake<'a> {
+    stream: &'a mut dyn Stream,
+    client_id: &'a str,
+    next_correlation_id: i32,
+}
+
+impl<'a> Handshake<'a> {
+    pub(super) fn new(stream: &'a mut dyn Stream, client_id: &'a str) -> Self {
+        Self { stream, client_id, next_correlation_id: 0 }
+    }
+
+    /// The correlation id that the next request on the connection may take.
+    pub(super) fn next_correlation_id(&self) -> i32 {
+        self.next_correlation_id
+    }
+
+    /// Asks for the versions that the broker offers.
+    pub(super) async fn broker_versions(&mut self) -> Result<BrokerVersions> {
+        let request = ApiVersionsRequest::default()
+            .with_client_software_name(StrBytes::from_static_str("kafka-streams-rust"))
+            .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
+        let frame = self.exchange(&request, 3).await?;
+        let answer = match api_versions_answer(frame)? {
+            Some(answer) => answer,
+            // The broker is older than version 3. Version 0 every broker knows.
+            None => self.call(&ApiVersionsRequest::default(), 0).await?,
+        };
+        check_code(answer.error_code, "ApiVersions", None)?;
+        let versions = answer.api_keys.iter().map(|offered| {
+            (offered.api_key, VersionRange { min: offered.min_version, max: offered.max_version })
+        });
+        Ok(BrokerVersions(versions.collect()))
+    }
+
+    /// Sends a request and reads its answer.
+    pub(super) async fn call<R: Request>(
+        &mut self,
+        request: &R,
+        version: i16,
+    ) -> Result<R::Response> {
+        let frame = self.exchange(request, version).await?;
+        decode_response::<R>(frame, version)
+    }
+
+    async fn exchange<R: Request>(&mut self, request: &R, version: i16) -> Result<Bytes> {
+        let api = api_name::<R>();
+        let id = self.next_correlation_id;
+        self.next_correlation_id += 1;
+        let frame = encode_request(request, version, id, self.client_id)?;
+        self.stream
+            .write_all(&frame)
+            .await
+            .map_err(|error| broken(&format!("sending {api} failed"), error))?;
+        self.stream
+            .flush()
+            .await
+            .map_err(|error| broken(&format!("sending {api} failed"), error))?;
+        let answer = read_frame(&mut self.stream)
+            .await
+            .map_err(|error| broken(&format!("no answer to {api}"), error))?;
+        if correlation_id(&answer) != Some(id) {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                format!("the answer to {api} is to another request"),
+            ));
+        }
+        Ok(answer)
+    }
+}
+
+/// The answer to `ApiVersions` version 3; `None` if the broker does not know that version: it then answers in version 0.
+fn api_versions_answer(mut frame: Bytes) -> Result<Option<ApiVersionsResponse>> {
+    let malformed = |error| {
+        Error::with_source(ErrorKind::Protocol, "the answer to ApiVersions can't be read", error)
+    };
+    let mut body = frame.clone();
+    ResponseHeader::decode(&mut body, ApiVersionsResponse::header_version(3)).map_err(malformed)?;
+    if body.try_peek_bytes(0..2).is_ok_and(|code| *code == UNSUPPORTED_VERSION.to_be_bytes()) {
+        return Ok(None);
+    }
+    let header = ResponseHeader::decode(&mut frame, ApiVersionsResponse::header_version(3));
+    header.and_then(|_| ApiVersionsResponse::decode(&mut frame, 3)).map(Some).map_err(malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::messages::{HeartbeatRequest, JoinGroupRequest};
+
+    use super::*;
+
+    fn offering(api_key: i16, min: i16, max: i16) -> BrokerVersions {
+        BrokerVersions(HashMap::from([(api_key, VersionRange { min, max })]))
+    }
+
+    #[test]
+    fn the_newest_version_that_all_know_is_taken() {
+        let versions = offering(HeartbeatRequest::KEY, 2, 3);
+        assert_eq!(versions.newest_common::<HeartbeatRequest>(i16::MAX).unwrap(), 3);
+        assert_eq!(versions.newest_common::<HeartbeatRequest>(2).unwrap(), 2);
+        let versions = offering(HeartbeatRequest::KEY, 0, 99);
+        assert_eq!(versions.newest_common::<HeartbeatRequest>(i16::MAX).unwrap(), 4);
+    }
+
+    #[test]
+    fn without_a_common_version_the_request_is_refused() {
+        let versions = offering(HeartbeatRequest::KEY, 3, 4);
+        let error = versions.newest_common::<HeartbeatRequest>(2).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        let error = versions.newest_common::<JoinGroupRequest>(9).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+    }
+
+    #[test]
+    fn a_broker_too_old_for_version_3_is_recognised() {
+        // Correlation id, code 35, no API keys: as Kafka 2.3 answers.
+        let frame = Bytes::from_static(&[0, 0, 0, 0, 0, 35, 0, 0, 0, 0]);
+        assert!(api_versions_answer(frame).unwrap().is_none());
+        let error = api_versions_answer(Bytes::from_static(&[0, 0, 0, 0, 0])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+    }
+}

@@ -1,0 +1,178 @@
+//! The requests of a connection that wait for their answers.
+//!
+//! Invariant: each request that was registered gets exactly one outcome, by an answer, by its own time-out or by the
+//! end of the connection, and that outcome tells whether the request may have reached the broker.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::{sync::oneshot, task::AbortHandle};
+
+use super::frame::correlation_id;
+use crate::{Error, ErrorKind};
+
+/// What comes of a request: the frame of its answer or why there is none.
+pub(super) type Outcome = Result<Bytes, Error>;
+
+/// Shared by callers, reader and writer of one connection.
+#[derive(Debug, Default)]
+pub(super) struct Waiting(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    requests: HashMap<i32, Waiter>,
+    tasks: Vec<AbortHandle>,
+    /// Why the connection ended.
+    closed: Option<Error>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    sent: bool,
+    outcome: oneshot::Sender<Outcome>,
+}
+
+impl Waiting {
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.lock().closed.is_some()
+    }
+
+    /// Has a task of the connection end with it.
+    pub(super) fn attach(&self, task: AbortHandle) {
+        let mut state = self.0.lock();
+        if state.closed.is_some() {
+            task.abort();
+        } else {
+            state.tasks.push(task);
+        }
+    }
+
+    /// Begins to wait for the answer with that correlation id.
+    ///
+    /// # Errors
+    /// `Connection` if the connection has ended.
+    pub(super) fn register(&self, id: i32) -> Result<oneshot::Receiver<Outcome>, Error> {
+        let mut state = self.0.lock();
+        if let Some(reason) = &state.closed {
+            return Err(ended(reason, false));
+        }
+        let (outcome, receiver) = oneshot::channel();
+        state.requests.insert(id, Waiter { sent: false, outcome });
+        Ok(receiver)
+    }
+
+    /// Notes that the request is about to be written. `false` if nobody waits for it any more: it must not be sent.
+    pub(super) fn mark_sent(&self, id: i32) -> bool {
+        let mut state = self.0.lock();
+        match state.requests.get_mut(&id) {
+            Some(waiter) if !waiter.outcome.is_closed() => {
+                waiter.sent = true;
+                true
+            }
+            _ => {
+                state.requests.remove(&id);
+                false
+            }
+        }
+    }
+
+    /// Stops waiting. `true` if the request was sent.
+    pub(super) fn give_up(&self, id: i32) -> bool {
+        self.0.lock().requests.remove(&id).is_some_and(|waiter| waiter.sent)
+    }
+
+    /// Hands an answer to who waits for it. `false` if it belongs to no request.
+    pub(super) fn deliver(&self, frame: Bytes) -> bool {
+        let Some(id) = correlation_id(&frame) else { return false };
+        let waiter = self.0.lock().requests.remove(&id);
+        match waiter {
+            Some(waiter) if waiter.sent => {
+                // A caller that was cancelled has dropped its end and wants no answer.
+                let _ = waiter.outcome.send(Ok(frame));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Ends the connection: its tasks, and every request that waits. Only the first reason counts.
+    pub(super) fn close(&self, reason: Error) {
+        let mut state = self.0.lock();
+        if state.closed.is_some() {
+            return;
+        }
+        for task in state.tasks.drain(..) {
+            task.abort();
+        }
+        for (_, waiter) in state.requests.drain() {
+            // As above: a cancelled caller wants no answer.
+            let _ = waiter.outcome.send(Err(ended(&reason, waiter.sent)));
+        }
+        state.closed = Some(reason);
+    }
+}
+
+/// The error of a request when its connection ended for that reason.
+fn ended(reason: &Error, sent: bool) -> Error {
+    let kind = match (sent, reason.kind()) {
+        (false, _) => ErrorKind::Connection,
+        (true, kind @ (ErrorKind::Authentication | ErrorKind::Protocol)) => kind,
+        (true, _) => ErrorKind::Timeout,
+    };
+    let context = if sent { "no answer came" } else { "the request was not sent" };
+    Error::with_source(kind, context, reason.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(id: u8) -> Bytes {
+        Bytes::copy_from_slice(&[0, 0, 0, id, 42])
+    }
+
+    #[test]
+    fn answers_find_their_requests_in_any_order() {
+        let waiting = Waiting::default();
+        let mut first = waiting.register(1).unwrap();
+        let mut second = waiting.register(2).unwrap();
+        assert!(waiting.mark_sent(1) && waiting.mark_sent(2));
+        assert!(waiting.deliver(frame(2)) && waiting.deliver(frame(1)));
+        assert_eq!(first.try_recv().unwrap().unwrap(), frame(1));
+        assert_eq!(second.try_recv().unwrap().unwrap(), frame(2));
+    }
+
+    #[test]
+    fn an_answer_to_nothing_that_was_sent_is_noticed() {
+        let waiting = Waiting::default();
+        let _unsent = waiting.register(1).unwrap();
+        assert!(!waiting.deliver(frame(1)));
+        assert!(!waiting.deliver(frame(9)));
+        assert!(!waiting.deliver(Bytes::from_static(&[0, 0])));
+    }
+
+    #[test]
+    fn the_end_of_a_connection_tells_apart_what_was_sent() {
+        let waiting = Waiting::default();
+        let mut sent = waiting.register(1).unwrap();
+        let mut unsent = waiting.register(2).unwrap();
+        assert!(waiting.mark_sent(1));
+        waiting.close(Error::new(ErrorKind::Connection, "closed by the broker"));
+        let error = sent.try_recv().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert_eq!(error.to_string(), "no answer came: closed by the broker");
+        assert_eq!(unsent.try_recv().unwrap().unwrap_err().kind(), ErrorKind::Connection);
+        assert_eq!(waiting.register(3).unwrap_err().kind(), ErrorKind::Connection);
+    }
+
+    #[test]
+    fn a_request_that_was_given_up_or_whose_caller_is_gone_is_not_sent() {
+        let waiting = Waiting::default();
+        let _receiver = waiting.register(1).unwrap();
+        assert!(!waiting.give_up(1));
+        assert!(!waiting.mark_sent(1));
+        drop(waiting.register(2).unwrap());
+        assert!(!waiting.mark_sent(2));
+    }
+}

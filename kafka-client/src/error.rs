@@ -1,0 +1,257 @@
+//! The error of this crate.
+//!
+//! One opaque, word-sized type. Its [`ErrorKind`] says whether the request may have had an effect and what the caller
+//! can do; its code is Kafka's, where a broker refused; its text names node, API and topic-partition.
+
+use std::{fmt, sync::Arc};
+
+use kafka_protocol::{ResponseError, messages::ApiKey, protocol::Request};
+
+/// A result with this crate's [`Error`].
+pub type Result<T = (), E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, coarse enough that each kind asks for a reaction of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request did not reach a broker and had no effect: try again.
+    Connection,
+    /// The request was sent and no answer came: whether it had its effect is unknown. Repeat it if that does no harm.
+    Timeout,
+    /// The broker can't serve the request now, which had no effect: try again later.
+    Retriable,
+    /// This member or producer was replaced or given up: drop uncommitted work, join again.
+    Fenced,
+    /// The broker does not accept who we say we are, or its certificate is not trusted: correct the settings.
+    Authentication,
+    /// The broker knows who we are and forbids what we asked: ask for the access.
+    Authorization,
+    /// What the request is about does not exist: a topic, a partition, a group.
+    NotFound,
+    /// The broker refused the request for good, or a setting is wrong: correct it.
+    Invalid,
+    /// Bytes that are not Kafka's, or a broker too old for the request.
+    Protocol,
+}
+
+/// A failed request or a wrong setting. Cheap to clone.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    context: String,
+    code: Option<i16>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error that says `context`.
+    pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
+        Self(Arc::new(Inner { kind, context: context.into(), code: None, source: None }))
+    }
+
+    /// An error that says `context` and was caused by `source`.
+    pub fn with_source(
+        kind: ErrorKind,
+        context: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        let source = Some(source.into());
+        Self(Arc::new(Inner { kind, context: context.into(), code: None, source }))
+    }
+
+    /// The error for a code that a broker answered with. The kind follows from the code; `message` is the broker's
+    /// own text, if it sent one.
+    pub fn from_code(code: i16, context: impl fmt::Display, message: Option<&str>) -> Self {
+        let mut text = format!("{context}: {} ({code})", code_name(code));
+        if let Some(message) = message.filter(|message| !message.is_empty()) {
+            text.push_str(": ");
+            text.push_str(message);
+        }
+        let kind = kind_of(code);
+        Self(Arc::new(Inner { kind, context: text, code: Some(code), source: None }))
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Kafka's error code, if a broker answered with one.
+    pub fn code(&self) -> Option<i16> {
+        self.0.code
+    }
+
+    /// The text of this error alone, without its causes.
+    pub fn context(&self) -> &str {
+        &self.0.context
+    }
+
+    /// The same code with another kind, where it means more than in general, and `context` put before the text.
+    pub(crate) fn meaning(self, kind: ErrorKind, context: impl fmt::Display) -> Self {
+        let (code, source) = (self.code(), Some(self.into()));
+        Self(Arc::new(Inner { kind, context: context.to_string(), code, source }))
+    }
+
+    /// The same kind and code with a place or circumstance put before the text.
+    #[must_use]
+    pub fn in_context(self, context: impl fmt::Display) -> Self {
+        let kind = self.kind();
+        self.meaning(kind, context)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.kind())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.context)?;
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            // A nested `Error` prints its own causes, so the chain ends with it.
+            write!(f, ": {cause}")?;
+            if cause.is::<Self>() {
+                break;
+            }
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+/// Whether a code in an answer is an error: `Ok` for 0.
+pub(crate) fn check_code(
+    code: i16,
+    context: impl fmt::Display,
+    message: Option<&str>,
+) -> Result<(), Error> {
+    if code == 0 { Ok(()) } else { Err(Error::from_code(code, context, message)) }
+}
+
+/// Kafka's name of an error code, as its documentation spells it, for example `NOT_COORDINATOR`.
+pub fn code_name(code: i16) -> String {
+    match ResponseError::try_from_code(code) {
+        None => "NONE".to_owned(),
+        Some(ResponseError::Unknown(_)) => early_code_name(code).to_owned(),
+        Some(error) => screaming_snake_case(&error.to_string()),
+    }
+}
+
+/// The name of a request for messages, for example `JoinGroup`.
+pub(crate) fn api_name<R: Request>() -> String {
+    if let Ok(key) = ApiKey::try_from(R::KEY) {
+        return format!("{key:?}");
+    }
+    // A message of our own: its type has Kafka's name and `Request` behind it.
+    let path = std::any::type_name::<R>();
+    let name = path.rsplit("::").next().unwrap_or(path);
+    name.strip_suffix("Request").unwrap_or(name).to_owned()
+}
+
+/// Names that the codec crate lacks: its table has a gap.
+fn early_code_name(code: i16) -> &'static str {
+    match code {
+        77 => "STALE_BROKER_EPOCH",
+        78 => "OFFSET_NOT_AVAILABLE",
+        79 => "MEMBER_ID_REQUIRED",
+        80 => "PREFERRED_LEADER_NOT_AVAILABLE",
+        81 => "GROUP_MAX_SIZE_REACHED",
+        82 => "FENCED_INSTANCE_ID",
+        _ => "unknown error",
+    }
+}
+
+fn screaming_snake_case(name: &str) -> String {
+    let mut text = String::with_capacity(name.len() + 8);
+    for character in name.chars() {
+        if character.is_ascii_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.push(character.to_ascii_uppercase());
+    }
+    text
+}
+
+/// What a code asks of the caller. Codes not listed are refusals for good.
+fn kind_of(code: i16) -> ErrorKind {
+    match code {
+        // REQUEST_TIMED_OUT and NOT_ENOUGH_REPLICAS_AFTER_APPEND: the write may have happened.
+        7 | 20 => ErrorKind::Timeout,
+        5
+        | 6
+        | 8
+        | 9
+        | 13..=16
+        | 19
+        | 27
+        | 41
+        | 51
+        | 56
+        | 72
+        | 74
+        | 75
+        | 78
+        | 80
+        | 83
+        | 88
+        | 89
+        | 103 => ErrorKind::Retriable,
+        22 | 25 | 47 | 82 | 90 | 110 | 113 => ErrorKind::Fenced,
+        33 | 34 | 54 | 58 => ErrorKind::Authentication,
+        29 | 30 | 31 | 53 | 65 => ErrorKind::Authorization,
+        3 | 69 | 91 | 100 | 105 => ErrorKind::NotFound,
+        2 | 35 => ErrorKind::Protocol,
+        _ => ErrorKind::Invalid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_word_and_prints_its_causes_once() {
+        assert_eq!(size_of::<Result>(), size_of::<usize>());
+        let io = std::io::Error::other("refused");
+        let error =
+            Error::with_source(ErrorKind::Connection, "connecting", io).in_context("node 1");
+        assert_eq!(error.to_string(), "node 1: connecting: refused");
+        assert_eq!(error.kind(), ErrorKind::Connection);
+    }
+
+    #[test]
+    fn a_code_decides_the_kind_and_is_named_as_kafka_names_it() {
+        let error = Error::from_code(16, "OffsetCommit of group app", Some("moved"));
+        assert_eq!(error.to_string(), "OffsetCommit of group app: NOT_COORDINATOR (16): moved");
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Retriable, Some(16)));
+        let error = error.in_context("committing");
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Retriable, Some(16)));
+        for (code, kind, name) in [
+            (22, ErrorKind::Fenced, "ILLEGAL_GENERATION"),
+            (82, ErrorKind::Fenced, "FENCED_INSTANCE_ID"),
+            (79, ErrorKind::Invalid, "MEMBER_ID_REQUIRED"),
+            (7, ErrorKind::Timeout, "REQUEST_TIMED_OUT"),
+            (3, ErrorKind::NotFound, "UNKNOWN_TOPIC_OR_PARTITION"),
+            (-1, ErrorKind::Invalid, "UNKNOWN_SERVER_ERROR"),
+            (12_345, ErrorKind::Invalid, "unknown error"),
+        ] {
+            assert_eq!((kind_of(code), code_name(code).as_str()), (kind, name));
+        }
+    }
+
+    #[test]
+    fn an_api_is_named_without_request() {
+        assert_eq!(api_name::<kafka_protocol::messages::JoinGroupRequest>(), "JoinGroup");
+    }
+}
