@@ -46,6 +46,9 @@ mod api;
 mod budget;
 mod directory;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod key_schema;
 pub mod memory;
 mod overlay;

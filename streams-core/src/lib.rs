@@ -7,6 +7,9 @@ mod assignor;
 pub mod client;
 pub mod config;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod handler;
 pub mod membership;
 mod partitioner;

@@ -20,6 +20,9 @@
 
 mod builder;
 mod change;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod graph;
 mod grouped;
 mod kstream;
@@ -45,7 +48,10 @@ pub use self::{
     grouped::{KGroupedStream, KGroupedTable, TimeWindowedKStream},
     kstream::{BranchedKStream, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, KStream},
     ktable::KTable,
-    options::{Branched, Consumed, Grouped, Joined, Materialized, Named, Produced, Repartitioned},
+    options::{
+        Branched, BufferBounds, BufferConfig, Consumed, EagerBufferConfig, Grouped, Joined,
+        Materialized, Named, Produced, Repartitioned, StrictBufferConfig, Suppressed,
+    },
     processors::{Nullable, TableKey},
     store_handle::{ConnectedStores, StoreHandle},
     windows::{TimeWindowedSerde, TimeWindows, Window, Windowed, time_windowed},
@@ -70,10 +76,10 @@ pub mod prelude {
     };
 
     pub use crate::{
-        Branched, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Grouped, Joined,
-        KGroupedStream, KGroupedTable, KStream, KTable, Materialized, Named, Produced,
-        Repartitioned, StoreHandle, StreamsBuilder, StreamsConfig, TimeWindowedKStream,
-        TimeWindows, Topology, Window, Windowed, time_windowed,
+        Branched, BufferConfig, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord,
+        Grouped, Joined, KGroupedStream, KGroupedTable, KStream, KTable, Materialized, Named,
+        Produced, Repartitioned, StoreHandle, StreamsBuilder, StreamsConfig, Suppressed,
+        TimeWindowedKStream, TimeWindows, Topology, Window, Windowed, time_windowed,
     };
 }
 

@@ -13,7 +13,7 @@
 //! our own.
 
 mod clean_up;
-mod process;
+pub(crate) mod process;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};

@@ -36,21 +36,26 @@ pub(super) fn load_or_create(directory: &Path) -> Result<Uuid> {
         Err(error) => return Err(Error::from_io("read", &path, error)),
     }
     let process_id = Uuid::new_v4();
-    store(&path, &ProcessMetadata { process_id: process_id.to_string() })
-        .map_err(|error| Error::from_io("write", &path, error))?;
+    store(&path, process_id).map_err(|error| Error::from_io("write", &path, error))?;
     Ok(process_id)
 }
 
-fn parse(bytes: &[u8]) -> serde_json::Result<Uuid> {
+/// The identity in the bytes of the file.
+pub(crate) fn parse(bytes: &[u8]) -> serde_json::Result<Uuid> {
     let metadata: ProcessMetadata = serde_json::from_slice(bytes)?;
     Uuid::parse_str(&metadata.process_id).map_err(serde::de::Error::custom)
 }
 
+/// The bytes of the file.
+pub(crate) fn format(process_id: Uuid) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&ProcessMetadata { process_id: process_id.to_string() })
+}
+
 /// Replaces the file in one step, so that a crash leaves the old one or the new one.
-fn store(path: &Path, metadata: &ProcessMetadata) -> io::Result<()> {
+fn store(path: &Path, process_id: Uuid) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
     let mut file = File::create(&temporary)?;
-    file.write_all(&serde_json::to_vec(metadata)?)?;
+    file.write_all(&format(process_id)?)?;
     file.sync_all()?;
     fs::rename(&temporary, path)
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     Result, TopicPartition,
+    config::GroupProtocol,
     membership::{GroupTopology, TaskAssignment, TaskOffsets},
 };
 
@@ -44,8 +45,16 @@ pub struct JoinGroup {
     pub group_instance_id: Option<String>,
     /// `client.tag.*`: rack and zone names for spreading standbys.
     pub client_tags: BTreeMap<String, String>,
+    /// Which protocol the group's members speak with a broker; the embedded cluster has one of its own.
+    pub group_protocol: GroupProtocol,
+    /// `host:port` that other instances are told (`application.server`).
+    pub application_server: Option<String>,
     /// Silence after which the coordinator gives the member up.
     pub session_timeout: Duration,
+    /// Time between two signs of life.
+    pub heartbeat_interval: Duration,
+    /// Time that a member has to give tasks up in a rebalance, and between two of its turns.
+    pub max_poll_interval: Duration,
     /// Topics of the topology.
     pub topology: Arc<GroupTopology>,
     /// How standby and warm-up tasks are spread.
@@ -73,6 +82,8 @@ pub struct Heartbeat {
     /// The tasks that the member is to own, if that differs from what it was told before. Only tasks
     /// that no other member still owns are in it; more may follow when others have let go.
     pub assignment: Option<TaskAssignment>,
+    /// Whether a member asked all instances of the application to close.
+    pub shutdown: bool,
 }
 
 /// One member of a group.
@@ -87,6 +98,10 @@ pub trait Membership: Send + Debug {
     /// `Fenced` if the coordinator has given the member up: drop all tasks, then call again to join
     /// anew. `MissingSourceTopic` or `InvalidTopic` if the topology can't run. `Unavailable`: again later.
     fn heartbeat(&mut self, owned: &TaskAssignment, offsets: &TaskOffsets) -> Result<Heartbeat>;
+
+    /// Has the next heartbeats ask all members of the group to close. Each hears of it, this one too, by
+    /// [`Heartbeat::shutdown`]. Java's `SHUTDOWN_APPLICATION` (KIP-671).
+    fn shutdown_application(&mut self);
 
     /// Commits input offsets under the member's epoch.
     ///

@@ -12,8 +12,14 @@
 mod admin;
 mod consumer;
 pub mod embedded;
+#[cfg(any(feature = "rdkafka", test))]
+mod java_protocol;
+#[cfg(feature = "rdkafka")]
+mod kafka;
 mod membership;
 mod producer;
+#[cfg(feature = "rdkafka")]
+pub mod rdkafka;
 mod records;
 mod supplier;
 

@@ -34,6 +34,8 @@ pub struct ConsumerSettings {
     pub client_id: String,
     /// Which records it sees.
     pub isolation: IsolationLevel,
+    /// Whether it reads changelogs: then `restore.consumer.` has its settings, not `main.consumer.`.
+    pub restores: bool,
 }
 
 /// How a producer is made.

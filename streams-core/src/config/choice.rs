@@ -64,6 +64,15 @@ choices! {
         ExactlyOnceV2 = "exactly_once_v2",
     }
 
+    /// How instances agree on who does what: `group.protocol`.
+    GroupProtocol in "" {
+        /// One of the instances decides, by the protocol that all brokers and Java's instances speak.
+        #[default]
+        Classic = "classic",
+        /// The broker decides (KIP-1071). It needs Kafka 4.2 or later, and all instances must speak it.
+        Streams = "streams",
+    }
+
     /// What happens to a record that cannot be deserialized: `deserialization.exception.handler`.
     DeserializationHandlerChoice in "org.apache.kafka.streams.errors." {
         /// Log it and stop the thread.

@@ -171,7 +171,8 @@ pub(super) fn controlled(settings: &Settings, prefix: &str, key: &str) -> Option
         "isolation.level" if exactly_once && for_class(ClientClass::Consumer) => {
             fixed("read_committed", "exactly-once reads no uncommitted records")
         }
-        "group.protocol" if for_class(ClientClass::Consumer) => fixed("classic", GROUP),
+        // Without a prefix it is Kafka Streams' own setting of that name.
+        "group.protocol" if class == Some(ClientClass::Consumer) => fixed("classic", GROUP),
         "group.id" if for_class(ClientClass::Consumer) => {
             never("the group is named by `application.id`")
         }

@@ -30,7 +30,7 @@ mod valid;
 mod tests;
 
 pub use self::choice::{
-    AutoOffsetReset, DeserializationHandlerChoice, DslStore, ProcessingGuarantee,
+    AutoOffsetReset, DeserializationHandlerChoice, DslStore, GroupProtocol, ProcessingGuarantee,
     ProcessingHandlerChoice, ProductionHandlerChoice, TimestampExtractorChoice,
     TopologyOptimization,
 };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::check;
 use super::choice::{
-    DeserializationHandlerChoice, ProcessingGuarantee, ProcessingHandlerChoice,
+    DeserializationHandlerChoice, GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice,
     ProductionHandlerChoice, TimestampExtractorChoice, TopologyOptimization,
 };
 use super::documentation;
@@ -244,6 +244,11 @@ impl StreamsConfig {
     /// (`ensure.explicit.internal.resource.naming`, default false).
     pub fn ensure_explicit_internal_resource_naming(self, ensure: bool) -> Self {
         self.set("ensure.explicit.internal.resource.naming", ensure)
+    }
+
+    /// Who decides which instance has which task (`group.protocol`, default classic).
+    pub fn group_protocol(self, protocol: GroupProtocol) -> Self {
+        self.set("group.protocol", protocol)
     }
 
     /// After what silence the group takes a member for dead (the consumer's `session.timeout.ms`,

@@ -554,13 +554,20 @@ fn java_values_that_say_what_is_so_anyway_are_accepted() {
     for (key, value) in [
         ("built.in.metrics.version", "latest"),
         ("enable.transactional.statestores", "true"),
-        ("group.protocol", "classic"),
         ("rack.aware.assignment.strategy", "none"),
     ] {
         assert_accepted(key, value);
     }
-    let problem = only_problem("group.protocol", "streams");
-    assert!(problem.contains("KIP-1071"), "{problem}");
+    let problem = only_problem("consumer.group.protocol", "streams");
+    assert!(problem.contains("assignment"), "{problem}");
+}
+
+#[test]
+fn the_group_protocol_is_classic_or_that_of_the_brokers() {
+    assert_eq!(valid(&minimal()).group_protocol(), GroupProtocol::Classic);
+    let streams = minimal().group_protocol(GroupProtocol::Streams);
+    assert_eq!(valid(&streams).group_protocol(), GroupProtocol::Streams);
+    only_problem("group.protocol", "consumer");
 }
 
 #[test]

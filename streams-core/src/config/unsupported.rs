@@ -90,12 +90,6 @@ pub(super) const ALL: &[Unsupported] = &[
         "stores are always transactional: what is not committed never reaches the disk",
         REMOVE,
     ),
-    only(
-        "group.protocol",
-        &["classic"],
-        "the brokers' streams protocol (KIP-1071) is not supported",
-        "use `classic` or remove it",
-    ),
     never("metric.reporters", CLASS, "read the metrics from the application and export them"),
     only(
         "metrics.recording.level",

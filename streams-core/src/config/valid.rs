@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::check;
 use super::choice::{
-    AutoOffsetReset, Choice as _, DeserializationHandlerChoice, DslStore, ProcessingGuarantee,
-    ProcessingHandlerChoice, ProductionHandlerChoice, TimestampExtractorChoice,
-    TopologyOptimization,
+    AutoOffsetReset, Choice as _, DeserializationHandlerChoice, DslStore, GroupProtocol,
+    ProcessingGuarantee, ProcessingHandlerChoice, ProductionHandlerChoice,
+    TimestampExtractorChoice, TopologyOptimization,
 };
 use super::client_keys::ClientRole;
 use super::settings::{Settings, as_count, as_span, parse_number};
@@ -110,6 +110,7 @@ struct TopologySettings {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Group {
+    protocol: GroupProtocol,
     session_timeout: Duration,
     heartbeat_interval: Duration,
     max_poll_interval: Duration,
@@ -361,6 +362,11 @@ impl ValidConfig {
         self.groups.topology.upgrade_from
     }
 
+    /// `group.protocol`: who decides which instance has which task.
+    pub fn group_protocol(&self) -> GroupProtocol {
+        self.groups.group.protocol
+    }
+
     /// The main consumer's `session.timeout.ms`, default 45 s.
     pub fn session_timeout(&self) -> Duration {
         self.groups.group.session_timeout
@@ -505,6 +511,7 @@ impl Group {
             .producer("transaction.timeout.ms")
             .map_or(EOS_TRANSACTION_TIMEOUT_MS, |(_, text)| parse_number(Some(text)));
         Self {
+            protocol: settings.choice("group.protocol"),
             session_timeout: as_span(number("session.timeout.ms", SESSION_TIMEOUT_MS)),
             heartbeat_interval: as_span(number("heartbeat.interval.ms", HEARTBEAT_INTERVAL_MS)),
             max_poll_interval: as_span(number("max.poll.interval.ms", MAX_POLL_INTERVAL_MS)),

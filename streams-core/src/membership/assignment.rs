@@ -22,12 +22,15 @@ impl TaskAssignment {
     }
 }
 
-/// How far the local state of each stateful task is behind its changelogs, in records summed over
-/// its stores; 0 for a task that is running. A task that is missing has no local state.
+/// What a member has of the state of stateful tasks. A task that is missing has no local state.
 ///
-/// Java's offset sums, turned into lags where the end offsets are known.
+/// A coordinator that knows the changelogs' ends itself goes by the sums, as Java's do; another goes by the lags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskOffsets {
-    /// Lag by task.
+    /// How far the state of each task is behind its changelogs, in records summed over its stores; 0 for a task
+    /// that is running.
     pub lags: BTreeMap<TaskId, i64>,
+    /// Up to where the state of each task has read its changelogs, as offsets summed over its stores. A task that
+    /// is running is at the end, whatever its sum, and is left out.
+    pub offset_sums: BTreeMap<TaskId, i64>,
 }

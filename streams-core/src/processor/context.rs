@@ -5,7 +5,7 @@ use std::{any::Any, sync::Arc, time::Duration};
 use super::{Children, PunctuationType, PunctuatorId};
 use crate::{
     Error, ErrorKind, Headers, Record, RecordMetadata, Result, TaskId,
-    store::{RecordContext, StateStore, StoreRef},
+    store::{Origin, RecordContext, StateStore, StoreRef},
     task::TaskState,
     topology::NodeInfo,
 };
@@ -196,6 +196,24 @@ impl<K, V> Context<'_, K, V> {
         let done = body(self, headers.as_deref().unwrap_or(&NONE));
         self.task.record = current;
         done
+    }
+
+    /// The record context of a change that was held back.
+    pub fn context_of(&self, origin: &Origin) -> RecordContext {
+        let place = origin.metadata.topic_partition.as_ref();
+        RecordContext {
+            timestamp: origin.timestamp,
+            offset: origin.metadata.offset,
+            input: place.and_then(|place| self.task.inputs.iter().position(|input| input == place)),
+            headers: origin.headers.clone(),
+        }
+    }
+
+    /// Where the current record comes from, for a change that is to be held back.
+    pub fn origin(&self) -> Origin {
+        let RecordContext { timestamp, headers, .. } = &self.task.record;
+        let metadata = self.task.record_metadata();
+        Origin { timestamp: *timestamp, metadata, headers: headers.clone() }
     }
 
     /// Drops the current record: says why in the log, with its place, and counts it.

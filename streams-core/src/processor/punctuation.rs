@@ -64,6 +64,11 @@ impl Schedule {
         id
     }
 
+    /// Whether nothing is scheduled.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Ends a punctuation; it may be the one that is running.
     pub(crate) fn cancel(&mut self, id: PunctuatorId) {
         self.entries.retain(|entry| entry.id != id);

@@ -1,6 +1,6 @@
 //! The beginning of a branch: bytes of a topic become a record.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use super::{Children, Event};
 use crate::{
@@ -27,23 +27,28 @@ pub type TimestampExtractor<K, V> =
     Arc<dyn Fn(&ExtractTimestamp<'_, K, V>) -> Result<i64, BoxError> + Send + Sync>;
 
 /// What became of a record that was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Loaded {
     /// It waits to be pushed, at this timestamp.
     Ready(i64),
-    /// It was dropped.
-    Dropped,
+    /// Its timestamp is negative: it is to be dropped.
+    WithoutTime,
+    /// Its key or value (which of them is said) can't be read: a handler is to decide.
+    Unreadable(&'static str, BoxError),
 }
 
 /// A source node without its types. It holds the decoded head of each of its input partitions.
 pub(crate) trait Source: Send {
+    /// The node's name.
+    fn name(&self) -> &Arc<str>;
+
     /// Decodes the record and keeps it as the head of `input`.
     fn load(
         &mut self,
         input: usize,
         record: &RecordView<'_>,
         partition_time: i64,
-        task: &mut TaskState,
+        task: &TaskState,
     ) -> Result<Loaded>;
 
     /// Pushes the head of `input` through everything below.
@@ -54,6 +59,9 @@ pub(crate) trait Source: Send {
         headers: &Headers,
         task: &mut TaskState,
     ) -> Result;
+
+    /// What is below: [`Children`] of the source's types.
+    fn children(&mut self) -> &mut dyn Any;
 
     /// Passes an event on.
     fn control(&mut self, event: Event, task: &mut TaskState) -> Result;
@@ -113,22 +121,24 @@ impl<K: Send, V: Send> SourceNode<K, V> {
     }
 }
 
-impl<K: Send, V: Send> Source for SourceNode<K, V> {
+impl<K: Send + 'static, V: Send + 'static> Source for SourceNode<K, V> {
+    fn name(&self) -> &Arc<str> {
+        &self.info.name
+    }
+
     fn load(
         &mut self,
         input: usize,
         record: &RecordView<'_>,
         partition_time: i64,
-        task: &mut TaskState,
+        task: &TaskState,
     ) -> Result<Loaded> {
-        let Some(place) = task.inputs.get(input) else { return Ok(Loaded::Dropped) };
+        let Some(place) = task.inputs.get(input) else {
+            return Err(Error::new(ErrorKind::Fatal, "a record came from no input"));
+        };
         let (key, value) = match self.decode(&place.topic, record) {
             Ok(decoded) => decoded,
-            Err((part, cause)) => {
-                let place = place.clone();
-                task.deserialization_failed(&self.info.name, &place, record, part, cause)?;
-                return Ok(Loaded::Dropped);
-            }
+            Err((part, cause)) => return Ok(Loaded::Unreadable(part, cause)),
         };
         let timestamp = self.timestamp(&key, &value, (place, record), partition_time, task)?;
         if timestamp < 0 {
@@ -137,8 +147,7 @@ impl<K: Send, V: Send> Source for SourceNode<K, V> {
                 task = %task_id,
                 "dropped {place}@{offset}: its timestamp is negative ({timestamp})"
             );
-            task.dropped += 1;
-            return Ok(Loaded::Dropped);
+            return Ok(Loaded::WithoutTime);
         }
         if self.heads.len() <= input {
             self.heads.resize_with(input + 1, || None);
@@ -164,6 +173,10 @@ impl<K: Send, V: Send> Source for SourceNode<K, V> {
             child.node.push(record, task)?;
         }
         Ok(())
+    }
+
+    fn children(&mut self) -> &mut dyn Any {
+        &mut self.children
     }
 
     fn control(&mut self, event: Event, task: &mut TaskState) -> Result {

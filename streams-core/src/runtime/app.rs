@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
@@ -17,7 +20,7 @@ use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{Admin, ClientSupplier, IsolationLevel, JoinGroup, StandbySettings},
     config::{ProcessingGuarantee, ValidConfig},
-    membership::GroupTopology,
+    membership::{GroupTopology, TaskOffsets},
     task::{TaskDatabases, TaskSettings},
     time::Clock,
     topology::{NodeKind, Topology, changelog_topic},
@@ -37,6 +40,8 @@ pub(crate) struct App {
     pub(crate) counters: Counters,
     pub(crate) restore_listener: Mutex<Option<Arc<dyn StateRestoreListener>>>,
     pub(crate) housekeeping: Mutex<Housekeeping>,
+    /// Whether nothing is processed, restored or punctuated until the instance is resumed.
+    pub(crate) paused: AtomicBool,
 }
 
 impl std::fmt::Debug for App {
@@ -48,6 +53,10 @@ impl std::fmt::Debug for App {
 impl App {
     pub(crate) fn application_id(&self) -> &str {
         self.config.application_id()
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
     }
 
     pub(crate) fn exactly_once(&self) -> bool {
@@ -84,7 +93,11 @@ impl App {
             process_id: self.process_id,
             group_instance_id: config.group_instance_id().map(|id| format!("{id}-{thread}")),
             client_tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            group_protocol: config.group_protocol(),
+            application_server: config.application_server().map(str::to_owned),
             session_timeout: config.session_timeout(),
+            heartbeat_interval: config.heartbeat_interval(),
+            max_poll_interval: config.max_poll_interval(),
             topology: self.group_topology.clone(),
             standby: StandbySettings {
                 num_standby_replicas: config.num_standby_replicas(),
@@ -180,20 +193,23 @@ impl App {
         }
     }
 
-    /// How far stored state is behind, so that the coordinator gives its tasks back.
-    pub(crate) fn lags_of_stored_state(&self) -> Result<BTreeMap<TaskId, i64>> {
-        let mut lags = BTreeMap::new();
-        let Some(storage) = &self.storage else { return Ok(lags) };
+    /// How far stored state has come, so that the coordinator gives its tasks back.
+    pub(crate) fn offsets_of_stored_state(&self) -> Result<TaskOffsets> {
+        let mut offsets = TaskOffsets::default();
+        let Some(storage) = &self.storage else { return Ok(offsets) };
         let mut admin = self.clients.admin()?;
         for task in storage.tasks()? {
             let changelogs = self.changelogs(task);
             if changelogs.is_empty() || !self.lock_task(task) {
                 continue;
             }
-            let lag = self.lag_of_stored_state(task, &changelogs, &mut *admin);
+            let found = self.read_stored_state(task, &changelogs, &mut *admin);
             self.unlock_task(task);
-            match lag {
-                Ok(lag) => drop(lags.insert(task, lag)),
+            match found {
+                Ok((sum, lag)) => {
+                    offsets.offset_sums.insert(task, sum);
+                    offsets.lags.insert(task, lag);
+                }
                 Err(error) if error.kind() == ErrorKind::State => return Err(error),
                 // Without its changelogs the state is of no use to anybody.
                 Err(error) => {
@@ -201,25 +217,26 @@ impl App {
                 }
             }
         }
-        Ok(lags)
+        Ok(offsets)
     }
 
-    /// Opens the databases of a locked task, and closes them again.
-    fn lag_of_stored_state(
+    /// Opens the databases of a locked task, and closes them again. The sum of its offsets, and its lag.
+    fn read_stored_state(
         &self,
         task: TaskId,
         changelogs: &BTreeMap<usize, TopicPartition>,
         admin: &mut dyn Admin,
-    ) -> Result<i64> {
+    ) -> Result<(i64, i64)> {
         let databases = self.open_databases(task)?;
         let partitions: Vec<_> = changelogs.values().cloned().collect();
         let ends = admin.latest_offsets(&partitions, IsolationLevel::ReadUncommitted)?;
-        let mut lag = 0;
+        let (mut sum, mut lag) = (0_i64, 0_i64);
         for (store, partition) in changelogs {
             let Some((database, _)) = databases.of(*store) else { continue };
             let offset = database.offset(&partition.topic)?.unwrap_or(0);
+            sum = sum.saturating_add(offset);
             lag += (ends.get(partition).copied().unwrap_or(offset) - offset).max(0);
         }
-        Ok(lag)
+        Ok((sum, lag))
     }
 }

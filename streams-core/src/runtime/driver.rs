@@ -17,10 +17,13 @@ use super::{
     restorer::Restorer,
     stream_thread::{StreamThread, is_transient},
 };
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, time::duration_ms};
 
 /// How long a restorer without work waits.
 const RESTORER_IDLE: Duration = Duration::from_millis(5);
+
+/// Pause between two looks whether the group has heard that all are to close.
+const ANNOUNCE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Starts a stream thread and its restorer.
 pub(crate) fn spawn(
@@ -94,6 +97,10 @@ fn drive(
             }
             thread.run_once(app.clock.now_ms(), app.config.poll_interval())
         });
+        if thread.is_asked_to_close() && !stop.is_set() {
+            let text = "an instance of the application asked all of them to close";
+            lifecycle.close_with(&Error::new(ErrorKind::Fatal, text));
+        }
         if lifecycle.state() == State::Running {
             app.keep_house(app.clock.now_ms());
         }
@@ -108,7 +115,11 @@ fn drive(
             // A handler that panics gives no answer.
             let answer = guarded(|| Ok(lifecycle.ask(&error)));
             let answer = answer.unwrap_or(UncaughtExceptionResponse::ShutdownClient);
-            if !given_up || answer == UncaughtExceptionResponse::ShutdownClient {
+            if answer == UncaughtExceptionResponse::ShutdownApplication {
+                lifecycle.record(&error);
+                announce_shutdown(app, thread, stop);
+            }
+            if !given_up || answer != UncaughtExceptionResponse::ReplaceThread {
                 lifecycle.close_all();
                 return Some(error);
             }
@@ -116,6 +127,27 @@ fn drive(
             reported = None;
         }
     }
+}
+
+/// Tells all instances to close, as the thread's last deed. It takes no longer than a session: whoever has not
+/// heard by then will not.
+fn announce_shutdown(app: &App, thread: &mut StreamThread, stop: &StopSignal) {
+    let started_ms = app.clock.now_ms();
+    while !stop.abandoned()
+        && app.clock.now_ms() - started_ms < duration_ms(app.config.session_timeout())
+    {
+        match guarded(|| thread.shut_application_down()) {
+            Ok(true) => break,
+            Ok(false) => {}
+            Err(error) if is_transient(&error) || error.kind() == ErrorKind::Fenced => {}
+            Err(error) => {
+                tracing::warn!(thread = %thread.name(), "the other instances are not told to close: {error}");
+                break;
+            }
+        }
+        app.clock.sleep(ANNOUNCE_PAUSE);
+    }
+    let _ = guarded(|| thread.leave_group()); // The session timeout does it otherwise.
 }
 
 /// Gives up all tasks after an error that the thread can't go on from. Returns the error, with the place if it

@@ -2,7 +2,10 @@
 
 use std::{
     path::Path,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -179,6 +182,7 @@ fn make_app(builder: KafkaStreamsBuilder) -> Result<App> {
         counters: Counters::default(),
         restore_listener: Mutex::new(None),
         housekeeping: Mutex::default(),
+        paused: AtomicBool::new(false),
     })
 }
 
@@ -202,11 +206,22 @@ fn memory_budget(config: &ValidConfig) -> MemoryBudget {
 }
 
 impl KafkaStreams {
-    /// An instance of `topology` on the cluster that `clients` reach, not started yet.
+    /// An instance of `topology` on the Kafka cluster of `bootstrap.servers`, not started yet.
+    ///
+    /// # Errors
+    /// As [`KafkaStreamsBuilder::build`], or `Config` if settings of the clients are wrong.
+    #[cfg(feature = "rdkafka")]
+    pub fn new(topology: Topology, config: StreamsConfig) -> Result<Self> {
+        let clients = crate::client::rdkafka::RdKafkaSupplier::new(&config)?;
+        Self::with_client_supplier(topology, config, clients)
+    }
+
+    /// An instance of `topology` on the cluster that `clients` reach, not started yet. Java's constructor with a
+    /// `KafkaClientSupplier`.
     ///
     /// # Errors
     /// As [`KafkaStreamsBuilder::build`].
-    pub fn new(
+    pub fn with_client_supplier(
         topology: Topology,
         config: StreamsConfig,
         clients: impl ClientSupplier + 'static,
@@ -228,6 +243,26 @@ impl KafkaStreams {
             handlers: Handlers::default(),
             storage: None,
         }
+    }
+
+    /// Stops processing, punctuations and restore, but keeps the tasks: the instance stays in its group and its state
+    /// does not change. What was processed is still committed. Java's `pause` (KIP-834).
+    pub fn pause(&self) {
+        if !self.app.paused.swap(true, Ordering::Relaxed) {
+            tracing::info!("paused");
+        }
+    }
+
+    /// Goes on after [`pause`](Self::pause).
+    pub fn resume(&self) {
+        if self.app.paused.swap(false, Ordering::Relaxed) {
+            tracing::info!("resumed");
+        }
+    }
+
+    /// Whether it is paused.
+    pub fn is_paused(&self) -> bool {
+        self.app.is_paused()
     }
 
     /// The state.
@@ -289,11 +324,11 @@ impl KafkaStreams {
     }
 
     fn start_threads(&self) -> Result {
-        let lags = self.app.lags_of_stored_state()?;
+        let offsets = self.app.offsets_of_stored_state()?;
         for index in 1..=self.app.config.num_stream_threads() {
             let mut thread = StreamThread::new(self.app.clone(), index)?;
             if index == 1 {
-                thread.report_state_on_disk(lags.clone());
+                thread.report_state_on_disk(offsets.clone());
             }
             driver::spawn(&self.app, &self.lifecycle, thread)?;
         }

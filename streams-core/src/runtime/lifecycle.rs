@@ -151,7 +151,7 @@ impl Lifecycle {
             *first = first.take().or(error);
             first.is_some()
         };
-        if none_left && failed && self.transition(State::PendingError) {
+        if none_left && failed && self.transition_to_pending_error() {
             self.transition(State::Error);
         } else if none_left {
             self.transition(State::NotRunning);
@@ -159,6 +159,22 @@ impl Lifecycle {
             self.transition(State::Running);
         }
         self.ends.send_modify(|ends| *ends += 1);
+    }
+
+    fn transition_to_pending_error(&self) -> bool {
+        self.state() == State::PendingError || self.transition(State::PendingError)
+    }
+
+    /// Keeps an error as the one that ended the instance, if it is the first.
+    pub(crate) fn record(&self, error: &Error) {
+        self.error.lock().get_or_insert_with(|| error.clone());
+    }
+
+    /// Closes all threads because of an error; the instance is in error when they have ended.
+    pub(crate) fn close_with(&self, error: &Error) {
+        self.record(error);
+        self.transition(State::PendingError);
+        self.close_all();
     }
 
     /// Waits until no thread of those that `of` chooses is alive, at most for `timeout`. Returns whether that is so.

@@ -48,6 +48,8 @@ pub enum UncaughtExceptionResponse {
     ReplaceThread,
     /// Close this instance; others take over its tasks. The default.
     ShutdownClient,
+    /// Close all instances of the application; each ends in error.
+    ShutdownApplication,
 }
 
 /// Decides on the error that ended a stream thread.

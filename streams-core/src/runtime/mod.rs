@@ -16,6 +16,7 @@ mod listener;
 mod metrics;
 mod rebalance;
 mod restorer;
+mod standstill;
 mod state;
 mod storage;
 mod stream_thread;

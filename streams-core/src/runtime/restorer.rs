@@ -13,12 +13,15 @@ use super::{
     app::App,
     listener::{RestoreProgress, StateRestoreListener},
     metrics::count,
+    standstill::Reading,
 };
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{Admin, Consumer, ConsumerSettings, IsolationLevel, RecordBatch},
+    membership::TaskOffsets,
     store::{StoreSpec, stream_time_entry},
     task::TaskDatabases,
+    testing::planted::{PlantedBug, is_planted},
 };
 
 /// Records of one poll.
@@ -133,7 +136,12 @@ impl Restorer {
     pub(crate) fn new(app: Arc<App>, thread: usize) -> Result<Self> {
         let settings = ConsumerSettings {
             client_id: format!("{}-StreamThread-{thread}-restore-consumer", app.client_id()),
-            isolation: app.isolation(),
+            restores: true,
+            isolation: if is_planted(PlantedBug::RestoreUncommitted) {
+                IsolationLevel::ReadUncommitted
+            } else {
+                app.isolation()
+            },
         };
         let consumer = app.clients.consumer(&settings)?;
         let admin = app.clients.admin()?;
@@ -240,8 +248,8 @@ impl Restorer {
         Ok(restored)
     }
 
-    /// How far each standby is behind, in records over all its stores.
-    pub(crate) fn lags(&self) -> BTreeMap<TaskId, i64> {
+    /// How far each task has come, over all its stores.
+    pub(crate) fn offsets(&self) -> TaskOffsets {
         let lag = |task: &RestoringTask| {
             let lags = task.changelogs.iter().map(|changelog| {
                 self.consumer
@@ -250,7 +258,28 @@ impl Restorer {
             });
             lags.sum()
         };
-        self.tasks.iter().map(|(id, task)| (*id, lag(task))).collect()
+        let sum = |task: &RestoringTask| {
+            let offsets = task.changelogs.iter().map(|changelog| changelog.next_offset);
+            offsets.fold(0, i64::saturating_add)
+        };
+        TaskOffsets {
+            lags: self.tasks.iter().map(|(id, task)| (*id, lag(task))).collect(),
+            offset_sums: self.tasks.iter().map(|(id, task)| (*id, sum(task))).collect(),
+        }
+    }
+
+    /// How far each restore of an active task has come.
+    pub(super) fn readings(&self) -> Vec<Reading> {
+        let restoring = self.tasks.values().filter(|task| !task.standby);
+        let changelogs = restoring.flat_map(|task| &task.changelogs);
+        let unfinished = changelogs.filter(|changelog| !changelog.done);
+        unfinished
+            .map(|changelog| Reading {
+                partition: changelog.partition.clone(),
+                position: changelog.next_offset,
+                waiting: (changelog.end - changelog.next_offset).max(0),
+            })
+            .collect()
     }
 
     /// The databases of a task that it has.
@@ -260,7 +289,7 @@ impl Restorer {
 
     /// Reads and applies what there is. Returns whether anything happened.
     pub(crate) fn run_once(&mut self, now_ms: i64) -> Result<bool> {
-        if self.tasks.is_empty() || self.failed {
+        if self.tasks.is_empty() || self.failed || self.app.is_paused() {
             return Ok(false);
         }
         if self.restart {

@@ -13,6 +13,7 @@ use super::{
     metrics::{ThreadMetadata, count},
     rebalance::keeps_as_standby,
     restorer::Restorer,
+    standstill::Standstills,
 };
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
@@ -44,7 +45,7 @@ pub(crate) struct StreamThread {
     pub(super) producer: Option<Box<dyn Producer>>,
     pub(super) in_transaction: bool,
     pub(super) restorer: Arc<Mutex<Restorer>>,
-    restorer_lags: BTreeMap<TaskId, i64>,
+    restorer_offsets: TaskOffsets,
     /// Tasks that process.
     pub(super) running: BTreeMap<TaskId, ActiveTask>,
     /// Tasks that the restorer brings up to date, to become active.
@@ -57,8 +58,8 @@ pub(crate) struct StreamThread {
     pub(super) standby: BTreeSet<TaskId>,
     /// What the coordinator wants.
     pub(super) target: Option<TaskAssignment>,
-    /// Lags of state on disk that nobody has opened yet, reported when joining.
-    pub(super) state_on_disk: BTreeMap<TaskId, i64>,
+    /// State on disk that nobody has opened yet, reported when joining.
+    pub(super) state_on_disk: TaskOffsets,
     pub(super) partition_counts: BTreeMap<String, i32>,
     pub(super) last_commit_ms: i64,
     pub(super) last_purge_ms: i64,
@@ -68,6 +69,9 @@ pub(crate) struct StreamThread {
     pub(super) passed_over: bool,
     /// When the coordinator was last heard.
     pub(super) heard_ms: i64,
+    /// Whether a member of the group asked all instances to close.
+    asked_to_close: bool,
+    pub(super) standstills: Standstills,
 }
 
 impl std::fmt::Debug for StreamThread {
@@ -79,8 +83,8 @@ impl std::fmt::Debug for StreamThread {
 impl StreamThread {
     pub(crate) fn new(app: Arc<App>, index: usize) -> Result<Self> {
         let name = format!("{}-StreamThread-{index}", app.client_id());
-        let settings =
-            ConsumerSettings { client_id: format!("{name}-consumer"), isolation: app.isolation() };
+        let client_id = format!("{name}-consumer");
+        let settings = ConsumerSettings { client_id, isolation: app.isolation(), restores: false };
         let consumer = app.clients.consumer(&settings)?;
         let admin = app.clients.admin()?;
         let membership = app.clients.membership(app.join_group(index))?;
@@ -96,20 +100,22 @@ impl StreamThread {
             producer: None,
             in_transaction: false,
             restorer,
-            restorer_lags: BTreeMap::new(),
+            restorer_offsets: TaskOffsets::default(),
             running: BTreeMap::new(),
             restoring: BTreeSet::new(),
             restored: BTreeMap::new(),
             reopened: BTreeMap::new(),
             standby: BTreeSet::new(),
             target: None,
-            state_on_disk: BTreeMap::new(),
+            state_on_disk: TaskOffsets::default(),
             partition_counts: BTreeMap::new(),
             last_commit_ms,
             last_purge_ms: last_commit_ms,
             failing_since: None,
             passed_over: false,
             heard_ms: last_commit_ms,
+            asked_to_close: false,
+            standstills: Standstills::default(),
         })
     }
 
@@ -122,8 +128,22 @@ impl StreamThread {
     }
 
     /// Tells the coordinator of state that is on disk, so that tasks come back to it.
-    pub(crate) fn report_state_on_disk(&mut self, lags: BTreeMap<TaskId, i64>) {
-        self.state_on_disk = lags;
+    pub(crate) fn report_state_on_disk(&mut self, offsets: TaskOffsets) {
+        self.state_on_disk = offsets;
+    }
+
+    /// Whether a member of the group asked all instances to close.
+    pub(crate) fn is_asked_to_close(&self) -> bool {
+        self.asked_to_close
+    }
+
+    /// Asks all instances to close, once its own tasks are given up: joins the group anew and says so. Returns
+    /// whether the group has heard; until then the call is to be repeated.
+    pub(crate) fn shut_application_down(&mut self) -> Result<bool> {
+        self.membership.shutdown_application();
+        let heartbeat =
+            self.membership.heartbeat(&TaskAssignment::default(), &TaskOffsets::default())?;
+        Ok(heartbeat.shutdown)
     }
 
     /// Whether the thread has all tasks that it was told to have, and processes them.
@@ -170,11 +190,15 @@ impl StreamThread {
         self.heartbeat(now_ms)?;
         self.reconcile(now_ms)?;
         self.start_restored(now_ms)?;
-        let ready = self.any_ready(now_ms);
+        let ready = !self.app.is_paused() && self.any_ready(now_ms);
         let mut worked = self.poll(ready, now_ms, max_wait)?;
-        worked |= self.process(now_ms)?;
-        worked |= self.punctuate(now_ms)?;
+        // Asked anew: what was written after `pause` must not be processed.
+        if !self.app.is_paused() {
+            worked |= self.process(now_ms)?;
+            worked |= self.punctuate(now_ms)?;
+        }
         self.commit_if_due(now_ms)?;
+        self.report_standstills(now_ms);
         Ok(Turn { worked })
     }
 
@@ -242,6 +266,10 @@ impl StreamThread {
         } else {
             heartbeat?
         };
+        if heartbeat.shutdown && !self.asked_to_close {
+            tracing::warn!(thread = %self.name, "a member of the group asks all instances to close");
+            self.asked_to_close = true;
+        }
         if let Some(assignment) = heartbeat.assignment {
             tracing::info!(thread = %self.name, active = ?assignment.active, standby = ?assignment.standby, warmup = ?assignment.warmup, "assigned");
             self.target = Some(assignment);
@@ -263,21 +291,23 @@ impl StreamThread {
         TaskAssignment { active: active.copied().collect(), standby, warmup }
     }
 
-    /// Lags in the restorer are those of a moment ago while it is at work: this thread does not wait for it.
+    /// What the restorer has is that of a moment ago while it is at work: this thread does not wait for it.
     fn task_offsets(&mut self) -> TaskOffsets {
-        let mut lags = self.state_on_disk.clone();
+        let TaskOffsets { mut lags, mut offset_sums } = self.state_on_disk.clone();
         if !self.standby.is_empty() || !self.restoring.is_empty() {
             if let Some(restorer) = self.restorer.try_lock() {
-                self.restorer_lags = restorer.lags();
+                self.restorer_offsets = restorer.offsets();
             }
-            let replicas = self.standby.iter().chain(&self.restoring);
-            let known = replicas.filter_map(|task| self.restorer_lags.get_key_value(task));
-            lags.extend(known.map(|(task, lag)| (*task, *lag)));
+            let known = &self.restorer_offsets;
+            for task in self.standby.iter().chain(&self.restoring) {
+                lags.extend(known.lags.get(task).map(|lag| (*task, *lag)));
+                offset_sums.extend(known.offset_sums.get(task).map(|sum| (*task, *sum)));
+            }
         }
         lags.extend(self.restored.keys().map(|task| (*task, 0)));
         lags.extend(self.running.keys().map(|task| (*task, 0)));
         lags.retain(|task, _| self.app.has_stores(*task));
-        TaskOffsets { lags }
+        TaskOffsets { lags, offset_sums }
     }
 
     fn any_ready(&mut self, now_ms: i64) -> bool {

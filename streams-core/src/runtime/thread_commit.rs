@@ -3,7 +3,13 @@
 use std::collections::HashMap;
 
 use super::{metrics::count, stream_thread::StreamThread};
-use crate::{Result, TopicPartition, client::BatchReport, task::ActiveTask, time::duration_ms};
+use crate::{
+    Result, TopicPartition,
+    client::{BatchReport, OffsetAndMetadata},
+    task::ActiveTask,
+    testing::planted::{PlantedBug, is_planted},
+    time::duration_ms,
+};
 
 impl StreamThread {
     /// Commits if the interval is over, user code asked for it, or uncommitted writes need too much memory.
@@ -29,28 +35,45 @@ impl StreamThread {
             task.prepare_commit(&mut self.producer)?;
             offsets.extend(task.offsets());
         }
-        let written = self.flush_producer()?;
-        if self.app.exactly_once() {
-            if offsets.is_empty() {
-                // Punctuations alone were at work. Only with offsets does the coordinator look at who commits, and
-                // a zombie must not get its transaction through.
-                offsets.extend(self.running.values().flat_map(ActiveTask::committed_offsets));
-            }
-            if let Some(producer) = &mut self.producer {
-                if !offsets.is_empty() {
-                    producer.send_offsets(&offsets, &self.membership.group_metadata())?;
-                }
-                producer.commit_transaction()?;
-                self.in_transaction = false;
-            }
-        } else if !offsets.is_empty() {
-            self.membership.commit_offsets(&offsets)?;
-        }
+        let written = if is_planted(PlantedBug::CommitBeforeFlush) {
+            self.commit_offsets(offsets)?;
+            self.flush_producer()?
+        } else {
+            let written = self.flush_producer()?;
+            self.commit_offsets(offsets)?;
+            written
+        };
         for task in self.running.values_mut() {
             task.apply_commit(&written)?;
         }
         count(&self.app.counters.commits, 1);
         self.purge_repartition_topics(now_ms);
+        Ok(())
+    }
+
+    /// Commits input offsets: in the transaction, which ends with that, or by the group.
+    fn commit_offsets(&mut self, mut offsets: Vec<(TopicPartition, OffsetAndMetadata)>) -> Result {
+        if !self.app.exactly_once() {
+            return if offsets.is_empty() {
+                Ok(())
+            } else {
+                self.membership.commit_offsets(&offsets)
+            };
+        }
+        if offsets.is_empty() {
+            if is_planted(PlantedBug::ForgetPunctuations) {
+                return Ok(());
+            }
+            // Punctuations alone were at work. Only with offsets does the coordinator look at who commits, and a
+            // zombie must not get its transaction through.
+            offsets.extend(self.running.values().flat_map(ActiveTask::committed_offsets));
+        }
+        let Some(producer) = &mut self.producer else { return Ok(()) };
+        if !offsets.is_empty() {
+            producer.send_offsets(&offsets, &self.membership.group_metadata())?;
+        }
+        producer.commit_transaction()?;
+        self.in_transaction = false;
         Ok(())
     }
 

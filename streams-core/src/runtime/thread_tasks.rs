@@ -1,6 +1,6 @@
 //! The tasks of a stream thread: opening, starting, giving up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{metrics::count, stream_thread::StreamThread};
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
     client::{IsolationLevel, OffsetAndMetadata, OffsetReset},
     store::StoreContext,
     task::{ActiveTask, CommitState, TaskDatabases, TaskState},
+    testing::planted::{PlantedBug, is_planted},
     topology::{TaskBuilder, changelog_topic},
 };
 
@@ -24,7 +25,8 @@ impl StreamThread {
         }
         match self.app.open_databases(task) {
             Ok(databases) => {
-                self.state_on_disk.remove(&task);
+                self.state_on_disk.lags.remove(&task);
+                self.state_on_disk.offset_sums.remove(&task);
                 Ok(Some(databases))
             }
             Err(error) => {
@@ -114,7 +116,9 @@ impl StreamThread {
                 );
                 Error::new(ErrorKind::InvalidState, text)
             })?;
-            positions.push((place.clone(), offset));
+            let skips = is_planted(PlantedBug::SkipFirstRecord)
+                && known.is_some_and(|known| end > Some(known));
+            positions.push((place.clone(), offset + i64::from(skips)));
         }
         Ok(positions)
     }
@@ -198,11 +202,15 @@ impl StreamThread {
     /// has them restored.
     pub(super) fn start_over(&mut self) {
         self.abandon_producer();
-        for (id, task) in std::mem::take(&mut self.running) {
+        for (id, mut task) in std::mem::take(&mut self.running) {
             for place in task.inputs() {
                 self.consumer.unassign(place);
             }
             self.reopened.insert(id, task.databases().clone());
+            if is_planted(PlantedBug::KeepOverlayAfterAbort) {
+                // The databases of a simulation don't fail.
+                let _ = task.apply_commit(&HashMap::new());
+            }
         }
     }
 

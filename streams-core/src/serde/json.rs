@@ -31,3 +31,20 @@ impl<T: Serialize + DeserializeOwned> Serde<T> for JsonSerde<T> {
 pub fn json<T: Serialize + DeserializeOwned + 'static>() -> SerdeRef<T> {
     Arc::new(JsonSerde(PhantomData))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without the feature `float_roundtrip` of `serde_json` this number came back with another last digit: a
+    /// sum in a store drifted when it was restored.
+    #[test]
+    fn a_number_is_read_back_to_the_last_digit() {
+        for number in [9.533_333_333_333_333_f64, 9.966_666_666_666_667, 12.133_333_333_333_335] {
+            let mut out = Vec::new();
+            json().serialize("t", &number, &mut out).unwrap();
+            let read: f64 = json().deserialize("t", Some(&out)).unwrap();
+            assert_eq!(read.to_bits(), number.to_bits());
+        }
+    }
+}

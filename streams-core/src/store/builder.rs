@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt, marker::PhantomData, sync::Arc, time::Dura
 use state_store::{StoreFormat, key_schema::segment_interval};
 
 use super::{
-    KeyValueStore, PlainCodec, StateStore, TimestampedCodec, TimestampedKeyValueStore,
-    TimestampedWindowStore, WindowStore,
+    ChangeBuffer, KeyValueStore, PlainCodec, StateStore, TimestampedCodec,
+    TimestampedKeyValueStore, TimestampedWindowStore, WindowStore,
 };
 use crate::{serde::SerdeRef, time::duration_ms};
 
@@ -142,6 +142,18 @@ impl Stores {
         StoreBuilder::new(spec(name, StoreFormat::TimestampedKeyValue, None), move |spec| {
             let codec = Arc::new(TimestampedCodec(value.clone()));
             KeyValueStore::new(spec.name.clone(), key.clone(), codec)
+        })
+    }
+
+    /// A buffer that holds the changes of a table back.
+    pub fn change_buffer<K: 'static, V: Clone + Send + 'static>(
+        name: impl Into<Arc<str>>,
+        key: SerdeRef<K>,
+        value: SerdeRef<V>,
+    ) -> StoreBuilder<ChangeBuffer<K, V>> {
+        // Its rows have the bytes of the changelog, as those of a plain store.
+        StoreBuilder::new(spec(name, StoreFormat::KeyValue, None), move |spec| {
+            ChangeBuffer::new(spec.name.clone(), key.clone(), value.clone())
         })
     }
 

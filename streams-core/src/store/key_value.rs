@@ -92,7 +92,7 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         update: impl FnOnce(Option<&V>) -> Result<(Option<V>, R), E>,
     ) -> Result<R, E> {
         self.set_key(key)?;
-        let (value, result) = update(self.rows.get()?)?;
+        let (value, result) = self.rows.read(update)?;
         self.rows.write(value);
         Ok(result)
     }

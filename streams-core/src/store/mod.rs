@@ -6,15 +6,19 @@
 //! cluster has committed it.
 
 mod builder;
+mod change_buffer;
 mod codec;
 mod key_value;
 mod rows;
 mod state_store;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub(crate) use self::{builder::MakeStore, window::stream_time_entry};
 pub use self::{
     builder::{StoreBuilder, StoreSpec, Stores},
+    change_buffer::{BufferedChange, ChangeBuffer, Origin},
     codec::{PlainCodec, TimestampedCodec, ValueAndTimestamp, ValueCodec},
     key_value::{KeyValueStore, PendingChange, TimestampedKeyValueStore},
     state_store::{ChangelogWriter, RecordContext, StateStore, StoreContext, StoreRef},

@@ -131,6 +131,17 @@ impl<K, V: Clone> Rows<K, V> {
         Ok(self.overlay.lookup(&self.key).flatten())
     }
 
+    /// What `read` makes of the value of the current key. A key that the overlay knows is looked up once.
+    pub(super) fn read<R, E: From<Error>>(
+        &mut self,
+        read: impl FnOnce(Option<&V>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        if let Some(known) = self.overlay.lookup(&self.key) {
+            return read(known);
+        }
+        read(self.get()?)
+    }
+
     /// Brings the row of the current key into the overlay, unless it is there.
     fn load(&mut self) -> Result {
         if self.overlay.lookup(&self.key).is_none() {

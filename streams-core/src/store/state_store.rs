@@ -58,8 +58,22 @@ impl ChangelogWriter<'_> {
     /// What the producer says.
     pub fn log(&mut self, key: &[u8], value: Option<&[u8]>, timestamp: i64) -> Result {
         static NONE: Headers = Headers::new();
+        self.log_with(key, value, timestamp, &NONE)
+    }
+
+    /// As [`log`](Self::log), with headers.
+    ///
+    /// # Errors
+    /// What the producer says.
+    pub fn log_with(
+        &mut self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        timestamp: i64,
+        headers: &Headers,
+    ) -> Result {
         let Some((to, producer)) = &mut self.changelog else { return Ok(()) };
-        producer.append(to, ProduceRecord { timestamp, key: Some(key), value, headers: &NONE })
+        producer.append(to, ProduceRecord { timestamp, key: Some(key), value, headers })
     }
 }
 

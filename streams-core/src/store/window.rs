@@ -215,7 +215,8 @@ impl<K, V: Clone> WindowStore<K, V> {
         if first > last {
             return Ok(());
         }
-        let segment_of = |time: i64| time.div_euclid(self.segment_interval_ms);
+        // Times are not negative here, and behind the last segment there is room among unsigned numbers.
+        let segment_of = |time: i64| time.div_euclid(self.segment_interval_ms).unsigned_abs();
         let low = segment_of(first).to_be_bytes();
         let high = (segment_of(last) + 1).to_be_bytes();
         let (low, high) = (Bound::Included(&low[..]), Bound::Excluded(&high[..]));

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Readiness, TaskDatabases, TaskState, commit::CommitState, commit_metadata::CommitMetadata,
+    HeadRecord, Readiness, TaskDatabases, TaskState, commit::CommitState,
+    commit_metadata::CommitMetadata,
 };
 use crate::{
-    Error, ErrorKind, Headers, Result, TopicPartition,
+    Error, ErrorKind, Headers, Record, Result, TopicPartition,
     client::{OffsetAndMetadata, Producer, RecordBatch},
-    processor::{Event, Loaded, PunctuationType, Source},
+    processor::{Children, Event, Loaded, PunctuationType, Source},
     store::{RecordContext, StateStore},
 };
 
@@ -35,9 +36,9 @@ fn lend<R>(
     producer: &mut Option<Box<dyn Producer>>,
     body: impl FnOnce(&mut ActiveTask) -> R,
 ) -> R {
-    task.state.producer = producer.take();
+    std::mem::swap(&mut task.state.producer, producer);
     let done = body(task);
-    *producer = task.state.producer.take();
+    std::mem::swap(&mut task.state.producer, producer);
     done
 }
 
@@ -124,6 +125,12 @@ impl ActiveTask {
         self.state.inputs.iter().zip(self.state.group.buffered_by_input())
     }
 
+    /// Where it is in each partition that it reads, if it has made progress there, and the records queued.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = (&TopicPartition, Option<i64>, usize)> {
+        let inputs = self.buffered_by_input().enumerate();
+        inputs.map(|(input, (place, queued))| (place, self.state.group.position(input), queued))
+    }
+
     /// Whether a record may be processed now.
     pub(crate) fn readiness(
         &mut self,
@@ -146,7 +153,9 @@ impl ActiveTask {
             task.load_heads()?;
             let Some((input, timestamp)) = task.state.group.next() else { return Ok(false) };
             task.process_head(input, timestamp)?;
-            task.punctuate_due(PunctuationType::StreamTime)?;
+            if !task.state.schedule.is_empty() {
+                task.punctuate_due(PunctuationType::StreamTime)?;
+            }
             Ok(true)
         })
     }
@@ -159,19 +168,24 @@ impl ActiveTask {
             let Some(source) = source else {
                 return Err(Error::new(ErrorKind::Fatal, "an input has no source node"));
             };
-            let Some((batch, index)) = self.state.group.lend_first(input) else { return Ok(()) };
-            let loaded = match batch.get(index) {
-                Some(record) => source.load(input, &record, partition_time, &mut self.state),
-                None => Err(Error::new(ErrorKind::Fatal, "a queue's first batch is used up")),
+            let Some(record) = self.state.group.current(input) else {
+                return Err(Error::new(ErrorKind::Fatal, "a queue's first batch is used up"));
             };
-            self.state.group.put_back(input, batch);
-            match loaded? {
-                Loaded::Ready(timestamp) => self.state.group.loaded(timestamp),
-                Loaded::Dropped => {
-                    self.state.group.dropped();
-                    self.commit.progress = true;
+            let has_headers = record.headers().len() > 0;
+            let head = HeadRecord { offset: record.offset, has_headers };
+            match source.load(input, &record, partition_time, &self.state)? {
+                Loaded::Ready(timestamp) => {
+                    self.state.group.loaded(timestamp, head);
+                    continue;
+                }
+                Loaded::WithoutTime => self.state.dropped += 1,
+                Loaded::Unreadable(part, cause) => {
+                    let node = source.name().clone();
+                    self.state.unreadable(&node, input, part, cause)?;
                 }
             }
+            self.state.group.dropped();
+            self.commit.progress = true;
         }
         Ok(())
     }
@@ -179,18 +193,14 @@ impl ActiveTask {
     fn process_head(&mut self, input: usize, timestamp: i64) -> Result {
         self.commit.progress = true;
         self.state.group.chosen(input, timestamp);
-        self.state.stream_time = self.state.stream_time.max(timestamp);
-        let (offset, headers) = match self.state.group.current(input) {
-            Some(record) if record.headers().len() > 0 => {
-                let mut headers = Headers::new();
-                record.read_headers(&mut headers);
-                (record.offset, Some(Arc::new(headers)))
-            }
-            Some(record) => (record.offset, None),
-            None => (-1, None),
-        };
-        self.state.record =
-            RecordContext { timestamp, offset, input: Some(input), headers: headers.clone() };
+        let HeadRecord { offset, has_headers } = self.state.group.head(input);
+        let headers = if has_headers { self.read_headers(input) } else { None };
+        self.state.enter(RecordContext {
+            timestamp,
+            offset,
+            input: Some(input),
+            headers: headers.clone(),
+        });
         let source = self.input_sources.get(input).and_then(|at| self.sources.get_mut(*at));
         if let Some(source) = source {
             let headers = headers.as_deref().unwrap_or(&NO_HEADERS);
@@ -198,6 +208,47 @@ impl ActiveTask {
         }
         self.state.group.advance();
         Ok(())
+    }
+
+    fn read_headers(&self, input: usize) -> Option<Arc<Headers>> {
+        let record = self.state.group.current(input)?;
+        let mut headers = Headers::new();
+        record.read_headers(&mut headers);
+        Some(Arc::new(headers))
+    }
+
+    /// Pushes records that come from no queue through what is below the source of `input`. Returns their number.
+    pub(crate) fn push_decoded<'r, K: 'static, V: 'static>(
+        &mut self,
+        input: usize,
+        records: impl IntoIterator<Item = Record<'r, K, V>>,
+        producer: &mut Option<Box<dyn Producer>>,
+    ) -> Result<u64> {
+        lend(self, producer, |task| {
+            let source = task.input_sources.get(input).and_then(|at| task.sources.get_mut(*at));
+            let children = source.and_then(|source| source.children().downcast_mut());
+            let Some(children): Option<&mut Children<K, V>> = children else {
+                return Err(Error::new(ErrorKind::Topology, "the source reads other types"));
+            };
+            let mut pushed = 0;
+            for record in records {
+                let headers =
+                    (!record.headers.is_empty()).then(|| Arc::new(record.headers.clone()));
+                let record = record.with_headers(headers.as_deref().unwrap_or(&NO_HEADERS));
+                task.commit.progress = true;
+                task.state.enter(RecordContext {
+                    timestamp: record.timestamp,
+                    offset: -1,
+                    input: Some(input),
+                    headers: headers.clone(),
+                });
+                for child in children.iter_mut() {
+                    child.node.push(record, &mut task.state)?;
+                }
+                pushed += 1;
+            }
+            Ok(pushed)
+        })
     }
 
     /// Runs the wall-clock punctuations that are due. Returns whether there was one.

@@ -15,6 +15,7 @@ use crate::{
     Result, TopicPartition,
     client::{OffsetAndMetadata, Producer},
     store::ChangelogWriter,
+    testing::planted::{PlantedBug, is_planted},
 };
 
 /// What a commit needs beside the nodes.
@@ -76,6 +77,9 @@ impl ActiveTask {
             };
             store.stage(&mut ChangelogWriter { batch: rows, changelog })?;
         }
+        if is_planted(PlantedBug::ApplyBatchTwice) {
+            self.commit.databases.write(batch.clone())?;
+        }
         self.commit.batch = Some(batch);
         Ok(())
     }
@@ -124,7 +128,11 @@ impl ActiveTask {
     pub(crate) fn apply_commit(&mut self, written: &HashMap<TopicPartition, i64>) -> Result {
         if let Some(mut batch) = self.commit.batch.take() {
             for (store, changelog) in &self.commit.changelogs {
-                if let Some(next) = written.get(changelog) {
+                let mut next = written.get(changelog);
+                if is_planted(PlantedBug::CheckpointWrongOffset) {
+                    next = next.and(written.values().max());
+                }
+                if let Some(next) = next {
                     let rows = self.commit.databases.batch_of(*store, &mut batch);
                     rows.set_offset(&changelog.topic, *next);
                 }

@@ -16,7 +16,7 @@ pub(crate) struct TaskDatabases {
 }
 
 /// Rows of one commit, for each database.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct TaskBatch {
     pub(crate) persistent: WriteBatch,
     pub(crate) memory: WriteBatch,

@@ -32,9 +32,26 @@ impl TaskState {
         self.react("production.exception.handler", &response, error)
     }
 
-    /// The source `node` could not read `part` (key or value) of a record.
+    /// The source `node` could not read `part` (key or value) of the record that is next in an input.
     #[cold]
-    pub(crate) fn deserialization_failed(
+    pub(crate) fn unreadable(
+        &mut self,
+        node: &str,
+        input: usize,
+        part: &str,
+        cause: BoxError,
+    ) -> Result {
+        // A handle of the batch, which stays where it is: handlers are told what is in it.
+        let batch = self.group.current_batch(input).map(|(batch, index)| (batch.clone(), index));
+        match batch.as_ref().and_then(|(batch, index)| Some((batch, batch.get(*index)?))) {
+            Some((batch, record)) => {
+                self.deserialization_failed(node, batch.topic_partition(), &record, part, cause)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn deserialization_failed(
         &mut self,
         node: &str,
         place: &TopicPartition,

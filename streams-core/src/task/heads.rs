@@ -1,5 +1,7 @@
 //! Which queue's head comes next.
 
+use crate::testing::planted::{PlantedBug, is_planted};
+
 /// The inputs that have a decoded head, the least timestamp first.
 ///
 /// A binary heap that moves its entries exactly as Java's `PriorityQueue` does: which of several heads
@@ -54,7 +56,10 @@ impl Heads {
     /// Whether the entry at `one` is there and earlier than the one at `other`.
     fn is_less(&self, one: usize, other: usize) -> bool {
         match (self.0.get(one), self.0.get(other)) {
-            (Some(one), Some(other)) => one.timestamp < other.timestamp,
+            (Some(one), Some(other)) => {
+                one.timestamp < other.timestamp
+                    || (is_planted(PlantedBug::LoseTieOrder) && one.timestamp == other.timestamp)
+            }
             _ => false,
         }
     }

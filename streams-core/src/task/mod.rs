@@ -19,7 +19,7 @@ pub(crate) use self::{
     commit::CommitState,
     commit_metadata::CommitMetadata,
     databases::TaskDatabases,
-    partition_group::{PartitionGroup, Readiness},
+    partition_group::{HeadRecord, PartitionGroup, Readiness},
     settings::TaskSettings,
     state::{SharedNode, TaskState},
 };

@@ -39,10 +39,23 @@ struct Queue {
     len: usize,
     /// Greatest timestamp of the records taken; -1 before the first.
     partition_time: i64,
-    /// Position behind all that was taken: what a commit says.
+    /// Position behind the batches that were taken as a whole: what a commit says, unless the first batch is begun.
     position: Option<i64>,
+    /// Whether the first batch follows a record that was taken: then its next record is the position.
+    begun: bool,
+    /// The record that was decoded last.
+    head: HeadRecord,
     /// When waiting for an empty partition ends.
     idle_until: Option<i64>,
+}
+
+/// What is needed of a decoded record when its turn comes, without a look into its batch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct HeadRecord {
+    /// Its offset.
+    pub(crate) offset: i64,
+    /// Whether it has headers.
+    pub(crate) has_headers: bool,
 }
 
 impl PartitionGroup {
@@ -88,7 +101,12 @@ impl PartitionGroup {
         self.queues.iter().map(|queue| queue.len)
     }
 
-    /// The raw record at the head of an input: the one that is being processed.
+    /// What is known of the decoded record of an input.
+    pub(crate) fn head(&self, input: usize) -> HeadRecord {
+        self.queues.get(input).map_or_else(HeadRecord::default, |queue| queue.head)
+    }
+
+    /// The raw record at the head of an input: the one that is to be decoded or is being processed.
     pub(crate) fn current(&self, input: usize) -> Option<RecordView<'_>> {
         let queue = self.queues.get(input)?;
         queue.batches.front()?.get(queue.index)
@@ -99,23 +117,18 @@ impl PartitionGroup {
         self.unloaded.front().copied()
     }
 
-    /// Lends the first batch of an input, with the index of the record to decode next, until
-    /// [`put_back`](Self::put_back).
-    pub(crate) fn lend_first(&mut self, input: usize) -> Option<(RecordBatch, usize)> {
-        let queue = self.queues.get_mut(input)?;
-        queue.batches.pop_front().map(|batch| (batch, queue.index))
-    }
-
-    /// Takes the first batch of an input back.
-    pub(crate) fn put_back(&mut self, input: usize, batch: RecordBatch) {
-        if let Some(queue) = self.queues.get_mut(input) {
-            queue.batches.push_front(batch);
-        }
+    /// The batch that [`current`](Self::current) is in, and the record's index in it.
+    pub(crate) fn current_batch(&self, input: usize) -> Option<(&RecordBatch, usize)> {
+        let queue = self.queues.get(input)?;
+        queue.batches.front().map(|batch| (batch, queue.index))
     }
 
     /// The record of the input that [`next_to_load`](Self::next_to_load) named was decoded.
-    pub(crate) fn loaded(&mut self, timestamp: i64) {
+    pub(crate) fn loaded(&mut self, timestamp: i64, head: HeadRecord) {
         if let Some(input) = self.unloaded.pop_front() {
+            if let Some(queue) = self.queues.get_mut(input) {
+                queue.head = head;
+            }
             self.heads.push(input, timestamp);
         }
     }
@@ -157,8 +170,8 @@ impl PartitionGroup {
         queue.len = queue.len.saturating_sub(1);
         queue.index += 1;
         while let Some(batch) = queue.batches.front() {
-            if let Some(record) = batch.get(queue.index) {
-                queue.position = Some(record.offset);
+            queue.begun = queue.index < batch.len();
+            if queue.begun {
                 return true;
             }
             queue.position = Some(batch.next_offset());
@@ -170,7 +183,9 @@ impl PartitionGroup {
 
     /// The next offset of an input that no taken record has, if any progress was made.
     pub(crate) fn position(&self, input: usize) -> Option<i64> {
-        self.queues.get(input).and_then(|queue| queue.position)
+        let queue = self.queues.get(input)?;
+        let next = queue.batches.front().filter(|_| queue.begun);
+        next.and_then(|batch| batch.get(queue.index)).map(|record| record.offset).or(queue.position)
     }
 
     /// Whether the next record may be taken at `now_ms`. `lag` gives the records that the cluster is
@@ -205,5 +220,55 @@ impl PartitionGroup {
             }
         }
         ready
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{TopicPartition, client::Records};
+
+    /// A batch of one input with these offsets, before the consumer's position `next_offset`.
+    fn batch(offsets: &[i64], next_offset: i64) -> RecordBatch {
+        let mut records = Records::new();
+        for offset in offsets {
+            records.push_at(*offset, 0, None, None, []);
+        }
+        let place = TopicPartition::new("topic", 0);
+        RecordBatch::new(place, Arc::new(records), 0, 0..offsets.len(), next_offset)
+    }
+
+    fn take_next(group: &mut PartitionGroup) {
+        let offset = group.current(0).unwrap().offset;
+        group.loaded(0, HeadRecord { offset, has_headers: false });
+        assert_eq!(group.head(0).offset, offset);
+        group.advance();
+    }
+
+    #[test]
+    fn the_position_is_that_of_the_next_record_and_steps_over_gaps() {
+        let mut group = PartitionGroup::new(1, 0);
+        group.add(0, batch(&[0, 5], 9));
+        assert_eq!(group.position(0), None, "nothing was taken");
+        take_next(&mut group);
+        assert_eq!(group.position(0), Some(5));
+        group.add(0, batch(&[], 12));
+        group.add(0, batch(&[20, 21], 22));
+        take_next(&mut group);
+        assert_eq!(group.position(0), Some(20), "the next batch follows what was taken");
+    }
+
+    #[test]
+    fn a_batch_that_comes_later_does_not_move_the_position() {
+        let mut group = PartitionGroup::new(1, 0);
+        group.add(0, batch(&[0], 3));
+        take_next(&mut group);
+        assert_eq!(group.position(0), Some(3), "behind the control records of the batch");
+        group.add(0, batch(&[7, 8], 9));
+        assert_eq!(group.position(0), Some(3));
+        take_next(&mut group);
+        assert_eq!(group.position(0), Some(8));
     }
 }

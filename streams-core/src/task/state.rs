@@ -65,6 +65,13 @@ impl TaskState {
         }
     }
 
+    /// A record is chosen: it is the current one from now on, and stream time moves on to it.
+    #[inline]
+    pub(crate) fn enter(&mut self, record: RecordContext) {
+        self.stream_time = self.stream_time.max(record.timestamp);
+        self.record = record;
+    }
+
     /// The thread's producer.
     pub(crate) fn producer(&mut self) -> Result<&mut dyn Producer> {
         match &mut self.producer {

@@ -2,20 +2,17 @@
 
 use std::{fmt, sync::Arc};
 
-use state_store::MemoryBudget;
-
 use super::{
     TopologyTestDriver,
     task::{self, OpenDatabase},
 };
 use crate::{
-    Error, ErrorKind, Result,
+    Result,
     config::StreamsConfig,
     handler::{
         DeserializationExceptionHandler, ProcessingExceptionHandler, ProductionExceptionHandler,
     },
     runtime::Handlers,
-    task::TaskSettings,
     topology::Topology,
 };
 
@@ -89,15 +86,8 @@ impl<'a> TestDriverBuilder<'a> {
     /// `Config` if the configuration has problems, `State` if the stores can't be opened, or what a
     /// processor's `init` returns.
     pub fn build(self) -> Result<TopologyTestDriver> {
-        let config = self.config.validate().map_err(|problems| {
-            let text = "the configuration of the test driver has problems";
-            Error::with_source(ErrorKind::Config, text, problems)
-        })?;
-        let budget =
-            MemoryBudget::new(config.state_memory_max_bytes(), config.statestore_cache_max_bytes());
-        let settings = TaskSettings::new(&config, self.handlers, budget);
-        let task = task::build(self.topology, settings, self.open)?;
-        let names = self.topology.stores.iter().map(|store| store.spec.name.clone()).collect();
+        let task = task::configured(self.topology, &self.config, self.handlers, self.open)?;
+        let names = task::store_names(self.topology);
         TopologyTestDriver::start(task, names, self.wall_clock_ms)
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     any::{Any, type_name},
     cell::{RefCell, RefMut},
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -12,6 +12,7 @@ use std::{
 use super::{
     ProducedRecord, TestDriverBuilder, TestInputTopic, TestOutputTopic,
     log::{RecordingProducer, SharedLog},
+    task,
 };
 use crate::{
     Error, ErrorKind, Headers, Result, TopicPartition,
@@ -314,16 +315,7 @@ impl Driver {
         let prepared = self.task.prepare_commit(&mut self.producer);
         self.count_dropped();
         prepared?;
-        let reports = match &mut self.producer {
-            Some(producer) => producer.flush()?,
-            None => Vec::new(),
-        };
-        let mut written = HashMap::new();
-        for report in reports {
-            let records = i64::try_from(report.records).unwrap_or(i64::MAX);
-            written.insert(report.topic_partition, report.result?.saturating_add(records));
-        }
-        self.task.apply_commit(&written)
+        task::finish_commit(&mut self.task, &mut self.producer)
     }
 
     /// Puts what was written to topics that the topology reads into their queues.

@@ -9,19 +9,24 @@
 
 mod builder;
 mod commit_text;
+mod discarding_producer;
 mod driver;
 mod input_topic;
 mod log;
 mod output_topic;
+pub(crate) mod planted;
 mod produced_record;
 pub mod simulation;
 mod task;
+mod task_driver;
 mod test_record;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "planted-bugs")]
+pub use self::planted::PlantedBug;
 pub use self::{
     builder::TestDriverBuilder, commit_text::commit_metadata, driver::TopologyTestDriver,
     input_topic::TestInputTopic, output_topic::TestOutputTopic, produced_record::ProducedRecord,
-    test_record::TestRecord,
+    task_driver::TaskDriver, test_record::TestRecord,
 };

@@ -1,11 +1,17 @@
 //! The one task of a driver: all sub-topologies, partition 0 of each topic.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use state_store::{Database, MemoryBudget, MemoryDatabase};
 
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
+    client::Producer,
+    config::StreamsConfig,
+    runtime::Handlers,
     store::{StateStore, StoreContext, StoreSpec},
     task::{ActiveTask, CommitState, TaskDatabases, TaskSettings, TaskState},
     topology::{TaskBuilder, Topology, changelog_topic},
@@ -20,12 +26,46 @@ pub(super) fn in_memory() -> OpenDatabase {
     Box::new(|stores, _| Ok(Arc::new(MemoryDatabase::new(stores.len()))))
 }
 
-/// Builds the task, not yet initialised.
-pub(super) fn build(
+/// Builds the task of a topology as a configuration says, not yet initialised.
+pub(super) fn configured(
     topology: &Topology,
-    settings: TaskSettings,
+    config: &StreamsConfig,
+    handlers: Handlers,
     open: OpenDatabase,
 ) -> Result<ActiveTask> {
+    let config = config.validate().map_err(|problems| {
+        let text = "the configuration of the test driver has problems";
+        Error::with_source(ErrorKind::Config, text, problems)
+    })?;
+    let budget =
+        MemoryBudget::new(config.state_memory_max_bytes(), config.statestore_cache_max_bytes());
+    build(topology, TaskSettings::new(&config, handlers, budget), open)
+}
+
+/// The names of the stores, by their numbers in the topology.
+pub(super) fn store_names(topology: &Topology) -> Vec<Arc<str>> {
+    topology.stores.iter().map(|store| store.spec.name.clone()).collect()
+}
+
+/// What follows the first step of a commit, where no cluster is to be told of offsets: the producer is flushed, and
+/// the batch goes to the databases.
+pub(super) fn finish_commit(
+    task: &mut ActiveTask,
+    producer: &mut Option<Box<dyn Producer>>,
+) -> Result {
+    let reports = match producer {
+        Some(producer) => producer.flush()?,
+        None => Vec::new(),
+    };
+    let mut written = HashMap::new();
+    for report in reports {
+        let records = i64::try_from(report.records).unwrap_or(i64::MAX);
+        written.insert(report.topic_partition, report.result?.saturating_add(records));
+    }
+    task.apply_commit(&written)
+}
+
+fn build(topology: &Topology, settings: TaskSettings, open: OpenDatabase) -> Result<ActiveTask> {
     let settings = Arc::new(settings);
     let specs: Vec<(usize, &StoreSpec)> =
         topology.stores.iter().map(|store| &store.spec).enumerate().collect();

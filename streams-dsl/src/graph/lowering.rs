@@ -132,6 +132,15 @@ impl Lowering<'_> {
         found
     }
 
+    /// What one of the current node's parents forwards, by its place among them. Where a parent
+    /// takes more than one place, it is there once.
+    pub(crate) fn parent<K: 'static, V: 'static>(&self, place: usize) -> Vec<NodeRef<K, V>> {
+        let parents = self.node().map_or(&[][..], |node| &node.parents);
+        let parent = parents.get(place).or(parents.last());
+        let found = parent.and_then(|parent| self.outputs.get(parent)?.downcast_ref().copied());
+        found.into_iter().collect()
+    }
+
     /// Makes `node` what the current node forwards.
     pub(crate) fn forwards<K: 'static, V: 'static>(&mut self, node: NodeRef<K, V>) {
         self.outputs.insert(self.current, Box::new(node));

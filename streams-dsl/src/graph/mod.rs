@@ -16,7 +16,7 @@ mod repartition;
 mod settings;
 mod slot;
 
-use std::{panic::Location, sync::Arc};
+use std::{panic::Location, sync::Arc, time::Duration};
 
 use parking_lot::{Mutex, MutexGuard};
 use streams_core::serde::{SerdeRef, Serdes};
@@ -124,6 +124,17 @@ impl Graph {
         {
             node.parents.push(parent);
         }
+    }
+
+    /// The grace period of the windows above a node: the longest, if there are several. `None` if a way up has none.
+    pub(crate) fn grace_of(&self, node: GraphNodeId) -> Option<Duration> {
+        let node = self.nodes.get(node)?;
+        if let Role::Windowed { grace } = node.role {
+            return Some(grace);
+        }
+        let above: Option<Vec<_>> =
+            node.parents.iter().map(|parent| self.grace_of(*parent)).collect();
+        above?.into_iter().max()
     }
 
     /// Declares that the topics of these sources must have equal partition counts.

@@ -37,6 +37,10 @@ pub(crate) mod prefix {
     pub(crate) const TABLE_SELECT: &str = "KTABLE-SELECT-";
     pub(crate) const TABLE_AGGREGATE: &str = "KTABLE-AGGREGATE-";
     pub(crate) const TABLE_REDUCE: &str = "KTABLE-REDUCE-";
+    pub(crate) const TABLE_JOIN_MERGE: &str = "KTABLE-MERGE-";
+    pub(crate) const TABLE_JOIN_THIS: &str = "KTABLE-JOINTHIS-";
+    pub(crate) const TABLE_JOIN_OTHER: &str = "KTABLE-JOINOTHER-";
+    pub(crate) const TABLE_SUPPRESS: &str = "KTABLE-SUPPRESS-";
 }
 
 /// Java's bound on the length of names and topics.

@@ -1,6 +1,6 @@
 //! One operator in the logical graph.
 
-use std::{any::TypeId, sync::Arc};
+use std::{any::TypeId, sync::Arc, time::Duration};
 
 use super::{Lowering, Place, RepartitionNames};
 
@@ -30,6 +30,11 @@ pub(crate) enum Role {
     Repartition(Mergeable),
     /// A join that keeps records without a key: repartition topics above it must let them through.
     KeepsNullKeys,
+    /// Aggregates in windows.
+    Windowed {
+        /// For how long after its end a window takes records.
+        grace: Duration,
+    },
     /// Anything else.
     Other,
 }

@@ -304,7 +304,8 @@ where
             lowering.topology().flush_with(store, node.id());
             lowering.forwards::<Windowed<K>, Change<VA>>(node);
         };
-        let node = graph.lock().add(&name, Role::Other, &[parent], place, lower);
+        let role = Role::Windowed { grace: windows.grace_period() };
+        let node = graph.lock().add(&name, role, &[parent], place, lower);
         let key_serde = windowed_slot(&key_serde, windows);
         let rows = Arc::new(WindowRows(rows));
         KTable::new(TableParts { graph, node, name, key_serde, value_serde, sources, rows })

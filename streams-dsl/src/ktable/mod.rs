@@ -5,9 +5,11 @@
 
 mod filter;
 mod group_by;
+mod join;
 mod map_values;
 mod rows;
 mod source;
+mod suppress;
 mod table_store;
 mod to_stream;
 

@@ -11,7 +11,7 @@ use std::sync::{
 };
 
 use streams_core::{
-    store::{TimestampedKeyValueStore, TimestampedWindowStore},
+    store::{ChangeBuffer, TimestampedKeyValueStore, TimestampedWindowStore},
     topology::{NodeId, TopologyBuilder},
 };
 
@@ -155,5 +155,83 @@ where
         }
         let (getter, connect) = self.parent.getter(lowering)?;
         Some(((self.derive)(&getter), connect))
+    }
+}
+
+/// The join of two tables: its rows are in its own store, if it has one, else they are computed
+/// from those of both.
+pub(crate) struct JoinedRows<K, V, VO, D> {
+    pub(crate) this: Arc<dyn Rows<K, V>>,
+    pub(crate) other: Arc<dyn Rows<K, VO>>,
+    pub(crate) store: Option<Arc<str>>,
+    pub(crate) send_old: AtomicBool,
+    pub(crate) derive: D,
+}
+
+impl<K, V, VO, VR, D> Rows<K, VR> for JoinedRows<K, V, VO, D>
+where
+    K: 'static,
+    V: 'static,
+    VO: 'static,
+    VR: Clone + Send + 'static,
+    D: Fn(&TableGetter<K, V>, &TableGetter<K, VO>) -> TableGetter<K, VR> + Send + Sync,
+{
+    /// The old value of a join is made of those of both sides, which get stores if need be.
+    fn send_old_values(&self, _force: bool) -> bool {
+        self.this.send_old_values(true);
+        self.other.send_old_values(true);
+        self.send_old.store(true, Relaxed);
+        true
+    }
+
+    fn sends_old_values(&self) -> bool {
+        self.send_old.load(Relaxed)
+    }
+
+    /// Both sides have been asked for theirs already: the join itself looks rows up there.
+    fn materialize(&self) {}
+
+    fn getter(&self, lowering: &mut Lowering<'_>) -> Option<Lookup<K, VR>> {
+        if let Some(store) = &self.store {
+            return stored(lowering, store);
+        }
+        let (this, connect_this) = self.this.getter(lowering)?;
+        let (other, connect_other) = self.other.getter(lowering)?;
+        let connect: Connect = Box::new(move |topology, node| {
+            connect_this(topology, node);
+            connect_other(topology, node);
+        });
+        Some(((self.derive)(&this, &other), connect))
+    }
+}
+
+/// A table whose changes are held back: a row that waits is still the one before.
+pub(crate) struct SuppressedRows<K, V> {
+    pub(crate) parent: Arc<dyn Rows<K, V>>,
+    pub(crate) buffer: Arc<str>,
+}
+
+impl<K: 'static, V: Clone + Send + 'static> Rows<K, V> for SuppressedRows<K, V> {
+    /// The parent sends old values already: the buffer keeps them.
+    fn send_old_values(&self, force: bool) -> bool {
+        self.parent.send_old_values(force)
+    }
+
+    fn sends_old_values(&self) -> bool {
+        self.parent.sends_old_values()
+    }
+
+    fn materialize(&self) {
+        self.parent.materialize();
+    }
+
+    fn getter(&self, lowering: &mut Lowering<'_>) -> Option<Lookup<K, V>> {
+        let (parent, connect_parent) = self.parent.getter(lowering)?;
+        let buffer = lowering.store::<ChangeBuffer<K, V>>(&self.buffer)?;
+        let connect: Connect = Box::new(move |topology, node| {
+            topology.connect(node, buffer);
+            connect_parent(topology, node);
+        });
+        Some((parent.suppress(buffer), connect))
     }
 }

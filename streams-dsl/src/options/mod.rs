@@ -12,9 +12,21 @@ mod materialized;
 mod named;
 mod produced;
 mod repartitioned;
+mod suppressed;
 
 pub use self::{
-    branched::Branched, consumed::Consumed, grouped::Grouped, joined::Joined,
-    materialized::Materialized, named::Named, produced::Produced, repartitioned::Repartitioned,
+    branched::Branched,
+    consumed::Consumed,
+    grouped::Grouped,
+    joined::Joined,
+    materialized::Materialized,
+    named::Named,
+    produced::Produced,
+    repartitioned::Repartitioned,
+    suppressed::{BufferBounds, BufferConfig, EagerBufferConfig, StrictBufferConfig, Suppressed},
 };
-pub(crate) use self::{branched::Then, produced::Target};
+pub(crate) use self::{
+    branched::Then,
+    produced::Target,
+    suppressed::{Until, WhenFull},
+};

@@ -21,10 +21,13 @@ mod kstream_ktable_join;
 mod kstream_window_aggregate;
 mod ktable_aggregate;
 mod ktable_filter;
+mod ktable_ktable_inner_join;
+mod ktable_ktable_join_merge;
 mod ktable_map_values;
 mod ktable_reduce;
 mod ktable_repartition_map;
 mod ktable_source;
+mod ktable_suppress;
 mod ktable_to_stream;
 mod map;
 mod map_values;
@@ -48,10 +51,13 @@ pub(crate) use self::{
     kstream_window_aggregate::kstream_window_aggregate,
     ktable_aggregate::{TableAggregation, ktable_aggregate},
     ktable_filter::ktable_filter,
+    ktable_ktable_inner_join::ktable_ktable_inner_join,
+    ktable_ktable_join_merge::ktable_ktable_join_merge,
     ktable_map_values::ktable_map_values,
     ktable_reduce::{TableReduction, ktable_reduce},
     ktable_repartition_map::ktable_repartition_map,
     ktable_source::ktable_source,
+    ktable_suppress::{Release, ktable_suppress},
     ktable_to_stream::ktable_to_stream,
     map::map,
     map_values::map_values,

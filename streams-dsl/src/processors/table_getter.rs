@@ -5,7 +5,7 @@ use std::sync::Arc;
 use streams_core::{
     BoxError,
     processor::StoreAccess,
-    store::{StoreRef, TimestampedKeyValueStore, TimestampedWindowStore},
+    store::{ChangeBuffer, StoreRef, TimestampedKeyValueStore, TimestampedWindowStore},
 };
 
 use crate::windows::Windowed;
@@ -60,6 +60,46 @@ impl<K: 'static, V: 'static> TableGetter<K, V> {
                 let Some((value, timestamp)) = row else { return visit(None) };
                 let mapped = mapper(key, value)?;
                 visit(mapped.as_ref().map(|value| (value, timestamp)))
+            })
+        }))
+    }
+
+    /// The rows that have gone on: of a row whose changes are held back that is the value before, whose timestamp is
+    /// not known and -1, as in Java.
+    pub(crate) fn suppress(&self, buffer: StoreRef<ChangeBuffer<K, V>>) -> Self
+    where
+        V: Clone + Send,
+    {
+        let parent = self.clone();
+        Self(Arc::new(move |stores, key, visit| {
+            if let Some(prior) = stores.store(buffer)?.prior_value(key)? {
+                return visit(prior.map(|value| (value, -1)));
+            }
+            (parent.0)(stores, key, visit)
+        }))
+    }
+
+    /// The rows of two tables joined: there is one where both have one, with the later timestamp.
+    pub(crate) fn join<VO, VR, F>(
+        &self,
+        other: &TableGetter<K, VO>,
+        joiner: Arc<F>,
+    ) -> TableGetter<K, VR>
+    where
+        V: Clone,
+        VO: 'static,
+        F: Fn(&K, &V, &VO) -> Result<VR, BoxError> + Send + Sync + 'static,
+    {
+        let (this, other) = (self.clone(), other.clone());
+        TableGetter(Arc::new(move |stores, key, visit| {
+            // Only one store can lend a row at a time.
+            let row =
+                this.with(stores, key, |row| Ok(row.map(|(value, at)| (value.clone(), at))))?;
+            let Some((value, timestamp)) = row else { return visit(None) };
+            (other.0)(stores, key, &mut |row| {
+                let Some((other, other_timestamp)) = row else { return visit(None) };
+                let joined = joiner(key, &value, other)?;
+                visit(Some((&joined, timestamp.max(other_timestamp))))
             })
         }))
     }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{Consumed, Materialized, Repartitioned, StreamsBuilder, TimeWindows};
+use crate::{
+    BufferConfig, Consumed, Materialized, Repartitioned, StreamsBuilder, Suppressed, TimeWindows,
+    Windowed, time_windowed,
+};
 
 #[derive(Clone)]
 struct Order;
@@ -97,4 +100,28 @@ fn streams_of_two_builders_do_not_mix() {
     let text = mistakes(&here);
     assert!(text.contains("merged with one of another builder"), "{text}");
     assert!(text.contains("joined with a table of another builder"), "{text}");
+}
+
+#[test]
+fn only_windows_can_be_waited_for_until_they_close() {
+    let builder = StreamsBuilder::new();
+    let key = time_windowed(streams_core::serde::string(), Duration::from_secs(60));
+    let consumed = Consumed::topic("counts").with(key, streams_core::serde::long());
+    let counts = builder.table::<Windowed<String>, i64>(consumed);
+    let until = Suppressed::until_window_closes(BufferConfig::unbounded());
+    counts.suppress(until).to_stream().for_each(|_, _| ());
+    let text = mistakes(&builder);
+    assert!(text.contains("waits until windows close"), "{text}");
+    assert!(text.contains("no windowed aggregation above it"), "{text}");
+    assert!(text.contains(file!()), "{text}");
+}
+
+#[test]
+fn tables_of_two_builders_are_not_joined() {
+    let (one, other) = (StreamsBuilder::new(), StreamsBuilder::new());
+    let names = one.table::<String, String>("names");
+    let towns = other.table::<String, String>("towns");
+    names.join(&towns, |name, town| format!("{name} of {town}")).to_stream().for_each(|_, _| ());
+    let text = mistakes(&one);
+    assert!(text.contains("can't be joined with one of another builder"), "{text}");
 }

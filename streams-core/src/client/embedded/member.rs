@@ -23,16 +23,31 @@ pub(super) struct EmbeddedMembership {
     reported: Option<TaskAssignment>,
     told: Option<TaskAssignment>,
     sent_at_ms: i64,
+    /// Whether it asks all members to close.
+    shutdown: bool,
+    /// Whether the coordinator said that all are to close.
+    told_shutdown: bool,
 }
 
 impl EmbeddedMembership {
     pub(super) fn new(shared: Arc<Shared>, join: JoinGroup) -> Self {
         let member_id = shared.new_member_id(&join.client_id);
-        Self { shared, join, member_id, epoch: 0, reported: None, told: None, sent_at_ms: 0 }
+        Self {
+            shared,
+            join,
+            member_id,
+            epoch: 0,
+            reported: None,
+            told: None,
+            sent_at_ms: 0,
+            shutdown: false,
+            told_shutdown: false,
+        }
     }
 
     fn is_due(&self, owned: &TaskAssignment, now_ms: i64) -> bool {
         self.epoch == 0
+            || (self.shutdown && !self.told_shutdown)
             || self.reported.as_ref() != Some(owned)
             || now_ms - self.sent_at_ms >= duration_ms(self.shared.settings.heartbeat_interval)
     }
@@ -48,7 +63,7 @@ impl Membership for EmbeddedMembership {
     fn heartbeat(&mut self, owned: &TaskAssignment, offsets: &TaskOffsets) -> Result<Heartbeat> {
         let now_ms = self.shared.now_ms();
         if !self.is_due(owned, now_ms) {
-            return Ok(Heartbeat::default());
+            return Ok(Heartbeat { assignment: None, shutdown: self.told_shutdown });
         }
         let request = HeartbeatRequest {
             member_id: &self.member_id,
@@ -56,6 +71,7 @@ impl Membership for EmbeddedMembership {
             join: &self.join,
             owned,
             offsets,
+            shutdown: self.shutdown,
         };
         let replied = self.shared.call(&self.join.client_id, OperationKind::Heartbeat, |state| {
             state.heartbeat(&request, now_ms)
@@ -75,7 +91,12 @@ impl Membership for EmbeddedMembership {
         let is_news = self.told.as_ref() != Some(&reply.assignment);
         let assignment = is_news.then(|| reply.assignment.clone());
         self.told = Some(reply.assignment);
-        Ok(Heartbeat { assignment })
+        self.told_shutdown = reply.shutdown;
+        Ok(Heartbeat { assignment, shutdown: reply.shutdown })
+    }
+
+    fn shutdown_application(&mut self) {
+        self.shutdown = true;
     }
 
     fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result {

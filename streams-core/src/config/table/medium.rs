@@ -1,7 +1,7 @@
 //! The keys of medium importance.
 
 use super::super::choice::{
-    DeserializationHandlerChoice, ProcessingGuarantee, ProcessingHandlerChoice,
+    DeserializationHandlerChoice, GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice,
     ProductionHandlerChoice, TimestampExtractorChoice, TopologyOptimization,
 };
 use super::super::entry::{DefaultValue, Entry, Importance};
@@ -60,6 +60,14 @@ pub(super) const ENTRIES: &[Entry] = &[
          Unset, they send none.",
     )
     .defaulting(DefaultValue::Null),
+    medium(
+        "group.protocol",
+        "classic",
+        Kind::OneOf { names: GroupProtocol::NAMES, refused: &[] },
+        "How instances agree on who does what. With `classic` one of them decides, on any broker; \
+         with `streams` the broker does (KIP-1071, Kafka 4.2 or later). All instances of an \
+         application must have the same.",
+    ),
     medium(
         "max.task.idle.ms",
         "0",

@@ -24,6 +24,8 @@ pub struct SimulationBuilder {
     pub(super) input_before: Option<Input>,
     pub(super) input: Option<Input>,
     pub(super) faults: Faults,
+    #[cfg(feature = "planted-bugs")]
+    pub(super) planted: Option<crate::testing::PlantedBug>,
     pub(super) outputs: Vec<(String, Compare)>,
     pub(super) checks: Vec<Check>,
 }
@@ -53,6 +55,8 @@ impl SimulationBuilder {
             input_before: None,
             input: None,
             faults: Faults::all(),
+            #[cfg(feature = "planted-bugs")]
+            planted: None,
             outputs: Vec::new(),
             checks: Vec::new(),
         }
@@ -144,6 +148,14 @@ impl SimulationBuilder {
     #[must_use]
     pub fn faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
+        self
+    }
+
+    /// Plants a mistake in the runtime, or none.
+    #[cfg(feature = "planted-bugs")]
+    #[must_use]
+    pub fn plant(mut self, bug: impl Into<Option<crate::testing::PlantedBug>>) -> Self {
+        self.planted = bug.into();
         self
     }
 

@@ -15,20 +15,34 @@ use crate::{
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
+/// What a store must have of its changelog's visible records below its offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exactness {
+    /// The last row of each key, no more and no less.
+    LastRows,
+    /// No row that was not written there at some time. With at-least-once nothing keeps a zombie from writing
+    /// between the records of a task's owner, who does not read them.
+    AnyRows,
+}
+
 /// The rows that a changelog gives, up to an offset.
 struct Replay {
     rows: Rows,
+    /// All rows that ever were, with their keys; empty unless they are asked for.
+    ever: BTreeSet<(Vec<u8>, Vec<u8>)>,
+    /// Records read, of which compaction has taken none if they are as many as the offset says.
+    records: i64,
     /// Greatest window start seen.
     max_start: Option<i64>,
 }
 
-/// Checks that each store has the rows of its changelog's visible records below its offset, no more and no less.
-/// Returns what does not hold.
+/// Checks that each store has what it must have of its changelog. Returns what does not hold.
 pub(super) fn check_stores(
     cluster: &EmbeddedCluster,
     app: &App,
     task: TaskId,
     databases: &TaskDatabases,
+    exactness: Exactness,
 ) -> Result<Option<String>> {
     for (store, changelog) in app.changelogs(task) {
         let Some(def) = app.topology.stores.get(store) else { continue };
@@ -36,12 +50,19 @@ pub(super) fn check_stores(
         // Without an offset a restore was interrupted while it loaded rows; the next one starts over.
         let Some(offset) = database.offset(&changelog.topic)? else { continue };
         let format = def.spec.format;
-        let mut replay = replay(cluster, app, &changelog, format, offset)?;
+        let mut replay = replay(cluster, app, &changelog, format, (offset, exactness))?;
         let rows = database.range(id, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
         let mut rows = rows.collect::<state_store::Result<Rows>>()?;
         keep_live(&mut rows, format, replay.max_start);
         keep_live(&mut replay.rows, format, replay.max_start);
         let place = format!("store `{}` of task {task} at {changelog}@{offset}", def.spec.name);
+        if exactness == Exactness::AnyRows {
+            let is_compacted = replay.records < offset;
+            let stray = rows.into_iter().find(|row| !is_compacted && !replay.ever.contains(row));
+            let Some((key, value)) = stray else { continue };
+            let (key, value) = (bytes(Some(&key)), bytes(Some(&value)));
+            return Ok(Some(format!("{place} has {key} as {value}, the changelog never had it")));
+        }
         let keys: BTreeSet<&Vec<u8>> = rows.keys().chain(replay.rows.keys()).collect();
         let mut keys = keys.into_iter();
         if let Some(key) = keys.find(|key| rows.get(*key) != replay.rows.get(*key)) {
@@ -82,19 +103,23 @@ fn replay(
     app: &App,
     changelog: &TopicPartition,
     format: StoreFormat,
-    end: i64,
+    (end, exactness): (i64, Exactness),
 ) -> Result<Replay> {
-    let mut replay = Replay { rows: Rows::new(), max_start: None };
+    let mut replay =
+        Replay { rows: Rows::new(), ever: BTreeSet::new(), records: 0, max_start: None };
     let (mut key, mut value) = (Vec::new(), Vec::new());
     for record in cluster.read_all(&changelog.topic, app.isolation())? {
         if record.partition != changelog.partition || record.offset >= end {
             continue;
         }
+        replay.records += 1;
         let Some(logged) = &record.key else { continue };
         let (logged, time) = ((logged, record.value.as_deref()), record.timestamp);
         let put = format.from_changelog(logged.0, logged.1, time, &mut key, &mut value)?;
         replay.max_start = replay.max_start.max(start_of(&key, format));
-        if put {
+        if put && exactness == Exactness::AnyRows {
+            replay.ever.insert((key.clone(), value.clone()));
+        } else if put {
             replay.rows.insert(key.clone(), value.clone());
         } else {
             replay.rows.remove(&key);
@@ -121,7 +146,6 @@ fn keep_live(rows: &mut Rows, format: StoreFormat, max_start: Option<i64>) {
 /// `exact` says whether stores must have all of their changelogs.
 pub(super) fn unrest(world: &World, exact: bool) -> Result<Option<String>> {
     let cluster = &world.cluster;
-    let described = cluster.topics();
     let mut running: BTreeSet<TaskId> = BTreeSet::new();
     let mut app = None;
     for (index, machine) in world.machines.iter().enumerate() {
@@ -151,13 +175,36 @@ pub(super) fn unrest(world: &World, exact: bool) -> Result<Option<String>> {
             return Ok(Some(format!("a member does not own what it is to own: {member:?}")));
         }
     }
-    let counts = described.iter().map(|(name, topic)| (name.clone(), topic.partitions)).collect();
-    let tasks = InternalTopics::derive(&app.group_topology, &counts, -1)?.tasks;
-    if tasks != running {
-        let (running, all) = (names(&running), names(&tasks));
-        return Ok(Some(format!("of the tasks {all} only {running} run")));
+    if let Some(why) = not_running(cluster, app, &running)? {
+        return Ok(Some(why));
     }
     uncommitted(cluster, app)
+}
+
+/// The tasks of the application that are not among those that run.
+fn not_running(
+    cluster: &EmbeddedCluster,
+    app: &App,
+    running: &BTreeSet<TaskId>,
+) -> Result<Option<String>> {
+    let described = cluster.topics().into_iter();
+    let counts = described.map(|(name, topic)| (name, topic.partitions)).collect();
+    let tasks = InternalTopics::derive(&app.group_topology, &counts, -1)?.tasks;
+    let differ = tasks != *running;
+    let (running, all) = (names(running), names(&tasks));
+    Ok(differ.then(|| format!("of the tasks {all} only {running} run")))
+}
+
+/// Why some task has no owner that processes it: `None` if each has one.
+pub(super) fn unowned(world: &World) -> Result<Option<String>> {
+    let instances = || world.machines.iter().filter_map(|machine| machine.instance.as_ref());
+    let Some(instance) = instances().next() else {
+        return Ok(Some("no instance is up".to_owned()));
+    };
+    let threads = instances().flat_map(|instance| &instance.threads);
+    let running = threads.flat_map(|stepped| stepped.thread.running_tasks());
+    let running: BTreeSet<TaskId> = running.map(|(task, _)| *task).collect();
+    not_running(&world.cluster, &instance.app, &running)
 }
 
 /// An input partition of which the group has not committed everything.

@@ -36,12 +36,12 @@ impl Instance {
     /// Starts an instance; its members join with their first turns.
     pub(super) fn start(app: App) -> Result<Self> {
         let app = Arc::new(app);
-        let lags = app.lags_of_stored_state()?;
+        let offsets = app.offsets_of_stored_state()?;
         let mut threads = Vec::new();
         for index in 1..=app.config.num_stream_threads() {
             let mut thread = StreamThread::new(app.clone(), index)?;
             if index == 1 {
-                thread.report_state_on_disk(lags.clone());
+                thread.report_state_on_disk(offsets.clone());
             }
             let restorer = thread.restorer();
             let seen = ThreadMetadata::default();

@@ -2,15 +2,19 @@
 //!
 //! [`Simulation`] runs the real runtime, restore and membership code of a user's topology on the embedded cluster, in
 //! one thread and in virtual time. A seed decides whose turn it is, how time passes, which calls fail or lose their
-//! replies, who crashes, closes, stands still or joins. Then faults end, and when everything is at rest the results
-//! are checked:
+//! replies, who crashes, closes, stands still or joins. All the time it is checked that
+//!
+//! - committed offsets do not go back;
+//! - no two members that the coordinator knows process one task;
+//! - each store, also of standbys, has exactly the committed rows of its changelog up to its offset; so has what is
+//!   left on a disk after a crash. With at-least-once, where nothing keeps a zombie from writing to a changelog, it has
+//!   no row that was not written there.
+//!
+//! Then faults end. Soon after that each task must have an owner, and when everything is at rest
 //!
 //! - each task runs on exactly one member, and all input is committed;
 //! - with exactly-once the committed output is, key by key, that of a sequential run; with at-least-once nothing is
-//!   missing;
-//! - each store, also of standbys, has exactly the committed rows of its changelog; so has what is left on a disk
-//!   after a crash, up to its offset;
-//! - committed offsets never went back, and no task ran under two members at once.
+//!   missing.
 //!
 //! Invariant: the trace of a run depends on its seed and its setup alone, to the byte. It is not for code that
 //! draws random numbers, reads a clock other than the context's, or starts threads.

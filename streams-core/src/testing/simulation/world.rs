@@ -11,7 +11,11 @@ use super::{
     Random, SimulationCounters, Trace, clock::VirtualClock, disk::Disk, injector::CallRates,
     instance::Instance,
 };
-use crate::{ErrorKind, TaskId, TopicPartition, client::embedded::EmbeddedCluster, time::Clock};
+use crate::{
+    ErrorKind, TaskId, TopicPartition,
+    client::{GroupMetadata, embedded::EmbeddedCluster},
+    time::Clock,
+};
 
 /// A machine with its disk, and the instance on it if one is up.
 pub(super) struct Machine {
@@ -21,6 +25,9 @@ pub(super) struct Machine {
     pub(super) up: bool,
     pub(super) naps_until_ms: i64,
 }
+
+/// A member with the tasks that it processes.
+type Processing = (GroupMetadata, Vec<TaskId>);
 
 /// Everything that moves.
 pub(super) struct World {
@@ -38,6 +45,9 @@ pub(super) struct World {
     pub(super) pausing: bool,
     /// The first thing that did not hold.
     pub(super) failed: Option<String>,
+    /// What the threads of instances that take their turns processed when these began. An instance may stand still in
+    /// its turn for longer than its session.
+    taking_turns: BTreeMap<usize, Vec<Processing>>,
     committed: BTreeMap<TopicPartition, i64>,
 }
 
@@ -66,6 +76,7 @@ impl World {
             current: None,
             pausing: false,
             failed: None,
+            taking_turns: BTreeMap::new(),
             committed: BTreeMap::new(),
         }
     }
@@ -102,6 +113,7 @@ impl World {
         let restores = self.random.per_mille(300);
         self.current = Some(index);
         self.counters.turns += 1;
+        self.taking_turns.insert(index, processing(&instance).collect());
         Some((index, instance, thread, restores))
     }
 
@@ -131,16 +143,15 @@ impl World {
         let members = self.cluster.members(&self.group);
         let mut owners: BTreeMap<TaskId, String> = BTreeMap::new();
         let mut twice = Vec::new();
-        for machine in &self.machines {
-            for stepped in machine.instance.iter().flat_map(|instance| &instance.threads) {
-                let us = stepped.thread.group_metadata();
-                let known = members.iter().any(|member| {
-                    member.member_id == us.member_id && member.member_epoch == us.member_epoch
-                });
-                for (task, _) in stepped.thread.running_tasks().filter(|_| known) {
-                    if let Some(other) = owners.insert(*task, us.member_id.clone()) {
-                        twice.push(format!("{task} runs on {other} and on {}", us.member_id));
-                    }
+        let instances = self.machines.iter().filter_map(|machine| machine.instance.as_ref());
+        let taking_turns = self.taking_turns.values().flatten().cloned();
+        for (us, tasks) in instances.flat_map(processing).chain(taking_turns) {
+            let known = members.iter().any(|member| {
+                member.member_id == us.member_id && member.member_epoch == us.member_epoch
+            });
+            for task in tasks.into_iter().filter(|_| known) {
+                if let Some(other) = owners.insert(task, us.member_id.clone()) {
+                    twice.push(format!("{task} runs on {other} and on {}", us.member_id));
                 }
             }
         }
@@ -148,6 +159,14 @@ impl World {
             self.fail(twice.join(", "));
         }
     }
+}
+
+/// What each thread of an instance processes.
+fn processing(instance: &Instance) -> impl Iterator<Item = Processing> {
+    instance.threads.iter().map(|stepped| {
+        let tasks = stepped.thread.running_tasks().map(|(task, _)| *task);
+        (stepped.thread.group_metadata(), tasks.collect())
+    })
 }
 
 /// One turn of one thread or restorer.
@@ -163,6 +182,7 @@ pub(super) fn step(world: &Mutex<World>) {
         machine.instance = Some(instance);
     }
     world.current = None;
+    world.taking_turns.remove(&index);
     if let Some(error) = turned.failed {
         world.counters.replaced_threads += 1;
         // After a jump of the clock a thread may have been without the cluster for too long.

@@ -8,6 +8,7 @@ use crate::{
     assignor::{AssignorMember, AssignorTasks, MemberId, assign},
     client::{GroupMetadata, JoinGroup, OffsetAndMetadata, StandbySettings},
     membership::{GroupTopology, TaskAssignment, TaskOffsets},
+    testing::planted::{PlantedBug, is_planted},
     time::duration_ms,
 };
 
@@ -20,6 +21,8 @@ pub(in super::super) struct HeartbeatRequest<'a> {
     pub(in super::super) join: &'a JoinGroup,
     pub(in super::super) owned: &'a TaskAssignment,
     pub(in super::super) offsets: &'a TaskOffsets,
+    /// Whether it asks all members to close.
+    pub(in super::super) shutdown: bool,
 }
 
 impl HeartbeatRequest<'_> {
@@ -34,6 +37,8 @@ impl HeartbeatRequest<'_> {
 pub(in super::super) struct HeartbeatReply {
     pub(in super::super) member_epoch: i32,
     pub(in super::super) assignment: TaskAssignment,
+    /// Whether a member asked all to close.
+    pub(in super::super) shutdown: bool,
 }
 
 /// One group.
@@ -46,6 +51,8 @@ pub(in super::super) struct Group {
     topology: Option<Arc<GroupTopology>>,
     tasks: AssignorTasks,
     assigned_at_ms: i64,
+    /// Whether a member asked all to close; stays so until all have left.
+    shutdown: bool,
     pub(in super::super) offsets: GroupOffsets,
 }
 
@@ -134,6 +141,7 @@ impl Group {
         now_ms: i64,
     ) -> Result<HeartbeatReply> {
         let joins = request.is_join();
+        self.shutdown |= request.shutdown;
         let member = self.members.get_mut(request.member_id);
         let member = member.filter(|member| {
             joins || [member.epoch, member.previous_epoch].contains(&request.member_epoch)
@@ -143,7 +151,7 @@ impl Group {
         };
         member.last_seen_ms = now_ms;
         member.owned = request.owned.clone();
-        let lags_changed = member.offsets != *request.offsets;
+        let lags_changed = member.offsets.lags != request.offsets.lags;
         member.offsets = request.offsets.clone();
         let warmed_up = member.has_warmed_up();
         if lags_changed && (warmed_up || self.is_probe_due(request.join, now_ms)) {
@@ -170,7 +178,7 @@ impl Group {
         if member.has_let_go() {
             member.advance_to(epoch);
         }
-        Ok(HeartbeatReply { member_epoch: member.epoch, assignment })
+        Ok(HeartbeatReply { member_epoch: member.epoch, assignment, shutdown: self.shutdown })
     }
 
     /// Removes a member. A static one stays until its session runs out, so that it can come back.
@@ -195,7 +203,10 @@ impl Group {
 
     /// Computes the target assignment anew; the group's epoch rises if it differs.
     fn reassign(&mut self, now_ms: i64) {
-        let Some(settings) = self.settings() else { return };
+        let Some(settings) = self.settings() else {
+            self.shutdown = false;
+            return;
+        };
         let members: BTreeMap<MemberId, AssignorMember> =
             self.members.iter().map(|(id, member)| (id.clone(), assignor_member(member))).collect();
         let mut targets = assign(&members, &self.tasks, &settings);
@@ -232,7 +243,11 @@ impl Group {
                     && offsets.iter().all(|(partition, _)| self.holds(member, partition))
             }
         };
-        if allowed { Ok(()) } else { Err(self.fenced(&group.member_id, group.member_epoch)) }
+        if allowed || is_planted(PlantedBug::ZombieCommits) {
+            Ok(())
+        } else {
+            Err(self.fenced(&group.member_id, group.member_epoch))
+        }
     }
 
     /// Whether the task that reads a partition is the member's.

@@ -7,6 +7,7 @@ use crate::{
     TaskId,
     client::JoinGroup,
     membership::{TaskAssignment, TaskOffsets},
+    testing::planted::{PlantedBug, is_planted},
     time::duration_ms,
 };
 
@@ -93,7 +94,8 @@ impl Member {
             others.clone().any(|other| other.join.process_id == process && other.holds(task))
         };
         let taken = |task: TaskId| {
-            others.clone().any(|other| other.holds_active(task)) || taken_nearby(task)
+            let runs_elsewhere = || others.clone().any(|other| other.holds_active(task));
+            (runs_elsewhere() && !is_planted(PlantedBug::TwoOwners)) || taken_nearby(task)
         };
         let (waiting, active): (BTreeSet<TaskId>, BTreeSet<TaskId>) =
             target.active.iter().partition(|task| taken(**task));

@@ -5,6 +5,25 @@ fn stateless(client: &str) -> JoinGroup {
     join(client, topology("in", false), 0)
 }
 
+#[test]
+fn a_member_that_asks_for_it_has_all_members_told_to_close() {
+    let (cluster, _) = cluster();
+    cluster.create_topic("in", 2).unwrap();
+    let mut a = Worker::new(&cluster, stateless("a"));
+    let mut b = Worker::new(&cluster, stateless("b"));
+    let nothing = (TaskAssignment::default(), TaskOffsets::default());
+    assert!(!a.member.heartbeat(&nothing.0, &nothing.1).unwrap().shutdown);
+    b.member.shutdown_application();
+    assert!(b.member.heartbeat(&nothing.0, &nothing.1).unwrap().shutdown);
+    a.member.leave().unwrap();
+    let a_again = a.member.heartbeat(&nothing.0, &nothing.1).unwrap();
+    assert!(a_again.shutdown, "the request stays while there are members");
+    a.member.leave().unwrap();
+    b.member.leave().unwrap();
+    let mut late = Worker::new(&cluster, stateless("late"));
+    assert!(!late.member.heartbeat(&nothing.0, &nothing.1).unwrap().shutdown);
+}
+
 fn stateful(client: &str, standbys: usize) -> JoinGroup {
     join(client, topology("in", true), standbys)
 }

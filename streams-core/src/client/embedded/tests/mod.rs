@@ -21,6 +21,7 @@ use crate::{
         NewTopic, OffsetAndMetadata, ProduceRecord, Producer, ProducerSettings, RecordBatch,
         StandbySettings,
     },
+    config::GroupProtocol,
     membership::{GroupTopology, InternalTopic, Subtopology, TaskAssignment, TaskOffsets},
     time::ManualClock,
 };
@@ -69,7 +70,7 @@ fn transactional(cluster: &EmbeddedCluster, id: &str) -> Box<dyn Producer> {
 
 fn consumer(cluster: &EmbeddedCluster, isolation: IsolationLevel) -> Box<dyn Consumer> {
     let client_id = "reader".to_owned();
-    cluster.consumer(&ConsumerSettings { client_id, isolation }).unwrap()
+    cluster.consumer(&ConsumerSettings { client_id, isolation, restores: false }).unwrap()
 }
 
 /// All values that one poll gives.
@@ -111,7 +112,11 @@ fn join(client: &str, topology: GroupTopology, standbys: usize) -> JoinGroup {
         process_id: Uuid::from_u128(client.bytes().map(u128::from).sum()),
         group_instance_id: None,
         client_tags: BTreeMap::new(),
+        group_protocol: GroupProtocol::Classic,
+        application_server: None,
         session_timeout: Duration::from_secs(45),
+        heartbeat_interval: Duration::from_secs(3),
+        max_poll_interval: Duration::from_secs(300),
         topology: Arc::new(topology),
         standby: StandbySettings {
             num_standby_replicas: standbys,

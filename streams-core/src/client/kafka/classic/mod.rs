@@ -1,0 +1,179 @@
+//! A member by the classic protocol, which Java's instances speak by default.
+//!
+//! The client crate keeps the membership up in the background; [`state`] holds what goes between it and the stream
+//! thread, [`protocol`] hands it over.
+
+mod protocol;
+mod state;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use kafka_client::group::{
+    Event,
+    classic::{ClassicConfig, ClassicMember},
+};
+use parking_lot::Mutex;
+
+use self::{protocol::StreamsProtocol, state::MemberState};
+use super::{
+    ControlPlane, GroupOffsets, convert, convert_final, leading::Leading, offsets::Identity,
+};
+use crate::{
+    Error, ErrorKind, Result, TopicPartition,
+    client::{GroupMetadata, Heartbeat, JoinGroup, Membership, OffsetAndMetadata},
+    membership::{TaskAssignment, TaskOffsets},
+};
+
+/// One member of a classic group. Java's `ConsumerCoordinator` with its `StreamsPartitionAssignor`.
+#[derive(Debug)]
+pub(super) struct ClassicMembership {
+    control: ControlPlane,
+    seat: Arc<Seat>,
+    leading: Arc<Leading>,
+    offsets: GroupOffsets,
+    /// Whether it was asked to join and has not been lost since.
+    is_member: bool,
+}
+
+/// What a commit looks at while the owner waits for it.
+#[derive(Debug)]
+struct Seat {
+    member: ClassicMember,
+    state: Arc<Mutex<MemberState>>,
+    group_id: String,
+    group_instance_id: Option<String>,
+}
+
+impl Identity for Seat {
+    fn metadata(&self) -> GroupMetadata {
+        let generation = self.member.generation();
+        let (member_id, member_epoch) = match generation {
+            Some(generation) => (generation.member_id, generation.generation_id),
+            None => (String::new(), -1),
+        };
+        GroupMetadata {
+            group_id: self.group_id.clone(),
+            member_id,
+            member_epoch,
+            group_instance_id: self.group_instance_id.clone(),
+        }
+    }
+
+    fn changes(&self) -> bool {
+        self.state.lock().is_joining()
+    }
+}
+
+impl ClassicMembership {
+    /// A member that joins with its first heartbeat.
+    ///
+    /// # Errors
+    /// If the control plane has ended.
+    pub(super) fn new(control: ControlPlane, join: JoinGroup) -> Result<Self> {
+        let leading = Leading::new(control.client().clone(), control.clock(), &join);
+        let leading = Arc::new(leading);
+        let state = Arc::new(Mutex::new(MemberState::new(&join)));
+        let protocol = StreamsProtocol::new(Arc::clone(&state), Arc::clone(&leading));
+        let config = ClassicConfig {
+            group_id: join.group_id.clone(),
+            group_instance_id: join.group_instance_id.clone(),
+            session_timeout: join.session_timeout,
+            heartbeat_interval: join.heartbeat_interval,
+            max_poll_interval: join.max_poll_interval,
+        };
+        let client = control.client();
+        let member = ClassicMember::new(client, control.handle()?, config, Arc::new(protocol));
+        let seat = Seat {
+            member,
+            state,
+            group_id: join.group_id,
+            group_instance_id: join.group_instance_id,
+        };
+        let offsets = GroupOffsets::new(control.clone(), join.heartbeat_interval);
+        Ok(Self { control, seat: Arc::new(seat), leading, offsets, is_member: false })
+    }
+
+    /// The membership is over; the owner drops its work and asks to join anew.
+    fn end(&mut self, state: &mut MemberState) {
+        state.forget();
+        self.is_member = false;
+    }
+
+    /// What happened in the background since the last look.
+    fn look(&mut self, state: &mut MemberState, now_ms: i64) -> Result<Heartbeat> {
+        match self.seat.member.poll() {
+            Some(Event::Assigned(assignment)) => {
+                let generation = assignment.generation.generation_id;
+                let told = state.assigned(generation, &assignment.bytes, now_ms);
+                told.map_err(|error| self.leading.take_failure().unwrap_or(error))
+            }
+            Some(Event::Lost(error)) => {
+                self.end(state);
+                let text = "the group does not count on this member any more";
+                Err(Error::with_source(ErrorKind::Fenced, text, error))
+            }
+            Some(Event::Failed(error)) => {
+                self.end(state);
+                Err(convert_final(error))
+            }
+            // An event of a kind that is not known here changes nothing.
+            Some(_) => Ok(Heartbeat::default()),
+            None => match self.seat.member.last_error() {
+                Some(error) => Err(convert(error).in_context("the group's coordinator")),
+                None => Ok(Heartbeat { assignment: None, shutdown: state.is_told_shutdown() }),
+            },
+        }
+    }
+}
+
+impl Membership for ClassicMembership {
+    fn heartbeat(&mut self, owned: &TaskAssignment, offsets: &TaskOffsets) -> Result<Heartbeat> {
+        let now_ms = self.control.clock().now_ms();
+        let seat = Arc::clone(&self.seat);
+        seat.member.owner_alive();
+        // Held until what was polled is noted: the background asks for a subscription under the same lock.
+        let mut state = seat.state.lock();
+        state.report(owned, offsets);
+        if !self.is_member {
+            self.is_member = true;
+            seat.member.join();
+        }
+        let heartbeat = self.look(&mut state, now_ms);
+        if self.is_member
+            && let Some(reason) = state.rejoin_reason(now_ms)
+        {
+            seat.member.rejoin(reason);
+        }
+        heartbeat
+    }
+
+    fn shutdown_application(&mut self) {
+        if self.seat.state.lock().ask_shutdown() && self.is_member {
+            self.seat.member.rejoin("all instances of the application are to close");
+        }
+    }
+
+    fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result {
+        self.offsets.commit(Arc::clone(&self.seat), offsets)
+    }
+
+    fn committed_offsets(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>> {
+        self.offsets.committed(&self.seat.group_id, partitions)
+    }
+
+    fn group_metadata(&self) -> GroupMetadata {
+        self.seat.metadata()
+    }
+
+    fn leave(&mut self) -> Result {
+        self.seat.state.lock().forget();
+        if !std::mem::take(&mut self.is_member) {
+            return Ok(());
+        }
+        let seat = Arc::clone(&self.seat);
+        self.control.call(async move { seat.member.leave().await })
+    }
+}

@@ -1,0 +1,45 @@
+//! Errors of the client crate as those of this one.
+
+use crate::{Error, ErrorKind};
+
+/// The error with which a call of the control plane failed.
+pub(crate) fn convert(error: kafka_client::Error) -> Error {
+    let kind = match error.kind() {
+        kafka_client::ErrorKind::Connection | kafka_client::ErrorKind::Retriable => {
+            ErrorKind::Unavailable
+        }
+        kafka_client::ErrorKind::Timeout => ErrorKind::Timeout,
+        kafka_client::ErrorKind::Fenced => ErrorKind::Fenced,
+        kafka_client::ErrorKind::Authentication => ErrorKind::Config,
+        kafka_client::ErrorKind::NotFound => ErrorKind::InvalidTopic,
+        // Authorization, Invalid, Protocol: no repetition and no other topic will help.
+        _ => ErrorKind::Fatal,
+    };
+    Error::with_source(kind, "the cluster did not do what it was asked", error)
+}
+
+/// The error that ended a membership for good: a member that was replaced for ever must not join anew.
+pub(super) fn convert_final(error: kafka_client::Error) -> Error {
+    let error = convert(error);
+    let kind = match error.kind() {
+        ErrorKind::Fenced | ErrorKind::Unavailable | ErrorKind::Timeout => ErrorKind::Fatal,
+        kind => kind,
+    };
+    Error::with_source(kind, "this member can't belong to the group any more", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_keeps_what_the_caller_must_do() {
+        let error = kafka_client::Error::from_code(27, "OffsetCommit of group app", None);
+        let error = convert(error);
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.to_string().contains("REBALANCE_IN_PROGRESS"), "{error}");
+        let error = kafka_client::Error::from_code(82, "JoinGroup of group app", None);
+        assert_eq!(convert(error.clone()).kind(), ErrorKind::Fenced);
+        assert_eq!(convert_final(error).kind(), ErrorKind::Fatal);
+    }
+}

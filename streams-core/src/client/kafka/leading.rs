@@ -1,0 +1,223 @@
+//! Leading a group of the classic protocol: topics first, then tasks.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use kafka_client::{Client, TopicPartition as ClientPartition};
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use super::{convert, convert_partitions, new_topic};
+use crate::{
+    Error, ErrorKind, Result, TaskId, TopicPartition,
+    client::{
+        JoinGroup, NewTopic, StandbySettings,
+        java_protocol::{AssignorError, GroupTasks, Leader, LeaderMember, error_assignments},
+    },
+    membership::{GroupTopology, InternalTopics, TaskAssignment},
+    time::Clock,
+};
+
+/// Looks at new topics until the cluster shows them.
+const LOOKS: usize = 20;
+/// Pause between two such looks.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
+
+/// What the leader needs to know, and what it remembers between rebalances.
+#[derive(Debug)]
+pub(super) struct Leading {
+    client: Client,
+    clock: Arc<dyn Clock>,
+    group_id: String,
+    process_id: Uuid,
+    topology: Arc<GroupTopology>,
+    settings: StandbySettings,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    /// What members were told to warm up: their subscriptions do not tell it from standbys.
+    warmups: BTreeMap<String, BTreeSet<TaskId>>,
+    /// Why the last rebalance could not assign; the group hears only a code.
+    failure: Option<Error>,
+}
+
+impl Leading {
+    pub(super) fn new(client: Client, clock: Arc<dyn Clock>, join: &JoinGroup) -> Self {
+        Self {
+            client,
+            clock,
+            group_id: join.group_id.clone(),
+            process_id: join.process_id,
+            topology: Arc::clone(&join.topology),
+            settings: join.standby.clone(),
+            memory: Mutex::default(),
+        }
+    }
+
+    /// Why this member, as the leader, told all members an error. Says so once.
+    pub(super) fn take_failure(&self) -> Option<Error> {
+        self.memory.lock().failure.take()
+    }
+
+    /// What each member is told. A topology that can't run is told to all as an error.
+    ///
+    /// # Errors
+    /// What keeps the leader from looking at topics or creating them: the group is to try again.
+    pub(super) async fn assign(
+        &self,
+        metadata: BTreeMap<String, Vec<u8>>,
+    ) -> kafka_client::Result<BTreeMap<String, Vec<u8>>> {
+        self.memory.lock().failure = None;
+        let decoded = metadata.iter().map(|(id, bytes)| {
+            let member = LeaderMember::decode(bytes);
+            let member = member.map_err(|error| error.in_context(format!("member `{id}`")))?;
+            Ok((id.clone(), member))
+        });
+        let members: BTreeMap<String, LeaderMember> = match decoded.collect::<Result<_>>() {
+            Ok(members) => members,
+            Err(error) => return Ok(self.refuse(metadata.keys(), error)),
+        };
+        if members.values().any(LeaderMember::requests_shutdown) {
+            tracing::warn!(group = %self.group_id, "a member asks all members to close");
+            return Ok(error_assignments(members.keys(), AssignorError::ShutdownRequested));
+        }
+        let tasks = match self.prepare().await? {
+            Ok(tasks) => tasks,
+            Err(error) => return Ok(self.refuse(members.keys(), error)),
+        };
+        Ok(self.decide(&members, &tasks))
+    }
+
+    /// Tells all members the code of an error, and keeps the error.
+    fn refuse<'a>(
+        &self,
+        members: impl Iterator<Item = &'a String>,
+        error: Error,
+    ) -> BTreeMap<String, Vec<u8>> {
+        tracing::error!(group = %self.group_id, "tasks can't be assigned: {error}");
+        let code = match error.kind() {
+            ErrorKind::MissingSourceTopic => AssignorError::IncompleteSourceTopicMetadata,
+            _ => AssignorError::AssignmentError,
+        };
+        self.memory.lock().failure = Some(error);
+        error_assignments(members, code)
+    }
+
+    fn decide(
+        &self,
+        members: &BTreeMap<String, LeaderMember>,
+        tasks: &GroupTasks,
+    ) -> BTreeMap<String, Vec<u8>> {
+        let mut memory = self.memory.lock();
+        let own = members.iter().find(|(_, member)| member.info.process_id == self.process_id);
+        let prober = own.or_else(|| members.iter().next()).map_or("", |(id, _)| id.as_str());
+        let leader = Leader {
+            members,
+            prober,
+            tasks,
+            warmups: &memory.warmups,
+            settings: &self.settings,
+            now_ms: self.clock.now_ms(),
+        };
+        let (targets, told) = leader.assign();
+        for (member, TaskAssignment { active, standby, warmup }) in &targets {
+            tracing::info!(group = %self.group_id, %member, ?active, ?standby, ?warmup, "target");
+        }
+        memory.warmups = targets.into_iter().map(|(id, target)| (id, target.warmup)).collect();
+        told
+    }
+
+    /// Derives the tasks and creates internal topics that are missing. The inner error is the topology's.
+    async fn prepare(&self) -> kafka_client::Result<Result<GroupTasks>> {
+        let mut counts = self.partition_counts().await?;
+        let factor = self.settings.replication_factor;
+        let internal = match InternalTopics::derive(&self.topology, &counts, factor) {
+            Ok(internal) => internal,
+            Err(error) => return Ok(Err(error)),
+        };
+        let ends = self.changelog_ends(&internal, &counts).await;
+        if let Err(error) = self.create(&internal.to_create).await? {
+            return Ok(Err(error));
+        }
+        counts
+            .extend(internal.to_create.iter().map(|topic| (topic.name.clone(), topic.partitions)));
+        Ok(Ok(GroupTasks::new(&self.topology, &internal, &counts, ends.as_ref())))
+    }
+
+    /// Partition counts of the topics of the topology that exist.
+    async fn partition_counts(&self) -> kafka_client::Result<BTreeMap<String, i32>> {
+        let parts = self.topology.subtopologies.values();
+        let topics: BTreeSet<&str> = parts
+            .flat_map(|part| {
+                let internal = part.repartition_source_topics.keys();
+                let internal = internal.chain(part.changelog_topics.keys());
+                part.source_topics.iter().chain(internal).chain(&part.repartition_sink_topics)
+            })
+            .map(String::as_str)
+            .collect();
+        let topics: Vec<&str> = topics.into_iter().collect();
+        let described = self.client.describe_topics(&topics).await?;
+        Ok(described.into_iter().map(|(name, topic)| (name, topic.partitions)).collect())
+    }
+
+    /// Ends of the changelogs that exist; `None` if the cluster does not say.
+    async fn changelog_ends(
+        &self,
+        internal: &InternalTopics,
+        counts: &BTreeMap<String, i32>,
+    ) -> Option<BTreeMap<TopicPartition, i64>> {
+        let mut partitions = Vec::new();
+        for task in internal.stateful_tasks() {
+            let Some(part) = self.topology.subtopologies.get(&task.subtopology) else { continue };
+            let existing = part.changelog_topics.keys().filter(|topic| counts.contains_key(*topic));
+            partitions.extend(existing.map(|topic| ClientPartition::new(topic, task.partition)));
+        }
+        if partitions.is_empty() {
+            return Some(BTreeMap::new());
+        }
+        let isolation = kafka_client::IsolationLevel::ReadUncommitted;
+        match self.client.latest_offsets(&partitions, isolation).await {
+            Ok(ends) => Some(convert_partitions(ends)),
+            Err(error) => {
+                tracing::warn!(group = %self.group_id, "tasks stay where they are, for the ends of changelogs are not known: {error}");
+                None
+            }
+        }
+    }
+
+    /// Creates topics and waits until the cluster shows them. The inner error is for good.
+    async fn create(&self, topics: &[NewTopic]) -> kafka_client::Result<Result> {
+        if topics.is_empty() {
+            return Ok(Ok(()));
+        }
+        let names: Vec<&str> = topics.iter().map(|topic| topic.name.as_str()).collect();
+        tracing::info!(group = %self.group_id, topics = ?names, "internal topics are created");
+        let wanted: Vec<_> = topics.iter().map(new_topic).collect();
+        if let Err(error) = self.client.create_topics(&wanted).await {
+            let error = convert(error);
+            return match error.kind() {
+                ErrorKind::Unavailable | ErrorKind::Timeout => {
+                    let text = "internal topics can't be created now";
+                    let kind = kafka_client::ErrorKind::Retriable;
+                    Err(kafka_client::Error::with_source(kind, text, error))
+                }
+                _ => {
+                    let text = format!("internal topics can't be created: {}", names.join(", "));
+                    Ok(Err(Error::with_source(ErrorKind::InvalidTopic, text, error)))
+                }
+            };
+        }
+        for _ in 0..LOOKS {
+            if self.client.describe_topics(&names).await?.len() == names.len() {
+                break;
+            }
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
+        Ok(Ok(()))
+    }
+}

@@ -1,0 +1,239 @@
+//! A member by the brokers' streams protocol (KIP-1071): the broker assigns, and creates the internal topics.
+
+mod topology;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use kafka_client::group::{
+    Event,
+    streams::{GroupStatus, StatusCode, StreamsGroupConfig, StreamsMember},
+};
+
+use self::topology::{tasks_from_wire, tasks_to_wire, to_wire};
+use super::{ControlPlane, GroupOffsets, convert, convert_final, offsets::Identity};
+use crate::{
+    Error, ErrorKind, Result, TopicPartition,
+    client::{
+        GroupMetadata, Heartbeat, JoinGroup, Membership, OffsetAndMetadata, java_protocol::HostInfo,
+    },
+    membership::{TaskAssignment, TaskOffsets},
+};
+
+/// How long the broker may miss source topics before that is an error: it hears of new topics a little late, and
+/// answers with its next look at the group, 5 seconds later.
+const TOPICS_GRACE_MS: i64 = 15_000;
+
+/// One member of a streams group. Java's `StreamsGroupHeartbeatRequestManager`.
+///
+/// Brokers up to 4.3 take no offsets of tasks, so that warm-ups and standbys are theirs to count.
+#[derive(Debug)]
+pub(super) struct StreamsMembership {
+    control: ControlPlane,
+    seat: Arc<Seat>,
+    offsets: GroupOffsets,
+    /// Whether it was asked to join and has not been lost since.
+    is_member: bool,
+    told: Option<TaskAssignment>,
+    /// Whether all members were asked to close.
+    asks_shutdown: bool,
+    /// Since when the broker has missed source topics.
+    missing_since_ms: Option<i64>,
+}
+
+/// What a commit looks at while the owner waits for it.
+#[derive(Debug)]
+struct Seat {
+    member: StreamsMember,
+    group_id: String,
+    group_instance_id: Option<String>,
+}
+
+impl Identity for Seat {
+    fn metadata(&self) -> GroupMetadata {
+        let (member_id, member_epoch) = match self.member.epoch() {
+            Some(epoch) => (epoch.member_id, epoch.member_epoch),
+            None => (String::new(), -1),
+        };
+        GroupMetadata {
+            group_id: self.group_id.clone(),
+            member_id,
+            member_epoch,
+            group_instance_id: self.group_instance_id.clone(),
+        }
+    }
+
+    fn changes(&self) -> bool {
+        // A commit under the epoch before is accepted while it is the member's.
+        false
+    }
+}
+
+impl StreamsMembership {
+    /// A member that joins with its first heartbeat.
+    ///
+    /// # Errors
+    /// If the control plane has ended.
+    pub(super) fn new(control: ControlPlane, join: JoinGroup) -> Result<Self> {
+        let endpoint = join.application_server.as_deref().and_then(HostInfo::parse);
+        let endpoint = endpoint.and_then(|host| Some((host.host, u16::try_from(host.port).ok()?)));
+        let config = StreamsGroupConfig {
+            group_id: join.group_id.clone(),
+            group_instance_id: join.group_instance_id.clone(),
+            rack_id: None,
+            process_id: join.process_id.to_string(),
+            user_endpoint: endpoint,
+            client_tags: join.client_tags,
+            session_timeout: join.session_timeout,
+            max_poll_interval: join.max_poll_interval,
+            topology: to_wire(&join.topology, join.standby.replication_factor),
+        };
+        let member = StreamsMember::new(control.client(), control.handle()?, config);
+        let seat =
+            Seat { member, group_id: join.group_id, group_instance_id: join.group_instance_id };
+        let offsets = GroupOffsets::new(control.clone(), join.heartbeat_interval);
+        Ok(Self {
+            control,
+            seat: Arc::new(seat),
+            offsets,
+            is_member: false,
+            told: None,
+            asks_shutdown: false,
+            missing_since_ms: None,
+        })
+    }
+
+    fn end(&mut self) {
+        self.is_member = false;
+        self.told = None;
+    }
+
+    /// What happened in the background since the last look.
+    fn look(&mut self, owned: &TaskAssignment) -> Result<Heartbeat> {
+        match self.seat.member.poll(&tasks_to_wire(owned)) {
+            Some(Event::Assigned(tasks)) => {
+                let target = tasks_from_wire(&tasks)?;
+                let news = (self.told.as_ref() != Some(&target)).then(|| target.clone());
+                self.told = Some(target);
+                Ok(Heartbeat { assignment: news, shutdown: false })
+            }
+            Some(Event::Lost(error)) => {
+                self.end();
+                let text = "the group does not count on this member any more";
+                Err(Error::with_source(ErrorKind::Fenced, text, error))
+            }
+            Some(Event::Failed(error)) => {
+                self.end();
+                Err(convert_final(error))
+            }
+            // An event of a kind that is not known here changes nothing.
+            Some(_) => Ok(Heartbeat::default()),
+            None => match self.seat.member.last_error() {
+                Some(error) => Err(convert(error).in_context("the group's coordinator")),
+                None => self.be_patient(judge(&self.seat.member.statuses())),
+            },
+        }
+    }
+
+    /// Takes missing source topics for a passing thing at first.
+    fn be_patient(&mut self, judged: Result<Heartbeat>) -> Result<Heartbeat> {
+        match judged {
+            Err(error) if error.kind() == ErrorKind::MissingSourceTopic => {
+                let now_ms = self.control.clock().now_ms();
+                let since_ms = *self.missing_since_ms.get_or_insert(now_ms);
+                if now_ms - since_ms > TOPICS_GRACE_MS {
+                    return Err(error);
+                }
+                let text = "the group's coordinator waits for source topics";
+                Err(Error::with_source(ErrorKind::Unavailable, text, error))
+            }
+            other => {
+                self.missing_since_ms = None;
+                other
+            }
+        }
+    }
+}
+
+/// What the broker says of the group, as what the owner must do.
+fn judge(statuses: &[GroupStatus]) -> Result<Heartbeat> {
+    let mut heartbeat = Heartbeat::default();
+    for GroupStatus { code, detail } in statuses {
+        let kind = match code {
+            StatusCode::ShutdownApplication => {
+                heartbeat.shutdown = true;
+                continue;
+            }
+            StatusCode::StaleTopology => ErrorKind::Config,
+            StatusCode::MissingSourceTopics => ErrorKind::MissingSourceTopic,
+            StatusCode::IncorrectlyPartitionedTopics => ErrorKind::InvalidTopic,
+            // The broker creates them; it says why if it can't.
+            StatusCode::MissingInternalTopics => ErrorKind::Unavailable,
+            // Waiting for more members, and what is not known here, asks for nothing.
+            _ => continue,
+        };
+        return Err(Error::new(kind, format!("the group can't run its topology: {detail}")));
+    }
+    Ok(heartbeat)
+}
+
+impl Membership for StreamsMembership {
+    fn heartbeat(&mut self, owned: &TaskAssignment, _offsets: &TaskOffsets) -> Result<Heartbeat> {
+        self.seat.member.owner_alive();
+        if !self.is_member {
+            self.is_member = true;
+            self.seat.member.join();
+        }
+        self.look(owned)
+    }
+
+    fn shutdown_application(&mut self) {
+        if !std::mem::replace(&mut self.asks_shutdown, true) {
+            self.seat.member.shutdown_application();
+        }
+    }
+
+    fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result {
+        self.offsets.commit(Arc::clone(&self.seat), offsets)
+    }
+
+    fn committed_offsets(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>> {
+        self.offsets.committed(&self.seat.group_id, partitions)
+    }
+
+    fn group_metadata(&self) -> GroupMetadata {
+        self.seat.metadata()
+    }
+
+    fn leave(&mut self) -> Result {
+        self.told = None;
+        if !std::mem::take(&mut self.is_member) {
+            return Ok(());
+        }
+        let seat = Arc::clone(&self.seat);
+        self.control.call(async move { seat.member.leave().await })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_of_the_group_is_an_error_or_a_wait() {
+        let status = |code| [GroupStatus { code, detail: "topic orders".to_owned() }];
+        for (code, kind) in [
+            (StatusCode::MissingSourceTopics, ErrorKind::MissingSourceTopic),
+            (StatusCode::IncorrectlyPartitionedTopics, ErrorKind::InvalidTopic),
+            (StatusCode::MissingInternalTopics, ErrorKind::Unavailable),
+            (StatusCode::StaleTopology, ErrorKind::Config),
+        ] {
+            assert_eq!(judge(&status(code)).unwrap_err().kind(), kind);
+        }
+        let waits = judge(&status(StatusCode::AssignmentDelayed)).unwrap();
+        assert_eq!(waits, Heartbeat::default());
+        assert!(judge(&status(StatusCode::ShutdownApplication)).unwrap().shutdown);
+    }
+}

@@ -1,0 +1,105 @@
+//! What a client of librdkafka tells of itself, for log lines, messages of errors, and delivery reports.
+//!
+//! It is told from threads of librdkafka, one call at a time in no order that matters, and asked from the
+//! client's own. Nothing here panics, since C is below on the stack.
+
+use std::{fmt, sync::Arc};
+
+use parking_lot::Mutex;
+
+use super::{TokenProvider, deliveries::Deliveries, ffi::Code, oauth::OAuthToken};
+
+/// The listener of one client.
+pub(super) struct ClientEvents {
+    client_id: String,
+    token_provider: Option<TokenProvider>,
+    failures: Mutex<Failures>,
+    deliveries: Mutex<Deliveries>,
+}
+
+#[derive(Debug, Default)]
+struct Failures {
+    /// The last error of a connection, for messages.
+    last: Option<(Code, String)>,
+    /// No broker can be reached, and nobody has asked yet.
+    all_down: bool,
+}
+
+impl fmt::Debug for ClientEvents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientEvents({})", self.client_id)
+    }
+}
+
+impl ClientEvents {
+    pub(super) fn new(client_id: &str, token_provider: Option<TokenProvider>) -> Arc<Self> {
+        Arc::new(Self {
+            client_id: client_id.to_owned(),
+            token_provider,
+            failures: Mutex::default(),
+            deliveries: Mutex::default(),
+        })
+    }
+
+    pub(super) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    pub(super) fn has_token_provider(&self) -> bool {
+        self.token_provider.is_some()
+    }
+
+    /// A token from the application, or why there is none.
+    pub(super) fn token(&self) -> Result<OAuthToken, String> {
+        let provider = self.token_provider.as_ref().ok_or("nobody provides one")?;
+        provider().map_err(|error| error.to_string())
+    }
+
+    /// Passes a log line on; `level` is that of syslog. What is an error to librdkafka is a warning here: it
+    /// connects again and sends again.
+    pub(super) fn log(&self, level: i32, facility: &str, text: &str) {
+        let client = &self.client_id;
+        match level {
+            ..=2 => tracing::error!(target: "librdkafka", %client, facility, "{text}"),
+            3 | 4 => tracing::warn!(target: "librdkafka", %client, facility, "{text}"),
+            5 => tracing::info!(target: "librdkafka", %client, facility, "{text}"),
+            _ => tracing::debug!(target: "librdkafka", %client, facility, "{text}"),
+        }
+    }
+
+    /// Remembers an error of the client as a whole.
+    pub(super) fn failed(&self, code: Code, reason: String) {
+        tracing::debug!(client = %self.client_id, "{code}: {reason}");
+        let mut failures = self.failures.lock();
+        if code == Code::ALL_BROKERS_DOWN {
+            failures.all_down = true;
+        } else {
+            failures.last = Some((code, reason));
+        }
+    }
+
+    /// Whether all brokers went out of reach since this was asked last.
+    pub(super) fn take_all_down(&self) -> bool {
+        std::mem::take(&mut self.failures.lock().all_down)
+    }
+
+    /// The last error of a connection.
+    pub(super) fn last_failure(&self) -> Option<(Code, String)> {
+        self.failures.lock().last.clone()
+    }
+
+    /// The last error of a connection as the end of a message, or nothing.
+    pub(super) fn because(&self) -> String {
+        self.last_failure().map_or_else(String::new, |(_, reason)| format!(" ({reason})"))
+    }
+
+    /// Notes a delivery report.
+    pub(super) fn delivered(&self, slot: usize, outcome: Result<i64, Code>) {
+        self.deliveries.lock().add(slot, outcome);
+    }
+
+    /// The delivery reports since they were taken last.
+    pub(super) fn take_deliveries(&self) -> Deliveries {
+        std::mem::take(&mut *self.deliveries.lock())
+    }
+}

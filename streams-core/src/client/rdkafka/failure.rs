@@ -1,0 +1,129 @@
+//! librdkafka's codes as errors of this crate.
+//!
+//! The kind says what the runtime does: a fenced producer or member joins anew, a transaction that can only be
+//! aborted is dropped and done again, a record that is refused for good stops the thread.
+
+use super::{
+    events::ClientEvents,
+    ffi::{Code, TransactionFailure},
+};
+use crate::{Error, ErrorKind};
+
+/// Kafka's and librdkafka's codes by number, as far as they decide a kind.
+mod number {
+    use rdkafka::bindings::rd_kafka_resp_err_t as Native;
+
+    pub(super) const AUTHENTICATION: i32 = Native::RD_KAFKA_RESP_ERR__AUTHENTICATION as i32;
+    pub(super) const AUTO_OFFSET_RESET: i32 = Native::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET as i32;
+    pub(super) const LOG_TRUNCATION: i32 = Native::RD_KAFKA_RESP_ERR__LOG_TRUNCATION as i32;
+    pub(super) const FENCED: i32 = Native::RD_KAFKA_RESP_ERR__FENCED as i32;
+    pub(super) const MSG_TIMED_OUT: i32 = Native::RD_KAFKA_RESP_ERR__MSG_TIMED_OUT as i32;
+    pub(super) const PURGE_INFLIGHT: i32 = Native::RD_KAFKA_RESP_ERR__PURGE_INFLIGHT as i32;
+    pub(super) const PURGE_QUEUE: i32 = Native::RD_KAFKA_RESP_ERR__PURGE_QUEUE as i32;
+    pub(super) const QUEUE_FULL: i32 = Native::RD_KAFKA_RESP_ERR__QUEUE_FULL as i32;
+    pub(super) const STATE: i32 = Native::RD_KAFKA_RESP_ERR__STATE as i32;
+    pub(super) const SSL: i32 = Native::RD_KAFKA_RESP_ERR__SSL as i32;
+    pub(super) const TIMED_OUT: i32 = Native::RD_KAFKA_RESP_ERR__TIMED_OUT as i32;
+    pub(super) const TRANSPORT: i32 = Native::RD_KAFKA_RESP_ERR__TRANSPORT as i32;
+    pub(super) const UNKNOWN_PARTITION: i32 = Native::RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION as i32;
+    pub(super) const UNKNOWN_TOPIC: i32 = Native::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC as i32;
+}
+
+/// Whether this producer or member was replaced by another, or given up.
+pub(super) fn is_fenced(code: Code) -> bool {
+    matches!(code.number(), number::FENCED | 22 | 25 | 47 | 82 | 90 | 110 | 113)
+}
+
+/// Whether the topic or partition is not there, as far as the broker that was asked knows.
+pub(super) fn is_unknown_topic(code: Code) -> bool {
+    // 17 is INVALID_TOPIC_EXCEPTION: there can be no such topic.
+    matches!(code.number(), number::UNKNOWN_PARTITION | number::UNKNOWN_TOPIC | 3 | 17)
+}
+
+/// Whether the position of a reader is not, or no more, in the log.
+pub(super) fn is_out_of_range(code: Code) -> bool {
+    matches!(code.number(), number::AUTO_OFFSET_RESET | number::LOG_TRUNCATION | 1)
+}
+
+/// The kind of an error of whom a broker does not accept, or does not let do what it was asked.
+fn refusal(code: Code) -> Option<ErrorKind> {
+    match code.number() {
+        number::AUTHENTICATION | 33 | 34 | 54 | 58 => Some(ErrorKind::Config),
+        29..=31 | 53 | 65 => Some(ErrorKind::Fatal),
+        _ => None,
+    }
+}
+
+/// The kind of an error that a record met with on its way to the log.
+pub(super) fn kind_of_write(code: Code) -> ErrorKind {
+    if let Some(kind) = refusal(code) {
+        return kind;
+    }
+    match code.number() {
+        _ if is_fenced(code) => ErrorKind::Fenced,
+        _ if is_unknown_topic(code) => ErrorKind::InvalidTopic,
+        number::QUEUE_FULL => ErrorKind::Unavailable,
+        number::STATE => ErrorKind::InvalidState,
+        // MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, INVALID_TIMESTAMP, CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE,
+        // INVALID_RECORD, POLICY_VIOLATION, INVALID_REQUIRED_ACKS.
+        2 | 10 | 18 | 21 | 32 | 44 | 76 | 87 => ErrorKind::Production,
+        // Time-outs, lost connections, a log that lacks replicas, a purge, a producer in doubt: it may have been
+        // written, and a new attempt may succeed.
+        _ => ErrorKind::Timeout,
+    }
+}
+
+/// The kind of an error of a fetch.
+pub(super) fn kind_of_fetch(code: Code) -> ErrorKind {
+    if is_out_of_range(code) || is_unknown_topic(code) {
+        return ErrorKind::InvalidState;
+    }
+    refusal(code).unwrap_or(ErrorKind::Unavailable)
+}
+
+/// The error of a look-up that only reads.
+pub(super) fn of_look_up(events: &ClientEvents, what: &str, code: Code) -> Error {
+    if let Some(refused) = refused_credentials(events) {
+        return refused.in_context(format!("can't look up {what}"));
+    }
+    let kind = refusal(code).unwrap_or(ErrorKind::Unavailable);
+    let because = if kind == ErrorKind::Unavailable { events.because() } else { String::new() };
+    Error::new(kind, format!("can't look up {what}: {code}{because}"))
+}
+
+/// The error for credentials that a broker refused, if that is what keeps a client from connecting.
+pub(super) fn refused_credentials(events: &ClientEvents) -> Option<Error> {
+    let (code, reason) = events.last_failure()?;
+    let is_refused = matches!(code.number(), number::AUTHENTICATION | number::SSL);
+    is_refused.then(|| {
+        Error::new(ErrorKind::Config, format!("a broker refuses the connection, {code}: {reason}"))
+    })
+}
+
+/// The error of a call for a transaction of the producer `events` tells of.
+pub(super) fn of_transaction(
+    events: &ClientEvents,
+    what: &str,
+    failure: &TransactionFailure,
+) -> Error {
+    let TransactionFailure { code, text, is_fatal, is_retriable, requires_abort } = failure;
+    let kind = refusal(*code).unwrap_or_else(|| match code.number() {
+        _ if is_fenced(*code) => ErrorKind::Fenced,
+        // The broker saw the end of the transaction, or it may have.
+        number::TIMED_OUT
+        | number::MSG_TIMED_OUT
+        | number::PURGE_QUEUE
+        | number::PURGE_INFLIGHT
+        | number::TRANSPORT => ErrorKind::Timeout,
+        number::STATE => ErrorKind::InvalidState,
+        // REBALANCE_IN_PROGRESS: the member will be told.
+        27 => ErrorKind::Unavailable,
+        _ if *is_retriable => ErrorKind::Timeout,
+        // A producer in doubt is replaced, and a transaction that failed is done again.
+        _ if *is_fatal || *requires_abort => ErrorKind::Timeout,
+        _ => ErrorKind::Fatal,
+    });
+    let because = if *is_retriable { events.because() } else { String::new() };
+    let client = events.client_id();
+    Error::new(kind, format!("producer `{client}`: {what} failed: {code}: {text}{because}"))
+}

@@ -1,0 +1,343 @@
+//! The producer of a real cluster.
+
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use hashbrown::HashMap;
+
+use super::{
+    deliveries::Run,
+    failure::{is_fenced, kind_of_write, of_transaction, refused_credentials},
+    ffi::{Client, Code, GroupIdentity, Topic, TransactionFailure},
+    topics::Topics,
+};
+use crate::{
+    Error, ErrorKind, Result, TopicPartition,
+    client::{BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer},
+    time::{Clock, SystemClock, duration_ms},
+};
+
+/// After so many records delivery reports are looked at, so that they don't pile up.
+const RECORDS_BETWEEN_REPORTS: u32 = 1_000;
+/// How much longer a call is waited for than librdkafka allows it.
+const SLACK: Duration = Duration::from_secs(1);
+/// How much longer a flush waits than a record may take until it is reported.
+const FLUSH_GRACE: Duration = Duration::from_secs(5);
+
+/// How long calls may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ProducerWaits {
+    /// `max.block.ms`: for room in the buffers, and for the calls of a transaction.
+    pub(super) max_block: Duration,
+    /// `delivery.timeout.ms`: until a record is written or given up.
+    pub(super) delivery_timeout: Duration,
+    /// `transaction.timeout.ms`: for offsets, which are of no use when their transaction has ended.
+    pub(super) transaction_timeout: Duration,
+}
+
+/// Writes records by librdkafka's idempotent producer, in transactions if it has a transactional id.
+#[derive(Debug)]
+pub(super) struct RdKafkaProducer {
+    client: Arc<Client>,
+    transactional_id: Option<String>,
+    transaction: Transaction,
+    waits: ProducerWaits,
+    topics: Topics,
+    /// The partitions that were written to; a record carries the index.
+    targets: Vec<Target>,
+    index: HashMap<TopicPartition, usize>,
+    appended: u32,
+}
+
+#[derive(Debug)]
+struct Target {
+    partition: TopicPartition,
+    topic: Arc<Topic>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transaction {
+    /// There are no transactions, or they were not initialised.
+    None,
+    /// Between transactions.
+    Ready,
+    /// In a transaction.
+    Open,
+    /// A call has not come back. Nothing can be done any more but to drop the producer.
+    Stuck,
+}
+
+impl RdKafkaProducer {
+    pub(super) fn new(
+        client: Arc<Client>,
+        transactional_id: Option<String>,
+        waits: ProducerWaits,
+        topics: Topics,
+    ) -> Self {
+        Self {
+            client,
+            transactional_id,
+            transaction: Transaction::None,
+            waits,
+            topics,
+            targets: Vec::new(),
+            index: HashMap::new(),
+            appended: 0,
+        }
+    }
+
+    fn invalid(&self, what: &str) -> Error {
+        let client = self.client.events().client_id();
+        Error::new(ErrorKind::InvalidState, format!("producer `{client}`: {what}"))
+    }
+
+    /// The partition's index; looks the topic up when it is new.
+    fn slot(&mut self, to: &TopicPartition) -> Result<usize> {
+        if let Some(slot) = self.index.get(to) {
+            return Ok(*slot);
+        }
+        let topic = self.topics.of(&self.client, to)?;
+        let slot = self.targets.len();
+        self.targets.push(Target { partition: to.clone(), topic });
+        self.index.insert(to.clone(), slot);
+        Ok(slot)
+    }
+
+    /// Hands the record over; waits while the buffers are full.
+    fn produce(&self, slot: usize, record: ProduceRecord<'_>) -> Result {
+        let Some(Target { partition, topic }) = self.targets.get(slot) else { return Ok(()) };
+        let mut give_up_ms = None;
+        loop {
+            let code = match topic.produce(partition.partition, record, slot) {
+                Ok(()) => return Ok(()),
+                Err(code) => code,
+            };
+            let now_ms = SystemClock.now_ms();
+            let wait_ms = duration_ms(self.waits.max_block);
+            let give_up_ms = *give_up_ms.get_or_insert(now_ms.saturating_add(wait_ms));
+            if code != Code::QUEUE_FULL || now_ms >= give_up_ms {
+                return Err(self.refused(partition, record, code));
+            }
+            self.client.serve(Duration::from_millis(10));
+        }
+    }
+
+    /// Why a record was not taken over.
+    fn refused(&self, to: &TopicPartition, record: ProduceRecord<'_>, code: Code) -> Error {
+        if let Some(fatal) = self.fatal_error() {
+            return fatal;
+        }
+        let kind = kind_of_write(code);
+        let text = match kind {
+            ErrorKind::Production => {
+                let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+                format!("a record of {bytes} bytes for {to} is refused: {code}: {}", code.text())
+            }
+            ErrorKind::Unavailable => {
+                let because = self.client.events().because();
+                format!("no room for a record for {to}: the producer's buffers are full{because}")
+            }
+            _ => format!("a record for {to} is refused: {code}: {}", code.text()),
+        };
+        Error::new(kind, text)
+    }
+
+    /// The error after which this producer does nothing more. One that is not fenced may be replaced.
+    fn fatal_error(&self) -> Option<Error> {
+        let (code, text) = self.client.fatal_error()?;
+        let failure = TransactionFailure {
+            code,
+            text,
+            is_fatal: true,
+            is_retriable: false,
+            requires_abort: true,
+        };
+        Some(of_transaction(self.client.events(), "writing", &failure))
+    }
+
+    fn report(&self, run: &Run) -> Option<BatchReport> {
+        let Run { slot, records, result } = *run;
+        let topic_partition = self.targets.get(slot)?.partition.clone();
+        let result = match result {
+            Ok(base) if base >= 0 => Ok(base),
+            // The broker had the batch already and has forgotten where it is.
+            Ok(_) => {
+                let text = format!(
+                    "{records} records were written to {topic_partition}, at an unknown offset"
+                );
+                Err(Error::new(ErrorKind::Timeout, text))
+            }
+            Err(code) => Err(self.not_written(&topic_partition, records, code)),
+        };
+        Some(BatchReport { topic_partition, records, result })
+    }
+
+    fn not_written(&self, to: &TopicPartition, records: usize, code: Code) -> Error {
+        let mut kind = kind_of_write(code);
+        let events = self.client.events();
+        let because = if kind == ErrorKind::Timeout { events.because() } else { String::new() };
+        if kind == ErrorKind::Timeout && refused_credentials(events).is_some() {
+            kind = ErrorKind::Config;
+        }
+        let text = format!("{records} records for {to} were not written: {code}: {}", code.text());
+        Error::new(kind, text + &because)
+    }
+
+    /// Sends everything and waits for it. Whether all is reported.
+    fn send_all(&self) -> Result {
+        let wait = self.waits.delivery_timeout.saturating_add(FLUSH_GRACE);
+        if self.client.flush(wait) {
+            return Ok(());
+        }
+        let (client, because) = (self.client.events().client_id(), self.client.events().because());
+        let text =
+            format!("producer `{client}`: no report of some records within {wait:?}{because}");
+        Err(Error::new(ErrorKind::Timeout, text))
+    }
+
+    fn failed(&self, what: &str, failure: &TransactionFailure) -> Error {
+        of_transaction(self.client.events(), what, failure)
+    }
+
+    /// Sends offsets from a thread of their own: while a group's coordinator moves, librdkafka may stop looking for it
+    /// without an end to the call. The client then lives for as long as that thread does.
+    fn send_from_a_thread(
+        &mut self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        identity: GroupIdentity,
+    ) -> Result<(), TransactionFailure> {
+        let wait = self.waits.max_block.min(self.waits.transaction_timeout);
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let (client, offsets) = (Arc::clone(&self.client), offsets.to_vec());
+        let started =
+            thread::Builder::new().name("kafka-send-offsets".to_owned()).spawn(move || {
+                // Whoever asked may have stopped waiting.
+                let _ = sender.send(client.send_offsets(&offsets, &identity, wait));
+            });
+        if let Err(cause) = started {
+            return Err(TransactionFailure::timed_out(&format!("no thread starts: {cause}")));
+        }
+        receiver.recv_timeout(wait.saturating_add(SLACK)).unwrap_or_else(|_| {
+            self.transaction = Transaction::Stuck;
+            let text = format!("no answer of the group's coordinator within {wait:?}");
+            Err(TransactionFailure::timed_out(&text))
+        })
+    }
+
+    fn check_open(&self) -> Result {
+        match (&self.transactional_id, self.transaction) {
+            (_, Transaction::Open) => Ok(()),
+            (_, Transaction::Stuck) => Err(self.invalid("a call has not come back")),
+            (Some(id), _) => Err(self.invalid(&format!("no transaction of `{id}` is open"))),
+            (None, _) => Err(self.invalid("it has no transactional id")),
+        }
+    }
+}
+
+impl Producer for RdKafkaProducer {
+    fn partitions(&mut self, topic: &str) -> Result<i32> {
+        self.topics.partitions(&self.client, topic)
+    }
+
+    fn append(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result {
+        if self.transactional_id.is_some() {
+            self.check_open()?;
+        }
+        let slot = self.slot(to)?;
+        // librdkafka takes 0 for "now".
+        let timestamp = if record.timestamp == 0 { 1 } else { record.timestamp };
+        self.produce(slot, ProduceRecord { timestamp, ..record })?;
+        self.appended += 1;
+        if self.appended >= RECORDS_BETWEEN_REPORTS {
+            self.appended = 0;
+            self.client.serve(Duration::ZERO);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<Vec<BatchReport>> {
+        self.send_all()?;
+        let runs = self.client.events().take_deliveries().into_runs();
+        let fenced = |run: &Run| run.result.err().filter(|code| is_fenced(*code));
+        if let Some(code) = runs.iter().find_map(fenced) {
+            let client = self.client.events().client_id();
+            let text = format!("producer `{client}` was replaced by another: {code}");
+            return Err(Error::new(ErrorKind::Fenced, text));
+        }
+        if let Some(fatal) = self.fatal_error() {
+            return Err(fatal);
+        }
+        Ok(runs.iter().filter_map(|run| self.report(run)).collect())
+    }
+
+    fn init_transactions(&mut self) -> Result {
+        if self.transactional_id.is_none() {
+            return Err(self.invalid("it has no transactional id"));
+        }
+        if self.transaction != Transaction::None {
+            return Err(self.invalid("transactions are initialised already"));
+        }
+        let done = self.client.init_transactions(self.waits.max_block);
+        done.map_err(|failure| self.failed("init_transactions", &failure))?;
+        self.transaction = Transaction::Ready;
+        Ok(())
+    }
+
+    fn begin_transaction(&mut self) -> Result {
+        match self.transaction {
+            Transaction::Ready => {}
+            Transaction::None => return Err(self.invalid("transactions were not initialised")),
+            Transaction::Stuck => return Err(self.invalid("a call has not come back")),
+            Transaction::Open => return Err(self.invalid("a transaction is open already")),
+        }
+        let done = self.client.begin_transaction();
+        done.map_err(|failure| self.failed("begin_transaction", &failure))?;
+        self.transaction = Transaction::Open;
+        Ok(())
+    }
+
+    fn send_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        group: &GroupMetadata,
+    ) -> Result {
+        self.check_open()?;
+        let GroupMetadata { group_id, member_id, member_epoch, .. } = group;
+        if member_id.is_empty() || *member_epoch < 0 {
+            // A broker takes offsets of nobody in particular, even while the group has members.
+            let text = format!("offsets of group {group_id} can't be committed by no member of it");
+            return Err(Error::new(ErrorKind::Fenced, text));
+        }
+        let identity = GroupIdentity::new(group)
+            .ok_or_else(|| self.invalid("the group's or member's name has a null byte in it"))?;
+        self.send_from_a_thread(offsets, identity).map_err(|failure| {
+            let what = format!(
+                "send_offsets of group {group_id} as member {member_id}, epoch {member_epoch},"
+            );
+            self.failed(&what, &failure)
+        })
+    }
+
+    fn commit_transaction(&mut self) -> Result {
+        self.check_open()?;
+        // librdkafka would flush too, and then commit nothing if a record failed.
+        self.send_all()?;
+        let done = self.client.commit_transaction(self.waits.max_block);
+        done.map_err(|failure| self.failed("commit_transaction", &failure))?;
+        self.transaction = Transaction::Ready;
+        Ok(())
+    }
+
+    fn abort_transaction(&mut self) -> Result {
+        self.check_open()?;
+        let done = self.client.abort_transaction(self.waits.max_block);
+        // What became of the records is of no interest any more.
+        drop(self.client.events().take_deliveries());
+        done.map_err(|failure| self.failed("abort_transaction", &failure))?;
+        self.transaction = Transaction::Ready;
+        Ok(())
+    }
+}

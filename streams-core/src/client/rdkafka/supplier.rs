@@ -1,0 +1,172 @@
+//! Making the clients of a real cluster.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use super::{
+    TokenProvider,
+    consumer::RdKafkaConsumer,
+    events::ClientEvents,
+    ffi::{Client, ClientKind},
+    producer::{ProducerWaits, RdKafkaProducer},
+    settings::{ClientSettings, NativeSettings, explain},
+    topics::Topics,
+};
+use crate::{
+    Error, ErrorKind, Result,
+    client::{
+        Admin, ClientSupplier, Consumer, ConsumerSettings, IsolationLevel, JoinGroup, Membership,
+        Producer, ProducerSettings, kafka::ControlPlane,
+    },
+    config::{StreamsConfig, ValidConfig},
+    time::{SystemClock, duration_ms},
+};
+
+/// Makes the clients of the cluster that a configuration names.
+///
+/// Consumers and producers are librdkafka's; all settings of a Java application are understood, and librdkafka's own
+/// besides, under the same prefixes. Java's `DefaultKafkaClientSupplier`.
+///
+/// ```
+/// use streams_core::{client::rdkafka::RdKafkaSupplier, config::StreamsConfig};
+///
+/// let config = StreamsConfig::new("orders-app", "localhost:9092")
+///     .set("security.protocol", "SASL_SSL")
+///     .set("sasl.mechanism", "SCRAM-SHA-512")
+///     .set(
+///         "sasl.jaas.config",
+///         "org.apache.kafka.common.security.scram.ScramLoginModule required \
+///          username=\"orders\" password=\"secret\";",
+///     )
+///     .set("producer.compression.type", "zstd");
+/// // Nothing is connected before a client is used.
+/// let clients = RdKafkaSupplier::new(&config)?;
+/// # Ok::<(), streams_core::Error>(())
+/// ```
+pub struct RdKafkaSupplier {
+    settings: ClientSettings,
+    transaction_timeout: Duration,
+    tokens: Option<TokenProvider>,
+    control: ControlPlane,
+}
+
+impl fmt::Debug for RdKafkaSupplier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The settings hold secrets.
+        f.debug_struct("RdKafkaSupplier").field("control", &self.control).finish_non_exhaustive()
+    }
+}
+
+impl RdKafkaSupplier {
+    /// Reads the settings of the clients, and the certificates that they name; connects to nothing yet.
+    ///
+    /// # Errors
+    /// `Config`, naming every wrong key of the application or the first one of the clients.
+    pub fn new(config: &StreamsConfig) -> Result<Self> {
+        Self::with(config, None)
+    }
+
+    /// The same, with tokens for the SASL mechanism OAUTHBEARER. `provider` is called from threads of the clients
+    /// for each connection, and before a token ends; fetch and renew tokens elsewhere.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_token_provider(config: &StreamsConfig, provider: TokenProvider) -> Result<Self> {
+        Self::with(config, Some(provider))
+    }
+
+    fn with(config: &StreamsConfig, tokens: Option<TokenProvider>) -> Result<Self> {
+        let config: ValidConfig = config.validate().map_err(|cause| {
+            Error::with_source(ErrorKind::Config, "the clients can't be made", cause)
+        })?;
+        let settings = ClientSettings::read(&config, tokens.as_ref())?;
+        let control = ControlPlane::new(settings.control.clone(), Arc::new(SystemClock))?;
+        let transaction_timeout = config.transaction_timeout();
+        Ok(Self { settings, transaction_timeout, tokens, control })
+    }
+
+    fn client(
+        &self,
+        kind: ClientKind,
+        client_id: &str,
+        settings: &NativeSettings,
+        own: &[(&str, String)],
+    ) -> Result<Arc<Client>> {
+        let mut values = settings.values.clone();
+        if !client_id.is_empty() {
+            values.insert("client.id".to_owned(), client_id.to_owned());
+        }
+        for (key, value) in own {
+            values.insert((*key).to_owned(), value.clone());
+        }
+        let events = ClientEvents::new(client_id, self.tokens.clone());
+        Client::new(kind, &values, events).map_err(|refused| explain(kind, &refused))
+    }
+
+    /// What a transactional producer is set to besides.
+    fn transactional(&self, id: String) -> Vec<(&'static str, String)> {
+        let NativeSettings { values, delivery_timeout, .. } = &self.settings.producer;
+        let timeout_ms = duration_ms(self.transaction_timeout);
+        let mut own = vec![
+            ("transactional.id", id),
+            ("transaction.timeout.ms", timeout_ms.to_string()),
+            // Nothing is written any more when its transaction has ended.
+            ("delivery.timeout.ms", duration_ms(*delivery_timeout).min(timeout_ms).to_string()),
+        ];
+        if !values.contains_key("retry.backoff.ms") {
+            // A transaction that follows another meets it half ended and tries again: soon, or each waits for 100 ms.
+            own.push(("retry.backoff.ms", "2".to_owned()));
+            own.push(("retry.backoff.max.ms", "100".to_owned()));
+        }
+        own
+    }
+}
+
+impl ClientSupplier for RdKafkaSupplier {
+    fn consumer(&self, settings: &ConsumerSettings) -> Result<Box<dyn Consumer>> {
+        let native = if settings.restores {
+            &self.settings.restore_consumer
+        } else {
+            &self.settings.main_consumer
+        };
+        let isolation = match settings.isolation {
+            IsolationLevel::ReadCommitted => IsolationLevel::ReadCommitted,
+            IsolationLevel::ReadUncommitted => native.isolation.unwrap_or_default(),
+        };
+        let level = match isolation {
+            IsolationLevel::ReadCommitted => "read_committed",
+            IsolationLevel::ReadUncommitted => "read_uncommitted",
+        };
+        let own = [("isolation.level", level.to_owned())];
+        let client = self.client(ClientKind::Consumer, &settings.client_id, native, &own)?;
+        let topics = Topics::new(native.max_block, native.metadata_max_age);
+        Ok(Box::new(RdKafkaConsumer::new(client, isolation, topics)))
+    }
+
+    fn producer(&self, settings: &ProducerSettings) -> Result<Box<dyn Producer>> {
+        let native = &self.settings.producer;
+        let own = match settings.transactional_id.clone() {
+            Some(id) if id.is_empty() => {
+                return Err(Error::new(ErrorKind::Config, "a transactional id must not be empty"));
+            }
+            Some(id) => self.transactional(id),
+            None => Vec::new(),
+        };
+        let client = self.client(ClientKind::Producer, &settings.client_id, native, &own)?;
+        let waits = ProducerWaits {
+            max_block: native.max_block,
+            delivery_timeout: native.delivery_timeout,
+            transaction_timeout: self.transaction_timeout,
+        };
+        let topics = Topics::new(native.max_block, native.metadata_max_age);
+        let id = settings.transactional_id.clone();
+        Ok(Box::new(RdKafkaProducer::new(client, id, waits, topics)))
+    }
+
+    fn admin(&self) -> Result<Box<dyn Admin>> {
+        Ok(self.control.admin())
+    }
+
+    fn membership(&self, join: JoinGroup) -> Result<Box<dyn Membership>> {
+        self.control.membership(join)
+    }
+}

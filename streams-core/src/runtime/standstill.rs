@@ -1,0 +1,153 @@
+//! Partitions that stand still although there is something to read.
+//!
+//! A reader that is stuck looks like one that has nothing to do. This tells the two apart, by what the cluster is
+//! known to hold, and says so once, by name. It changes nothing.
+
+use std::collections::HashMap;
+
+use super::stream_thread::StreamThread;
+use crate::TopicPartition;
+
+/// For how long a partition may stand still before it is reported, in milliseconds.
+const PATIENCE_MS: i64 = 60_000;
+/// How often is looked, in milliseconds.
+const INTERVAL_MS: i64 = 5_000;
+
+/// What is known of a partition now.
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    pub(super) partition: TopicPartition,
+    /// The next offset to be processed or restored.
+    pub(super) position: i64,
+    /// Records behind it that are queued or known to be on the cluster.
+    pub(super) waiting: i64,
+}
+
+/// A partition that has stood still for too long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Standstill {
+    pub(super) partition: TopicPartition,
+    pub(super) position: i64,
+    pub(super) waiting: i64,
+    /// For how long, in milliseconds.
+    pub(super) since_ms: i64,
+}
+
+#[derive(Debug)]
+struct Seen {
+    position: i64,
+    at_ms: i64,
+    reported: bool,
+}
+
+/// Remembers where each partition was.
+#[derive(Debug, Default)]
+pub(super) struct Standstills {
+    seen: HashMap<TopicPartition, Seen>,
+    next_ms: i64,
+}
+
+impl Standstills {
+    /// Whether it is time to look.
+    pub(super) fn is_due(&self, now_ms: i64) -> bool {
+        now_ms >= self.next_ms
+    }
+
+    /// Takes what is known now, of all partitions; returns those that have begun to stand still for too long.
+    pub(super) fn look(&mut self, readings: Vec<Reading>, now_ms: i64) -> Vec<Standstill> {
+        self.next_ms = now_ms.saturating_add(INTERVAL_MS);
+        let mut before = std::mem::take(&mut self.seen);
+        let mut found = Vec::new();
+        for Reading { partition, position, waiting } in readings {
+            let known = before.remove(&partition).filter(|seen| seen.position == position);
+            let mut seen = match known {
+                Some(seen) if waiting > 0 => seen,
+                _ => Seen { position, at_ms: now_ms, reported: false },
+            };
+            let since_ms = now_ms.saturating_sub(seen.at_ms);
+            if since_ms >= PATIENCE_MS && !seen.reported {
+                seen.reported = true;
+                let partition = partition.clone();
+                found.push(Standstill { partition, position, waiting, since_ms });
+            }
+            self.seen.insert(partition, seen);
+        }
+        found
+    }
+}
+
+impl StreamThread {
+    /// Reports what stands still, in processing or in restore. Nothing does while the instance is paused.
+    pub(super) fn report_standstills(&mut self, now_ms: i64) {
+        if !self.standstills.is_due(now_ms) {
+            return;
+        }
+        let mut readings = Vec::new();
+        if !self.app.is_paused() {
+            for task in self.running.values() {
+                for (place, position, queued) in task.positions() {
+                    let behind = self.consumer.lag(place).unwrap_or(0);
+                    readings.push(Reading {
+                        partition: place.clone(),
+                        position: position.unwrap_or(-1),
+                        waiting: behind.saturating_add(i64::try_from(queued).unwrap_or(i64::MAX)),
+                    });
+                }
+            }
+            // While the restorer is at work, the look is put off to the next turn.
+            let Some(restorer) = self.restorer.try_lock() else { return };
+            readings.extend(restorer.readings());
+        }
+        for Standstill { partition, position, waiting, since_ms } in
+            self.standstills.look(readings, now_ms)
+        {
+            let seconds = since_ms / 1_000;
+            tracing::warn!(
+                thread = %self.name, %partition, position, waiting,
+                "no progress for {seconds} s, although {waiting} records wait: an open transaction may hold them back, \
+                 another input of the task may be without records (max.task.idle.ms), or user code is stuck"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(position: i64, waiting: i64) -> Vec<Reading> {
+        vec![Reading { partition: TopicPartition::new("orders", 1), position, waiting }]
+    }
+
+    #[test]
+    fn a_partition_with_data_that_stands_still_for_a_minute_is_reported_once() {
+        let mut standstills = Standstills::default();
+        assert_eq!(standstills.look(reading(7, 3), 0), []);
+        assert_eq!(standstills.look(reading(7, 4), 59_999), []);
+        let found = standstills.look(reading(7, 5), 60_000);
+        let partition = TopicPartition::new("orders", 1);
+        let since_ms = 60_000;
+        assert_eq!(found, [Standstill { partition, position: 7, waiting: 5, since_ms }]);
+        assert_eq!(standstills.look(reading(7, 5), 180_000), []);
+    }
+
+    #[test]
+    fn progress_and_an_empty_partition_begin_the_minute_anew() {
+        let mut standstills = Standstills::default();
+        standstills.look(reading(7, 3), 0);
+        standstills.look(reading(8, 2), 50_000);
+        assert_eq!(standstills.look(reading(8, 2), 70_000), []);
+        standstills.look(reading(8, 0), 100_000);
+        assert_eq!(standstills.look(reading(8, 9), 159_999), []);
+        assert_eq!(standstills.look(reading(8, 9), 160_000).len(), 1);
+    }
+
+    #[test]
+    fn it_is_looked_every_five_seconds() {
+        let mut standstills = Standstills::default();
+        assert!(standstills.is_due(0));
+        standstills.look(Vec::new(), 1_000);
+        assert!(!standstills.is_due(5_999));
+        assert!(standstills.is_due(6_000));
+    }
+}

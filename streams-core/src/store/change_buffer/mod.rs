@@ -1,0 +1,292 @@
+//! Changes of a table that are held back until their time has come.
+//!
+//! All of the buffer is in memory, in the order in which it will be left; the database has a copy of what was
+//! committed, in the bytes of Java's changelog, from which the buffer is built when it is opened. Invariant: a
+//! change that replaces one of its key takes its place, so that a key that changes all the time is not held
+//! back for ever.
+
+mod codec;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    sync::Arc,
+};
+
+use hashbrown::HashMap;
+use state_store::Direction;
+
+use self::codec::Row;
+use super::{ChangelogWriter, RecordContext, StateStore, StoreContext};
+use crate::{
+    BoxError, Error, ErrorKind, Headers, RecordMetadata, Result,
+    serde::{SerdeRef, Written},
+};
+
+/// A change that a buffer held back.
+#[derive(Clone, Debug)]
+pub struct BufferedChange<K, V> {
+    /// The row's key.
+    pub key: K,
+    /// Its value now; `None` if it was deleted.
+    pub new: Option<V>,
+    /// Its value before the last change, if somebody asked for it.
+    pub old: Option<V>,
+    /// The record that made the last change.
+    pub origin: Origin,
+}
+
+/// The record that a buffered change comes from: Java's `ProcessorRecordContext`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Its timestamp in milliseconds since the epoch.
+    pub timestamp: i64,
+    /// Where it was read.
+    pub metadata: RecordMetadata,
+    /// Its headers; `None` if it has none.
+    pub headers: Option<Arc<Headers>>,
+}
+
+/// A place in the order of the buffer: time, then the bytes of the key.
+type Place = (i64, Arc<[u8]>);
+
+#[derive(Clone, Debug)]
+struct Entry<V> {
+    /// The value that downstream knows: that before the first change that is held back.
+    prior: Option<V>,
+    old: Option<V>,
+    new: Option<V>,
+    origin: Origin,
+}
+
+/// Holds changes back in order of time, one for each key. Java's `InMemoryTimeOrderedKeyValueChangeBuffer`.
+///
+/// Logged to a changelog unless said otherwise.
+pub struct ChangeBuffer<K, V> {
+    name: Arc<str>,
+    key_serde: SerdeRef<K>,
+    value_serde: SerdeRef<V>,
+    context: Option<StoreContext>,
+    changes: BTreeMap<Place, Entry<V>>,
+    times: HashMap<Arc<[u8]>, i64>,
+    /// Keys that changed since the last commit.
+    dirty: BTreeSet<Arc<[u8]>>,
+    /// The latest timestamp written, for tombstones of the changelog.
+    timestamp: i64,
+}
+
+impl<K, V> std::fmt::Debug for ChangeBuffer<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ChangeBuffer({}, {} changes)", self.name, self.changes.len())
+    }
+}
+
+impl<K, V: Clone> ChangeBuffer<K, V> {
+    pub(super) fn new(name: Arc<str>, key_serde: SerdeRef<K>, value_serde: SerdeRef<V>) -> Self {
+        Self {
+            name,
+            key_serde,
+            value_serde,
+            context: None,
+            changes: BTreeMap::new(),
+            times: HashMap::new(),
+            dirty: BTreeSet::new(),
+            timestamp: 0,
+        }
+    }
+
+    /// The store's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Number of changes held back.
+    pub fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// Whether nothing is held back.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// The time of the change that is first to leave, in milliseconds since the epoch.
+    pub fn first_time(&self) -> Option<i64> {
+        self.changes.first_key_value().map(|((time, _), _)| *time)
+    }
+
+    /// Holds a change from `old` to `new` back. One of its key that is there already keeps its time, not `time`.
+    ///
+    /// # Errors
+    /// `Serialization` if the key has no bytes.
+    pub fn put(
+        &mut self,
+        time: i64,
+        key: &K,
+        (old, new): (Option<V>, Option<V>),
+        origin: Origin,
+    ) -> Result {
+        let key: Arc<[u8]> = self.serialize_key(key)?.into();
+        self.timestamp = self.timestamp.max(origin.timestamp);
+        let time = *self.times.entry(key.clone()).or_insert(time);
+        let place = (time, key.clone());
+        match self.changes.get_mut(&place) {
+            Some(held) => {
+                held.old = old;
+                held.new = new;
+                held.origin = origin;
+            }
+            None => {
+                self.changes.insert(place, Entry { prior: old.clone(), old, new, origin });
+            }
+        }
+        self.dirty.insert(key);
+        Ok(())
+    }
+
+    /// Takes the first change out.
+    ///
+    /// # Errors
+    /// `Deserialization` if its key can't be read.
+    pub fn pop_first(&mut self) -> Result<Option<BufferedChange<K, V>>> {
+        let Some(((_, bytes), entry)) = self.changes.pop_first() else { return Ok(None) };
+        self.times.remove(&bytes);
+        let key = self.key_serde.deserialize(self.topic(), Some(&bytes));
+        let key = key.map_err(|cause| self.failed(ErrorKind::Deserialization, "a key", cause))?;
+        self.dirty.insert(bytes);
+        let Entry { old, new, origin, .. } = entry;
+        Ok(Some(BufferedChange { key, new, old, origin }))
+    }
+
+    /// The value of a key that downstream knows, if a change of it is held back: `Some(None)` if that is none.
+    ///
+    /// # Errors
+    /// `Serialization` if the key has no bytes.
+    pub fn prior_value(&self, key: &K) -> Result<Option<Option<&V>>> {
+        let bytes = self.serialize_key(key)?;
+        let Some((key, time)) = self.times.get_key_value(bytes.as_slice()) else { return Ok(None) };
+        Ok(self.changes.get(&(*time, key.clone())).map(|entry| entry.prior.as_ref()))
+    }
+
+    fn topic(&self) -> &str {
+        self.context.as_ref().map_or("", |context| &context.topic)
+    }
+
+    fn serialize_key(&self, key: &K) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        match self.key_serde.serialize(self.topic(), key, &mut bytes) {
+            Ok(Written::Bytes) => Ok(bytes),
+            Ok(Written::Null) => {
+                let text = format!("a change without a key can't be held back in `{}`", self.name);
+                Err(Error::new(ErrorKind::Serialization, text))
+            }
+            Err(cause) => Err(self.failed(ErrorKind::Serialization, "a key", cause)),
+        }
+    }
+
+    fn serialize_value(&self, value: Option<&V>) -> Result<Option<Vec<u8>>> {
+        let Some(value) = value else { return Ok(None) };
+        let mut bytes = Vec::new();
+        let written = self.value_serde.serialize(self.topic(), value, &mut bytes);
+        let written =
+            written.map_err(|cause| self.failed(ErrorKind::Serialization, "a value", cause))?;
+        Ok((written == Written::Bytes).then_some(bytes))
+    }
+
+    fn deserialize_value(&self, bytes: Option<&[u8]>) -> Result<Option<V>> {
+        let Some(bytes) = bytes else { return Ok(None) };
+        let value = self.value_serde.deserialize(self.topic(), Some(bytes));
+        value.map(Some).map_err(|cause| self.failed(ErrorKind::Deserialization, "a value", cause))
+    }
+
+    fn failed(&self, kind: ErrorKind, what: &str, cause: impl Into<BoxError>) -> Error {
+        let done = if kind == ErrorKind::Serialization { "serialised" } else { "read" };
+        let text = format!("{what} of buffer `{}` can't be {done}", self.name);
+        Error::with_source(kind, text, cause)
+    }
+
+    /// Takes a committed row in.
+    fn load(&mut self, key: Vec<u8>, bytes: &[u8]) -> Result {
+        let row = Row::read(bytes)
+            .map_err(|cause| self.failed(ErrorKind::Deserialization, "a row", cause))?;
+        let entry = Entry {
+            prior: self.deserialize_value(row.prior)?,
+            old: self.deserialize_value(row.old)?,
+            new: self.deserialize_value(row.new)?,
+            origin: row.origin,
+        };
+        let key: Arc<[u8]> = key.into();
+        self.times.insert(key.clone(), row.time);
+        self.changes.insert((row.time, key), entry);
+        Ok(())
+    }
+
+    /// The bytes of a change that is held back.
+    fn row(&self, time: i64, entry: &Entry<V>) -> Result<Vec<u8>> {
+        let prior = self.serialize_value(entry.prior.as_ref())?;
+        let old = self.serialize_value(entry.old.as_ref())?;
+        let new = self.serialize_value(entry.new.as_ref())?;
+        let row = Row {
+            time,
+            origin: entry.origin.clone(),
+            prior: prior.as_deref(),
+            old: old.as_deref(),
+            new: new.as_deref(),
+        };
+        Ok(row.write())
+    }
+}
+
+impl<K: 'static, V: Clone + Send + 'static> StateStore for ChangeBuffer<K, V> {
+    fn open(&mut self, context: StoreContext) -> Result {
+        let database = context.database.clone();
+        let id = context.id;
+        self.context = Some(context);
+        let rows = database.range(id, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
+        for row in rows {
+            let (key, value) = row?;
+            self.load(key, &value)?;
+        }
+        Ok(())
+    }
+
+    fn set_record_context(&mut self, _context: &RecordContext) {
+        // A change comes with its origin.
+    }
+
+    fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    fn has_pending(&self) -> bool {
+        // What is held back does not wait for a commit.
+        false
+    }
+
+    fn stage(&mut self, writer: &mut ChangelogWriter<'_>) -> Result {
+        let Some(StoreContext { id, .. }) = self.context else {
+            let text = format!("buffer `{}` is not open", self.name);
+            return Err(Error::new(ErrorKind::InvalidState, text));
+        };
+        let (headers, none) = (codec::version_headers(), Headers::new());
+        for key in &self.dirty {
+            let time = self.times.get(key).copied();
+            let held = time.and_then(|time| Some((time, self.changes.get(&(time, key.clone()))?)));
+            if let Some((time, entry)) = held {
+                let row = self.row(time, entry)?;
+                writer.batch.put(id, key, &row);
+                writer.log_with(key, Some(&row), entry.origin.timestamp, &headers)?;
+            } else {
+                writer.batch.delete(id, key);
+                writer.log_with(key, None, self.timestamp, &none)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self) {
+        self.dirty.clear();
+    }
+}

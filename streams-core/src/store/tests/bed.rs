@@ -1,0 +1,279 @@
+//! The surroundings of a store under test: its database, its changelog, and what its task and the restorer
+//! do with both.
+
+use std::{
+    any::Any,
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    sync::Arc,
+};
+
+use state_store::{Database, MemoryBudget, Restorer, StoreId, WriteBatch};
+
+use super::engine::{Engine, STORE};
+use crate::{
+    Direction, Result, TopicPartition,
+    client::{BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer},
+    store::{
+        ChangelogWriter, RecordContext, StateStore, StoreBuilder, StoreContext, StoreSpec,
+        stream_time_entry,
+    },
+};
+
+const TOPIC: &str = "app-store-changelog";
+const ID: StoreId = StoreId(0);
+
+/// What ends a transaction or the store's life.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Turn {
+    /// All is forwarded, staged and applied. With `send_old`, downstream asks for old values.
+    Commit { send_old: bool },
+    /// The overlay is dropped.
+    Abort,
+    /// The overlay is dropped after its rows went to the producer. With `logged` the changelog keeps the
+    /// records, as it may without transactions, and the restore brings them back.
+    AbortAfterStage { logged: bool },
+    /// The database is closed and opened, with a flush or without.
+    Restart { flush: bool },
+    /// The database is lost. The changelog is read from the start, so many records a buffer; `compacted`
+    /// leaves only the last record of each key, and no tombstones.
+    RestoreAnew { compacted: bool, buffer: usize },
+}
+
+/// A record of the changelog.
+#[derive(Clone, Debug)]
+struct Logged {
+    key: Vec<u8>,
+    value: Option<Vec<u8>>,
+    timestamp: i64,
+}
+
+/// The changelog, and the producer that writes to it.
+#[derive(Debug, Default)]
+struct Changelog(Vec<Logged>);
+
+impl Changelog {
+    fn end(&self) -> i64 {
+        i64::try_from(self.0.len()).unwrap()
+    }
+
+    /// The records with their offsets, all or those that compaction leaves.
+    fn records(&self, from: i64, compacted: bool) -> Vec<(i64, Logged)> {
+        let last: BTreeMap<&[u8], i64> =
+            (0..).zip(&self.0).map(|(offset, record)| (record.key.as_slice(), offset)).collect();
+        let last: BTreeSet<i64> = last.into_values().collect();
+        let records = (0..).zip(self.0.iter().cloned()).filter(|(offset, record)| {
+            *offset >= from && (!compacted || last.contains(offset) && record.value.is_some())
+        });
+        records.collect()
+    }
+}
+
+impl Producer for Changelog {
+    fn partitions(&mut self, _: &str) -> Result<i32> {
+        Ok(1)
+    }
+
+    fn append(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result {
+        assert_eq!((&*to.topic, to.partition), (TOPIC, 0));
+        let key = record.key.unwrap().to_vec();
+        let (value, timestamp) = (record.value.map(<[u8]>::to_vec), record.timestamp);
+        self.0.push(Logged { key, value, timestamp });
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<Vec<BatchReport>> {
+        Ok(Vec::new())
+    }
+
+    fn init_transactions(&mut self) -> Result {
+        Ok(())
+    }
+
+    fn begin_transaction(&mut self) -> Result {
+        Ok(())
+    }
+
+    fn send_offsets(
+        &mut self,
+        _: &[(TopicPartition, OffsetAndMetadata)],
+        _: &GroupMetadata,
+    ) -> Result {
+        Ok(())
+    }
+
+    fn commit_transaction(&mut self) -> Result {
+        Ok(())
+    }
+
+    fn abort_transaction(&mut self) -> Result {
+        Ok(())
+    }
+}
+
+/// A store with its database and its changelog.
+pub(super) struct Bed<E, S> {
+    builder: StoreBuilder<S>,
+    budget: MemoryBudget,
+    caching: bool,
+    changelog: Changelog,
+    /// `None` only while it is replaced, as the database.
+    store: Option<Box<S>>,
+    database: Option<Arc<dyn Database>>,
+    /// Dropped after what is open in it.
+    engine: E,
+}
+
+impl<E: Engine, S: StateStore> Bed<E, S> {
+    /// A new store, whose overlay may take so many bytes.
+    pub(super) fn new(builder: StoreBuilder<S>, caching: bool, overlay_bytes: usize) -> Self {
+        let budget = MemoryBudget::new(16 << 20, overlay_bytes);
+        let (changelog, engine) = (Changelog::default(), E::empty());
+        let mut bed =
+            Self { builder, budget, caching, changelog, store: None, database: None, engine };
+        bed.open(false, usize::MAX);
+        bed
+    }
+
+    pub(super) fn spec(&self) -> &StoreSpec {
+        &self.builder.spec
+    }
+
+    pub(super) fn caching(&self) -> bool {
+        self.caching
+    }
+
+    pub(super) fn store(&mut self) -> &mut S {
+        self.store.as_mut().unwrap()
+    }
+
+    /// The changelog keys of all records since the store was made.
+    pub(super) fn logged_keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.changelog.0.iter().map(|record| record.key.as_slice())
+    }
+
+    /// Says that a record of this timestamp is processed.
+    pub(super) fn begin_record(&mut self, timestamp: i64) {
+        let context = RecordContext { timestamp, ..RecordContext::default() };
+        self.store().set_record_context(&context);
+    }
+
+    /// Commits what was forwarded before. Returns the number of records in the changelog.
+    pub(super) fn commit(&mut self) -> usize {
+        let begin = self.changelog.end();
+        let mut batch = self.stage();
+        if self.changelog.end() > begin {
+            batch.set_offset(TOPIC, self.changelog.end());
+        }
+        self.database.as_ref().unwrap().write(batch).unwrap();
+        self.store().committed();
+        assert!(!self.store().is_dirty() && !self.store().has_pending());
+        usize::try_from(self.changelog.end() - begin).unwrap()
+    }
+
+    /// Drops the overlay, and the store with it, as a thread does whose transaction failed.
+    pub(super) fn abort(&mut self) {
+        self.store = None;
+        self.reopen_database(false);
+    }
+
+    /// Drops the overlay when its rows have gone to the producer already.
+    pub(super) fn abort_after_stage(&mut self, logged: bool) {
+        let begin = self.changelog.0.len();
+        self.stage();
+        if !logged {
+            self.changelog.0.truncate(begin);
+        }
+        self.abort();
+    }
+
+    /// Closes the database, after a flush or not, and goes on with what is there.
+    pub(super) fn restart(&mut self, flush: bool) {
+        self.store = None;
+        self.reopen_database(flush);
+    }
+
+    /// Goes on with an empty database, which the changelog fills.
+    pub(super) fn restore_anew(&mut self, compacted: bool, buffer: usize) {
+        (self.store, self.database) = (None, None);
+        self.engine = E::empty();
+        self.open(compacted, buffer);
+    }
+
+    fn stage(&mut self) -> WriteBatch {
+        let mut batch = WriteBatch::new();
+        let to = TopicPartition::new(TOPIC, 0);
+        let store = self.store.as_mut().unwrap();
+        if store.is_dirty() {
+            let changelog: (&TopicPartition, &mut dyn Producer) = (&to, &mut self.changelog);
+            store
+                .stage(&mut ChangelogWriter { batch: &mut batch, changelog: Some(changelog) })
+                .unwrap();
+        }
+        batch
+    }
+
+    fn reopen_database(&mut self, flush: bool) {
+        if let Some(database) = self.database.take()
+            && flush
+        {
+            database.flush().unwrap();
+        }
+        self.open(false, usize::MAX);
+    }
+
+    /// Opens the database, restores it to the end of the changelog and opens the store on it.
+    fn open(&mut self, compacted: bool, buffer: usize) {
+        let database = self.engine.open(&self.budget);
+        self.restore(&*database, compacted, buffer);
+        let mut store = (self.builder.make)(&self.builder.spec);
+        store
+            .open(StoreContext {
+                database: database.clone(),
+                id: ID,
+                budget: self.budget.clone(),
+                topic: TOPIC.into(),
+                caching: self.caching,
+            })
+            .unwrap();
+        self.database = Some(database);
+        let store: Box<dyn Any> = store;
+        self.store = Some(store.downcast().unwrap());
+    }
+
+    /// What the runtime's restorer does.
+    fn restore(&self, database: &dyn Database, compacted: bool, buffer: usize) {
+        let stored = database.offset(TOPIC).unwrap();
+        let entry = stream_time_entry(STORE);
+        let (low, high) = (Bound::Unbounded, Bound::Unbounded);
+        let rows = database.range(ID, low, high, Direction::Forward).unwrap().count();
+        if stored.is_none() && rows > 0 {
+            let mut batch = WriteBatch::new();
+            batch.delete_all(ID);
+            batch.set_offset(TOPIC, 0);
+            batch.set_offset(&entry, -1);
+            database.write(batch).unwrap();
+        }
+        let mut restorer = Restorer::new(self.builder.spec.format);
+        let records = self.changelog.records(stored.unwrap_or(0), compacted);
+        for records in records.chunks(buffer) {
+            let mut next_offset = 0;
+            for (offset, record) in records {
+                restorer.push(&record.key, record.value.as_deref(), record.timestamp).unwrap();
+                next_offset = offset + 1;
+            }
+            if let Some(start) = restorer.max_window_start() {
+                let known = database.offset(&entry).unwrap().unwrap_or(-1);
+                let mut batch = WriteBatch::new();
+                batch.set_offset(&entry, known.max(start));
+                database.write(batch).unwrap();
+            }
+            restorer.apply(database, ID, TOPIC, next_offset).unwrap();
+        }
+        if compacted {
+            let mut batch = WriteBatch::new();
+            batch.set_offset(TOPIC, self.changelog.end());
+            database.write(batch).unwrap();
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Mistakes that can be planted in the runtime, to show that the simulation finds them.
+//!
+//! Each is one that somebody could make: a step too early, an offset that is off, a check that is missing. They exist
+//! only with the feature `planted-bugs`, which nothing but their test enables; without it
+//! [`is_planted`] is a constant, and the compiler leaves nothing of the places that ask.
+//!
+//! Invariant: a mistake belongs to the thread that planted it, and is gone when the simulation that did has ended. So
+//! tests on several threads don't see each other's.
+
+/// A mistake in the runtime.
+#[cfg_attr(
+    not(feature = "planted-bugs"),
+    expect(unreachable_pub, reason = "it is public with the feature `planted-bugs` alone")
+)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PlantedBug {
+    /// Input offsets are committed before the producer has written what came of the input.
+    CommitBeforeFlush,
+    /// After an abort the updates that the overlays held still go to the databases.
+    KeepOverlayAfterAbort,
+    /// A changelog's offset in the database is the greatest of all partitions that the commit wrote.
+    CheckpointWrongOffset,
+    /// The coordinator gives a task to its next owner while the last one still has it.
+    TwoOwners,
+    /// A restored task takes the committed offset for that of a record it has processed.
+    SkipFirstRecord,
+    /// A transaction in which punctuations alone wrote is not committed, but its updates are applied.
+    ForgetPunctuations,
+    /// Of records with equal timestamps the one that was queued last comes first.
+    LoseTieOrder,
+    /// A commit's updates are applied when they are prepared, and again when they are committed.
+    ApplyBatchTwice,
+    /// A restore reads records of open and aborted transactions.
+    RestoreUncommitted,
+    /// The coordinator takes offsets from a member that it has given up.
+    ZombieCommits,
+}
+
+/// Whether the simulation on this thread has planted `bug`.
+#[cfg(not(feature = "planted-bugs"))]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "nothing may be left of it on the record path")]
+pub(crate) const fn is_planted(bug: PlantedBug) -> bool {
+    let _ = bug;
+    false
+}
+
+#[cfg(feature = "planted-bugs")]
+pub(crate) use self::planting::{Planted, is_planted};
+
+#[cfg(feature = "planted-bugs")]
+mod planting {
+    use std::cell::Cell;
+
+    use super::PlantedBug;
+
+    thread_local! {
+        static PLANTED: Cell<Option<PlantedBug>> = const { Cell::new(None) };
+    }
+
+    /// Whether the simulation on this thread has planted `bug`.
+    pub(crate) fn is_planted(bug: PlantedBug) -> bool {
+        PLANTED.get() == Some(bug)
+    }
+
+    /// Keeps a mistake planted on this thread for as long as it lives.
+    #[derive(Debug)]
+    pub(crate) struct Planted(());
+
+    impl Planted {
+        /// Plants a mistake, or none.
+        pub(crate) fn new(bug: Option<PlantedBug>) -> Self {
+            PLANTED.set(bug);
+            Self(())
+        }
+    }
+
+    impl Drop for Planted {
+        fn drop(&mut self) {
+            PLANTED.set(None);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The driver for measurements.
+
+use std::{
+    any::{Any, type_name},
+    collections::BTreeMap,
+    sync::Arc,
+};
+
+use super::{discarding_producer::DiscardingProducer, task};
+use crate::{
+    Error, ErrorKind, Record, Result,
+    client::{Producer, RecordBatch, Records},
+    config::StreamsConfig,
+    runtime::Handlers,
+    store::StateStore,
+    task::{ActiveTask, Readiness},
+    topology::Topology,
+};
+
+/// Runs a topology as one task in the calling thread, a batch at a time, and commits only when it is told to.
+///
+/// It is for measuring the record path: it does for a record what a stream thread does and nothing else. What the
+/// topology writes is counted by its producer and then forgotten, and is not returned to topics that are read too;
+/// stores are in memory. For results there is [`TopologyTestDriver`](super::TopologyTestDriver).
+///
+/// ```
+/// use std::sync::Arc;
+/// use streams_core::{
+///     client::Records, config::StreamsConfig, serde, testing::TaskDriver,
+///     topology::{SinkOptions, SourceOptions, TopologyBuilder},
+/// };
+///
+/// let mut builder = TopologyBuilder::new();
+/// let source = SourceOptions::new(["in"], serde::string(), serde::string());
+/// let source = builder.add_source("source", source);
+/// builder.add_sink("sink", SinkOptions::topic("out", serde::string(), serde::string()), &[source]);
+///
+/// let mut records = Records::new();
+/// records.push(0, Some(b"key"), Some(b"value"), []);
+/// let config = StreamsConfig::new("app", "unused:9092");
+/// let mut driver = TaskDriver::new(&builder.build()?, &config)?;
+/// driver.enqueue("in", Arc::new(records))?;
+/// assert_eq!(driver.process()?, 1);
+/// driver.commit()?;
+/// # Ok::<(), streams_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct TaskDriver {
+    task: ActiveTask,
+    producer: Option<Box<dyn Producer>>,
+    store_names: Vec<Arc<str>>,
+    /// The offset of the next record of each input.
+    next_offsets: Vec<i64>,
+}
+
+impl TaskDriver {
+    /// A driver whose wall clock stands at the epoch, with every processor's `init` called.
+    ///
+    /// # Errors
+    /// `Config` if the configuration has problems, or what a processor's `init` returns.
+    pub fn new(topology: &Topology, config: &StreamsConfig) -> Result<Self> {
+        let mut task = task::configured(topology, config, Handlers::default(), task::in_memory())?;
+        let mut producer: Option<Box<dyn Producer>> = Some(Box::<DiscardingProducer>::default());
+        task.init(&BTreeMap::new(), 0, &mut producer)?;
+        let next_offsets = vec![0; task.inputs().len()];
+        Ok(Self { task, producer, store_names: task::store_names(topology), next_offsets })
+    }
+
+    /// Puts records into the queue of a topic, behind those that are there.
+    ///
+    /// # Errors
+    /// `InvalidState` if the topology does not read the topic.
+    pub fn enqueue(&mut self, topic: &str, records: Arc<Records>) -> Result {
+        let input = self.input(topic)?;
+        let place = self.task.inputs().get(input).cloned();
+        if let (Some(place), Some(next)) = (place, self.next_offsets.get_mut(input)) {
+            let (base_offset, count) = (*next, records.len());
+            *next = next.saturating_add(i64::try_from(count).unwrap_or(i64::MAX));
+            self.task.add_batch(RecordBatch::new(place, records, base_offset, 0..count, *next));
+        }
+        Ok(())
+    }
+
+    /// Processes what is queued, as a stream thread does between two commits. Returns the number of records.
+    ///
+    /// # Errors
+    /// What user code returns and a handler decides to fail on.
+    pub fn process(&mut self) -> Result<u64> {
+        let mut processed = 0;
+        // The cluster is known to hold nothing behind what is queued.
+        while self.task.readiness(0, |_| Some(0)) == Readiness::Ready
+            && self.task.process(0, &mut self.producer)?
+        {
+            processed += 1;
+        }
+        Ok(processed)
+    }
+
+    /// Pushes records through what is below the source of a topic, as if it had just decoded them: without queue,
+    /// serdes and offsets, and without the punctuations that become due. Returns the number of records.
+    ///
+    /// # Errors
+    /// `InvalidState` if the topology does not read the topic, `Topology` if it reads other types from it, or what
+    /// user code returns and a handler decides to fail on.
+    pub fn push<'r, K: 'static, V: 'static>(
+        &mut self,
+        topic: &str,
+        records: impl IntoIterator<Item = Record<'r, K, V>>,
+    ) -> Result<u64> {
+        let input = self.input(topic)?;
+        self.task.push_decoded(input, records, &mut self.producer)
+    }
+
+    /// Commits: caches forward what they held back, and the stores' writes go to their changelogs and databases.
+    ///
+    /// # Errors
+    /// What user code returns and a handler decides to fail on.
+    pub fn commit(&mut self) -> Result {
+        self.task.prepare_commit(&mut self.producer)?;
+        task::finish_commit(&mut self.task, &mut self.producer)
+    }
+
+    /// A store by its name.
+    ///
+    /// # Errors
+    /// `InvalidState` if there is no such store or it is of another type.
+    pub fn state_store<S: StateStore>(&mut self, name: &str) -> Result<&mut S> {
+        let index = self.store_names.iter().position(|store| **store == *name);
+        let store = index.and_then(|index| self.task.store_mut(index));
+        let store = store.and_then(|store| {
+            let store: &mut dyn Any = &mut **store;
+            store.downcast_mut::<S>()
+        });
+        store.ok_or_else(|| {
+            let text = format!("there is no store `{name}` that is a {}", type_name::<S>());
+            Error::new(ErrorKind::InvalidState, text)
+        })
+    }
+
+    fn input(&self, topic: &str) -> Result<usize> {
+        let input = self.task.inputs().iter().position(|place| *place.topic == *topic);
+        input.ok_or_else(|| {
+            let text = format!("the topology reads no topic {topic}");
+            Error::new(ErrorKind::InvalidState, text)
+        })
+    }
+}

@@ -1,0 +1,167 @@
+//! For how long a table's changes are held back.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use super::Named;
+use crate::windows::Windowed;
+
+/// Which changes of a table are held back, and for how long. Java's `Suppressed`.
+///
+/// ```
+/// use std::time::Duration;
+/// use streams_dsl::prelude::*;
+///
+/// let builder = StreamsBuilder::new();
+/// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+/// let clicks = builder.stream::<String, String>("clicks").group_by_key().windowed_by(minutes);
+/// let final_counts =
+///     clicks.count().suppress(Suppressed::until_window_closes(BufferConfig::unbounded()));
+/// final_counts.to_stream().to("clicks-per-minute");
+/// assert!(builder.build()?.describe().contains("Processor: KTABLE-SUPPRESS-0000000003"));
+/// # Ok::<(), streams_dsl::Error>(())
+/// ```
+pub struct Suppressed<K> {
+    pub(crate) name: Option<Named>,
+    /// From when on a change waits, in milliseconds, of its key and timestamp.
+    pub(crate) from: fn(&K, i64) -> i64,
+    pub(crate) until: Until,
+    pub(crate) bounds: BufferBounds,
+}
+
+/// For how long a change waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Until {
+    /// For the grace period of its window.
+    WindowCloses,
+    /// For so long.
+    TimeLimit(Duration),
+}
+
+impl<K> Suppressed<Windowed<K>> {
+    /// Each window's last result and nothing before it: a row goes on when stream time has reached the end of
+    /// its window and the grace period after it. Deleted rows never do. Java's `untilWindowCloses`.
+    ///
+    /// Stream time here is the greatest timestamp of the results themselves; if nothing comes any more, nothing
+    /// goes on.
+    pub fn until_window_closes(buffer: StrictBufferConfig) -> Self {
+        let from = |windowed: &Windowed<K>, _: i64| windowed.window.end;
+        Self { name: None, from, until: Until::WindowCloses, bounds: buffer.0 }
+    }
+}
+
+impl<K> Suppressed<K> {
+    /// At most one change of a row within `limit` of stream time: the first change of a row that is not held back
+    /// is, and goes on with the row's value then. Java's `untilTimeLimit`.
+    pub fn until_time_limit(limit: Duration, buffer: impl Into<BufferBounds>) -> Self {
+        let from = |_: &K, timestamp| timestamp;
+        Self { name: None, from, until: Until::TimeLimit(limit), bounds: buffer.into() }
+    }
+
+    /// Names the node; the buffer is then named like it, with `-store` behind.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<Named>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+}
+
+impl<K> fmt::Debug for Suppressed<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Suppressed")
+            .field("name", &self.name)
+            .field("until", &self.until)
+            .field("bounds", &self.bounds)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How much is held back at once, and what happens when it is more.
+#[derive(Clone, Debug)]
+pub struct BufferBounds {
+    pub(crate) max_records: usize,
+    pub(crate) when_full: WhenFull,
+    pub(crate) logging: Option<BTreeMap<String, String>>,
+}
+
+/// What happens to a full buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhenFull {
+    EmitEarly,
+    ShutDown,
+}
+
+/// Makes the configurations of buffers. Java's `Suppressed.BufferConfig`.
+#[derive(Clone, Copy, Debug)]
+pub struct BufferConfig;
+
+impl BufferConfig {
+    /// Holds back as many rows as there are.
+    pub const fn unbounded() -> StrictBufferConfig {
+        let logging = Some(BTreeMap::new());
+        StrictBufferConfig(BufferBounds {
+            max_records: usize::MAX,
+            when_full: WhenFull::ShutDown,
+            logging,
+        })
+    }
+
+    /// Holds back at most `max_records` rows a task; if there are more, the oldest go on early.
+    pub const fn max_records(max_records: usize) -> EagerBufferConfig {
+        let logging = Some(BTreeMap::new());
+        EagerBufferConfig(BufferBounds { max_records, when_full: WhenFull::EmitEarly, logging })
+    }
+}
+
+/// A buffer whose rows never go on before their time. Java's `StrictBufferConfig`.
+#[derive(Clone, Debug)]
+pub struct StrictBufferConfig(BufferBounds);
+
+/// A buffer whose oldest rows go on early when it is full. Java's `EagerBufferConfig`.
+#[derive(Clone, Debug)]
+pub struct EagerBufferConfig(BufferBounds);
+
+impl EagerBufferConfig {
+    /// Fails when there are more rows, instead of letting the oldest go on early.
+    #[must_use]
+    pub fn shut_down_when_full(self) -> StrictBufferConfig {
+        StrictBufferConfig(BufferBounds { when_full: WhenFull::ShutDown, ..self.0 })
+    }
+
+    /// Has no changelog: what is held back is lost with the machine.
+    #[must_use]
+    pub fn with_logging_disabled(self) -> Self {
+        Self(BufferBounds { logging: None, ..self.0 })
+    }
+
+    /// Has a changelog, whose topic gets these settings beside the usual ones.
+    #[must_use]
+    pub fn with_logging_enabled(self, config: BTreeMap<String, String>) -> Self {
+        Self(BufferBounds { logging: Some(config), ..self.0 })
+    }
+}
+
+impl StrictBufferConfig {
+    /// Has no changelog: what is held back is lost with the machine.
+    #[must_use]
+    pub fn with_logging_disabled(self) -> Self {
+        Self(BufferBounds { logging: None, ..self.0 })
+    }
+
+    /// Has a changelog, whose topic gets these settings beside the usual ones.
+    #[must_use]
+    pub fn with_logging_enabled(self, config: BTreeMap<String, String>) -> Self {
+        Self(BufferBounds { logging: Some(config), ..self.0 })
+    }
+}
+
+impl From<StrictBufferConfig> for BufferBounds {
+    fn from(config: StrictBufferConfig) -> Self {
+        config.0
+    }
+}
+
+impl From<EagerBufferConfig> for BufferBounds {
+    fn from(config: EagerBufferConfig) -> Self {
+        config.0
+    }
+}
