@@ -8,14 +8,14 @@ export CARGO_TARGET_DIR
 # What `make demo` hands to the program, as in: make demo ARGS="--instances 3"
 ARGS ?=
 
-MEMBERS := state-store streams-core streams-dsl examples tests ui-tests
+MEMBERS := state-store kafka-client streams-core streams-dsl examples tests ui-tests bench
 STAGE := scripts/stage.sh
 
 .NOTPARALLEL:
-.PHONY: help demo test fmt clippy doc deps build-deps bins clean
+.PHONY: help demo test fmt clippy doc bench fuzz kafka kafka-stop deps build-deps bins clean
 
 help: ## List these targets (the default)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  make demo ARGS="--help"            what the demo can be asked for'
 	@echo '  CARGO_TARGET_DIR=target make test  build inside of this clone, not in $(CARGO_TARGET_DIR)'
@@ -23,18 +23,22 @@ help: ## List these targets (the default)
 demo: build-deps bins ## Run the high-value-orders example on 69,659 real orders
 	@"$(CARGO_TARGET_DIR)/debug/high-value-orders" $(ARGS)
 
-test: deps ## Run all checks: format, lints, tests, doctests, docs, the example's figures
+test: deps ## Run all checks: format, lints, tests (also on a real Kafka), fuzzing, docs, the example's figures
 	@$(STAGE) "format" cargo fmt --all --check
+	@$(STAGE) "format of the fuzz targets" cargo fmt --manifest-path fuzz/Cargo.toml --check
 	@$(STAGE) "lints without RocksDB" cargo clippy --workspace --all-targets --no-default-features -- -D warnings
 	@scripts/first-build-notice.sh
 	@$(STAGE) "lints" cargo clippy --workspace --all-targets -- -D warnings
-	@$(STAGE) "tests and doctests" cargo test --workspace
+	@$(STAGE) "build of the programs" cargo build --workspace --bins
+	@$(STAGE) "tests and doctests" scripts/with-kafka.sh cargo test --workspace
+	@$(STAGE) "mistakes that the simulation must find" cargo test -p tests --no-default-features --features planted-bugs --test planted
 	@RUSTDOCFLAGS="-D warnings" $(STAGE) "documentation" cargo doc --workspace --no-deps
-	@$(STAGE) "build of the example" cargo build --workspace --bins
+	@$(STAGE) "decoders" scripts/fuzz.sh
 	@$(STAGE) "figures of the example" scripts/check-demo.sh "$(CARGO_TARGET_DIR)/debug/high-value-orders"
 
 fmt: ## Format the sources
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
 
 clippy: ## Run the lints
 	cargo clippy --workspace --all-targets -- -D warnings
@@ -42,6 +46,18 @@ clippy: ## Run the lints
 doc: ## Build the documentation
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	@echo "see $(CARGO_TARGET_DIR)/doc/streams_dsl/index.html"
+
+bench: ## Measure the record path (docs/BENCHMARKS.md says what is measured)
+	cargo bench -p bench
+
+fuzz: ## Feed arbitrary bytes to all decoders (FUZZ_SECONDS=60 for longer, FUZZ_SEED=0 for other bytes)
+	scripts/fuzz.sh
+
+kafka: ## Start Apache Kafka on localhost:9092, from Maven Central
+	@scripts/kafka.sh start
+
+kafka-stop: ## Stop it
+	@scripts/kafka.sh stop
 
 deps: ## Install what building and checking need (Debian and Ubuntu; elsewhere: say what to install)
 	@scripts/deps.sh --lints

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs what the build lacks, and says what and why: deps.sh [--lints]
 #
-# Needed are Rust, a C++20 compiler and make, for RocksDB is compiled from source, and libclang with its
-# headers, which reads RocksDB's C header to generate the Rust bindings. --lints adds rustfmt and clippy.
+# Needed are Rust, a C++20 compiler and make, for RocksDB and librdkafka are compiled from source, libclang with its
+# headers, which reads RocksDB's C header to generate the Rust bindings, and the headers of OpenSSL and zlib, which
+# pkg-config finds for librdkafka. --lints adds rustfmt and clippy.
 # Does nothing and prints nothing when all is there.
 set -eu
 cd "$(dirname "$0")/.."
@@ -74,12 +75,19 @@ check_system() {
   command -v make >/dev/null 2>&1 || set -- "$@" make
   has_compiler || set -- "$@" g++
   has_libclang || set -- "$@" libclang-dev
+  if ! command -v pkg-config >/dev/null 2>&1; then
+    set -- "$@" pkg-config libssl-dev zlib1g-dev
+  else
+    pkg-config --exists openssl || set -- "$@" libssl-dev
+    pkg-config --exists zlib || set -- "$@" zlib1g-dev
+  fi
   [ $# -gt 0 ] || return 0
   if command -v apt-get >/dev/null 2>&1; then
     install_with_apt "$@"
   else
     fail "missing: $* (Debian's names; elsewhere a C++20 compiler is gcc 10 or clang 11 and later, libclang with its
-headers is clang-devel on Fedora, clang on Arch, clang-dev on Alpine, llvm of Homebrew). Install them, then try again;
+headers is clang-devel on Fedora, clang on Arch, clang-dev on Alpine, llvm of Homebrew; the headers of OpenSSL and
+zlib are openssl-devel and zlib-devel on Fedora). Install them, then try again;
 a libclang in an unusual place is found by LIBCLANG_PATH"
   fi
   has_compiler || fail "the C++ compiler still does not take -std=c++20: install gcc 10 or later, or set CXX"

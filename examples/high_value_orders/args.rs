@@ -4,16 +4,78 @@
     reason = "these comments are the program's help, where backticks would show"
 )]
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use streams_core::config::ProcessingGuarantee;
 
 /// Orders above a limit, orders per customer, orders with their customers, and orders per hour: a
-/// topology of Kafka Streams for Rust, on a Kafka cluster in this process.
+/// topology of Kafka Streams for Rust. Without a command it does it all, on a Kafka cluster in this
+/// process; with --bootstrap-server it is one instance of the application on that cluster, as `run`.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "high-value-orders", version)]
+#[command(name = "high-value-orders", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) args: Args,
+}
+
+/// What is done on a real cluster.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Creates the topics on a cluster, writes customers, then orders, and exits
+    Feed(FeedArgs),
+    /// Runs one instance of the application on a cluster until it is told to stop
+    Run(RunArgs),
+    /// Reads the output topics of a cluster (what is committed of them) and prints the figures
+    Verify(VerifyArgs),
+}
+
+/// All that a run on the cluster in this process can be asked for.
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) orders: OrdersArgs,
+    #[command(flatten)]
+    pub(crate) application: ApplicationArgs,
+    /// Instances of the application in this process, sharing the application id
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) instances: u16,
+    /// Partitions of each topic
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=1_000))]
+    pub(crate) partitions: i32,
+    /// Closes the first instance midway and starts another in its place
+    #[arg(long)]
+    pub(crate) replace_midway: bool,
+    /// Prints the topology, as Java prints it or as a Mermaid flowchart, and exits
+    #[arg(long, value_enum, value_name = "FORMAT", num_args = 0..=1, default_missing_value = "text", require_equals = true)]
+    pub(crate) describe: Option<Description>,
+    /// Writes each output topic to DIR/TOPIC.jsonl
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Runs one instance on this cluster instead (HOST:PORT,…), as the command `run`
+    #[arg(long, value_name = "SERVERS", conflicts_with_all = ["orders", "generate", "instances", "partitions", "replace_midway", "output"])]
+    pub(crate) bootstrap_server: Option<String>,
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
+}
+
+impl Args {
+    /// The instance that is asked for by --bootstrap-server without a command.
+    pub(crate) fn as_run(&self) -> Option<RunArgs> {
+        let bootstrap_server = self.bootstrap_server.clone()?;
+        Some(RunArgs {
+            bootstrap_server,
+            application: self.application.clone(),
+            instance: self.instance.clone(),
+        })
+    }
+}
+
+/// Where orders come from.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct OrdersArgs {
     /// Orders as CSV (with a header) or JSON lines: order_id, customer_id, amount, items, created_at
     #[arg(long, value_name = "FILE", default_value = DEFAULT_ORDERS, conflicts_with = "generate")]
     pub(crate) orders: PathBuf,
@@ -23,15 +85,14 @@ pub(crate) struct Args {
     /// Seed of the synthetic orders: the same seed makes the same orders
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+/// What the application is to be like, wherever it runs.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ApplicationArgs {
     /// Orders of a greater amount are of high value
     #[arg(long, value_name = "AMOUNT", default_value_t = 1000.0, value_parser = amount)]
     pub(crate) min_amount: f64,
-    /// Instances of the application in this process, sharing the application id
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(crate) instances: u16,
-    /// Partitions of each topic
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=1_000))]
-    pub(crate) partitions: i32,
     /// Stream threads of each instance
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) threads: u16,
@@ -44,18 +105,78 @@ pub(crate) struct Args {
     /// Where the stores are
     #[arg(long, value_enum, default_value_t = Store::Rocksdb)]
     pub(crate) store: Store,
-    /// Directory for local state, one below it for each instance; a fresh temporary one if not given
+    /// Directory for local state; each instance needs its own. On the cluster in this process: one
+    /// below it for each instance, and a fresh temporary one if not given
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
-    /// Closes the first instance midway and starts another in its place
-    #[arg(long)]
-    pub(crate) replace_midway: bool,
-    /// Prints the topology, as Java prints it or as a Mermaid flowchart, and exits
-    #[arg(long, value_enum, value_name = "FORMAT", num_args = 0..=1, default_missing_value = "text", require_equals = true)]
-    pub(crate) describe: Option<Description>,
+}
+
+/// One instance on a cluster.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct InstanceArgs {
+    /// Instances with the same application id share the work
+    #[arg(long, value_name = "NAME", default_value = "high-value-orders")]
+    pub(crate) application_id: String,
+    /// Closes the instance when nothing has come for so long
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) until_idle: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// Settings by Kafka's names.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct SettingsArgs {
+    /// A setting by Kafka's name, as security.protocol=SSL or consumer.fetch.min.bytes=1; may come
+    /// more than once
+    #[arg(long = "config", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(crate) config: Vec<(String, String)>,
+    /// A file of such settings, one a line, as the properties files of Kafka's own tools
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config_file: Option<PathBuf>,
+}
+
+/// The command `feed`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct FeedArgs {
+    /// Servers of the cluster: HOST:PORT,…
+    #[arg(long, value_name = "SERVERS")]
+    pub(crate) bootstrap_server: String,
+    #[command(flatten)]
+    pub(crate) orders: OrdersArgs,
+    /// Partitions of each topic; the topics are created unless they are there with so many
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=1_000))]
+    pub(crate) partitions: i32,
+    /// Writes at most N orders a second
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: Option<u32>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// The command `run`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// Servers of the cluster: HOST:PORT,…
+    #[arg(long, value_name = "SERVERS")]
+    pub(crate) bootstrap_server: String,
+    #[command(flatten)]
+    pub(crate) application: ApplicationArgs,
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
+}
+
+/// The command `verify`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// Servers of the cluster: HOST:PORT,…
+    #[arg(long, value_name = "SERVERS")]
+    pub(crate) bootstrap_server: String,
     /// Writes each output topic to DIR/TOPIC.jsonl
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
 }
 
 /// The purchases that come with this example.
@@ -65,6 +186,16 @@ const DEFAULT_ORDERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/orders.c
 fn amount(text: &str) -> Result<f64, String> {
     let amount: f64 = text.parse().map_err(|_| "expected a number, as 1000 or 99.50".to_owned())?;
     if amount.is_nan() { Err("expected a number, as 1000 or 99.50".to_owned()) } else { Ok(amount) }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| "expected a number of seconds, as 10 or 0.5".to_owned())
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 /// A processing guarantee by its name on the command line.

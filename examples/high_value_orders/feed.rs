@@ -44,14 +44,7 @@ impl Fed {
 
 /// Creates the input and output topics.
 pub(crate) fn create_topics(cluster: &EmbeddedCluster, partitions: i32) -> Result<(), Failure> {
-    for topic in [
-        topology::ORDERS,
-        topology::CUSTOMERS,
-        topology::HIGH_VALUE_ORDERS,
-        topology::ORDERS_PER_CUSTOMER,
-        topology::ENRICHED_ORDERS,
-        topology::ORDERS_PER_HOUR,
-    ] {
+    for topic in topology::TOPICS {
         cluster.create_topic(topic, partitions)?;
     }
     Ok(())

@@ -62,8 +62,8 @@ pub(crate) async fn run_until_done(
 
 impl<'a> Running<'a> {
     fn new(args: &'a Args, cluster: &'a EmbeddedCluster, now_ms: i64) -> Self {
-        let temporary = args.state_dir.is_none();
-        let state_dir = args.state_dir.clone().unwrap_or_else(|| {
+        let temporary = args.application.state_dir.is_none();
+        let state_dir = args.application.state_dir.clone().unwrap_or_else(|| {
             let name = format!("high-value-orders-{}-{now_ms}", std::process::id());
             std::env::temp_dir().join(name)
         });
@@ -73,8 +73,9 @@ impl<'a> Running<'a> {
 
     async fn start_instance(&mut self) -> Result<(), Failure> {
         let config = config(self.args, &self.state_dir, self.started);
-        let topology = topology::topology(self.args.min_amount, self.args.store)?;
-        let instance = KafkaStreams::new(topology, config, self.cluster.clone())?;
+        let topology =
+            topology::topology(self.args.application.min_amount, self.args.application.store)?;
+        let instance = KafkaStreams::with_client_supplier(topology, config, self.cluster.clone())?;
         // The cluster is as old as this process: what an earlier run left there belongs to topics that are gone.
         instance.clean_up()?;
         instance.start().await?;
@@ -191,9 +192,9 @@ fn config(args: &Args, state_dir: &Path, instance: usize) -> StreamsConfig {
     StreamsConfig::new(APPLICATION_ID, "embedded:9092")
         .client_id(format!("instance-{instance}"))
         .state_dir(state_dir.join(format!("instance-{instance}")))
-        .num_stream_threads(usize::from(args.threads))
-        .num_standby_replicas(usize::from(args.standbys))
-        .processing_guarantee(args.guarantee.into())
+        .num_stream_threads(usize::from(args.application.threads))
+        .num_standby_replicas(usize::from(args.application.standbys))
+        .processing_guarantee(args.application.guarantee.into())
         .commit_interval(Duration::from_millis(100))
         .poll_interval(Duration::from_millis(10))
 }

@@ -1,9 +1,11 @@
-//! The orders topology on the embedded cluster: real purchases, from the command line.
+//! The orders topology, on real purchases, from the command line.
 //!
-//! `--help` lists what can be asked for. It creates the topics, feeds customers and orders, runs the instances,
-//! shows progress, and ends with a summary of the output topics.
+//! `--help` lists what can be asked for. On a cluster in this process it creates the topics, feeds customers and
+//! orders, runs the instances, shows progress, and ends with a summary of the output topics. On a real cluster these
+//! are commands of their own: `feed`, `run` and `verify`.
 
 mod args;
+mod cluster;
 mod feed;
 mod generate;
 mod input;
@@ -21,7 +23,10 @@ use std::{
 use clap::Parser;
 use streams_core::{client::embedded::EmbeddedCluster, time::SystemClock};
 
-use crate::args::{Args, Description};
+use crate::{
+    args::{ApplicationArgs, Args, Cli, Command, Description, OrdersArgs},
+    input::Order,
+};
 
 /// What can go wrong in this program, each with its own text.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -31,7 +36,7 @@ async fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match run(Args::parse()).await {
+    match run(Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -40,30 +45,57 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(args: Args) -> Result<(), Failure> {
-    if let Some(description) = args.describe {
-        let topology = topology::topology(args.min_amount, args.store)?;
-        return print(&match description {
-            Description::Text => topology.describe(),
-            Description::Mermaid => topology.describe_mermaid(),
-        });
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let command = cli.command.or_else(|| cli.args.as_run().map(Command::Run));
+    match (command, cli.args.describe) {
+        (_, Some(description)) => describe(&cli.args.application, description),
+        (Some(Command::Feed(args)), _) => print(&blocking(move || cluster::feed(&args)).await?),
+        (Some(Command::Run(args)), _) => print(&cluster::run(&args).await?),
+        (Some(Command::Verify(args)), _) => print(&blocking(move || cluster::verify(&args)).await?),
+        (None, None) => embedded(&cli.args).await,
     }
-    let orders = match args.generate {
-        Some(count) => generate::generate(count, args.seed).collect(),
-        None => input::read_orders(&args.orders)?,
-    };
+}
+
+/// Runs what waits for the cluster without letting others run meanwhile.
+async fn blocking(
+    body: impl FnOnce() -> Result<String, Failure> + Send + 'static,
+) -> Result<String, Failure> {
+    tokio::task::spawn_blocking(body).await?
+}
+
+fn describe(args: &ApplicationArgs, description: Description) -> Result<(), Failure> {
+    let topology = topology::topology(args.min_amount, args.store)?;
+    print(&match description {
+        Description::Text => topology.describe(),
+        Description::Mermaid => topology.describe_mermaid(),
+    })
+}
+
+/// Does it all, on a cluster in this process.
+async fn embedded(args: &Args) -> Result<(), Failure> {
+    let orders = args.orders.read()?;
     let files = args.output.as_deref().map(output::create).transpose()?;
     let customers = input::customers_of(&orders);
     let cluster = EmbeddedCluster::new(Arc::new(SystemClock));
     feed::create_topics(&cluster, args.partitions)?;
     feed::customers(&cluster, &customers)?;
     let fed = feed::spawn_orders(cluster.clone(), orders)?;
-    let report = instances::run_until_done(&args, &cluster, &fed).await?;
+    let report = instances::run_until_done(args, &cluster, &fed).await?;
     let outputs = output::read(&cluster)?;
     for file in files.into_iter().flatten() {
         file.write(&outputs)?;
     }
-    print(&summary::summary(&args, &outputs, &report))
+    print(&summary::summary(args, &outputs, &report))
+}
+
+impl OrdersArgs {
+    /// The orders that were asked for, in order of time.
+    fn read(&self) -> Result<Vec<Order>, Failure> {
+        match self.generate {
+            Some(count) => Ok(generate::generate(count, self.seed).collect()),
+            None => Ok(input::read_orders(&self.orders)?),
+        }
+    }
 }
 
 /// Writes results to standard output. A reader that has seen enough, as `head`, is no failure.

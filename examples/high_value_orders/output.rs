@@ -31,7 +31,8 @@ pub(crate) struct OutputRecord {
     pub(crate) offset: i64,
 }
 
-const TOPICS: [&str; 4] = [
+/// The topics that the application writes.
+pub(crate) const TOPICS: [&str; 4] = [
     topology::HIGH_VALUE_ORDERS,
     topology::ORDERS_PER_CUSTOMER,
     topology::ENRICHED_ORDERS,
@@ -45,30 +46,33 @@ pub(crate) fn read(cluster: &EmbeddedCluster) -> Result<Vec<OutputTopic>, Failur
 
 fn read_topic(cluster: &EmbeddedCluster, topic: &'static str) -> Result<OutputTopic, Failure> {
     let records = cluster.read_all(topic, IsolationLevel::ReadCommitted)?;
-    let records = records.iter().map(|record| decode(topic, record)).collect::<Result<_, _>>()?;
+    let decode = |record: &StoredRecord| {
+        let place = (record.timestamp, record.partition, record.offset);
+        decode(topic, (record.key.as_deref(), record.value.as_deref()), place)
+    };
+    let records = records.iter().map(decode).collect::<Result<_, _>>()?;
     Ok(OutputTopic { topic, records })
 }
 
-fn decode(topic: &str, record: &StoredRecord) -> Result<OutputRecord, Failure> {
-    let key = record.key.as_deref().unwrap_or_default();
+/// A record of an output topic, of its bytes and place.
+pub(crate) fn decode(
+    topic: &str,
+    (key, value): (Option<&[u8]>, Option<&[u8]>),
+    (timestamp, partition, offset): (i64, i32, i64),
+) -> Result<OutputRecord, Failure> {
+    let key = key.unwrap_or_default();
     let key = match topic {
         topology::ORDERS_PER_HOUR => windowed_key(key)?,
         _ => Value::from(std::str::from_utf8(key)?),
     };
-    let value = match (&record.value, topic) {
+    let value = match (value, topic) {
         (None, _) => Value::Null,
         (Some(value), topology::ORDERS_PER_CUSTOMER | topology::ORDERS_PER_HOUR) => {
-            Value::from(i64::from_be_bytes(value.as_slice().try_into()?))
+            Value::from(i64::from_be_bytes(value.try_into()?))
         }
         (Some(value), _) => serde_json::from_slice(value)?,
     };
-    Ok(OutputRecord {
-        key,
-        value,
-        timestamp: record.timestamp,
-        partition: record.partition,
-        offset: record.offset,
-    })
+    Ok(OutputRecord { key, value, timestamp, partition, offset })
 }
 
 /// A windowed key on a topic: the key's bytes, then the window's start.

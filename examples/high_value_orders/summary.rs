@@ -16,26 +16,36 @@ use crate::{
 
 /// What was computed, and how.
 pub(crate) fn summary(args: &Args, outputs: &[OutputTopic], report: &Report) -> String {
+    let mut text = figures(outputs, Some(args.application.min_amount));
+    // Writing to a String can't fail.
+    let _ = run(&mut text, args, report);
+    text
+}
+
+/// What was computed, with the limit of orders of high value if it is known.
+pub(crate) fn figures(outputs: &[OutputTopic], min_amount: Option<f64>) -> String {
     let mut text = String::new();
     let records = |topic: &str| {
         let output = outputs.iter().find(|output| output.topic == topic);
         output.map_or(&[][..], |output| &output.records)
     };
     // Writing to a String can't fail.
-    let _ = high_value(&mut text, args, records(topology::HIGH_VALUE_ORDERS));
+    let _ = high_value(&mut text, min_amount, records(topology::HIGH_VALUE_ORDERS));
     let _ = per_customer(&mut text, records(topology::ORDERS_PER_CUSTOMER));
-    let enriched = records(topology::ENRICHED_ORDERS).len();
-    let _ = writeln!(text, "enriched orders       {enriched}");
-    let windows: HashSet<String> =
-        records(topology::ORDERS_PER_HOUR).iter().map(|record| record.key.to_string()).collect();
-    let _ =
-        writeln!(text, "orders per hour       {} windows of a customer and hour", windows.len());
-    let _ = run(&mut text, args, report);
+    let _ = enriched(&mut text, records(topology::ENRICHED_ORDERS));
+    let _ = per_hour(&mut text, records(topology::ORDERS_PER_HOUR));
     text
 }
 
-fn high_value(text: &mut String, args: &Args, records: &[OutputRecord]) -> std::fmt::Result {
-    write!(text, "high-value orders     {} above {}", records.len(), args.min_amount)?;
+fn high_value(
+    text: &mut String,
+    min_amount: Option<f64>,
+    records: &[OutputRecord],
+) -> std::fmt::Result {
+    write!(text, "high-value orders     {}", records.len())?;
+    if let Some(min_amount) = min_amount {
+        write!(text, " above {min_amount}")?;
+    }
     let mut amounts: Vec<f64> =
         records.iter().filter_map(|record| record.value.get("amount")?.as_f64()).collect();
     amounts.sort_by(f64::total_cmp);
@@ -43,7 +53,32 @@ fn high_value(text: &mut String, args: &Args, records: &[OutputRecord]) -> std::
         let amounts: Vec<String> = amounts.iter().map(|amount| format!("{amount:.2}")).collect();
         write!(text, ": {}", amounts.join(", "))?;
     }
-    writeln!(text)
+    repeated(text, records)
+}
+
+fn enriched(text: &mut String, records: &[OutputRecord]) -> std::fmt::Result {
+    write!(text, "enriched orders       {}", records.len())?;
+    repeated(text, records)
+}
+
+/// Orders that came more than once: at least once allows it, exactly once does not.
+fn repeated(text: &mut String, records: &[OutputRecord]) -> std::fmt::Result {
+    let ids: HashSet<&str> =
+        records.iter().filter_map(|record| record.value.get("order_id")?.as_str()).collect();
+    match records.len() - ids.len() {
+        0 => writeln!(text),
+        repeated => writeln!(text, ", {repeated} of them repeated"),
+    }
+}
+
+/// The last count of each window is the table's.
+fn per_hour(text: &mut String, records: &[OutputRecord]) -> std::fmt::Result {
+    let mut counts: HashMap<String, i64> = HashMap::new();
+    for record in records {
+        counts.insert(record.key.to_string(), record.value.as_i64().unwrap_or_default());
+    }
+    let (windows, sum) = (counts.len(), counts.values().sum::<i64>());
+    writeln!(text, "orders per hour       {windows} windows of a customer and hour, {sum} orders")
 }
 
 /// The last count of each customer is the table's.
@@ -68,18 +103,18 @@ fn run(text: &mut String, args: &Args, report: &Report) -> std::fmt::Result {
     };
     let (processed, produced) = (sum(|metrics| metrics.processed), sum(|metrics| metrics.produced));
     let seconds = report.elapsed.as_secs_f64();
-    let guarantee = match args.guarantee {
+    let guarantee = match args.application.guarantee {
         Guarantee::AtLeastOnce => "at least once",
         Guarantee::ExactlyOnce => "exactly once",
     };
-    let store = match args.store {
+    let store = match args.application.store {
         Store::Rocksdb => "RocksDB",
         Store::Memory => "memory",
     };
     writeln!(
         text,
         "\n{} instance(s), {} thread(s) each, {} partitions, {guarantee}, stores in {store}",
-        args.instances, args.threads, args.partitions
+        args.instances, args.application.threads, args.partitions
     )?;
     writeln!(
         text,

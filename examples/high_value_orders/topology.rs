@@ -24,6 +24,10 @@ pub(crate) const ENRICHED_ORDERS: &str = "enriched-orders";
 /// Number of orders by customer and hour.
 pub(crate) const ORDERS_PER_HOUR: &str = "orders-per-hour";
 
+/// All topics that the application does not make itself.
+pub(crate) const TOPICS: [&str; 6] =
+    [ORDERS, CUSTOMERS, HIGH_VALUE_ORDERS, ORDERS_PER_CUSTOMER, ENRICHED_ORDERS, ORDERS_PER_HOUR];
+
 /// Length of the windows.
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 

@@ -142,7 +142,7 @@ fn a_small_file_gives_its_figures_whether_it_is_csv_or_json_lines() {
             "high-value orders     1 above 1000: 1500.00\n",
             "orders per customer   2 customers, 4 orders\n                      most: c1 (3), c2 (1)\n",
             "enriched orders       4\n",
-            "orders per hour       3 windows of a customer and hour\n",
+            "orders per hour       3 windows of a customer and hour, 4 orders\n",
         ] {
             assert!(said.contains(line), "{line}: {said}");
         }

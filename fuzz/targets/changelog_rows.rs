@@ -1,0 +1,100 @@
+//! Restoring a store of each format from a changelog of arbitrary records.
+#![no_main]
+
+use std::{collections::BTreeMap, ops::Bound};
+
+use libfuzzer_sys::{
+    arbitrary::{self, Arbitrary},
+    fuzz_target,
+};
+use state_store::{
+    Database, Direction, Entry, MemoryDatabase, Restorer, Result, StoreFormat, StoreId,
+    key_schema::{parse_window_key, write_timestamped_value},
+};
+
+const STORE: StoreId = StoreId(0);
+
+/// Key, value and timestamp of a record.
+type Logged<'a> = (&'a [u8], Option<&'a [u8]>, i64);
+
+#[derive(Debug, Arbitrary)]
+struct Input<'a> {
+    timestamped: bool,
+    /// Retention and segment interval of a window store.
+    window: Option<(i64, i64)>,
+    /// Records that are applied together.
+    buffers: Vec<Vec<Logged<'a>>>,
+}
+
+impl Input<'_> {
+    fn format(&self) -> StoreFormat {
+        match (self.window, self.timestamped) {
+            (None, false) => StoreFormat::KeyValue,
+            (None, true) => StoreFormat::TimestampedKeyValue,
+            (Some((retention_ms, segment_interval_ms)), false) => {
+                StoreFormat::Window { retention_ms, segment_interval_ms }
+            }
+            (Some((retention_ms, segment_interval_ms)), true) => {
+                StoreFormat::TimestampedWindow { retention_ms, segment_interval_ms }
+            }
+        }
+    }
+}
+
+/// Whether a window that starts at `start` is kept when the newest starts at `newest`.
+fn is_kept(retention_ms: i64, start: i64, newest: i64) -> bool {
+    start >= newest.saturating_sub(retention_ms)
+}
+
+fuzz_target!(|input: Input<'_>| {
+    let format = input.format();
+    let database = MemoryDatabase::new(1);
+    let mut restorer = Restorer::new(format);
+    let mut expected = BTreeMap::new();
+    let mut newest = i64::MIN;
+    for (next_offset, buffer) in (0..).zip(&input.buffers) {
+        let mut last = BTreeMap::new();
+        for (key, value, timestamp) in buffer {
+            let start = parse_window_key(key).map(|(_, start, _)| start);
+            let refused = format.window().is_some() && start.is_none();
+            assert_eq!(restorer.push(key, *value, *timestamp).is_err(), refused);
+            if !refused {
+                newest = newest.max(start.unwrap_or(i64::MIN));
+                last.insert(*key, value.map(|value| (value, *timestamp)));
+            }
+        }
+        for (key, value) in last {
+            let kept = format.window().zip(parse_window_key(key)).is_none_or(
+                |((retention_ms, _), (_, start, _))| is_kept(retention_ms, start, newest),
+            );
+            match value {
+                _ if !kept => {}
+                Some(value) => drop(expected.insert(key, value)),
+                None => drop(expected.remove(key)),
+            }
+        }
+        restorer.apply(&database, STORE, "changelog", next_offset).expect("memory takes all rows");
+        assert_eq!(database.offset("changelog").ok(), Some(Some(next_offset)));
+    }
+
+    let (low, high) = (Bound::Unbounded, Bound::Unbounded);
+    let rows = database.range(STORE, low, high, Direction::Forward).expect("the store is there");
+    let rows: Vec<Entry> = rows.collect::<Result<_>>().expect("memory can be read");
+    let mut found = BTreeMap::new();
+    for (key, value) in &rows {
+        assert!(found.insert(format.to_changelog_key(key), value.as_slice()).is_none());
+    }
+    let mut wanted = BTreeMap::new();
+    for (key, (value, timestamp)) in expected {
+        let mut row = Vec::new();
+        if format.is_timestamped() {
+            write_timestamped_value(&mut row, timestamp, value);
+        } else {
+            row.extend_from_slice(value);
+        }
+        wanted.insert(key, row);
+    }
+    let wanted: BTreeMap<&[u8], &[u8]> =
+        wanted.iter().map(|(key, row)| (*key, row.as_slice())).collect();
+    assert_eq!(found, wanted);
+});

@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# Runs Kafka's own smoke test against a broker: smoke-driver.sh [OPTION …] [-- CLIENT COMMAND]
+#
+# The driver (org.apache.kafka.streams.tests.StreamsSmokeTest of kafka-streams' test artifact) writes the topic `data`
+# for a minute and a half, computes what must come of it, and reads the output topics until all is there. The client is an
+# application with the topology of tests/smoke/README.md. With a command after -- this script starts it when the topics
+# are there and ends it (SIGTERM) with the driver; the words {bootstrap}, {guarantee} and {state} in it are filled in.
+# Without one, a client must be running already or be started by hand when this script has said that the topics are there.
+#
+#   --bootstrap-server SERVER  the broker (KAFKA_STREAMS_TEST_BOOTSTRAP, else 127.0.0.1:9092)
+#   --guarantee GUARANTEE      at_least_once or exactly_once_v2 (the default), which the driver's checks depend on
+#   --partitions N             of each topic (4); the topics and what an application SmokeTest made are deleted first
+#   --replicas N               of each partition (1)
+#   --keys N                   keys of a thousand values each (20)
+#   --seconds N                for how long the driver writes them (90; two milliseconds a record are the least)
+#   --out DIR                  where driver.log and client.log go (a temporary directory, removed after success)
+#   --java                     Java's own client, to see the driver work
+#
+# Exit status 0: the driver found all right. It prints its verdict as SUCCESS or FAILURE.
+set -euo pipefail
+scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+bootstrap=${KAFKA_STREAMS_TEST_BOOTSTRAP:-127.0.0.1:9092}
+guarantee=exactly_once_v2
+partitions=4
+out=
+java_client=
+client=()
+test_class=org.apache.kafka.streams.tests.StreamsSmokeTest
+replicas=1
+keys=20
+seconds=90
+topics=(data echo max min min-suppressed min-raw dif sum sws-raw sws-suppressed cnt avg tagg fk)
+
+fail() {
+  printf 'smoke: %s\n' "$*" >&2
+  exit 1
+}
+
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --java) java_client=yes ;;
+    --bootstrap-server | --guarantee | --partitions | --replicas | --keys | --seconds | --out)
+      [ $# -ge 2 ] || fail "$1 needs a value"
+      case "$1" in
+        --bootstrap-server) bootstrap=$2 ;;
+        --guarantee) guarantee=$2 ;;
+        --partitions) partitions=$2 ;;
+        --replicas) replicas=$2 ;;
+        --keys) keys=$2 ;;
+        --seconds) seconds=$2 ;;
+        --out) out=$2 ;;
+      esac
+      shift
+      ;;
+    --)
+      shift
+      client=("$@")
+      break
+      ;;
+    *) fail "unknown option $1 (the head of this file has them all)" ;;
+  esac
+  shift
+done
+[ -n "$out" ] || out_is_temporary=yes
+out=${out:-$(mktemp -d)}
+mkdir -p "$out"
+
+class_path=$("$scripts/kafka-interop.sh" --class-path)
+state=$(mktemp -d)
+client_pid=
+driver_pid=
+
+finish() {
+  status=$?
+  trap - EXIT INT TERM
+  [ -z "$driver_pid" ] || kill -TERM "$driver_pid" 2>/dev/null || true
+  if [ -n "$client_pid" ] && kill -TERM "$client_pid" 2>/dev/null; then
+    for _ in $(seq 600); do
+      kill -0 "$client_pid" 2>/dev/null || break
+      sleep 0.1
+    done
+    kill -KILL "$client_pid" 2>/dev/null || true
+  fi
+  rm -rf "$state"
+  if [ "$status" -eq 0 ] && [ -n "${out_is_temporary:-}" ]; then
+    rm -rf "$out"
+  else
+    printf 'smoke: logs are in %s\n' "$out" >&2
+  fi
+  exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# An array and no function: what is started in the background must be Java itself, for it gets the signals.
+java=(java -Xmx512m -XX:+UseSerialGC -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$class_path")
+
+cat >"$out/smoke.properties" <<END
+bootstrap.servers=$bootstrap
+processing.guarantee=$guarantee
+END
+# The driver reads from the beginning, so that what an earlier run left would be counted again.
+"${java[@]}" smoke.Topics "$bootstrap" "$partitions" "$replicas" SmokeTest- "${topics[@]}"
+echo "the topics are there"
+if [ -n "$java_client" ]; then
+  "${java[@]}" "$test_class" "$out/smoke.properties" process >"$out/client.log" 2>&1 &
+  client_pid=$!
+elif [ "${#client[@]}" -gt 0 ]; then
+  client=("${client[@]//\{bootstrap\}/$bootstrap}")
+  client=("${client[@]//\{guarantee\}/$guarantee}")
+  client=("${client[@]//\{state\}/$state}")
+  "${client[@]}" >"$out/client.log" 2>&1 &
+  client_pid=$!
+fi
+# What Kafka's own main gives its driver is fixed; ours gives it the number of keys and the time.
+"${java[@]}" smoke.Driver "$bootstrap" "$guarantee" "$keys" "$seconds" >"$out/driver.log" 2>&1 &
+driver_pid=$!
+while kill -0 "$driver_pid" 2>/dev/null; do
+  # The driver waits ten minutes for records that no one will write.
+  if [ -n "$client_pid" ] && ! kill -0 "$client_pid" 2>/dev/null; then
+    tail -n 20 "$out/client.log" >&2
+    fail "the client ended before the driver"
+  fi
+  sleep 1
+done
+verdict=$(grep -E '^(SUCCESS|FAILURE)' "$out/driver.log" | tail -n 1 || true)
+echo "${verdict:-FAILURE: the driver ended without a verdict}"
+[ "$verdict" = SUCCESS ]

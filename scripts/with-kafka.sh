@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Runs a command beside an Apache Kafka of its own, which the tests then use: with-kafka.sh COMMAND [ARGUMENT …]
+#
+# The broker listens on free ports of the loopback, with TLS and SASL too, and is gone with its data afterwards, also
+# if the command or this script is killed. Exits as the command does.
+set -euo pipefail
+scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+# The Java side of the tests is compiled.
+"$scripts/kafka-java.sh" --jdk
+work=$(mktemp -d "${TMPDIR:-/tmp}/with-kafka.XXXXXX")
+trap '"$scripts/kafka.sh" stop --kill --dir "$work" || true; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+"$scripts/kafka.sh" start --dir "$work" --port 0 --secure --follow $$
+eval "$("$scripts/kafka.sh" env --dir "$work")"
+"$@"
