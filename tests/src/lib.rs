@@ -1,4 +1,6 @@
 //! What the tests across the crates share.
 #![forbid(unsafe_code)]
 
+pub mod broker;
 pub mod conformance;
+pub mod simulation;

@@ -136,7 +136,7 @@ async fn start(
     config: StreamsConfig,
     cluster: &EmbeddedCluster,
 ) -> KafkaStreams {
-    let instance = KafkaStreams::new(topology, config, cluster.clone()).unwrap();
+    let instance = KafkaStreams::with_client_supplier(topology, config, cluster.clone()).unwrap();
     instance.start().await.unwrap();
     instance
 }

@@ -30,7 +30,12 @@ async fn counts_are_the_same_with_any_number_of_instances_and_both_guarantees() 
                 .iter()
                 .map(|directory| {
                     let config = config(directory.path(), guarantee);
-                    KafkaStreams::new(counting_topology(false), config, cluster.clone()).unwrap()
+                    KafkaStreams::with_client_supplier(
+                        counting_topology(false),
+                        config,
+                        cluster.clone(),
+                    )
+                    .unwrap()
                 })
                 .collect();
             for instance in &streams {

@@ -34,7 +34,8 @@ async fn an_instance_goes_through_javas_states() {
     cluster.create_topic("in", 2).unwrap();
     cluster.create_topic("out", 1).unwrap();
     let config = config(directory.path(), AT_LEAST_ONCE);
-    let streams = KafkaStreams::new(counting_topology(false), config, cluster).unwrap();
+    let streams =
+        KafkaStreams::with_client_supplier(counting_topology(false), config, cluster).unwrap();
     let seen = Arc::new(Mutex::new(vec![streams.state()]));
     streams.on_state_change({
         let seen = seen.clone();
@@ -71,7 +72,9 @@ async fn threads_that_are_added_and_removed_share_the_tasks() {
     cluster.create_topic("in", 4).unwrap();
     cluster.create_topic("out", 1).unwrap();
     let config = config(directory.path(), AT_LEAST_ONCE);
-    let streams = KafkaStreams::new(counting_topology(false), config, cluster.clone()).unwrap();
+    let streams =
+        KafkaStreams::with_client_supplier(counting_topology(false), config, cluster.clone())
+            .unwrap();
     assert_eq!(streams.add_stream_thread().unwrap_err().kind(), ErrorKind::InvalidState);
     streams.start().await.unwrap();
     let keys: Vec<String> = (0..500).map(|i| format!("k{}", i % 17)).collect();
@@ -129,7 +132,8 @@ async fn a_listener_is_told_how_far_the_restore_is() {
     cluster.create_topic("out", 1).unwrap();
     let instance = || {
         let config = config(directory.path(), AT_LEAST_ONCE);
-        KafkaStreams::new(counting_topology(false), config, cluster.clone()).unwrap()
+        KafkaStreams::with_client_supplier(counting_topology(false), config, cluster.clone())
+            .unwrap()
     };
     let first = instance();
     first.start().await.unwrap();
@@ -175,7 +179,9 @@ async fn a_close_that_ran_out_of_time_is_not_over_until_the_threads_are() {
     };
     builder.add_processor::<_, _, _, (), ()>("stuck", stuck, &[source]);
     let config = config(directory.path(), AT_LEAST_ONCE);
-    let streams = KafkaStreams::new(builder.build().unwrap(), config, cluster.clone()).unwrap();
+    let streams =
+        KafkaStreams::with_client_supplier(builder.build().unwrap(), config, cluster.clone())
+            .unwrap();
     streams.start().await.unwrap();
     produce(&cluster, "in", "k", "v", 0);
     tokio::task::spawn_blocking(move || at_work.recv().unwrap()).await.unwrap();
@@ -190,4 +196,30 @@ async fn a_close_that_ran_out_of_time_is_not_over_until_the_threads_are() {
     streams.close(PATIENCE).await.unwrap();
     assert_eq!(streams.state(), State::NotRunning);
     assert!(streams.metadata_for_local_threads().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_instance_keeps_its_tasks_and_processes_nothing() {
+    let (cluster, directory) = (cluster(), tempfile::tempdir().unwrap());
+    cluster.create_topic("in", 1).unwrap();
+    cluster.create_topic("out", 1).unwrap();
+    let config = config(directory.path(), AT_LEAST_ONCE);
+    let streams =
+        KafkaStreams::with_client_supplier(counting_topology(false), config, cluster.clone())
+            .unwrap();
+    streams.start().await.unwrap();
+    produce(&cluster, "in", "a", "v", 0);
+    processed(&cluster, &["in"], &[&streams]).await;
+    streams.pause();
+    assert!(streams.is_paused());
+    let before = active(&streams);
+    produce(&cluster, "in", "a", "v", 1);
+    // Longer than a session: whoever did not belong to the group any more would lose its tasks.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(streams.metrics().processed, 1);
+    assert_eq!((streams.state(), active(&streams)), (State::Running, before));
+    streams.resume();
+    processed(&cluster, &["in"], &[&streams]).await;
+    assert_eq!(last_counts(&cluster, "out"), [("a".to_owned(), 2)].into());
+    streams.close(PATIENCE).await.unwrap();
 }

@@ -7,4 +7,6 @@ mod instances;
 mod lifecycle;
 #[cfg(feature = "rocksdb")]
 mod restore;
+mod shutdown;
 mod simulation;
+mod suppress;

@@ -39,7 +39,7 @@ fn instance(
     guarantee: ProcessingGuarantee,
 ) -> KafkaStreams {
     let config = config(directory, guarantee);
-    KafkaStreams::new(counting_topology(true), config, cluster.clone()).unwrap()
+    KafkaStreams::with_client_supplier(counting_topology(true), config, cluster.clone()).unwrap()
 }
 
 /// The rows on disk must be the changelog's last value of each key.
@@ -128,7 +128,8 @@ async fn a_standby_takes_over_without_restoring() {
         let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let streams = directories.each_ref().map(|directory| {
             let config = config(directory.path(), guarantee).num_standby_replicas(1);
-            KafkaStreams::new(counting_topology(true), config, cluster.clone()).unwrap()
+            KafkaStreams::with_client_supplier(counting_topology(true), config, cluster.clone())
+                .unwrap()
         });
         for instance in &streams {
             instance.start().await.unwrap();
@@ -169,7 +170,8 @@ async fn an_instance_that_was_down_for_long_keeps_its_state() {
     let instance = || {
         let config = config(directory.path(), ProcessingGuarantee::AtLeastOnce);
         let config = config.state_cleanup_delay(Duration::from_millis(50));
-        KafkaStreams::new(counting_topology(true), config, cluster.clone()).unwrap()
+        KafkaStreams::with_client_supplier(counting_topology(true), config, cluster.clone())
+            .unwrap()
     };
     let first = instance();
     first.start().await.unwrap();

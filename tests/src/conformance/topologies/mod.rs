@@ -12,8 +12,10 @@ mod processor;
 mod repartition;
 mod stateless;
 mod stores;
+mod suppress;
 mod table;
 mod table_join;
+mod table_table;
 mod window;
 
 use streams_core::{BoxError, config::StreamsConfig, topology::Topology};
@@ -39,13 +41,15 @@ type Dsl = &'static [(&'static str, fn(&StreamsBuilder))];
 
 const PROCESSORS: [Processors; 2] = [processor::TOPOLOGIES, stores::TOPOLOGIES];
 
-const DSL: [Dsl; 10] = [
+const DSL: [Dsl; 12] = [
     stateless::TOPOLOGIES,
     aggregation::TOPOLOGIES,
     table::TOPOLOGIES,
     window::TOPOLOGIES,
     repartition::TOPOLOGIES,
     table_join::TOPOLOGIES,
+    table_table::TOPOLOGIES,
+    suppress::TOPOLOGIES,
     process::TOPOLOGIES,
     failure::TOPOLOGIES,
     orders::TOPOLOGIES,

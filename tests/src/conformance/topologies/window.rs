@@ -44,15 +44,18 @@ pub(super) const TOPOLOGIES: Dsl = &[
 
 const SIZE: Duration = Duration::from_secs(10);
 
-fn tumbling() -> TimeWindows {
+pub(super) fn tumbling() -> TimeWindows {
     TimeWindows::of_size_and_grace(SIZE, Duration::from_secs(5))
 }
 
-fn hopping() -> TimeWindows {
+pub(super) fn hopping() -> TimeWindows {
     tumbling().advance_by(Duration::from_secs(3))
 }
 
-fn grouped(b: &StreamsBuilder, windows: TimeWindows) -> TimeWindowedKStream<String, Text, Text> {
+pub(super) fn grouped(
+    b: &StreamsBuilder,
+    windows: TimeWindows,
+) -> TimeWindowedKStream<String, Text, Text> {
     stream(b, "in").group_by_key::<String>().windowed_by(windows)
 }
 
@@ -61,7 +64,7 @@ pub(super) fn windowed() -> SerdeRef<Windowed<String>> {
     time_windowed(string(), SIZE)
 }
 
-fn to_out<V: Send + 'static>(s: &KStream<Windowed<String>, V>) {
+pub(super) fn to_out<V: Send + 'static>(s: &KStream<Windowed<String>, V>) {
     s.to(Produced::topic("out").with_key_serde(windowed()));
 }
 

@@ -11,7 +11,8 @@ fn all_problems_of_a_configuration_are_told_at_once_before_anything_is_started()
         .set("num.stream.threads", 0)
         .set("processing.guarantee", "exactly_twice")
         .set("state.dir", "");
-    let error = KafkaStreams::new(summing_topology(Ok), config, one_partition()).unwrap_err();
+    let error = KafkaStreams::with_client_supplier(summing_topology(Ok), config, one_partition())
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert_says(
         &error,
@@ -29,6 +30,7 @@ fn all_problems_of_a_configuration_are_told_at_once_before_anything_is_started()
 #[test]
 fn an_application_without_a_name_is_told_to_set_one() {
     let config = StreamsConfig::new("", "embedded:9092");
-    let error = KafkaStreams::new(summing_topology(Ok), config, one_partition()).unwrap_err();
+    let error = KafkaStreams::with_client_supplier(summing_topology(Ok), config, one_partition())
+        .unwrap_err();
     assert_says(&error, &["`application.id`", "it is required; set it"]);
 }

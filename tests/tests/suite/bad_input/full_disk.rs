@@ -74,7 +74,8 @@ async fn started(
     guarantee: ProcessingGuarantee,
 ) -> Result<KafkaStreams, Error> {
     let config = config(&disk.path, guarantee);
-    let instance = KafkaStreams::new(counting_topology(true), config, cluster.clone())?;
+    let instance =
+        KafkaStreams::with_client_supplier(counting_topology(true), config, cluster.clone())?;
     instance.start().await?;
     Ok(instance)
 }

@@ -39,7 +39,9 @@ async fn a_thread_that_panicked_is_replaced_and_processes_the_record_again() {
         feed(&cluster, &BAD.to_be_bytes());
         let panics = Arc::new(AtomicBool::new(true));
         let topology = summing_topology(panic_while(panics.clone()));
-        let instance = KafkaStreams::new(topology, in_memory(guarantee), cluster.clone()).unwrap();
+        let instance =
+            KafkaStreams::with_client_supplier(topology, in_memory(guarantee), cluster.clone())
+                .unwrap();
         let asked = Arc::new(AtomicU32::new(0));
         instance.on_uncaught_exception({
             let asked = asked.clone();
@@ -66,7 +68,9 @@ async fn an_instance_that_panicked_is_closed_and_another_takes_over_at_once() {
         let cluster = one_partition();
         feed(&cluster, &BAD.to_be_bytes());
         let topology = summing_topology(panic_while(Arc::new(AtomicBool::new(true))));
-        let first = KafkaStreams::new(topology, in_memory(guarantee), cluster.clone()).unwrap();
+        let first =
+            KafkaStreams::with_client_supplier(topology, in_memory(guarantee), cluster.clone())
+                .unwrap();
         first.on_uncaught_exception(|_| UncaughtExceptionResponse::ShutdownClient);
         first.start().await.unwrap();
         let error = failure(&first).await;
@@ -84,7 +88,9 @@ async fn an_uncaught_exception_handler_that_panics_closes_the_instance() {
     let cluster = one_partition();
     feed(&cluster, &BAD.to_be_bytes());
     let topology = summing_topology(panic_while(Arc::new(AtomicBool::new(true))));
-    let instance = KafkaStreams::new(topology, in_memory(GUARANTEES[0]), cluster.clone()).unwrap();
+    let instance =
+        KafkaStreams::with_client_supplier(topology, in_memory(GUARANTEES[0]), cluster.clone())
+            .unwrap();
     instance.on_uncaught_exception(|_| panic!("the handler has a bug too"));
     instance.start().await.unwrap();
     assert_says(&failure(&instance).await, &["in-0@123: user code panicked: no order costs -5"]);

@@ -18,7 +18,11 @@ use crate::harness::{APP, cluster, config, counting_topology};
 const HELD: &str = "KAFKA_STREAMS_TEST_HELD_DIRECTORY";
 
 fn instance(directory: &Path) -> Result<KafkaStreams, Error> {
-    KafkaStreams::new(counting_topology(true), config(directory, GUARANTEES[0]), cluster())
+    KafkaStreams::with_client_supplier(
+        counting_topology(true),
+        config(directory, GUARANTEES[0]),
+        cluster(),
+    )
 }
 
 fn assert_in_use(error: &Error, directory: &Path) {
@@ -110,7 +114,11 @@ async fn damaged_state_is_named_and_restored_in_full_once_it_is_removed() {
     let state = directory.path().join(APP).join("0_0");
     std::fs::write(state.join("CURRENT"), "no manifest").unwrap();
 
-    let second = KafkaStreams::new(counting_topology(true), config.clone(), cluster.clone());
+    let second = KafkaStreams::with_client_supplier(
+        counting_topology(true),
+        config.clone(),
+        cluster.clone(),
+    );
     let second = second.unwrap();
     let error = second.start().await.unwrap_err();
     let text = format!("the state in {} is damaged; remove it to restore", state.display());

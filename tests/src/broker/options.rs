@@ -1,0 +1,33 @@
+//! What a broker is to be like.
+
+/// What a broker is to be like: without more, one that listens without security, with the settings of
+/// `scripts/kafka/server.properties`.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    secure: bool,
+    properties: String,
+}
+
+impl Options {
+    /// It listens with TLS and SASL too, with certificates and users of its own.
+    #[must_use]
+    pub fn secure(mut self) -> Self {
+        self.secure = true;
+        self
+    }
+
+    /// A setting by its name in the broker's properties, over those of the script.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.properties.extend([name, "=", value, "\n"]);
+        self
+    }
+
+    pub(super) fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    pub(super) fn properties(&self) -> &str {
+        &self.properties
+    }
+}

@@ -1,0 +1,106 @@
+//! Topics and offsets.
+
+use streams_core::{
+    ErrorKind, TopicPartition,
+    client::IsolationLevel::{ReadCommitted, ReadUncommitted},
+};
+
+use crate::world::{append, everywhere, new_topic};
+
+#[test]
+fn a_topic_is_made_with_its_settings_and_described() {
+    everywhere(|world| {
+        let mut topic = new_topic(&world.unique("topic"), 3);
+        topic.config.insert("cleanup.policy".to_owned(), "compact".to_owned());
+        let mut admin = world.admin();
+        admin.create_topics(&[topic.clone()]).unwrap();
+        let missing = world.unique("missing");
+        let described = admin.describe_topics(&[&topic.name, &missing]).unwrap();
+        assert_eq!(described.keys().collect::<Vec<_>>(), [&topic.name]);
+        let description = &described[&topic.name];
+        assert_eq!(description.partitions, 3);
+        assert_eq!(description.config["cleanup.policy"], "compact");
+    });
+}
+
+#[test]
+fn a_topic_that_exists_is_left_as_it_is() {
+    everywhere(|world| {
+        let (old, new) = (world.topic(2), world.unique("new"));
+        let mut admin = world.admin();
+        admin.create_topics(&[new_topic(&old, 5), new_topic(&new, 1)]).unwrap();
+        let described = admin.describe_topics(&[&old, &new]).unwrap();
+        let partitions = |name: &String| described[name].partitions;
+        assert_eq!((partitions(&old), partitions(&new)), (2, 1));
+    });
+}
+
+#[test]
+fn a_name_that_no_topic_can_have_is_refused() {
+    everywhere(|world| {
+        let error = world.admin().create_topics(&[new_topic("no topic/at all", 1)]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidTopic);
+        assert!(error.to_string().contains("no topic/at all"), "{error}");
+    });
+}
+
+#[test]
+fn offsets_are_those_of_the_log_or_of_its_stable_part() {
+    everywhere(|world| {
+        let topic = world.topic(2);
+        let [one, two] = [0, 1].map(|partition| TopicPartition::new(topic.clone(), partition));
+        world.write(&one, &["a", "b"]);
+        let mut producer = world.transactional(&world.unique("id"));
+        producer.begin_transaction().unwrap();
+        append(&mut *producer, &one, &["c"]);
+        producer.flush().unwrap();
+        let places = [one.clone(), two.clone()];
+        let mut admin = world.admin();
+        let earliest = admin.earliest_offsets(&places).unwrap();
+        assert_eq!((earliest[&one], earliest[&two]), (0, 0));
+        let ends = admin.latest_offsets(&places, ReadUncommitted).unwrap();
+        assert_eq!((ends[&one], ends[&two]), (3, 0));
+        let ends = admin.latest_offsets(&places, ReadCommitted).unwrap();
+        assert_eq!((ends[&one], ends[&two]), (2, 0));
+        producer.commit_transaction().unwrap();
+        crate::world::eventually("the end of the transaction", || {
+            let ends = admin.latest_offsets(&places, ReadCommitted).unwrap();
+            (ends[&one] == 4).then_some(())
+        });
+    });
+}
+
+#[test]
+fn records_are_deleted_up_to_an_offset() {
+    everywhere(|world| {
+        let place = world.partition();
+        world.write(&place, &["a", "b", "c"]);
+        let mut admin = world.admin();
+        admin.delete_records(&[(place.clone(), 2)]).unwrap();
+        let places = [place.clone()];
+        assert_eq!(admin.earliest_offsets(&places).unwrap()[&place], 2);
+        assert_eq!(admin.latest_offsets(&places, ReadUncommitted).unwrap()[&place], 3);
+        // Once more does no harm.
+        admin.delete_records(&[(place.clone(), 1)]).unwrap();
+        assert_eq!(admin.earliest_offsets(&places).unwrap()[&place], 2);
+    });
+}
+
+#[test]
+fn a_partition_that_does_not_exist_has_no_offsets() {
+    everywhere(|world| {
+        let mut admin = world.admin();
+        let beyond = TopicPartition::new(world.topic(1), 1);
+        let nowhere = TopicPartition::new(world.unique("nowhere"), 0);
+        for place in [beyond, nowhere] {
+            let places = [place.clone()];
+            let kinds = [
+                admin.earliest_offsets(&places).map(drop),
+                admin.latest_offsets(&places, ReadUncommitted).map(drop),
+                admin.delete_records(&[(place.clone(), 0)]),
+            ]
+            .map(|result| result.unwrap_err().kind());
+            assert_eq!(kinds, [ErrorKind::InvalidTopic; 3], "{place}");
+        }
+    });
+}

@@ -1,0 +1,120 @@
+//! Writing records outside of transactions.
+
+use std::collections::BTreeMap;
+
+use streams_core::{
+    ErrorKind, Headers, TopicPartition,
+    client::{IsolationLevel::ReadUncommitted, ProduceRecord},
+};
+
+use crate::world::{append, everywhere, read, record};
+
+#[test]
+fn reports_say_where_the_records_of_each_partition_are() {
+    everywhere(|world| {
+        let topic = world.topic(2);
+        let [one, two] = [0, 1].map(|partition| TopicPartition::new(topic.clone(), partition));
+        let mut producer = world.producer();
+        assert!(producer.flush().unwrap().is_empty());
+        for round in 0..3 {
+            append(&mut *producer, &one, &["a", "b"]);
+            append(&mut *producer, &two, &["c"]);
+            let mut next = BTreeMap::new();
+            let mut records = BTreeMap::<_, usize>::new();
+            for report in producer.flush().unwrap() {
+                let count = i64::try_from(report.records).unwrap();
+                *records.entry(report.topic_partition.clone()).or_default() += report.records;
+                next.insert(report.topic_partition, report.result.unwrap() + count);
+            }
+            assert_eq!(records, BTreeMap::from([(one.clone(), 2), (two.clone(), 1)]));
+            let round = i64::from(round);
+            let expected = [(one.clone(), 2 * round + 2), (two.clone(), round + 1)];
+            assert_eq!(next, BTreeMap::from(expected));
+        }
+        let mut consumer = world.consumer(ReadUncommitted);
+        consumer.assign(&one, 0).unwrap();
+        assert_eq!(read(&mut *consumer, 6), ["a", "b", "a", "b", "a", "b"]);
+    });
+}
+
+#[test]
+fn many_records_are_written_whole_and_in_order() {
+    everywhere(|world| {
+        let place = world.partition();
+        let mut producer = world.producer();
+        let written: Vec<String> = (0..20_000).map(|number| number.to_string()).collect();
+        append(&mut *producer, &place, &written.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut next = 0;
+        for report in producer.flush().unwrap() {
+            assert_eq!(report.result.unwrap(), next);
+            next += i64::try_from(report.records).unwrap();
+        }
+        assert_eq!(next, 20_000);
+        let mut consumer = world.consumer(ReadUncommitted);
+        consumer.assign(&place, 0).unwrap();
+        assert_eq!(read(&mut *consumer, written.len()), written);
+    });
+}
+
+#[test]
+fn a_record_that_is_too_large_is_refused_and_others_go_through() {
+    everywhere(|world| {
+        let place = world.partition();
+        let mut producer = world.producer();
+        append(&mut *producer, &place, &["before"]);
+        let large = "x".repeat(2 << 20);
+        let error = producer.append(&place, record(&large, &Headers::new())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Production);
+        assert!(error.to_string().contains(&place.to_string()), "{error}");
+        append(&mut *producer, &place, &["after"]);
+        for report in producer.flush().unwrap() {
+            report.result.unwrap();
+        }
+        let mut consumer = world.consumer(ReadUncommitted);
+        consumer.assign(&place, 0).unwrap();
+        assert_eq!(read(&mut *consumer, 2), ["before", "after"]);
+    });
+}
+
+#[test]
+fn a_compacted_topic_refuses_a_record_without_a_key() {
+    everywhere(|world| {
+        let mut topic = crate::world::new_topic(&world.unique("compacted"), 1);
+        topic.config.insert("cleanup.policy".to_owned(), "compact".to_owned());
+        world.admin().create_topics(&[topic.clone()]).unwrap();
+        let place = TopicPartition::new(topic.name, 0);
+        let mut producer = world.producer();
+        let headers = Headers::new();
+        // One cluster says so when it is appended, the other in its report.
+        let appended = producer.append(&place, record("a", &headers));
+        let error = appended.err().or_else(|| {
+            let reports = producer.flush().unwrap();
+            reports.into_iter().find_map(|report| report.result.err())
+        });
+        assert_eq!(error.unwrap().kind(), ErrorKind::Production);
+        let keyed = ProduceRecord { key: Some(b"k"), ..record("b", &headers) };
+        producer.append(&place, keyed).unwrap();
+        for report in producer.flush().unwrap() {
+            report.result.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_topic_that_does_not_exist_is_neither_counted_nor_written_to_nor_made() {
+    everywhere(|world| {
+        let name = world.unique("nowhere");
+        let mut producer = world.producer();
+        assert_eq!(producer.partitions(&name).unwrap_err().kind(), ErrorKind::InvalidTopic);
+        let nowhere = TopicPartition::new(name.clone(), 0);
+        let headers = Headers::new();
+        let error = producer.append(&nowhere, record("a", &headers)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidTopic);
+        assert!(world.admin().describe_topics(&[&name]).unwrap().is_empty());
+        let topic = world.topic(3);
+        assert_eq!(producer.partitions(&topic).unwrap(), 3);
+        let beyond = TopicPartition::new(topic, 3);
+        let error = producer.append(&beyond, record("a", &headers)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidTopic);
+    });
+}

@@ -1,0 +1,214 @@
+//! Writing records in transactions.
+
+use streams_core::{
+    ErrorKind, Headers, TopicPartition,
+    client::{
+        GroupMetadata,
+        IsolationLevel::{ReadCommitted, ReadUncommitted},
+        OffsetAndMetadata, Producer,
+    },
+};
+
+use crate::world::{
+    World, append, eventually, everywhere, on_the_broker, read, read_for_a_while, record,
+};
+
+/// Somebody who belongs to no group.
+fn stranger(world: &World) -> GroupMetadata {
+    GroupMetadata {
+        group_id: world.unique("group"),
+        member_id: "stranger".to_owned(),
+        member_epoch: 3,
+        group_instance_id: None,
+    }
+}
+
+fn offsets(place: &TopicPartition) -> Vec<(TopicPartition, OffsetAndMetadata)> {
+    vec![(place.clone(), OffsetAndMetadata { offset: 1, metadata: "AgAAAAA=".to_owned() })]
+}
+
+/// Writes a value in a transaction.
+fn commit(producer: &mut dyn Producer, place: &TopicPartition, value: &str) {
+    producer.begin_transaction().unwrap();
+    append(producer, place, &[value]);
+    for report in producer.flush().unwrap() {
+        report.result.unwrap();
+    }
+    producer.commit_transaction().unwrap();
+}
+
+#[test]
+fn records_of_a_transaction_show_together_when_it_is_committed() {
+    everywhere(|world| {
+        let topic = world.topic(2);
+        let [one, two] = [0, 1].map(|partition| TopicPartition::new(topic.clone(), partition));
+        let mut consumer = world.consumer(ReadCommitted);
+        consumer.assign(&one, 0).unwrap();
+        consumer.assign(&two, 0).unwrap();
+        let mut producer = world.transactional(&world.unique("id"));
+        producer.begin_transaction().unwrap();
+        append(&mut *producer, &one, &["a"]);
+        append(&mut *producer, &two, &["b"]);
+        let reports = producer.flush().unwrap();
+        assert!(reports.iter().all(|report| report.result.as_ref().is_ok_and(|base| *base == 0)));
+        assert!(read_for_a_while(&mut *consumer).is_empty());
+        producer.commit_transaction().unwrap();
+        let mut come = read(&mut *consumer, 2);
+        come.sort();
+        assert_eq!(come, ["a", "b"]);
+    });
+}
+
+#[test]
+fn transactions_follow_one_another_committed_and_aborted() {
+    everywhere(|world| {
+        let place = world.partition();
+        let mut producer = world.transactional(&world.unique("id"));
+        for round in 0..6 {
+            producer.begin_transaction().unwrap();
+            append(&mut *producer, &place, &[&round.to_string()]);
+            if round % 2 == 0 {
+                producer.flush().unwrap();
+                producer.commit_transaction().unwrap();
+            } else {
+                // Some of it has been sent and some not.
+                if round == 3 {
+                    producer.flush().unwrap();
+                    append(&mut *producer, &place, &["3 again"]);
+                }
+                producer.abort_transaction().unwrap();
+                assert!(producer.flush().unwrap().is_empty());
+            }
+        }
+        let mut consumer = world.consumer(ReadCommitted);
+        consumer.assign(&place, 0).unwrap();
+        assert_eq!(read(&mut *consumer, 3), ["0", "2", "4"]);
+        assert!(read_for_a_while(&mut *consumer).is_empty());
+    });
+}
+
+#[test]
+fn an_empty_transaction_may_be_committed_or_aborted() {
+    everywhere(|world| {
+        let place = world.partition();
+        let mut producer = world.transactional(&world.unique("id"));
+        producer.begin_transaction().unwrap();
+        producer.commit_transaction().unwrap();
+        producer.begin_transaction().unwrap();
+        producer.abort_transaction().unwrap();
+        commit(&mut *producer, &place, "a");
+        let mut consumer = world.consumer(ReadCommitted);
+        consumer.assign(&place, 0).unwrap();
+        assert_eq!(read(&mut *consumer, 1), ["a"]);
+    });
+}
+
+#[test]
+fn calls_out_of_turn_are_refused_and_do_no_harm() {
+    everywhere(|world| {
+        let place = world.partition();
+        let headers = Headers::new();
+        let invalid = |result: streams_core::Result| {
+            assert_eq!(result.unwrap_err().kind(), ErrorKind::InvalidState);
+        };
+        let mut plain = world.producer();
+        invalid(plain.init_transactions());
+        invalid(plain.begin_transaction());
+        let mut producer = world.uninitialised(&world.unique("id"));
+        invalid(producer.begin_transaction());
+        invalid(producer.append(&place, record("a", &headers)));
+        producer.init_transactions().unwrap();
+        invalid(producer.append(&place, record("a", &headers)));
+        invalid(producer.commit_transaction());
+        invalid(producer.abort_transaction());
+        invalid(producer.send_offsets(&offsets(&place), &stranger(world)));
+        producer.begin_transaction().unwrap();
+        invalid(producer.begin_transaction());
+        append(&mut *producer, &place, &["a"]);
+        producer.flush().unwrap();
+        producer.commit_transaction().unwrap();
+        let mut consumer = world.consumer(ReadCommitted);
+        consumer.assign(&place, 0).unwrap();
+        assert_eq!(read(&mut *consumer, 1), ["a"]);
+    });
+}
+
+#[test]
+fn a_new_producer_of_the_same_id_aborts_what_is_open_and_fences_the_old_one() {
+    everywhere(|world| {
+        let place = world.partition();
+        let id = world.unique("id");
+        let mut old = world.transactional(&id);
+        commit(&mut *old, &place, "a");
+        old.begin_transaction().unwrap();
+        append(&mut *old, &place, &["gone"]);
+        old.flush().unwrap();
+        let mut new = world.transactional(&id);
+        commit(&mut *new, &place, "b");
+
+        append(&mut *old, &place, &["zombie"]);
+        let fenced = old.flush().map(drop).and_then(|()| old.commit_transaction());
+        assert_eq!(fenced.unwrap_err().kind(), ErrorKind::Fenced);
+        drop(old);
+        commit(&mut *new, &place, "c");
+        let mut consumer = world.consumer(ReadCommitted);
+        consumer.assign(&place, 0).unwrap();
+        assert_eq!(read(&mut *consumer, 3), ["a", "b", "c"]);
+        let mut all = world.consumer(ReadUncommitted);
+        all.assign(&place, 0).unwrap();
+        assert_eq!(read(&mut *all, 4), ["a", "gone", "b", "c"]);
+    });
+}
+
+#[test]
+fn a_fenced_producer_hears_of_it_when_it_commits() {
+    everywhere(|world| {
+        let place = world.partition();
+        let id = world.unique("id");
+        let mut old = world.transactional(&id);
+        old.begin_transaction().unwrap();
+        append(&mut *old, &place, &["gone"]);
+        old.flush().unwrap();
+        let _new = world.transactional(&id);
+        assert_eq!(old.commit_transaction().unwrap_err().kind(), ErrorKind::Fenced);
+    });
+}
+
+#[test]
+fn offsets_of_who_is_not_in_the_group_are_refused_and_the_producer_goes_on() {
+    everywhere(|world| {
+        let place = world.partition();
+        let id = world.unique("id");
+        let mut producer = eventually("an answer of the coordinator", || {
+            let mut producer = world.transactional(&id);
+            producer.begin_transaction().unwrap();
+            append(&mut *producer, &place, &["gone"]);
+            producer.flush().unwrap();
+            let refused = producer.send_offsets(&offsets(&place), &stranger(world)).unwrap_err();
+            // A broker that is new may still be making the topic of the groups.
+            let is_late = matches!(refused.kind(), ErrorKind::Timeout | ErrorKind::Unavailable);
+            assert!(is_late || refused.kind() == ErrorKind::Fenced, "{refused}");
+            (!is_late).then_some(producer)
+        });
+        producer.abort_transaction().unwrap();
+        commit(&mut *producer, &place, "a");
+        let mut consumer = world.consumer(ReadCommitted);
+        consumer.assign(&place, 0).unwrap();
+        assert_eq!(read(&mut *consumer, 1), ["a"]);
+    });
+}
+
+#[test]
+fn offsets_of_nobody_are_not_sent_since_a_broker_would_take_them() {
+    on_the_broker(|world| {
+        let place = world.partition();
+        let mut producer = world.transactional(&world.unique("id"));
+        producer.begin_transaction().unwrap();
+        let mut nobody = stranger(world);
+        nobody.member_id.clear();
+        nobody.member_epoch = -1;
+        let refused = producer.send_offsets(&offsets(&place), &nobody);
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Fenced);
+        producer.abort_transaction().unwrap();
+    });
+}

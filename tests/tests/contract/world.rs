@@ -1,0 +1,216 @@
+//! The clusters, and what tests do with them again and again.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use streams_core::{
+    Error, Headers, TopicPartition,
+    client::{
+        Admin, ClientSupplier, Consumer, ConsumerSettings, IsolationLevel, JoinGroup, Membership,
+        NewTopic, ProduceRecord, Producer, ProducerSettings, RecordBatch,
+        embedded::EmbeddedCluster,
+    },
+    time::{Clock, SystemClock},
+};
+
+/// How long a test waits for something that must happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a test watches that nothing happens.
+pub(crate) const A_WHILE: Duration = Duration::from_millis(300);
+
+/// A cluster under test.
+pub(crate) struct World {
+    name: &'static str,
+    clients: Arc<dyn ClientSupplier>,
+}
+
+/// Runs a test on the broker, if there is one: for what its clients must do beyond the cluster.
+pub(crate) fn on_the_broker(test: impl Fn(&World)) {
+    if let Some(broker) = broker() {
+        test(&broker);
+    }
+}
+
+/// Runs a test on every cluster that there is.
+pub(crate) fn everywhere(test: impl Fn(&World)) {
+    let embedded = Arc::new(EmbeddedCluster::new(Arc::new(SystemClock)));
+    test(&World { name: "embedded", clients: embedded });
+    on_the_broker(test);
+}
+
+#[cfg(feature = "rdkafka")]
+fn broker() -> Option<World> {
+    use streams_core::{client::rdkafka::RdKafkaSupplier, config::StreamsConfig};
+
+    let Ok(bootstrap) = std::env::var("KAFKA_STREAMS_TEST_BOOTSTRAP") else {
+        eprintln!("skipped on a broker: KAFKA_STREAMS_TEST_BOOTSTRAP names none");
+        return None;
+    };
+    let config = StreamsConfig::new("contract", bootstrap);
+    let clients = RdKafkaSupplier::new(&config).unwrap();
+    Some(World { name: "broker", clients: Arc::new(clients) })
+}
+
+#[cfg(not(feature = "rdkafka"))]
+fn broker() -> Option<World> {
+    eprintln!("skipped on a broker: there are no clients for one in this build");
+    None
+}
+
+impl World {
+    /// A name that nobody else uses, on this cluster or in an earlier run.
+    pub(crate) fn unique(&self, what: &str) -> String {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        format!("{what}-{}-{}-{}-{number}", self.name, std::process::id(), SystemClock.now_ms())
+    }
+
+    pub(crate) fn admin(&self) -> Box<dyn Admin> {
+        self.clients.admin().unwrap()
+    }
+
+    /// Makes a topic; its name.
+    pub(crate) fn topic(&self, partitions: i32) -> String {
+        let name = self.unique("topic");
+        self.admin().create_topics(&[new_topic(&name, partitions)]).unwrap();
+        name
+    }
+
+    /// Makes a topic with one partition.
+    pub(crate) fn partition(&self) -> TopicPartition {
+        TopicPartition::new(self.topic(1), 0)
+    }
+
+    pub(crate) fn membership(&self, join: JoinGroup) -> Box<dyn Membership> {
+        self.clients.membership(join).unwrap()
+    }
+
+    pub(crate) fn consumer(&self, isolation: IsolationLevel) -> Box<dyn Consumer> {
+        let client_id = format!("{}-consumer", self.name);
+        let settings = ConsumerSettings { client_id, isolation, restores: false };
+        self.clients.consumer(&settings).unwrap()
+    }
+
+    pub(crate) fn producer(&self) -> Box<dyn Producer> {
+        let client_id = format!("{}-producer", self.name);
+        let settings = ProducerSettings { client_id, transactional_id: None };
+        self.clients.producer(&settings).unwrap()
+    }
+
+    /// A transactional producer that is not initialised.
+    pub(crate) fn uninitialised(&self, transactional_id: &str) -> Box<dyn Producer> {
+        let client_id = format!("{}-producer", self.name);
+        let transactional_id = Some(transactional_id.to_owned());
+        self.clients.producer(&ProducerSettings { client_id, transactional_id }).unwrap()
+    }
+
+    /// A transactional producer that can begin.
+    pub(crate) fn transactional(&self, transactional_id: &str) -> Box<dyn Producer> {
+        let mut producer = self.uninitialised(transactional_id);
+        producer.init_transactions().unwrap();
+        producer
+    }
+
+    /// Writes values outside of transactions.
+    pub(crate) fn write(&self, to: &TopicPartition, values: &[&str]) {
+        let mut producer = self.producer();
+        append(&mut *producer, to, values);
+        for report in producer.flush().unwrap() {
+            report.result.unwrap();
+        }
+    }
+
+    /// Writes values in a transaction of their own.
+    pub(crate) fn write_in_transaction(&self, to: &TopicPartition, values: &[&str], commit: bool) {
+        let mut producer = self.transactional(&self.unique("transaction"));
+        producer.begin_transaction().unwrap();
+        append(&mut *producer, to, values);
+        producer.flush().unwrap();
+        if commit {
+            producer.commit_transaction().unwrap();
+        } else {
+            producer.abort_transaction().unwrap();
+        }
+    }
+}
+
+pub(crate) fn new_topic(name: &str, partitions: i32) -> NewTopic {
+    NewTopic { name: name.to_owned(), partitions, replication_factor: -1, config: BTreeMap::new() }
+}
+
+/// Appends values without keys.
+pub(crate) fn append(producer: &mut dyn Producer, to: &TopicPartition, values: &[&str]) {
+    for value in values {
+        producer.append(to, record(value, &Headers::new())).unwrap();
+    }
+}
+
+pub(crate) fn record<'a>(value: &'a str, headers: &'a Headers) -> ProduceRecord<'a> {
+    ProduceRecord { timestamp: 1_000, key: None, value: Some(value.as_bytes()), headers }
+}
+
+/// Repeats `attempt` until it gives something.
+pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let deadline_ms = SystemClock.now_ms() + i64::try_from(PATIENCE.as_millis()).unwrap();
+    loop {
+        if let Some(found) = attempt() {
+            return found;
+        }
+        assert!(SystemClock.now_ms() < deadline_ms, "{what} did not happen");
+    }
+}
+
+/// Polls until `enough` is satisfied with what came so far.
+pub(crate) fn poll_until(
+    consumer: &mut dyn Consumer,
+    enough: impl Fn(&dyn Consumer, &[RecordBatch]) -> bool,
+) -> Vec<RecordBatch> {
+    let mut batches = Vec::new();
+    eventually("what is polled for", || {
+        if enough(consumer, &batches) {
+            return Some(std::mem::take(&mut batches));
+        }
+        batches.extend(consumer.poll(1_000, Duration::from_millis(20)).unwrap());
+        None
+    })
+}
+
+/// Reads until that many records have come; their values.
+pub(crate) fn read(consumer: &mut dyn Consumer, records: usize) -> Vec<String> {
+    let count = |batches: &[RecordBatch]| batches.iter().map(RecordBatch::len).sum::<usize>();
+    values(&poll_until(consumer, |_, batches| count(batches) >= records))
+}
+
+/// Reads until the position is there; the values on the way.
+pub(crate) fn read_to(
+    consumer: &mut dyn Consumer,
+    partition: &TopicPartition,
+    position: i64,
+) -> Vec<String> {
+    let batches =
+        poll_until(consumer, |consumer, _| consumer.position(partition) >= Some(position));
+    assert_eq!(consumer.position(partition), Some(position));
+    values(&batches)
+}
+
+/// Reads for a while; the values that came.
+pub(crate) fn read_for_a_while(consumer: &mut dyn Consumer) -> Vec<String> {
+    let end_ms = SystemClock.now_ms() + i64::try_from(A_WHILE.as_millis()).unwrap();
+    values(&poll_until(consumer, |_, _| SystemClock.now_ms() >= end_ms))
+}
+
+pub(crate) fn values(batches: &[RecordBatch]) -> Vec<String> {
+    let records = batches.iter().flat_map(RecordBatch::iter);
+    records.map(|record| String::from_utf8(record.value.unwrap().to_vec()).unwrap()).collect()
+}
+
+/// Polls until it fails.
+pub(crate) fn poll_error(consumer: &mut dyn Consumer) -> Error {
+    eventually("an error", || consumer.poll(1_000, Duration::from_millis(20)).err())
+}

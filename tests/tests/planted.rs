@@ -1,0 +1,113 @@
+//! The simulation finds mistakes: each of those that can be planted in the runtime, within a thousand seeds.
+//!
+//! A mistake is looked for seed by seed, in a scenario in which it can do harm. The seed that fails must pass without
+//! it.
+#![allow(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
+
+use streams_core::{
+    config::ProcessingGuarantee::{AtLeastOnce, ExactlyOnceV2},
+    testing::{
+        PlantedBug,
+        simulation::{SimulationBuilder, seeds},
+    },
+};
+use tests::simulation::{counting, market, orders, ticking, ties};
+
+/// Seeds within which a mistake must be found.
+const SEEDS: u64 = 1_000;
+
+/// Seeds of each scenario that must pass without a mistake: more than any takes to be found.
+const SOUND_SEEDS: u64 = 100;
+
+type Scenario = fn(u64) -> SimulationBuilder;
+
+const ALL: [Scenario; 6] =
+    [count, count_at_least_once, tick, ties, market_at_least_once, orders_exactly_once];
+
+fn count(seed: u64) -> SimulationBuilder {
+    counting(seed, ExactlyOnceV2)
+}
+
+fn count_at_least_once(seed: u64) -> SimulationBuilder {
+    counting(seed, AtLeastOnce)
+}
+
+fn tick(seed: u64) -> SimulationBuilder {
+    ticking(seed, ExactlyOnceV2)
+}
+
+fn market_at_least_once(seed: u64) -> SimulationBuilder {
+    market(seed, AtLeastOnce)
+}
+
+fn orders_exactly_once(seed: u64) -> SimulationBuilder {
+    orders(seed, ExactlyOnceV2)
+}
+
+/// Looks for `bug` in each of the scenarios, and says how many seeds that took.
+#[expect(clippy::print_stdout, reason = "how many seeds it took is what a reader wants to know")]
+fn is_found(bug: PlantedBug, scenarios: &[Scenario]) {
+    for scenario in scenarios {
+        let failed = seeds(0..SEEDS).find_map(|seed| scenario(seed).plant(bug).run().err());
+        let Some(failure) = failed else { panic!("{bug:?} is not found within {SEEDS} seeds") };
+        println!("{bug:?} is found at seed {}: {:.120}", failure.seed, failure.what);
+        scenario(failure.seed).run().unwrap();
+    }
+}
+
+#[test]
+fn a_commit_before_the_flush_is_found() {
+    is_found(PlantedBug::CommitBeforeFlush, &[count_at_least_once]);
+}
+
+#[test]
+fn an_overlay_that_is_kept_after_an_abort_is_found() {
+    is_found(PlantedBug::KeepOverlayAfterAbort, &[count, market_at_least_once]);
+}
+
+#[test]
+fn a_wrong_offset_of_a_changelog_is_found() {
+    is_found(PlantedBug::CheckpointWrongOffset, &[count, orders_exactly_once]);
+}
+
+#[test]
+fn two_owners_of_a_task_are_found() {
+    is_found(PlantedBug::TwoOwners, &[count, count_at_least_once]);
+}
+
+#[test]
+fn a_first_record_that_is_skipped_after_a_restore_is_found() {
+    is_found(PlantedBug::SkipFirstRecord, &[count, count_at_least_once]);
+}
+
+#[test]
+fn punctuations_that_the_transaction_forgets_are_found() {
+    is_found(PlantedBug::ForgetPunctuations, &[tick]);
+}
+
+#[test]
+fn a_lost_order_of_equal_timestamps_is_found() {
+    is_found(PlantedBug::LoseTieOrder, &[ties]);
+}
+
+#[test]
+fn a_batch_that_is_applied_twice_is_found() {
+    is_found(PlantedBug::ApplyBatchTwice, &[count, market_at_least_once]);
+}
+
+#[test]
+fn a_restore_of_what_is_not_committed_is_found() {
+    is_found(PlantedBug::RestoreUncommitted, &[count, orders_exactly_once]);
+}
+
+#[test]
+fn a_zombie_that_commits_is_found() {
+    is_found(PlantedBug::ZombieCommits, &[count, market_at_least_once]);
+}
+
+#[test]
+fn without_a_mistake_the_same_seeds_pass() {
+    for scenario in ALL {
+        seeds(0..SOUND_SEEDS).for_each(|seed| drop(scenario(seed).run().unwrap()));
+    }
+}
