@@ -4,3 +4,4 @@
 pub mod broker;
 pub mod conformance;
 pub mod simulation;
+pub mod smoke;

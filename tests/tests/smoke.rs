@@ -1,0 +1,126 @@
+//! Apache Kafka's smoke test: its own driver finds that what comes out of our client is right.
+#![allow(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
+
+use std::{path::Path, process::Command, time::Duration};
+
+use tempfile::TempDir;
+use tests::{
+    broker::{self, Broker, Options, Process},
+    smoke,
+};
+
+const PATIENCE: Duration = Duration::from_secs(90);
+/// The driver gives up before.
+const VERDICT_PATIENCE: Duration = Duration::from_secs(420);
+
+/// What the driver writes, half of what it does by itself, and for how many seconds.
+const KEYS: &str = "10";
+const SECONDS: &str = "40";
+
+#[test]
+fn the_client_has_the_topology_of_javas() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("smoke");
+    let java = std::fs::read_to_string(directory.join("describe.txt")).unwrap();
+    let ours = smoke::topology().unwrap().describe();
+    assert_eq!(in_order(&ours), in_order(&java));
+}
+
+#[test]
+fn the_driver_finds_all_right_with_at_least_once() {
+    instances_come_and_go_while_the_driver_writes("at_least_once");
+}
+
+#[test]
+fn the_driver_finds_all_right_with_exactly_once() {
+    instances_come_and_go_while_the_driver_writes("exactly_once_v2");
+}
+
+/// The topics have fixed names, so each run has a broker of its own.
+fn instances_come_and_go_while_the_driver_writes(guarantee: &str) {
+    if !broker::wanted() {
+        return;
+    }
+    let broker = Broker::start(&Options::default()).unwrap();
+    let client = Client { bootstrap: broker.bootstrap(), guarantee };
+    let states = [(); 3].map(|()| TempDir::new().unwrap());
+    let driver = Driver::start(&client);
+    driver.0.wait_for_line("the topics are there", PATIENCE).unwrap();
+
+    let first = client.start("first", &states[0]);
+    works(&first);
+    let second = client.start("second", &states[1]);
+    works(&second);
+    let third = client.start("third", &states[2]);
+    works(&third);
+    closes(&first);
+    let first_again = client.start("first again", &states[0]);
+    works(&first_again);
+    closes(&second);
+    closes(&third);
+
+    driver.0.succeed(VERDICT_PATIENCE).unwrap();
+    assert_eq!(driver.0.stdout().last().unwrap(), "SUCCESS");
+    closes(&first_again);
+}
+
+/// What all instances of a run have in common.
+struct Client<'a> {
+    bootstrap: String,
+    guarantee: &'a str,
+}
+
+impl Client<'_> {
+    fn start(&self, name: &str, state: &TempDir) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_smoke-client"));
+        command.args(["--bootstrap-server", &self.bootstrap, "--guarantee", self.guarantee]);
+        command.arg("--state-dir").arg(state.path());
+        Process::spawn(&format!("{name} instance, {},", self.guarantee), command).unwrap()
+    }
+}
+
+/// The script; it ends the driver, which is a process of its own, when it is asked to end.
+struct Driver(Process);
+
+impl Driver {
+    fn start(client: &Client<'_>) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/smoke-driver.sh");
+        let mut command = Command::new(script);
+        command.args(["--bootstrap-server", &client.bootstrap, "--guarantee", client.guarantee]);
+        command.args(["--keys", KEYS, "--seconds", SECONDS]);
+        Self(Process::spawn(&format!("the driver, {},", client.guarantee), command).unwrap())
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.terminate(PATIENCE) {
+            eprintln!("{error}");
+        }
+    }
+}
+
+/// Waits until the instance has tasks and records have gone through them.
+fn works(instance: &Process) {
+    instance.wait_for_line("processed", PATIENCE).unwrap();
+}
+
+fn closes(instance: &Process) {
+    assert!(instance.terminate(PATIENCE).unwrap().success(), "{:?}", instance.stderr());
+}
+
+/// The lines, each with the names of its list in alphabetical order, for they are sets.
+fn in_order(text: &str) -> Vec<String> {
+    let sorted = |line: &str, arrow: &str| {
+        let (before, names) = line.split_once(arrow)?;
+        let mut names: Vec<&str> = names.split(", ").collect();
+        names.sort_unstable();
+        Some(format!("{before}{arrow}{}", names.join(", ")))
+    };
+    let lines = text.trim_end().lines();
+    lines
+        .map(|line| {
+            let line = line.trim_end();
+            sorted(line, "--> ").or_else(|| sorted(line, "<-- ")).unwrap_or_else(|| line.to_owned())
+        })
+        .collect()
+}
