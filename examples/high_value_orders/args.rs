@@ -21,6 +21,13 @@ pub(crate) struct Cli {
     pub(crate) args: Args,
 }
 
+impl Cli {
+    /// Whether the cluster is in this process.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.command.is_none() && self.args.bootstrap_server.is_none()
+    }
+}
+
 /// What is done on a real cluster.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {

@@ -105,6 +105,14 @@ impl fmt::Debug for Error {
     }
 }
 
+fn prints_its_causes(error: &(dyn std::error::Error + 'static)) -> bool {
+    #[cfg(feature = "rdkafka")]
+    if error.is::<kafka_client::Error>() {
+        return true;
+    }
+    error.is::<Error>()
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.context)?;
@@ -112,7 +120,7 @@ impl fmt::Display for Error {
         while let Some(cause) = source {
             // A nested `Error` prints its own causes, so the chain ends with it.
             write!(f, ": {cause}")?;
-            if cause.is::<Error>() {
+            if prints_its_causes(cause) {
                 break;
             }
             source = cause.source();

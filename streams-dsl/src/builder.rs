@@ -117,8 +117,10 @@ impl StreamsBuilder {
         let node = graph.add(&name, role, &[], place, move |lowering| {
             let key = lowering.serde(&key, &source, "key");
             let value = lowering.serde(&value, &source, "value");
-            let mut options =
-                SourceOptions::new(topics.clone(), key, value).with_offset_reset(reset);
+            let mut options = SourceOptions::new(topics.clone(), key, value);
+            if let Some(reset) = reset {
+                options = options.with_offset_reset(reset);
+            }
             if let Some(extractor) = &extractor {
                 options = options.with_timestamp_extractor(extractor.clone());
             }

@@ -152,7 +152,6 @@ fn unwindowed<V: Clone + Send + 'static>(
 }
 
 /// The driver's last key, which is there only to move stream time.
-#[expect(clippy::ptr_arg, reason = "as a predicate of the DSL it takes the key's own type")]
 fn is_flush<V>(key: &String, _: &V) -> bool {
     key == "flush"
 }

@@ -97,7 +97,7 @@ fn checked(kind: Kind, key: &str, value: &str) -> Option<ConfigProblem> {
 fn unknown(key: &str, value: &str, near: Option<String>) -> ConfigProblem {
     let advice = match near {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "the keys are listed in docs/OPERATIONS.md and by \
+        None => "the keys are listed in docs/SETTINGS.md and by \
                  `StreamsConfig::documentation()`"
             .to_owned(),
     };

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
-    client::{Admin, ClientSupplier, IsolationLevel, JoinGroup, StandbySettings},
-    config::{ProcessingGuarantee, ValidConfig},
+    client::{Admin, ClientSupplier, IsolationLevel, JoinGroup, OffsetReset, StandbySettings},
+    config::{AutoOffsetReset, ProcessingGuarantee, ValidConfig},
     membership::{GroupTopology, TaskOffsets},
     task::{TaskDatabases, TaskSettings},
     time::Clock,
@@ -129,17 +129,21 @@ impl App {
     }
 
     /// Where to begin a source topic without a committed offset.
-    pub(crate) fn offset_reset(&self, topic: &str) -> crate::client::OffsetReset {
-        for node in &self.topology.nodes {
-            if let NodeKind::Source { topics, reset, .. } = &node.kind
-                && topics
-                    .iter()
-                    .any(|read| self.topology.topic_name(self.application_id(), read) == topic)
-            {
-                return *reset;
-            }
+    pub(crate) fn offset_reset(&self, topic: &str) -> OffsetReset {
+        // What the application writes for itself it must read in full.
+        if self.is_repartition_topic(topic) {
+            return OffsetReset::Earliest;
         }
-        crate::client::OffsetReset::Earliest
+        let reads = |read: &String| self.topology.topic_name(self.application_id(), read) == topic;
+        let of_source = self.topology.nodes.iter().find_map(|node| match &node.kind {
+            NodeKind::Source { topics, reset, .. } if topics.iter().any(reads) => *reset,
+            _ => None,
+        });
+        of_source.unwrap_or(match self.config.auto_offset_reset() {
+            AutoOffsetReset::Earliest => OffsetReset::Earliest,
+            AutoOffsetReset::Latest => OffsetReset::Latest,
+            AutoOffsetReset::None => OffsetReset::None,
+        })
     }
 
     /// The stores of a task with the changelog partitions of those that are logged.

@@ -22,6 +22,9 @@ use crate::{Error, ErrorKind, Result, time::duration_ms};
 /// How long a restorer without work waits.
 const RESTORER_IDLE: Duration = Duration::from_millis(5);
 
+/// Pause of a stream thread that the cluster could not serve.
+const FAILURE_PAUSE: Duration = Duration::from_millis(50);
+
 /// Pause between two looks whether the group has heard that all are to close.
 const ANNOUNCE_PAUSE: Duration = Duration::from_millis(10);
 
@@ -97,6 +100,9 @@ fn drive(
             }
             thread.run_once(app.clock.now_ms(), app.config.poll_interval())
         });
+        if thread.is_failing() && turn.as_ref().is_ok_and(|turn| !turn.worked) {
+            app.clock.sleep(FAILURE_PAUSE);
+        }
         if thread.is_asked_to_close() && !stop.is_set() {
             let text = "an instance of the application asked all of them to close";
             lifecycle.close_with(&Error::new(ErrorKind::Fatal, text));

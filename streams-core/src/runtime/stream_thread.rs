@@ -146,6 +146,11 @@ impl StreamThread {
         Ok(heartbeat.shutdown)
     }
 
+    /// Whether the cluster could not serve the last call.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing_since.is_some()
+    }
+
     /// Whether the thread has all tasks that it was told to have, and processes them.
     pub(crate) fn is_running(&self) -> bool {
         let started = |target: &TaskAssignment| {
@@ -273,6 +278,8 @@ impl StreamThread {
         if let Some(assignment) = heartbeat.assignment {
             tracing::info!(thread = %self.name, active = ?assignment.active, standby = ?assignment.standby, warmup = ?assignment.warmup, "assigned");
             self.target = Some(assignment);
+            // Topics may have got more partitions since.
+            self.partition_counts.clear();
         }
         Ok(())
     }

@@ -22,11 +22,16 @@ impl StreamThread {
         if due { self.commit(now_ms) } else { Ok(()) }
     }
 
+    /// Whether there is something to commit.
+    pub(super) fn has_work(&self) -> bool {
+        self.in_transaction || self.running.values().any(ActiveTask::commit_needed)
+    }
+
     /// Commits all tasks that made progress, in four steps: prepare, flush, offsets, apply. Tasks of a thread
     /// share one transaction, so that nothing of a task is committed without its offsets.
     pub(super) fn commit(&mut self, now_ms: i64) -> Result {
         self.last_commit_ms = now_ms;
-        if !self.in_transaction && !self.running.values().any(ActiveTask::commit_needed) {
+        if !self.has_work() {
             return Ok(());
         }
         self.begin_work()?;

@@ -261,8 +261,12 @@ impl StreamThread {
 
     /// Commits, gives up all tasks and leaves the group.
     pub(crate) fn close(&mut self, now_ms: i64) -> Result {
-        // A zombie must hear that it is one before it writes.
-        let committed = self.heartbeat(now_ms).and_then(|()| self.commit(now_ms));
+        // A zombie must hear that it is one before it writes. Without work it has nothing to write.
+        let committed = if self.has_work() {
+            self.heartbeat(now_ms).and_then(|()| self.commit(now_ms))
+        } else {
+            Ok(())
+        };
         if let Err(error) = committed {
             self.drop_work();
             let _ = self.leave_group(); // The session timeout does it otherwise.

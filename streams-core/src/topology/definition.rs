@@ -33,7 +33,7 @@ pub(crate) struct NodeInfo {
 
 /// What distinguishes the kinds of nodes.
 pub(crate) enum NodeKind {
-    Source { topics: Vec<String>, reset: OffsetReset, build: BuildSource },
+    Source { topics: Vec<String>, reset: Option<OffsetReset>, build: BuildSource },
     Processor { build: BuildNode, control: ControlNode },
     Sink { topic: Option<String>, label: String, build: BuildNode, control: ControlNode },
 }

@@ -14,7 +14,7 @@ pub struct SourceOptions<K, V> {
     pub(crate) key_serde: SerdeRef<K>,
     pub(crate) value_serde: SerdeRef<V>,
     pub(crate) extractor: Option<TimestampExtractor<K, V>>,
-    pub(crate) reset: OffsetReset,
+    pub(crate) reset: Option<OffsetReset>,
 }
 
 impl<K, V> SourceOptions<K, V> {
@@ -25,8 +25,7 @@ impl<K, V> SourceOptions<K, V> {
         value_serde: SerdeRef<V>,
     ) -> Self {
         let topics = topics.into_iter().map(Into::into).collect();
-        let reset = OffsetReset::default();
-        Self { topics, key_serde, value_serde, extractor: None, reset }
+        Self { topics, key_serde, value_serde, extractor: None, reset: None }
     }
 
     /// Takes the event time from this extractor instead of the configured one.
@@ -36,10 +35,10 @@ impl<K, V> SourceOptions<K, V> {
         self
     }
 
-    /// Where to begin without a committed offset.
+    /// Where to begin without a committed offset, instead of where `auto.offset.reset` says.
     #[must_use]
     pub fn with_offset_reset(mut self, reset: OffsetReset) -> Self {
-        self.reset = reset;
+        self.reset = Some(reset);
         self
     }
 }

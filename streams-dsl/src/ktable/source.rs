@@ -110,8 +110,10 @@ where
         let node = locked.add(&name, Role::Other, &[], place, move |lowering| {
             let key = lowering.serde(&key, &source_name, "key");
             let value = lowering.serde(&value, &source_name, "value");
-            let mut options =
-                SourceOptions::new(topics.clone(), key, value).with_offset_reset(reset);
+            let mut options = SourceOptions::new(topics.clone(), key, value);
+            if let Some(reset) = reset {
+                options = options.with_offset_reset(reset);
+            }
             if let Some(extractor) = &extractor {
                 options = options.with_timestamp_extractor(extractor.clone());
             }

@@ -28,7 +28,7 @@ pub struct Consumed<K, V> {
     pub(crate) key_serde: Option<SerdeRef<K>>,
     pub(crate) value_serde: Option<SerdeRef<V>>,
     pub(crate) extractor: Option<TimestampExtractor<K, V>>,
-    pub(crate) reset: OffsetReset,
+    pub(crate) reset: Option<OffsetReset>,
 }
 
 impl<K, V> Consumed<K, V> {
@@ -45,7 +45,7 @@ impl<K, V> Consumed<K, V> {
             key_serde: None,
             value_serde: None,
             extractor: None,
-            reset: OffsetReset::default(),
+            reset: None,
         }
     }
 
@@ -88,10 +88,10 @@ impl<K, V> Consumed<K, V> {
         self
     }
 
-    /// Where to begin without a committed offset.
+    /// Where to begin without a committed offset, instead of where `auto.offset.reset` says.
     #[must_use]
     pub fn with_offset_reset_policy(mut self, reset: OffsetReset) -> Self {
-        self.reset = reset;
+        self.reset = Some(reset);
         self
     }
 }

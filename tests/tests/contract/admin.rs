@@ -5,7 +5,7 @@ use streams_core::{
     client::IsolationLevel::{ReadCommitted, ReadUncommitted},
 };
 
-use crate::world::{append, everywhere, new_topic};
+use crate::world::{append, eventually, everywhere, new_topic};
 
 #[test]
 fn a_topic_is_made_with_its_settings_and_described() {
@@ -15,7 +15,11 @@ fn a_topic_is_made_with_its_settings_and_described() {
         let mut admin = world.admin();
         admin.create_topics(&[topic.clone()]).unwrap();
         let missing = world.unique("missing");
-        let described = admin.describe_topics(&[&topic.name, &missing]).unwrap();
+        // A broker may learn of a topic a moment after another has made it.
+        let described = eventually("the description", || {
+            let described = admin.describe_topics(&[&topic.name, &missing]).unwrap();
+            (!described.is_empty()).then_some(described)
+        });
         assert_eq!(described.keys().collect::<Vec<_>>(), [&topic.name]);
         let description = &described[&topic.name];
         assert_eq!(description.partitions, 3);
@@ -29,7 +33,10 @@ fn a_topic_that_exists_is_left_as_it_is() {
         let (old, new) = (world.topic(2), world.unique("new"));
         let mut admin = world.admin();
         admin.create_topics(&[new_topic(&old, 5), new_topic(&new, 1)]).unwrap();
-        let described = admin.describe_topics(&[&old, &new]).unwrap();
+        let described = eventually("the description", || {
+            let described = admin.describe_topics(&[&old, &new]).unwrap();
+            (described.len() == 2).then_some(described)
+        });
         let partitions = |name: &String| described[name].partitions;
         assert_eq!((partitions(&old), partitions(&new)), (2, 1));
     });
@@ -63,7 +70,7 @@ fn offsets_are_those_of_the_log_or_of_its_stable_part() {
         let ends = admin.latest_offsets(&places, ReadCommitted).unwrap();
         assert_eq!((ends[&one], ends[&two]), (2, 0));
         producer.commit_transaction().unwrap();
-        crate::world::eventually("the end of the transaction", || {
+        eventually("the end of the transaction", || {
             let ends = admin.latest_offsets(&places, ReadCommitted).unwrap();
             (ends[&one] == 4).then_some(())
         });

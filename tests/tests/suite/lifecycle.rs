@@ -223,3 +223,21 @@ async fn a_paused_instance_keeps_its_tasks_and_processes_nothing() {
     assert_eq!(last_counts(&cluster, "out"), [("a".to_owned(), 2)].into());
     streams.close(PATIENCE).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_begins_where_the_configuration_says() {
+    let (cluster, directory) = (cluster(), tempfile::tempdir().unwrap());
+    cluster.create_topic("in", 1).unwrap();
+    cluster.create_topic("out", 1).unwrap();
+    produce(&cluster, "in", "old", "v", 0);
+    let config = config(directory.path(), AT_LEAST_ONCE).set("auto.offset.reset", "latest");
+    let streams =
+        KafkaStreams::with_client_supplier(counting_topology(false), config, cluster.clone())
+            .unwrap();
+    streams.start().await.unwrap();
+    assert_eq!(streams.wait_for(&[State::Running], PATIENCE).await, State::Running);
+    produce(&cluster, "in", "new", "v", 1);
+    processed(&cluster, &["in"], &[&streams]).await;
+    streams.close(PATIENCE).await.unwrap();
+    assert_eq!(last_counts(&cluster, "out"), [("new".to_owned(), 1)].into());
+}

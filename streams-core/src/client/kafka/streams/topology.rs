@@ -16,6 +16,9 @@ use crate::{
 
 /// The topology for the broker, which creates the internal topics: with `replication_factor` copies, or with its
 /// own default if that is -1.
+///
+/// All that a member of Java sends is sent alike, to the -1 and in the same order: the broker refuses a member whose
+/// topology differs from that of the group.
 pub(super) fn to_wire(topology: &GroupTopology, replication_factor: i16) -> Topology {
     let parts = topology.subtopologies.iter();
     let parts = parts.map(|(number, part)| subtopology(*number, part, replication_factor));
@@ -55,7 +58,7 @@ fn topic_info(name: &str, topic: &InternalTopic, replication_factor: i16) -> Top
     TopicInfo {
         name: name.to_owned(),
         partitions: topic.partitions.unwrap_or(0),
-        replication_factor: replication_factor.max(0),
+        replication_factor,
         topic_configs: configs.collect(),
     }
 }
@@ -126,7 +129,7 @@ mod tests {
         assert_eq!(part.copartition_groups[0].repartition_source_topics, [0]);
         assert_eq!(part.repartition_source_topics[0].partitions, 3);
         let changelog = &part.state_changelog_topics[0];
-        assert_eq!((changelog.partitions, changelog.replication_factor), (0, 0));
+        assert_eq!((changelog.partitions, changelog.replication_factor), (0, -1));
         assert_eq!(changelog.topic_configs[0].key, "cleanup.policy");
         assert_eq!(
             to_wire(&topology, 3).subtopologies[0].state_changelog_topics[0].replication_factor,

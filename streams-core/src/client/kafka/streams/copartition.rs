@@ -1,0 +1,78 @@
+//! Co-partition groups as Java's members send them.
+//!
+//! The broker refuses a member whose topology is not that of the group, list by list, and Java fills the lists of
+//! co-partition groups in the order in which its hash sets happen to iterate. So that order is made here too.
+//! What can't be known here: the order of topics, or groups, whose hashes fall into one bucket, which in Java comes
+//! from the names of the source nodes. Names decide then.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The groups merged where they share a topic, in the order of Java's `InternalTopologyBuilder.copartitionGroups`.
+pub(super) fn in_java_order(declared: &[BTreeSet<String>]) -> Vec<Vec<&str>> {
+    let mut group_of: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut merged: Vec<Vec<&str>> = Vec::new();
+    for topics in declared {
+        let topics = iterated(topics.iter().map(String::as_str).collect(), |topic| hash(topic));
+        let known = topics.iter().find_map(|topic| group_of.get(topic).copied());
+        let index = known.unwrap_or(merged.len());
+        merged.resize(merged.len().max(index + 1), Vec::new());
+        group_of.extend(topics.iter().map(|topic| (*topic, index)));
+        for group in merged.iter_mut().skip(index).take(1) {
+            let new: Vec<&str> = topics.iter().copied().filter(|t| !group.contains(t)).collect();
+            group.extend(new);
+        }
+    }
+    // A group all of whose topics went over to another is gone.
+    let kept: BTreeSet<usize> = group_of.into_values().collect();
+    let groups = merged.into_iter().enumerate().filter(|(index, _)| kept.contains(index));
+    let groups = groups.map(|(_, group)| iterated(group, |topic| hash(topic))).collect();
+    iterated(groups, |group| group.iter().fold(0, |sum: u32, topic| sum.wrapping_add(hash(topic))))
+}
+
+/// The elements, given in the order in which they are put in, as a `java.util.HashSet` iterates: by bucket of a table
+/// that doubles when it is three quarters full.
+fn iterated<T>(mut elements: Vec<T>, hash: impl Fn(&T) -> u32) -> Vec<T> {
+    let mut buckets: usize = 16;
+    while elements.len() > buckets / 4 * 3 {
+        buckets *= 2;
+    }
+    elements.sort_by_key(|element| {
+        let hash = hash(element);
+        usize::try_from(hash ^ (hash >> 16)).unwrap_or_default() % buckets
+    });
+    elements
+}
+
+/// Java's `String.hashCode`.
+fn hash(text: &str) -> u32 {
+    text.encode_utf16().fold(0, |hash: u32, unit| hash.wrapping_mul(31).wrapping_add(unit.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(topics: &[&str]) -> BTreeSet<String> {
+        topics.iter().map(|topic| (*topic).to_owned()).collect()
+    }
+
+    /// What members on Java 17 sent, as the broker wrote it down, and what `HashSet` printed there.
+    #[test]
+    fn topics_and_groups_are_in_the_order_of_a_hash_set_of_java() {
+        let groups = [group(&["customers", "orders"])];
+        assert_eq!(in_java_order(&groups), [["orders", "customers"]]);
+    }
+
+    #[test]
+    fn groups_that_share_a_topic_are_one() {
+        let groups = [group(&["a", "b"]), group(&["x", "y"]), group(&["b", "c"])];
+        assert_eq!(in_java_order(&groups), [vec!["a", "b", "c"], vec!["x", "y"]]);
+    }
+
+    #[test]
+    fn a_string_has_the_hash_code_of_java() {
+        // From the documentation of String.hashCode: s[0]*31^(n-1) + … + s[n-1], over UTF-16.
+        assert_eq!((hash(""), hash("ab"), hash("ä")), (0, 97 * 31 + 98, 0xe4));
+        assert_eq!(hash("polygenelubricants"), 0x8000_0000);
+    }
+}

@@ -1,0 +1,17 @@
+//! The orders application on a real Apache Kafka, its instances as processes: what comes out is compared with what
+//! plain counting makes of the input, through scale-out, crashes, outages and whatever else happens to a cluster.
+#![cfg(all(feature = "rocksdb", feature = "rdkafka"))]
+#![allow(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
+
+mod frozen;
+mod kills;
+mod orders;
+mod outage;
+mod outcome;
+mod rolling;
+mod scaling;
+mod security;
+mod standbys;
+mod transactional_input;
+mod world;
+mod wrong_topics;

@@ -1,0 +1,138 @@
+//! The input of the scenarios and what must come of it.
+//!
+//! Invariant: the same count and seed are the same orders, and what is expected is computed from the orders alone, by
+//! plain counting.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
+
+/// Orders of a greater amount are of high value; the example's own default, in cents.
+const HIGH_VALUE_CENTS: u64 = 100_000;
+/// All orders are made within so many hours of one day.
+const HOURS: u64 = 12;
+const HOUR_MS: u64 = 3_600_000;
+/// 2024-01-01T00:00:00Z.
+const START_MS: u64 = 1_704_067_200_000;
+
+/// Numbers that look random and are the same for the same seed: xorshift, as good as a test needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number from 0 to `bound`, without `bound` itself.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % bound
+    }
+}
+
+/// An order as it is written to the input file.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) id: String,
+    pub(crate) customer: String,
+    cents: u64,
+    /// Milliseconds since the day's beginning.
+    at_ms: u64,
+}
+
+impl Order {
+    /// The order as the program reads it, and as it is in the topic.
+    pub(crate) fn json(&self) -> String {
+        let Self { id, customer, cents, at_ms } = self;
+        let (whole, rest) = (cents / 100, cents % 100);
+        let (hour, minute) = (at_ms / HOUR_MS, at_ms / 60_000 % 60);
+        let (second, milli) = (at_ms / 1_000 % 60, at_ms % 1_000);
+        format!(
+            r#"{{"order_id":"{id}","customer_id":"{customer}","amount":{whole}.{rest:02},"items":1,"created_at":"2024-01-01T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"}}"#
+        )
+    }
+
+    /// When it was made, in milliseconds since the epoch.
+    pub(crate) fn timestamp(&self) -> i64 {
+        i64::try_from(START_MS + self.at_ms).unwrap()
+    }
+
+    /// The start of its hour, in milliseconds since the epoch.
+    fn hour(&self) -> i64 {
+        i64::try_from(START_MS + self.at_ms / HOUR_MS * HOUR_MS).unwrap()
+    }
+}
+
+/// Orders in the order of time. Their ids ascend.
+#[derive(Clone, Debug)]
+pub(crate) struct Orders(Vec<Order>);
+
+impl Orders {
+    /// `count` orders of about a tenth as many customers.
+    pub(crate) fn new(count: u64, seed: u64) -> Self {
+        Self::of_customers(count, count / 10, seed)
+    }
+
+    /// `count` orders of at most so many customers.
+    pub(crate) fn of_customers(count: u64, customers: u64, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let order = |number: u64| Order {
+            id: format!("order-{number:07}"),
+            customer: format!("customer-{:05}", random.below(customers.max(1))),
+            cents: random.below(HIGH_VALUE_CENTS * 11 / 10),
+            at_ms: number * HOURS * HOUR_MS / count,
+        };
+        Self((0..count).map(order).collect())
+    }
+
+    /// The first `count` orders, and the others.
+    pub(crate) fn split(mut self, count: usize) -> (Self, Self) {
+        let rest = self.0.split_off(count);
+        (self, Self(rest))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Order> {
+        self.0.iter()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// A file of them, one a line.
+    pub(crate) fn json_lines(&self) -> String {
+        let mut text = String::new();
+        for order in &self.0 {
+            writeln!(text, "{}", order.json()).unwrap();
+        }
+        text
+    }
+
+    /// What must come of them.
+    pub(crate) fn expected(&self) -> Expected {
+        let mut expected = Expected::default();
+        for order in &self.0 {
+            let id = || order.id.clone();
+            if order.cents > HIGH_VALUE_CENTS {
+                expected.high_value.insert(id());
+            }
+            expected.enriched.insert(id());
+            *expected.per_customer.entry(order.customer.clone()).or_default() += 1;
+            *expected.per_hour.entry((order.customer.clone(), order.hour())).or_default() += 1;
+        }
+        expected
+    }
+}
+
+/// What must come of some orders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Expected {
+    pub(crate) high_value: BTreeSet<String>,
+    pub(crate) enriched: BTreeSet<String>,
+    pub(crate) per_customer: BTreeMap<String, i64>,
+    pub(crate) per_hour: BTreeMap<(String, i64), i64>,
+}

@@ -1,0 +1,345 @@
+//! A broker, the topics of the orders application, and its instances as processes.
+//!
+//! The topics have fixed names, so each scenario has a broker of its own. One scenario runs at a time: they measure by
+//! time-outs, and two would slow each other. A failed one prints the last lines of all its processes.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    rc::Rc,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use streams_core::{
+    client::{ClientSupplier, NewTopic, rdkafka::RdKafkaSupplier},
+    config::StreamsConfig,
+    time::{Clock, SystemClock},
+};
+use tempfile::TempDir;
+use tests::broker::{Broker, Options, Process, high_value_orders};
+
+use crate::{
+    orders::{Expected, Orders},
+    outcome::Outcome,
+};
+
+/// The application id of all instances.
+pub(crate) const APP: &str = "orders-app";
+/// How long anything may take, on a machine that is busy with other things.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+/// After so long without a heartbeat a member is given up.
+pub(crate) const SESSION: Duration = Duration::from_secs(3);
+/// All topics that the application does not make itself.
+const TOPICS: [&str; 6] = [
+    "customers",
+    "orders",
+    "high-value-orders",
+    "orders-per-customer",
+    "enriched-orders",
+    "orders-per-hour",
+];
+/// How often a condition is looked at.
+const TICK: Duration = Duration::from_millis(20);
+/// Lines of each process that a failed scenario shows.
+const TAIL: usize = 30;
+
+/// How members of the group agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Among themselves, led by one of them.
+    Classic,
+    /// Through the broker (KIP-1071).
+    Streams,
+}
+
+/// What must hold of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guarantee {
+    /// Nothing is lost, nothing comes twice.
+    ExactlyOnce,
+    /// Nothing is lost.
+    AtLeastOnce,
+}
+
+/// How the application runs in a scenario.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mode {
+    pub(crate) protocol: Protocol,
+    pub(crate) guarantee: Guarantee,
+}
+
+impl Mode {
+    pub(crate) const EXACTLY_ONCE: Self =
+        Self { protocol: Protocol::Classic, guarantee: Guarantee::ExactlyOnce };
+    pub(crate) const AT_LEAST_ONCE: Self =
+        Self { protocol: Protocol::Classic, guarantee: Guarantee::AtLeastOnce };
+    pub(crate) const STREAMS_EXACTLY_ONCE: Self =
+        Self { protocol: Protocol::Streams, guarantee: Guarantee::ExactlyOnce };
+    pub(crate) const STREAMS_AT_LEAST_ONCE: Self =
+        Self { protocol: Protocol::Streams, guarantee: Guarantee::AtLeastOnce };
+}
+
+/// An instance of the application, as long as its process is kept.
+pub(crate) type Instance = Rc<Process>;
+
+/// The world of a scenario.
+pub(crate) struct World {
+    pub(crate) mode: Mode,
+    pub(crate) broker: Broker,
+    directory: TempDir,
+    partitions: u16,
+    /// Options of all instances besides those that the mode asks for.
+    options: Vec<String>,
+    started: RefCell<Vec<(String, Instance)>>,
+    feeds: Cell<u32>,
+    /// Held as long as the scenario lasts.
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl World {
+    pub(crate) fn new(mode: Mode, partitions: u16) -> Self {
+        Self::with(mode, partitions, Options::default())
+    }
+
+    /// A world with a broker that is to be like `options`.
+    pub(crate) fn with(mode: Mode, partitions: u16, options: Options) -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let session_ms = SESSION.as_millis().to_string();
+        // The orders are of a fixed day, which by now is older than any retention.
+        let options = options
+            .set("log.initial.task.delay.ms", "86400000")
+            .set("log.retention.check.interval.ms", "86400000")
+            .set("group.streams.session.timeout.ms", &session_ms);
+        Self {
+            mode,
+            broker: Broker::start(&options).unwrap(),
+            directory: TempDir::with_prefix("cluster-").unwrap(),
+            partitions,
+            options: Vec::new(),
+            started: RefCell::default(),
+            feeds: Cell::new(0),
+            _turn: turn,
+        }
+    }
+
+    /// An option of all instances, as `["--standbys", "1"]`.
+    pub(crate) fn option(mut self, option: &[&str]) -> Self {
+        self.options.extend(option.iter().map(|part| (*part).to_owned()));
+        self
+    }
+
+    /// Creates the topics and writes customers and orders, all of them.
+    pub(crate) fn feed(&self, orders: &Orders) {
+        self.start_feed(orders, None).succeed(PATIENCE).unwrap();
+    }
+
+    /// Creates the topics and begins to write customers, then orders, at most `rate` of them a second.
+    pub(crate) fn feed_slowly(&self, orders: &Orders, rate: u32) -> Instance {
+        // An instance may start before the other process has come to create them.
+        self.create_topics(&TOPICS.map(|topic| (topic, self.partitions.into())));
+        self.start_feed(orders, Some(rate))
+    }
+
+    fn start_feed(&self, orders: &Orders, rate: Option<u32>) -> Instance {
+        let number = self.feeds.replace(self.feeds.get() + 1);
+        let file = self.directory.path().join(format!("orders-{number}.jsonl"));
+        fs::write(&file, orders.json_lines()).unwrap();
+        let (partitions, rate) = (self.partitions.to_string(), rate.map(|rate| rate.to_string()));
+        let (bootstrap, file) = (self.broker.bootstrap(), shown(&file));
+        let mut arguments =
+            vec!["feed", "--bootstrap-server", &bootstrap, "--partitions", &partitions];
+        arguments.extend(["--orders", &file]);
+        if let Some(rate) = &rate {
+            arguments.extend(["--rate", rate]);
+        }
+        // A record whose answer a failing broker lost must not be in the input twice.
+        arguments.extend(["--config", "producer.enable.idempotence=true"]);
+        self.process("feed", &arguments)
+    }
+
+    /// The directory of an instance's state.
+    pub(crate) fn state_dir(&self, name: &str) -> PathBuf {
+        self.directory.path().join("state").join(name)
+    }
+
+    /// Starts an instance, which finds again the state that one of its name left behind.
+    pub(crate) fn run(&self, name: &str) -> Instance {
+        self.run_with(name, &[])
+    }
+
+    /// The same with more options.
+    pub(crate) fn run_with(&self, name: &str, options: &[&str]) -> Instance {
+        let (bootstrap, directory) = (self.broker.bootstrap(), shown(&self.state_dir(name)));
+        let session = format!("session.timeout.ms={}", SESSION.as_millis());
+        let mut arguments = vec!["run", "--bootstrap-server", &bootstrap, "--application-id", APP];
+        arguments.extend(["--state-dir", &directory]);
+        arguments.extend(["--guarantee", self.mode.guarantee.option()]);
+        match self.mode.protocol {
+            Protocol::Classic => {
+                arguments.extend(["--config", &session]);
+                arguments.extend(["--config", "heartbeat.interval.ms=300"]);
+            }
+            Protocol::Streams => arguments.extend(["--config", "group.protocol=streams"]),
+        }
+        arguments.extend(["--config", "commit.interval.ms=100"]);
+        // What a dead instance left open keeps the others waiting for so long.
+        arguments.extend(["--config", "producer.transaction.timeout.ms=3000"]);
+        arguments.extend(self.options.iter().map(String::as_str));
+        arguments.extend(options);
+        self.process(name, &arguments)
+    }
+
+    /// Starts the program with these arguments.
+    pub(crate) fn process(&self, name: &str, arguments: &[&str]) -> Instance {
+        let process = Rc::new(high_value_orders(arguments).unwrap());
+        self.started.borrow_mut().push((name.to_owned(), process.clone()));
+        process
+    }
+
+    /// All tasks of the topology.
+    pub(crate) fn all_tasks(&self) -> BTreeSet<String> {
+        let task = |part: u16| (0..self.partitions).map(move |number| format!("{part}_{number}"));
+        task(0).chain(task(1)).collect()
+    }
+
+    /// Waits until exactly these instances share all tasks, and gives what each has.
+    pub(crate) fn await_shared(&self, instances: &[&Instance]) -> Vec<BTreeSet<String>> {
+        eventually("all tasks are active on the instances, each once", || {
+            let tasks: Vec<BTreeSet<String>> =
+                instances.iter().map(|instance| tasks(instance, "active")).collect();
+            let held: usize = tasks.iter().map(BTreeSet::len).sum();
+            let all: BTreeSet<String> = tasks.iter().flatten().cloned().collect();
+            let shared = all == self.all_tasks() && held == all.len();
+            (shared && tasks.iter().all(|tasks| !tasks.is_empty())).then_some(tasks)
+        })
+    }
+
+    /// Waits until nothing that is expected is missing.
+    pub(crate) fn await_all(&self, orders: &Orders) {
+        let (expected, clock) = (orders.expected(), SystemClock);
+        let deadline_ms = clock.now_ms() + i64::try_from(PATIENCE.as_millis()).unwrap();
+        loop {
+            let missing = self.outcome().problems_at_least_once(&expected);
+            if missing.is_empty() {
+                return;
+            }
+            assert!(clock.now_ms() < deadline_ms, "{}", missing.join("\n"));
+        }
+    }
+
+    /// Ends the instances as an administrator would, and checks what came out against the guarantee.
+    pub(crate) fn close_and_check(&self, instances: &[&Instance], orders: &Orders) {
+        for instance in instances {
+            let status = instance.terminate(PATIENCE).unwrap();
+            assert_eq!(status.code(), Some(0), "an instance that is told to end ends well");
+        }
+        self.check(self.mode.guarantee, &orders.expected());
+    }
+
+    /// Checks what came out.
+    pub(crate) fn check(&self, guarantee: Guarantee, expected: &Expected) {
+        let outcome = self.outcome();
+        let problems = match guarantee {
+            Guarantee::ExactlyOnce => outcome.problems_exactly_once(expected),
+            Guarantee::AtLeastOnce => outcome.problems_at_least_once(expected),
+        };
+        assert!(problems.is_empty(), "{:?}:\n{}", self.mode, problems.join("\n"));
+    }
+
+    /// What the program's own command finds in the output topics.
+    fn outcome(&self) -> Outcome {
+        let directory = self.directory.path().join("output");
+        let (bootstrap, output) = (self.broker.bootstrap(), shown(&directory));
+        let verify = ["verify", "--bootstrap-server", &bootstrap, "--output", &output];
+        high_value_orders(&verify).unwrap().succeed(PATIENCE).unwrap();
+        Outcome::read(&directory).unwrap()
+    }
+
+    /// Clients of this process.
+    pub(crate) fn clients(&self) -> RdKafkaSupplier {
+        let config = StreamsConfig::new("cluster-test", self.broker.bootstrap());
+        RdKafkaSupplier::new(&config).unwrap()
+    }
+
+    /// Creates topics, each with its number of partitions.
+    pub(crate) fn create_topics(&self, topics: &[(&str, i32)]) {
+        let topic = |(name, partitions): &(&str, i32)| NewTopic {
+            name: (*name).to_owned(),
+            partitions: *partitions,
+            replication_factor: -1,
+            config: BTreeMap::new(),
+        };
+        let topics: Vec<NewTopic> = topics.iter().map(topic).collect();
+        self.clients().admin().unwrap().create_topics(&topics).unwrap();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for (name, process) in self.started.borrow().iter() {
+            let lines = process.stderr();
+            let tail = lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default();
+            let running = if process.is_running() { "runs" } else { "has ended" };
+            let (id, text) = (process.id(), tail.join("\n  "));
+            eprintln!("{name} (process {id}, {running}) printed last:\n  {text}");
+        }
+    }
+}
+
+impl Guarantee {
+    fn option(self) -> &'static str {
+        match self {
+            Self::ExactlyOnce => "exactly-once",
+            Self::AtLeastOnce => "at-least-once",
+        }
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+/// The tasks that an instance holds in a role by its last word.
+pub(crate) fn tasks(instance: &Process, role: &str) -> BTreeSet<String> {
+    let lines = instance.stderr();
+    let last = lines.iter().rev().find_map(|line| line.strip_prefix("tasks "));
+    let role =
+        |part: &str| part.split_once(' ').filter(|(name, _)| *name == role)?.1.to_owned().into();
+    let found: Option<String> = last.and_then(|line| line.split("; ").find_map(role));
+    found.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+}
+
+/// The highest number of `what` that an instance has told, as in `120 restored`.
+pub(crate) fn told(instance: &Process, what: &str) -> u64 {
+    let lines = instance.stderr().into_iter().chain(instance.stdout());
+    let number = |line: String| {
+        let part = line.split(", ").find_map(|part| part.strip_suffix(what)?.trim().parse().ok());
+        part.unwrap_or(0)
+    };
+    lines.map(number).max().unwrap_or(0)
+}
+
+/// Waits until `condition` gives something.
+pub(crate) fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let clock = SystemClock;
+    let deadline_ms = clock.now_ms() + i64::try_from(PATIENCE.as_millis()).unwrap();
+    loop {
+        if let Some(found) = condition() {
+            return found;
+        }
+        assert!(clock.now_ms() < deadline_ms, "not within {PATIENCE:?}: {what}");
+        clock.sleep(TICK);
+    }
+}
+
+/// Lets time pass in which a scenario's processes go on.
+pub(crate) fn pass(time: Duration) {
+    SystemClock.sleep(time);
+}

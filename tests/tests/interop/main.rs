@@ -1,0 +1,14 @@
+//! Java's Kafka Streams and this library run one application, one after the other and side by side.
+//!
+//! The application is the orders topology, of which there is a Java and a Rust program; both share the application id,
+//! the topics and the group. What must hold: no order is lost, none is counted twice, whoever had the tasks before.
+//! Each test has a broker of its own, for the topics' names are fixed; one runs at a time, for it needs the machine.
+#![cfg(feature = "rdkafka")]
+#![allow(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
+
+mod application;
+mod figures;
+mod hand_over;
+mod instance;
+mod orders;
+mod together;
