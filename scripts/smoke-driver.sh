@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs Kafka's own smoke test against a broker: smoke-driver.sh [OPTION …] [-- CLIENT COMMAND]
 #
-# The driver (org.apache.kafka.streams.tests.StreamsSmokeTest of kafka-streams' test artifact) writes the topic `data`
+# The driver (org.apache.kafka.streams.tests.SmokeTestDriver of kafka-streams' test artifact) writes the topic `data`
 # for a minute and a half, computes what must come of it, and reads the output topics until all is there. The client is an
 # application with the topology of tests/smoke/README.md. With a command after -- this script starts it when the topics
 # are there and ends it (SIGTERM) with the driver; the words {bootstrap}, {guarantee} and {state} in it are filled in.
@@ -100,6 +100,12 @@ cat >"$out/smoke.properties" <<END
 bootstrap.servers=$bootstrap
 processing.guarantee=$guarantee
 END
+# The driver expects one window of a day for each key, so that it must not write on both sides of midnight.
+to_midnight=$((86400 - $(date -u +%s) % 86400))
+if [ "$to_midnight" -lt $((seconds + 60)) ]; then
+  printf 'smoke: waiting %s seconds until midnight UTC is past\n' "$to_midnight" >&2
+  sleep "$to_midnight"
+fi
 # The driver reads from the beginning, so that what an earlier run left would be counted again.
 "${java[@]}" smoke.Topics "$bootstrap" "$partitions" "$replicas" SmokeTest- "${topics[@]}"
 echo "the topics are there"

@@ -17,6 +17,7 @@ use streams_core::{
 use super::{
     BuildSettings, GraphNode, GraphNodeId, SharedGraph, Slot, at,
     merge_repartitions::merge_repartitions,
+    naming::has_number,
     passes::{above_null_key_joins, merge_sources, order},
     slot::{KeyPartitioner, MissingSerde},
 };
@@ -39,6 +40,8 @@ pub(crate) struct Lowering<'g> {
     /// Nodes above a join that keeps records without a key.
     above_null_key_joins: HashSet<GraphNodeId>,
     settings: BuildSettings,
+    /// Generated names of stores and repartition topics.
+    generated: Vec<Arc<str>>,
     problems: Vec<String>,
 }
 
@@ -69,6 +72,7 @@ impl SharedGraph {
             stores: HashMap::new(),
             above_null_key_joins: above_null_key_joins(&graph),
             settings,
+            generated: Vec::new(),
             problems,
         };
         for id in order(&graph) {
@@ -82,6 +86,7 @@ impl SharedGraph {
                 group.iter().filter_map(|name| lowering.nodes.get(name)).copied().collect();
             lowering.topology.copartition(&ids);
         }
+        lowering.check_names();
         if lowering.problems.is_empty() {
             return lowering.topology.build();
         }
@@ -93,6 +98,26 @@ impl SharedGraph {
 impl Lowering<'_> {
     fn node(&self) -> Option<&GraphNode> {
         self.graph.get(self.current)
+    }
+
+    /// Notes a mistake if stores or repartition topics have generated names and must not.
+    fn check_names(&mut self) {
+        if !self.settings.explicit_names || self.generated.is_empty() {
+            return;
+        }
+        let names = self.generated.join(", ");
+        self.problems.push(format!(
+            "ensure.explicit.internal.resource.naming is set, and these stores and repartition topics have generated \
+             names, which change with the topology: {names}; name them by Materialized, Grouped, Joined, Repartitioned \
+             or Suppressed"
+        ));
+    }
+
+    /// Remembers the name of a store or repartition topic if it was generated.
+    pub(super) fn note_internal(&mut self, name: &Arc<str>) {
+        if has_number(name) {
+            self.generated.push(name.clone());
+        }
     }
 
     /// Notes a mistake, with the line that added the node.
@@ -240,6 +265,7 @@ impl Lowering<'_> {
         if self.stores.contains_key(&name) {
             self.problem(format!("a store named `{name}` exists already"));
         }
+        self.note_internal(&name);
         let store = self.topology.add_state_store(builder);
         self.stores.insert(name, Box::new(store));
         store

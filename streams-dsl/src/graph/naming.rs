@@ -102,6 +102,16 @@ pub(super) fn is_generated(name: &str) -> bool {
     front.starts_with("KSTREAM") && front.ends_with('-') && end.chars().all(|c| c.is_ascii_digit())
 }
 
+/// Whether a name of a store or a repartition topic has a number of the builder in it, which changes with the
+/// topology: ten digits behind the prefix of a node or store.
+pub(super) fn has_number(name: &str) -> bool {
+    let name = name.strip_suffix("-repartition").unwrap_or(name);
+    let Some((front, end)) = name.rsplit_once('-') else { return false };
+    let of_node = front.starts_with("KSTREAM-") || front.starts_with("KTABLE-");
+    let is_number = end.len() == 10 && end.chars().all(|c| c.is_ascii_digit());
+    is_number && (of_node || front.ends_with("-STATE-STORE"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -128,6 +128,7 @@ impl<K: Send + 'static, V: Send + 'static> Repartition<K, V> {
         let RepartitionNames { topic, sink, source } = &self.names;
         let key = lowering.serde(&self.key_serde, sink, "key");
         let value = lowering.serde(&self.value_serde, sink, "value");
+        lowering.note_internal(topic);
         lowering.topology().add_repartition_topic(topic, self.partitions);
         let mut options = SinkOptions::topic(topic, key.clone(), value.clone());
         if let Some(partitioner) = self.partitioner.clone().or_else(|| {

@@ -15,6 +15,8 @@ pub(crate) struct BuildSettings {
     pub(crate) split_changes: bool,
     /// Stores of tables are in memory (`default.dsl.store`).
     pub(crate) in_memory_stores: bool,
+    /// Stores and repartition topics must have names of the user (`ensure.explicit.internal.resource.naming`).
+    pub(crate) explicit_names: bool,
 }
 
 impl From<&ValidConfig> for BuildSettings {
@@ -26,6 +28,7 @@ impl From<&ValidConfig> for BuildSettings {
             merge_repartition_topics: on(TopologyOptimization::MergeRepartitionTopics),
             split_changes: config.upgrade_from().is_some_and(|from| from <= last_that_splits),
             in_memory_stores: config.default_dsl_store() == DslStore::InMemory,
+            explicit_names: config.ensure_explicit_internal_resource_naming(),
         }
     }
 }

@@ -125,3 +125,19 @@ fn tables_of_two_builders_are_not_joined() {
     let text = mistakes(&one);
     assert!(text.contains("can't be joined with one of another builder"), "{text}");
 }
+
+#[test]
+fn generated_names_of_internal_topics_and_stores_can_be_refused() {
+    let builder = StreamsBuilder::new();
+    let lines = builder.stream::<String, String>("lines");
+    lines.group_by(|_, line| line.clone()).count();
+    lines.group_by_with(|_, line| line.clone(), "by-line").count_as("counts");
+    builder.table::<String, String>("names").filter(|_, _| true).to_stream().to("all-names");
+    let config = crate::StreamsConfig::new("app", "localhost:9092");
+    let named = config.clone().set("ensure.explicit.internal.resource.naming", true);
+    assert!(builder.build_with(&config).is_ok());
+    let text = builder.build_with(&named).unwrap_err().to_string();
+    assert!(text.contains("KSTREAM-AGGREGATE-STATE-STORE-0000000002"), "{text}");
+    assert!(text.contains("KSTREAM-AGGREGATE-STATE-STORE-0000000002-repartition"), "{text}");
+    assert!(!text.contains("by-line") && !text.contains("counts"), "{text}");
+}

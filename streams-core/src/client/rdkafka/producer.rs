@@ -30,12 +30,19 @@ const FLUSH_GRACE: Duration = Duration::from_secs(5);
 /// How long calls may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ProducerWaits {
-    /// `max.block.ms`: for room in the buffers, and for the calls of a transaction.
+    /// `max.block.ms`: for room in the buffers, and for calls to the cluster.
     pub(super) max_block: Duration,
     /// `delivery.timeout.ms`: until a record is written or given up.
     pub(super) delivery_timeout: Duration,
-    /// `transaction.timeout.ms`: for offsets, which are of no use when their transaction has ended.
+    /// `transaction.timeout.ms`: after it the cluster ends a transaction itself.
     pub(super) transaction_timeout: Duration,
+}
+
+impl ProducerWaits {
+    /// For a call that is of no use when its transaction has ended.
+    fn in_transaction(self) -> Duration {
+        self.max_block.min(self.transaction_timeout)
+    }
 }
 
 /// Writes records by librdkafka's idempotent producer, in transactions if it has a transactional id.
@@ -209,7 +216,7 @@ impl RdKafkaProducer {
         offsets: &[(TopicPartition, OffsetAndMetadata)],
         identity: GroupIdentity,
     ) -> Result<(), TransactionFailure> {
-        let wait = self.waits.max_block.min(self.waits.transaction_timeout);
+        let wait = self.waits.in_transaction();
         let (sender, receiver) = mpsc::sync_channel(1);
         let (client, offsets) = (Arc::clone(&self.client), offsets.to_vec());
         let started =
@@ -325,7 +332,7 @@ impl Producer for RdKafkaProducer {
         self.check_open()?;
         // librdkafka would flush too, and then commit nothing if a record failed.
         self.send_all()?;
-        let done = self.client.commit_transaction(self.waits.max_block);
+        let done = self.client.commit_transaction(self.waits.in_transaction());
         done.map_err(|failure| self.failed("commit_transaction", &failure))?;
         self.transaction = Transaction::Ready;
         Ok(())
@@ -333,7 +340,7 @@ impl Producer for RdKafkaProducer {
 
     fn abort_transaction(&mut self) -> Result {
         self.check_open()?;
-        let done = self.client.abort_transaction(self.waits.max_block);
+        let done = self.client.abort_transaction(self.waits.in_transaction());
         // What became of the records is of no interest any more.
         drop(self.client.events().take_deliveries());
         done.map_err(|failure| self.failed("abort_transaction", &failure))?;

@@ -56,17 +56,47 @@ mod tests {
         topics.iter().map(|topic| (*topic).to_owned()).collect()
     }
 
-    /// What members on Java 17 sent, as the broker wrote it down, and what `HashSet` printed there.
+    /// The expected orders are those that `HashSet` of Java 17 printed; a broker wrote down the first of a real member.
     #[test]
-    fn topics_and_groups_are_in_the_order_of_a_hash_set_of_java() {
-        let groups = [group(&["customers", "orders"])];
-        assert_eq!(in_java_order(&groups), [["orders", "customers"]]);
+    fn topics_of_a_group_are_in_the_order_of_a_hash_set_of_java() {
+        for topics in [
+            vec!["orders", "customers"],
+            vec!["payments", "shipments", "refunds"],
+            vec!["app-b-repartition", "orders", "customers", "app-a-repartition"],
+            vec![
+                "topic-thirteen",
+                "t10",
+                "t01",
+                "t00",
+                "t11",
+                "t03",
+                "t02",
+                "t05",
+                "t04",
+                "t07",
+                "t06",
+                "t09",
+                "t08",
+            ],
+        ] {
+            assert_eq!(in_java_order(&[group(&topics)]), [topics]);
+        }
+    }
+
+    #[test]
+    fn groups_are_in_the_order_of_a_hash_set_of_java() {
+        let groups = [group(&["customers", "orders"]), group(&["payments", "shipments"])];
+        let [orders, payments] = groups.clone();
+        let expected = [vec!["a", "b"], vec!["orders", "customers"], vec!["payments", "shipments"]];
+        assert_eq!(in_java_order(&[orders, payments, group(&["a", "b"])]), expected);
+        let [orders, payments] = groups;
+        assert_eq!(in_java_order(&[payments, group(&["a", "b"]), orders]), expected);
     }
 
     #[test]
     fn groups_that_share_a_topic_are_one() {
         let groups = [group(&["a", "b"]), group(&["x", "y"]), group(&["b", "c"])];
-        assert_eq!(in_java_order(&groups), [vec!["a", "b", "c"], vec!["x", "y"]]);
+        assert_eq!(in_java_order(&groups), [vec!["x", "y"], vec!["a", "b", "c"]]);
     }
 
     #[test]

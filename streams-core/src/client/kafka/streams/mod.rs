@@ -1,5 +1,6 @@
 //! A member by the brokers' streams protocol (KIP-1071): the broker assigns, and creates the internal topics.
 
+mod copartition;
 mod topology;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -9,6 +9,7 @@ use kafka_client::group::streams::{
     CopartitionGroup, KeyValue, Subtopology as WireSubtopology, TaskSet, Tasks, TopicInfo, Topology,
 };
 
+use super::copartition::in_java_order;
 use crate::{
     Error, ErrorKind, Result, TaskId,
     membership::{GroupTopology, InternalTopic, Subtopology, TaskAssignment},
@@ -28,16 +29,17 @@ pub(super) fn to_wire(topology: &GroupTopology, replication_factor: i16) -> Topo
 fn subtopology(number: u32, part: &Subtopology, replication_factor: i16) -> WireSubtopology {
     let sources: Vec<String> = part.source_topics.iter().cloned().collect();
     let repartition: Vec<&String> = part.repartition_source_topics.keys().collect();
-    let index_in = |names: &[&String], group: &BTreeSet<String>| -> Vec<i16> {
-        let indexes = names.iter().zip(0..).filter(|(name, _)| group.contains(**name));
-        indexes.map(|(_, index)| index).collect()
+    let index_in = |names: &[&String], group: &[&str]| -> Vec<i16> {
+        let index = |topic: &&str| names.iter().zip(0..).find(|(name, _)| name.as_str() == *topic);
+        group.iter().filter_map(index).map(|(_, index)| index).collect()
     };
     let source_names: Vec<&String> = sources.iter().collect();
-    let groups = part.copartition_groups.iter().map(|group| CopartitionGroup {
-        source_topics: index_in(&source_names, group),
-        source_topic_regex: Vec::new(),
-        repartition_source_topics: index_in(&repartition, group),
-    });
+    let groups =
+        in_java_order(&part.copartition_groups).into_iter().map(|group| CopartitionGroup {
+            source_topics: index_in(&source_names, &group),
+            source_topic_regex: Vec::new(),
+            repartition_source_topics: index_in(&repartition, &group),
+        });
     let topics = |topics: &BTreeMap<String, InternalTopic>| {
         topics.iter().map(|(name, topic)| topic_info(name, topic, replication_factor)).collect()
     };
