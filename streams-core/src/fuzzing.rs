@@ -2,7 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::task::CommitMetadata;
+use crate::{client, store, task::CommitMetadata};
+
+/// Feeds bytes to the decoders of what group members tell each other; checks that they come out of the encoders
+/// again.
+pub fn feed_group_decoders(bytes: &[u8]) {
+    client::feed_group_decoders(bytes);
+}
+
+/// Whether bytes are a change that a buffer holds back; checks that they come out of the encoder again.
+pub fn is_buffered_change(bytes: &[u8]) -> bool {
+    store::is_buffered_change(bytes)
+}
 
 /// Partition time and emission times in the text that is committed with an offset; -1 and none if it can't
 /// be read. The counterpart of [`commit_metadata`](crate::testing::commit_metadata).

@@ -12,7 +12,11 @@
 mod admin;
 mod consumer;
 pub mod embedded;
-#[cfg(any(feature = "rdkafka", test))]
+#[cfg(any(feature = "fuzzing", feature = "rdkafka", test))]
+#[cfg_attr(
+    all(feature = "fuzzing", not(feature = "rdkafka")),
+    allow(dead_code, unused_imports, reason = "only its decoders are fed")
+)]
 mod java_protocol;
 #[cfg(feature = "rdkafka")]
 mod kafka;
@@ -23,6 +27,8 @@ pub mod rdkafka;
 mod records;
 mod supplier;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::java_protocol::feed_group_decoders;
 pub use self::{
     admin::{Admin, NewTopic, TopicDescription},
     consumer::Consumer,

@@ -15,6 +15,8 @@ mod state_store;
 mod tests;
 mod window;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::change_buffer::is_buffered_change;
 pub(crate) use self::{builder::MakeStore, window::stream_time_entry};
 pub use self::{
     builder::{StoreBuilder, StoreSpec, Stores},

@@ -71,3 +71,24 @@ impl AssignorError {
         }
     }
 }
+
+/// Feeds bytes to all decoders of this module; what one of them takes must come out of its encoder.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn feed_group_decoders(bytes: &[u8]) {
+    if let Ok(info) = SubscriptionInfo::decode(bytes) {
+        let again = SubscriptionInfo::decode(&info.encode()).map(|info| info.encode());
+        assert_eq!(again.ok(), Some(info.encode()));
+    }
+    if let Ok(info) = AssignmentInfo::decode(bytes) {
+        let again = AssignmentInfo::decode(&info.encode()).map(|info| info.encode());
+        assert_eq!(again.ok(), Some(info.encode()));
+    }
+    if let Ok(subscription) = ConsumerSubscription::decode(bytes) {
+        let again = ConsumerSubscription::decode(&subscription.encode());
+        assert_eq!(again.ok(), Some(subscription));
+    }
+    if let Ok(assignment) = ConsumerAssignment::decode(bytes) {
+        let again = ConsumerAssignment::decode(&assignment.encode());
+        assert_eq!(again.ok(), Some(assignment));
+    }
+}

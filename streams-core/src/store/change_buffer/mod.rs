@@ -290,3 +290,11 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for ChangeBuffer<K, V> {
         self.dirty.clear();
     }
 }
+
+/// Whether bytes are a buffered change; one must come out of the encoder as it went in.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn is_buffered_change(bytes: &[u8]) -> bool {
+    let Ok(row) = Row::read(bytes) else { return false };
+    assert_eq!(Row::read(&row.write()).ok(), Some(row));
+    true
+}
