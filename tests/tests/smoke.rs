@@ -49,18 +49,18 @@ fn instances_come_and_go_while_the_driver_writes(guarantee: &str) {
     }
     let broker = Broker::start(&Options::default()).unwrap();
     let client = Client { bootstrap: broker.bootstrap(), guarantee };
-    let states = [(); 3].map(|()| TempDir::new().unwrap());
+    let [first_state, second_state, third_state] = [(); 3].map(|()| TempDir::new().unwrap());
     let driver = Driver::start(&client);
     driver.0.wait_for_line("the topics are there", START_PATIENCE).unwrap();
 
-    let first = client.start("first", &states[0]);
+    let first = client.start("first", &first_state);
     works(&first);
-    let second = client.start("second", &states[1]);
+    let second = client.start("second", &second_state);
     works(&second);
-    let third = client.start("third", &states[2]);
+    let third = client.start("third", &third_state);
     works(&third);
     closes(&first);
-    let first_again = client.start("first again", &states[0]);
+    let first_again = client.start("first again", &first_state);
     works(&first_again);
     second.kill().unwrap();
     closes(&third);

@@ -456,8 +456,9 @@ impl StreamThread {
         let described = self.admin.describe_topics(&[topic])?;
         let count = described.get(topic).map(|description| description.partitions);
         let count = count.ok_or_else(|| {
-            let text = format!("source topic {topic} does not exist; create it, then start again");
-            Error::new(ErrorKind::MissingSourceTopic, text)
+            // The coordinator saw it, or there would be no task: a broker may hear of a new topic a moment later.
+            let text = format!("source topic {topic} is not known to the cluster; was it deleted?");
+            Error::new(ErrorKind::Unavailable, text)
         })?;
         self.partition_counts.insert(topic.to_owned(), count);
         Ok(count)

@@ -121,10 +121,11 @@ fn too_little<K: Ord + std::fmt::Debug>(
     found: &BTreeMap<K, Vec<i64>>,
     expected: &BTreeMap<K, i64>,
 ) -> Option<String> {
-    let last = |key| found.get(key).and_then(|counts| counts.last()).copied();
-    let compared = expected.iter().map(|(key, expected)| (key, last(key).unwrap_or(0), *expected));
-    let wrong = compared.filter(|(_, found, expected)| found < expected).collect();
-    problem(topic, "(key, count, expected) too low:", wrong)
+    let counts = |key| found.get(key).map_or(&[][..], Vec::as_slice);
+    let compared = expected.iter().map(|(key, expected)| (key, counts(key), *expected));
+    let too_low = |counts: &[i64], expected| counts.last().is_none_or(|last| *last < expected);
+    let wrong = compared.filter(|(_, counts, expected)| too_low(counts, *expected)).collect();
+    problem(topic, "(key, counts, expected) too low:", wrong)
 }
 
 /// Keys whose last count is above what is expected, which is 0 for those that should not be there.
@@ -133,12 +134,11 @@ fn too_much<K: Ord + std::fmt::Debug>(
     found: &BTreeMap<K, Vec<i64>>,
     expected: &BTreeMap<K, i64>,
 ) -> Option<String> {
-    let last = |counts: &[i64]| counts.last().copied().unwrap_or(0);
-    let compared = found
-        .iter()
-        .map(|(key, counts)| (key, last(counts), expected.get(key).copied().unwrap_or(0)));
-    let wrong = compared.filter(|(_, found, expected)| found > expected).collect();
-    problem(topic, "(key, count, expected) too high:", wrong)
+    let limit = |key| expected.get(key).copied().unwrap_or(0);
+    let compared = found.iter().map(|(key, counts)| (key, counts, limit(key)));
+    let too_high = |counts: &[i64], limit| counts.last().is_some_and(|last| *last > limit);
+    let wrong = compared.filter(|(_, counts, limit)| too_high(counts, *limit)).collect();
+    problem(topic, "(key, counts, expected) too high:", wrong)
 }
 
 fn problem<T: std::fmt::Debug>(topic: &str, what: &str, wrong: Vec<T>) -> Option<String> {

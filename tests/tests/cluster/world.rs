@@ -43,6 +43,8 @@ const TOPICS: [&str; 6] = [
 ];
 /// How often a condition is looked at.
 const TICK: Duration = Duration::from_millis(20);
+/// How much longer than their windows the records of changelogs stay.
+const HUNDRED_YEARS: &str = "windowstore.changelog.additional.retention.ms=3155760000000";
 /// Lines of each process that a failed scenario shows.
 const TAIL: usize = 30;
 
@@ -186,6 +188,8 @@ impl World {
             Protocol::Streams => arguments.extend(["--config", "group.protocol=streams"]),
         }
         arguments.extend(["--config", "commit.interval.ms=100"]);
+        // Nor may changelogs of windows be emptied, which the broker does by the records' own time.
+        arguments.extend(["--config", HUNDRED_YEARS]);
         // What a dead instance left open keeps the others waiting for so long.
         arguments.extend(["--config", "producer.transaction.timeout.ms=3000"]);
         arguments.extend(self.options.iter().map(String::as_str));

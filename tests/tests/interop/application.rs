@@ -102,19 +102,11 @@ impl Application {
     /// Waits until the figures are those of all orders that were fed; they may never be more.
     pub(crate) fn await_figures(&self, instances: &[&Instance]) {
         let expected = Figures::expected(self.portions.iter().take(self.fed).flatten());
-        self.poll(instances, || {
+        poll(instances, || {
             let found = self.figures();
             let text = || format!("expected {}, found {}", expected.summary(), found.summary());
             assert!(!found.exceeds(&expected), "{}", text());
             if found == expected { Ok(()) } else { Err(text()) }
-        });
-    }
-
-    /// Waits until an instance of this library runs as many tasks as `wanted` says.
-    pub(crate) fn await_tasks(&self, instance: &Instance, wanted: impl Fn(usize) -> bool) {
-        self.poll(&[instance], || match instance.active_tasks() {
-            Some(count) if wanted(count) => Ok(()),
-            count => Err(format!("it has {count:?} of {TASKS} tasks")),
         });
     }
 
@@ -124,18 +116,6 @@ impl Application {
         arguments.extend(["--output", directory.to_str().unwrap()]);
         broker::high_value_orders(&arguments).unwrap().succeed(PATIENCE).unwrap();
         Figures::read(&directory)
-    }
-
-    /// Looks until `look` is content, for as long as the instances run and the patience lasts.
-    fn poll(&self, instances: &[&Instance], look: impl Fn() -> Result<(), String>) {
-        let deadline_ms = SystemClock.now_ms() + i64::try_from(PATIENCE.as_millis()).unwrap();
-        while let Err(problem) = look() {
-            for instance in instances {
-                instance.expect_running();
-            }
-            assert!(SystemClock.now_ms() < deadline_ms, "after {PATIENCE:?}: {problem}");
-            SystemClock.sleep(POLL);
-        }
     }
 
     /// All topics with their ids, but for the cluster's own.
@@ -148,5 +128,25 @@ impl Application {
             (!name.starts_with("__")).then(|| (name.to_owned(), id.to_owned()))
         };
         described.lines().filter_map(topic).collect()
+    }
+}
+
+/// Waits until an instance of this library runs as many tasks as `wanted` says.
+pub(crate) fn await_tasks(instance: &Instance, wanted: impl Fn(usize) -> bool) {
+    poll(&[instance], || match instance.active_tasks() {
+        Some(count) if wanted(count) => Ok(()),
+        count => Err(format!("it has {count:?} of {TASKS} tasks")),
+    });
+}
+
+/// Looks until `look` is content, for as long as the instances run and the patience lasts.
+fn poll(instances: &[&Instance], look: impl Fn() -> Result<(), String>) {
+    let deadline_ms = SystemClock.now_ms() + i64::try_from(PATIENCE.as_millis()).unwrap();
+    while let Err(problem) = look() {
+        for instance in instances {
+            instance.expect_running();
+        }
+        assert!(SystemClock.now_ms() < deadline_ms, "after {PATIENCE:?}: {problem}");
+        SystemClock.sleep(POLL);
     }
 }

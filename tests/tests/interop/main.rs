@@ -4,7 +4,11 @@
 //! the topics and the group. What must hold: no order is lost, none is counted twice, whoever had the tasks before.
 //! Each test has a broker of its own, for the topics' names are fixed; one runs at a time, for it needs the machine.
 #![cfg(feature = "rdkafka")]
-#![allow(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that can't set up its world has failed"
+)]
 
 mod application;
 mod figures;

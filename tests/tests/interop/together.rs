@@ -4,7 +4,7 @@
 //! while orders come.
 
 use crate::{
-    application::{Application, PORTION, TASKS},
+    application::{Application, PORTION, TASKS, await_tasks},
     instance::{
         Library::{self, Java, Rust},
         PATIENCE,
@@ -28,7 +28,7 @@ fn share(first: Library, second: Library, settings: &[&[&'static str]]) {
     let second = application.start(second);
     let of_rust = if first.library() == Rust { &first } else { &second };
     let is_shared = |tasks| (1..TASKS).contains(&tasks);
-    application.await_tasks(of_rust, is_shared);
+    await_tasks(of_rust, is_shared);
     feed.succeed(PATIENCE).unwrap();
     application.await_figures(&[&first, &second]);
 
@@ -42,7 +42,7 @@ fn share(first: Library, second: Library, settings: &[&[&'static str]]) {
     feed.succeed(PATIENCE).unwrap();
     application.await_figures(&[&second]);
     if second.library() == Rust {
-        application.await_tasks(&second, |tasks| tasks == TASKS);
+        await_tasks(&second, |tasks| tasks == TASKS);
     }
     let processed = processed.or(second.close().map(|summary| summary.processed)).unwrap();
     let portion = u64::try_from(PORTION).unwrap();

@@ -282,9 +282,8 @@ impl ErrorText {
     }
 
     fn to_text(&self) -> String {
-        let bytes = self.0.iter().take_while(|byte| **byte != 0);
-        let bytes: Vec<u8> = bytes.map(|byte| byte.cast_unsigned()).collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+        // SAFETY: all of it is null at first, and librdkafka ends what it writes with a null byte.
+        unsafe { text_of(self.0.as_ptr()) }
     }
 }
 
