@@ -48,11 +48,13 @@ pub(crate) fn feed(args: &FeedArgs) -> Result<String, Failure> {
 }
 
 fn create_topics(admin: &mut dyn Admin, partitions: i32) -> Result<(), Failure> {
+    // Purchases are older than any retention.
+    let keeps_all = BTreeMap::from([("retention.ms".to_owned(), "-1".to_owned())]);
     let new = |name: &str| NewTopic {
         name: name.to_owned(),
         partitions,
         replication_factor: -1,
-        config: BTreeMap::new(),
+        config: keeps_all.clone(),
     };
     let topics: Vec<NewTopic> = topology::TOPICS.iter().map(|topic| new(topic)).collect();
     admin.create_topics(&topics)?;

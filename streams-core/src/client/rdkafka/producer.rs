@@ -137,8 +137,12 @@ impl RdKafkaProducer {
         if let Some(fatal) = self.fatal_error() {
             return fatal;
         }
-        let kind = kind_of_write(code);
+        // A record before was not written in time: nothing of the transaction can be committed any more.
+        let has_failed =
+            kind_of_write(code) == ErrorKind::InvalidState && self.transaction == Transaction::Open;
+        let kind = if has_failed { ErrorKind::Timeout } else { kind_of_write(code) };
         let text = match kind {
+            _ if has_failed => format!("the open transaction has failed before a record for {to}"),
             ErrorKind::Production => {
                 let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
                 format!("a record of {bytes} bytes for {to} is refused: {code}: {}", code.text())
