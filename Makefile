@@ -12,7 +12,7 @@ MEMBERS := state-store kafka-client streams-core streams-dsl examples tests ui-t
 STAGE := scripts/stage.sh
 
 .NOTPARALLEL:
-.PHONY: help demo test fmt clippy doc bench fuzz kafka kafka-stop deps build-deps bins clean
+.PHONY: help demo test fmt clippy doc bench fuzz cluster kafka kafka-stop deps build-deps bins clean
 
 help: ## List these targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,10 @@ bench: ## Measure the record path (docs/BENCHMARKS.md says what is measured)
 
 fuzz: ## Feed arbitrary bytes to all decoders (FUZZ_SECONDS=60 for longer, FUZZ_SEED=0 for other bytes)
 	scripts/fuzz.sh
+
+cluster: deps ## Run the scenarios of processes on a real Kafka that are killed, frozen and cut off (long)
+	cargo build --workspace --bins
+	scripts/with-kafka.sh cargo test --workspace --test cluster -- --test-threads 1
 
 kafka: ## Start Apache Kafka on localhost:9092, from Maven Central
 	@scripts/kafka.sh start

@@ -262,6 +262,31 @@ launch() {
 }
 
 await_start() {
+  local deadline=$((SECONDS + 120))
+  until grep -q 'Kafka Server started' "$dir/start.log"; do
+    if ! running >/dev/null && ! grep -q 'Kafka Server started' "$dir/start.log"; then
+      tail -n 30 "$dir/start.log" >&2
+      fail "the broker ended while it started; its log is $dir/kafka.log"
+    fi
+    if [ $SECONDS -ge $deadline ]; then
+      tail -n 30 "$dir/kafka.log" >&2
+      fail "the broker does not answer after two minutes; its log is $dir/kafka.log"
+    fi
+    sleep 0.1
+  done
+}
+
+# Waits beside the broker for the end of the process that asked for it; until then that may stop and start it.
+follow() {
+  (
+    while command kill -0 "$follow" 2>/dev/null; do sleep 1; done
+    kill=yes stop
+    rm -rf "$dir"
+  ) </dev/null >/dev/null 2>&1 9>&- &
+  disown
+}
+
+start() {
   local pid
   if pid=$(running); then
     say "runs already as process $pid in $dir"
