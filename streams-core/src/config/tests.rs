@@ -258,7 +258,7 @@ fn an_unknown_key_without_a_near_one_says_where_the_keys_are_listed() {
     for key in ["favourite.colour", "", "consumer.", "topic.", "größe.ö.ü"] {
         let problem = only_problem(key, "blue");
         assert!(problem.starts_with("unknown configuration key"), "{problem}");
-        assert!(problem.contains("docs/OPERATIONS.md"), "{problem}");
+        assert!(problem.contains("docs/SETTINGS.md"), "{problem}");
     }
 }
 
