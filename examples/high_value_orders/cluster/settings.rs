@@ -6,8 +6,6 @@ use streams_core::config::StreamsConfig;
 
 use crate::{Failure, args::SettingsArgs};
 
-const HUNDRED_YEARS_MS: i64 = 100 * 365 * 24 * 60 * 60 * 1_000;
-
 /// The configuration of `application_id` on the cluster, with the settings of the command line; those given one by
 /// one win over those of the file.
 pub(super) fn config(
@@ -15,9 +13,7 @@ pub(super) fn config(
     bootstrap_server: &str,
     settings: &SettingsArgs,
 ) -> Result<StreamsConfig, Failure> {
-    // Purchases are older than any retention, by which the cluster would delete the rows of their windows.
-    let mut config = StreamsConfig::new(application_id, bootstrap_server)
-        .set("windowstore.changelog.additional.retention.ms", HUNDRED_YEARS_MS);
+    let mut config = StreamsConfig::new(application_id, bootstrap_server);
     if let Some(file) = &settings.config_file {
         for (name, value) in read(file)? {
             config = config.set(name, value);
