@@ -59,7 +59,10 @@ impl ClientEvents {
     /// connects again and sends again.
     pub(super) fn log(&self, level: i32, facility: &str, text: &str) {
         let client = &self.client_id;
+        // The one switch that the simple consumer has against storing offsets itself is called deprecated.
+        let is_known = facility == "CONFWARN" && text.contains("auto.commit.enable");
         match level {
+            _ if is_known => tracing::debug!(target: "librdkafka", %client, facility, "{text}"),
             ..=2 => tracing::error!(target: "librdkafka", %client, facility, "{text}"),
             3 | 4 => tracing::warn!(target: "librdkafka", %client, facility, "{text}"),
             5 => tracing::info!(target: "librdkafka", %client, facility, "{text}"),
