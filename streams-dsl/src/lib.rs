@@ -84,6 +84,11 @@ pub mod prelude {
 }
 
 /// The programs of the README compile and run.
-#[cfg(all(doctest, feature = "rocksdb"))]
+#[cfg(all(doctest, feature = "rocksdb", feature = "rdkafka"))]
 #[doc = include_str!("../../README.md")]
 pub struct ReadmeDoctests;
+
+/// The programs of the operator's guide compile.
+#[cfg(all(doctest, feature = "rdkafka"))]
+#[doc = include_str!("../../docs/OPERATIONS.md")]
+pub struct OperationsDoctests;
