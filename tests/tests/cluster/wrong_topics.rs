@@ -37,7 +37,7 @@ fn a_missing_source_topic_is_named(mode: Mode) {
     world.create_topics(&OUTPUTS);
     world.create_topics(&[("customers", 2)]);
     let message = refusal(&world);
-    assert_says(&message, &["orders", "exist"]);
+    assert_says(&message, &["orders", "reate them"]);
     // Once it is there, the program runs.
     let orders = Orders::new(500, 12);
     world.feed(&orders);
@@ -76,5 +76,5 @@ fn a_changelog_with_the_wrong_number_of_partitions_is_named() {
     world.feed(&Orders::new(100, 13));
     let changelog = format!("{APP}-orders-per-hour-changelog");
     world.create_topics(&[(&changelog, 7)]);
-    assert_says(&refusal(&world), &[&changelog, "7", "2", "partitions"]);
+    assert_says(&refusal(&world), &[&changelog, "7", "2", "partition", "reset"]);
 }

@@ -96,7 +96,11 @@ pub(super) fn refused_credentials(events: &ClientEvents) -> Option<Error> {
     let (code, reason) = events.last_failure()?;
     let is_refused = matches!(code.number(), number::AUTHENTICATION | number::SSL);
     is_refused.then(|| {
-        Error::new(ErrorKind::Config, format!("a broker refuses the connection, {code}: {reason}"))
+        let text = format!(
+            "a broker refuses the connection, {code}: {reason}; check security.protocol, the sasl settings and the \
+             certificates of the ssl settings"
+        );
+        Error::new(ErrorKind::Config, text)
     })
 }
 

@@ -172,7 +172,15 @@ fn judge(statuses: &[GroupStatus]) -> Result<Heartbeat> {
             // Waiting for more members, and what is not known here, asks for nothing.
             _ => continue,
         };
-        return Err(Error::new(kind, format!("the group can't run its topology: {detail}")));
+        let advice = match kind {
+            ErrorKind::MissingSourceTopic => "; create them and start again",
+            ErrorKind::InvalidTopic => "; give them equal numbers of partitions and start again",
+            ErrorKind::Config => "; give another topology an application.id of its own",
+            _ => "",
+        };
+        let detail = detail.trim_end_matches('.');
+        let text = format!("the group can't run its topology: {detail}{advice}");
+        return Err(Error::new(kind, text));
     }
     Ok(heartbeat)
 }
