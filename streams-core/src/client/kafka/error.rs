@@ -18,6 +18,18 @@ pub(crate) fn convert(error: kafka_client::Error) -> Error {
     Error::with_source(kind, "the cluster did not do what it was asked", error)
 }
 
+/// An error that a member tries to get over in the background. A name that the group does not know any more is given
+/// up for another there: only a lost membership is `Fenced`.
+pub(super) fn convert_passing(error: kafka_client::Error) -> Error {
+    let error = convert(error);
+    match error.kind() {
+        ErrorKind::Fenced => {
+            Error::with_source(ErrorKind::Unavailable, "the member joins under another name", error)
+        }
+        _ => error,
+    }
+}
+
 /// The error that ended a membership for good: a member that was replaced for ever must not join anew.
 pub(super) fn convert_final(error: kafka_client::Error) -> Error {
     let error = convert(error);
@@ -41,5 +53,7 @@ mod tests {
         let error = kafka_client::Error::from_code(82, "JoinGroup of group app", None);
         assert_eq!(convert(error.clone()).kind(), ErrorKind::Fenced);
         assert_eq!(convert_final(error).kind(), ErrorKind::Fatal);
+        let error = kafka_client::Error::from_code(25, "JoinGroup of group app", None);
+        assert_eq!(convert_passing(error).kind(), ErrorKind::Unavailable);
     }
 }

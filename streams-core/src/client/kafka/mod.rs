@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use self::{
     admin::{KafkaAdmin, new_topic},
     classic::ClassicMembership,
-    error::convert_final,
+    error::{convert_final, convert_passing},
     offsets::GroupOffsets,
     streams::StreamsMembership,
 };

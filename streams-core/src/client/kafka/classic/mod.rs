@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use self::{protocol::StreamsProtocol, state::MemberState};
 use super::{
-    ControlPlane, GroupOffsets, convert, convert_final, leading::Leading, offsets::Identity,
+    ControlPlane, GroupOffsets, convert_final, convert_passing, leading::Leading, offsets::Identity,
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
@@ -119,7 +119,7 @@ impl ClassicMembership {
             // An event of a kind that is not known here changes nothing.
             Some(_) => Ok(Heartbeat::default()),
             None => match self.seat.member.last_error() {
-                Some(error) => Err(convert(error).in_context("the group's coordinator")),
+                Some(error) => Err(convert_passing(error).in_context("the group's coordinator")),
                 None => Ok(Heartbeat { assignment: None, shutdown: state.is_told_shutdown() }),
             },
         }

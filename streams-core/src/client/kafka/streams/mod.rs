@@ -11,7 +11,7 @@ use kafka_client::group::{
 };
 
 use self::topology::{tasks_from_wire, tasks_to_wire, to_wire};
-use super::{ControlPlane, GroupOffsets, convert, convert_final, offsets::Identity};
+use super::{ControlPlane, GroupOffsets, convert_final, convert_passing, offsets::Identity};
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
@@ -129,7 +129,7 @@ impl StreamsMembership {
             // An event of a kind that is not known here changes nothing.
             Some(_) => Ok(Heartbeat::default()),
             None => match self.seat.member.last_error() {
-                Some(error) => Err(convert(error).in_context("the group's coordinator")),
+                Some(error) => Err(convert_passing(error).in_context("the group's coordinator")),
                 None => self.be_patient(judge(&self.seat.member.statuses())),
             },
         }
