@@ -77,6 +77,35 @@ impl Standstills {
 }
 
 impl StreamThread {
+    /// How far each task has come. Where nothing was fetched yet, which may be what is wrong, the cluster is asked.
+    fn readings_of_tasks(&mut self) -> Vec<Reading> {
+        let mut readings = Vec::new();
+        let mut unknown = Vec::new();
+        for task in self.running.values() {
+            for (place, position, queued) in task.positions() {
+                let behind = self.consumer.lag(place);
+                if behind.is_none() && queued == 0 {
+                    unknown.push((place.clone(), position));
+                    continue;
+                }
+                let queued = i64::try_from(queued).unwrap_or(i64::MAX);
+                let waiting = behind.unwrap_or(0).saturating_add(queued);
+                readings.push(Reading { partition: place.clone(), position, waiting });
+            }
+        }
+        if unknown.is_empty() {
+            return readings;
+        }
+        let places: Vec<_> = unknown.iter().map(|(place, _)| place.clone()).collect();
+        // A cluster that does not answer is reported elsewhere.
+        let ends = self.admin.latest_offsets(&places, self.app.isolation()).unwrap_or_default();
+        readings.extend(unknown.into_iter().map(|(partition, position)| {
+            let end = ends.get(&partition).copied().unwrap_or(position);
+            Reading { partition, position, waiting: (end - position).max(0) }
+        }));
+        readings
+    }
+
     /// Reports what stands still, in processing or in restore. Nothing does while the instance is paused.
     pub(super) fn report_standstills(&mut self, now_ms: i64) {
         if !self.standstills.is_due(now_ms) {
@@ -84,19 +113,11 @@ impl StreamThread {
         }
         let mut readings = Vec::new();
         if !self.app.is_paused() {
-            for task in self.running.values() {
-                for (place, position, queued) in task.positions() {
-                    let behind = self.consumer.lag(place).unwrap_or(0);
-                    readings.push(Reading {
-                        partition: place.clone(),
-                        position: position.unwrap_or(-1),
-                        waiting: behind.saturating_add(i64::try_from(queued).unwrap_or(i64::MAX)),
-                    });
-                }
-            }
             // While the restorer is at work, the look is put off to the next turn.
             let Some(restorer) = self.restorer.try_lock() else { return };
-            readings.extend(restorer.readings());
+            readings = restorer.readings();
+            drop(restorer);
+            readings.extend(self.readings_of_tasks());
         }
         for Standstill { partition, position, waiting, since_ms } in
             self.standstills.look(readings, now_ms)

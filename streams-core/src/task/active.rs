@@ -125,12 +125,6 @@ impl ActiveTask {
         self.state.inputs.iter().zip(self.state.group.buffered_by_input())
     }
 
-    /// Where it is in each partition that it reads, if it has made progress there, and the records queued.
-    pub(crate) fn positions(&self) -> impl Iterator<Item = (&TopicPartition, Option<i64>, usize)> {
-        let inputs = self.buffered_by_input().enumerate();
-        inputs.map(|(input, (place, queued))| (place, self.state.group.position(input), queued))
-    }
-
     /// Whether a record may be processed now.
     pub(crate) fn readiness(
         &mut self,

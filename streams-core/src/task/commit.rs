@@ -123,6 +123,16 @@ impl ActiveTask {
             .filter_map(|(input, offset)| Some((self.state.inputs.get(*input)?.clone(), *offset)))
     }
 
+    /// Where it is in each partition that it reads, and the records queued.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = (&TopicPartition, i64, usize)> {
+        let began = |input: &usize| self.commit.committed.get(input).copied();
+        let inputs = self.buffered_by_input().enumerate();
+        inputs.filter_map(move |(input, (place, queued))| {
+            let position = self.state.group.position(input).or_else(|| began(&input))?;
+            Some((place, position, queued))
+        })
+    }
+
     /// Step 4: everything is on the cluster. `written` says up to where each changelog partition was
     /// written in this commit.
     pub(crate) fn apply_commit(&mut self, written: &HashMap<TopicPartition, i64>) -> Result {

@@ -247,11 +247,27 @@ impl World {
     /// Checks what came out.
     pub(crate) fn check(&self, guarantee: Guarantee, expected: &Expected) {
         let outcome = self.outcome();
-        let problems = match guarantee {
+        let mut problems = match guarantee {
             Guarantee::ExactlyOnce => outcome.problems_exactly_once(expected),
             Guarantee::AtLeastOnce => outcome.problems_at_least_once(expected),
         };
+        if !problems.is_empty() {
+            problems.push(format!(
+                "orders that are in the input more than once: {:?}",
+                self.repeated_input()
+            ));
+        }
         assert!(problems.is_empty(), "{:?}:\n{}", self.mode, problems.join("\n"));
+    }
+
+    /// Orders that the input topic holds more than once, which no instance can mend.
+    fn repeated_input(&self) -> Vec<String> {
+        let read =
+            ["console-consumer", "--topic", "orders", "--from-beginning", "--timeout-ms", "3000"];
+        let records = self.broker.tool(&read).unwrap_or_default();
+        let mut seen = BTreeSet::new();
+        let ids = records.lines().filter_map(|line| line.split('"').nth(3).map(str::to_owned));
+        ids.filter(|id| !seen.insert(id.clone())).collect()
     }
 
     /// What the program's own command finds in the output topics.
