@@ -263,6 +263,11 @@ impl StreamThread {
         let owned = self.owned();
         let offsets = self.task_offsets();
         let heartbeat = self.membership.heartbeat(&owned, &offsets);
+        if heartbeat.as_ref().is_err_and(|error| error.kind() == ErrorKind::Fenced) {
+            // Others have its tasks. Were it to run them until it is told new ones, it would commit as the new member
+            // that it joins as, which the coordinator lets pass.
+            self.target = None;
+        }
         let heartbeat = if heartbeat.is_ok() {
             self.heard_ms = now_ms;
             heartbeat?

@@ -236,8 +236,8 @@ impl StreamThread {
     }
 
     /// Gives all tasks up without committing: drops uncommitted work and closes them; what is on disk stays at the
-    /// last commit. The target stays: a member that is a zombie hears of a new one when it joins anew, and one whose
-    /// producer alone was fenced still owns its tasks.
+    /// last commit. The target stays, unless the membership is lost: one whose producer alone was fenced still owns its
+    /// tasks.
     pub(crate) fn drop_work(&mut self) {
         self.abandon_producer();
         self.producer = None;

@@ -5,6 +5,7 @@ mod bad_input;
 mod harness;
 mod instances;
 mod lifecycle;
+mod lost_membership;
 #[cfg(feature = "rocksdb")]
 mod restore;
 mod shutdown;

@@ -1,0 +1,138 @@
+//! A member that the group has given up, before it hears which tasks it has as a new one.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use streams_core::{
+    Error, ErrorKind, KafkaStreams, Result, TopicPartition,
+    client::{
+        Admin, ClientSupplier, Consumer, ConsumerSettings, GroupMetadata, Heartbeat, JoinGroup,
+        Membership, OffsetAndMetadata, Producer, ProducerSettings, embedded::EmbeddedCluster,
+    },
+    config::ProcessingGuarantee,
+    membership::{TaskAssignment, TaskOffsets},
+};
+
+use crate::harness::{
+    APP, PATIENCE, all_committed, cluster, config, counting_topology, eventually, processed,
+    produce,
+};
+
+/// Clients whose members can be given up, and are let in again only when the test says so.
+#[derive(Clone, Debug)]
+struct Doorkeeper {
+    cluster: EmbeddedCluster,
+    closed: Arc<AtomicBool>,
+    /// Heartbeats that were left without an answer.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl ClientSupplier for Doorkeeper {
+    fn consumer(&self, settings: &ConsumerSettings) -> Result<Box<dyn Consumer>> {
+        self.cluster.consumer(settings)
+    }
+
+    fn producer(&self, settings: &ProducerSettings) -> Result<Box<dyn Producer>> {
+        self.cluster.producer(settings)
+    }
+
+    fn admin(&self) -> Result<Box<dyn Admin>> {
+        self.cluster.admin()
+    }
+
+    fn membership(&self, join: JoinGroup) -> Result<Box<dyn Membership>> {
+        let inner = self.cluster.membership(join)?;
+        Ok(Box::new(Member { inner, door: self.clone(), is_out: false }))
+    }
+}
+
+#[derive(Debug)]
+struct Member {
+    inner: Box<dyn Membership>,
+    door: Doorkeeper,
+    is_out: bool,
+}
+
+impl Membership for Member {
+    fn heartbeat(&mut self, owned: &TaskAssignment, offsets: &TaskOffsets) -> Result<Heartbeat> {
+        if !self.door.closed.load(Ordering::SeqCst) {
+            self.is_out = false;
+            return self.inner.heartbeat(owned, offsets);
+        }
+        if self.is_out {
+            self.door.waiting.fetch_add(1, Ordering::SeqCst);
+            return Ok(Heartbeat::default());
+        }
+        self.is_out = true;
+        self.inner.leave()?;
+        Err(Error::new(ErrorKind::Fenced, "the group does not know the member"))
+    }
+
+    fn shutdown_application(&mut self) {
+        self.inner.shutdown_application();
+    }
+
+    fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result {
+        self.inner.commit_offsets(offsets)
+    }
+
+    fn committed_offsets(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>> {
+        self.inner.committed_offsets(partitions)
+    }
+
+    fn group_metadata(&self) -> GroupMetadata {
+        self.inner.group_metadata()
+    }
+
+    fn leave(&mut self) -> Result {
+        self.inner.leave()
+    }
+}
+
+/// It took its old tasks up again until it was told its new ones, and committed them as the new member that it had
+/// joined as: what another had processed came twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_was_given_up_runs_nothing_until_it_is_told_its_tasks_anew() {
+    for guarantee in [ProcessingGuarantee::AtLeastOnce, ProcessingGuarantee::ExactlyOnceV2] {
+        let cluster = cluster();
+        cluster.create_topic("in", 2).unwrap();
+        cluster.create_topic("out", 2).unwrap();
+        let door = Doorkeeper {
+            cluster: cluster.clone(),
+            closed: Arc::default(),
+            waiting: Arc::default(),
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let config = config(directory.path(), guarantee);
+        let streams =
+            KafkaStreams::with_client_supplier(counting_topology(false), config, door.clone())
+                .unwrap();
+        streams.start().await.unwrap();
+        produce(&cluster, "in", "a", "v", 1);
+        processed(&cluster, &["in"], &[&streams]).await;
+
+        door.closed.store(true, Ordering::SeqCst);
+        eventually("the member is out", || door.waiting.load(Ordering::SeqCst) > 0).await;
+        let before = cluster.committed(APP);
+        produce(&cluster, "in", "a", "v", 2);
+        eventually("it has waited", || door.waiting.load(Ordering::SeqCst) > 50).await;
+        for thread in streams.metadata_for_local_threads() {
+            assert!(thread.active_tasks.is_empty(), "{thread:?}");
+            assert!(thread.restoring_tasks.is_empty(), "{thread:?}");
+        }
+        assert_eq!(cluster.committed(APP), before);
+        assert!(!all_committed(&cluster, &["in"]));
+
+        door.closed.store(false, Ordering::SeqCst);
+        processed(&cluster, &["in"], &[&streams]).await;
+        streams.close(PATIENCE).await.unwrap();
+    }
+}
