@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Apache Kafka on this machine's loopback, for trying things and for the tests: kafka.sh --help
 #
-# One node in KRaft mode, made of the artifacts on Maven Central, which are fetched once into ~/.cache. A broker is a
-# directory: its ports, data, log, process id and, with --secure, certificates. So there may be any number of them.
+# KRaft mode, made of the artifacts on Maven Central, which are fetched once into ~/.cache. A cluster is a directory: its
+# ports, data, logs, process ids and, with --secure, certificates. So there may be any number of them. It has one node,
+# or with --nodes three, each with a directory in it.
 set -euo pipefail
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -13,6 +14,13 @@ port=
 secure=
 follow=
 kill=
+# How many there are, and the one that a command is for.
+nodes=
+node=
+# Of the node at hand: its number, first port and directory.
+at=
+own=
+home=
 
 usage() {
   cat <<END
@@ -21,9 +29,12 @@ usage: kafka.sh COMMAND [--dir DIRECTORY] [OPTION …]
   start   start a broker and wait until it answers; nothing happens when it runs already
           --port PORT   PORT and the five after it are its ports (9092; 0: any that are free)
           --secure      also listen with TLS and SASL, with certificates and users made for it
+          --nodes 3     three brokers with three replicas of all, two of which must have a record
+          --node N      only the broker N of them
           --follow PID  stop the broker and remove its directory when the process PID is gone
   stop    stop the broker; its data stays
           --kill        at once, as a crash would
+          --node N      only the broker N of three
   status  say whether it runs; exit status 1 if not
   env     print the variables that the tests read, as in: eval "\$(scripts/kafka.sh env)"
   fetch   fetch the artifacts and nothing else
@@ -49,7 +60,7 @@ parse_options() {
     case "$1" in
       --secure) secure=yes ;;
       --kill) kill=yes ;;
-      --dir | --port | --follow)
+      --dir | --port | --follow | --nodes | --node)
         [ $# -ge 2 ] || fail "$1 needs a value"
         printf -v "${1#--}" '%s' "$2"
         shift
@@ -91,6 +102,26 @@ is_free() {
   ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
+# Calls the command for the node that was asked for, or for all of them one by one.
+each_node() {
+  local number
+  for number in ${node:-$(seq "$nodes")}; do
+    at=$number own=$((port + 2 * (number - 1))) home=$dir
+    [ "$nodes" = 1 ] || home=$dir/node-$number
+    mkdir -p "$home"
+    "$@"
+  done
+}
+
+# The addresses of all nodes without security.
+bootstrap() {
+  local number addresses=
+  for number in $(seq "$nodes"); do
+    addresses=$addresses,127.0.0.1:$((port + 2 * (number - 1)))
+  done
+  echo "${addresses#,}"
+}
+
 # Six free ports in a row below 32768, where no system takes ports for outgoing connections: they stay free while the
 # broker is down between two starts.
 pick_port() {
@@ -106,22 +137,39 @@ pick_port() {
   fail "no six free ports in a row after $try tries"
 }
 
-# The ports and kind of a broker are settled by its first start.
+# The ports and kind of a cluster are settled by its first start.
 settle() {
   if [ -e "$dir/settings" ]; then
-    local asked=$port
+    local asked=$port wanted=$nodes
     # shellcheck source=/dev/null
     . "$dir/settings"
     [ -z "$asked" ] || [ "$asked" = 0 ] || [ "$asked" = "$port" ] ||
       fail "the broker in $dir was made for port $port: remove the directory, or name another by --dir"
+    [ -z "$wanted" ] || [ "$wanted" = "$nodes" ] ||
+      fail "what is in $dir has $nodes nodes: remove the directory, or name another by --dir"
+    check_node
     return
   fi
+  case "${nodes:=1}" in
+    1) ;;
+    3) [ -z "$secure" ] || fail "--secure is for one node, not for three" ;;
+    *) fail "--nodes $nodes: there are one or three" ;;
+  esac
+  check_node
   case "$port" in
     0) port=$(pick_port) ;;
     '') port=9092 ;;
     *[!0-9]*) fail "--port $port is not a number" ;;
   esac
-  printf 'port=%s\nsecure=%s\n' "$port" "$secure" >"$dir/settings"
+  printf 'port=%s\nsecure=%s\nnodes=%s\n' "$port" "$secure" "$nodes" >"$dir/settings"
+}
+
+check_node() {
+  case "$node" in
+    '' | 1) ;;
+    2 | 3) [ "$nodes" = 3 ] || fail "--node $node: what is in $dir has one node" ;;
+    *) fail "--node $node: nodes are 1, 2 and 3" ;;
+  esac
 }
 
 # ---- certificates
@@ -162,8 +210,8 @@ make_certificates() {
 plain_listeners() {
   cat <<END
 
-listeners=CONTROLLER://127.0.0.1:$((port + 1)),PLAINTEXT://127.0.0.1:$port
-advertised.listeners=CONTROLLER://127.0.0.1:$((port + 1)),PLAINTEXT://127.0.0.1:$port
+listeners=CONTROLLER://127.0.0.1:$((own + 1)),PLAINTEXT://127.0.0.1:$own
+advertised.listeners=CONTROLLER://127.0.0.1:$((own + 1)),PLAINTEXT://127.0.0.1:$own
 END
 }
 
@@ -198,19 +246,33 @@ END
   done
 }
 
+# Of several nodes each names all the others from the start.
+write_quorum() {
+  if [ "$nodes" = 1 ]; then
+    printf '\ncontroller.quorum.bootstrap.servers=127.0.0.1:%s\n' $((port + 1))
+    return
+  fi
+  printf '\nnode.id=%s\ncontroller.quorum.voters=1@127.0.0.1:%s,2@127.0.0.1:%s,3@127.0.0.1:%s\n' "$at" \
+    $((port + 1)) $((port + 3)) $((port + 5))
+  cat "$scripts/kafka/three-nodes.properties"
+}
+
 write_properties() {
   cat "$scripts/kafka/server.properties"
-  printf '\ncontroller.quorum.bootstrap.servers=127.0.0.1:%s\nlog.dirs=%s\n' $((port + 1)) "$dir/data"
+  write_quorum
+  printf 'log.dirs=%s\n' "$home/data"
   if [ -n "$secure" ]; then secure_listeners; else plain_listeners; fi
   # Settings that somebody wants to be different for this broker.
   [ ! -e "$dir/extra.properties" ] || cat "$dir/extra.properties"
 }
 
 format() {
-  [ ! -e "$dir/data/meta.properties" ] || return 0
-  local cluster mechanism user
-  cluster=K$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 2-22)
+  [ ! -e "$home/data/meta.properties" ] || return 0
+  local mechanism user
+  [ -e "$dir/cluster-id" ] || echo "K$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 2-22)" >"$dir/cluster-id"
   set --
+  # Nodes that name all the others need nobody to make them a quorum.
+  [ "$nodes" != 1 ] || set -- --standalone
   if [ -n "$secure" ]; then
     for mechanism in SCRAM-SHA-256 SCRAM-SHA-512; do
       for user in alice bob; do
@@ -218,8 +280,8 @@ format() {
       done
     done
   fi
-  run_java kafka.tools.StorageTool format --cluster-id "$cluster" --config "$dir/server.properties" --standalone "$@" \
-    >"$dir/format.log" 2>&1 || fail "the storage could not be formatted: $(tail -n 5 "$dir/format.log")"
+  run_java kafka.tools.StorageTool format --cluster-id "$(cat "$dir/cluster-id")" --config "$home/server.properties" "$@" \
+    >"$home/format.log" 2>&1 || fail "the storage could not be formatted: $(tail -n 5 "$home/format.log")"
 }
 
 # ---- the process
@@ -227,11 +289,11 @@ format() {
 # The process id, if the process of that number is this broker: numbers are used again.
 running() {
   local pid
-  [ -s "$dir/pid" ] || return 1
-  pid=$(cat "$dir/pid")
+  [ -s "$home/pid" ] || return 1
+  pid=$(cat "$home/pid")
   if [ -r "/proc/$pid/cmdline" ]; then
-    grep -qaF -- "$dir/server.properties" "/proc/$pid/cmdline" || return 1
-  elif [ -d /proc/self ] || ! ps -p "$pid" -o args= | grep -qF -- "$dir/server.properties"; then
+    grep -qaF -- "$home/server.properties" "/proc/$pid/cmdline" || return 1
+  elif [ -d /proc/self ] || ! ps -p "$pid" -o args= | grep -qF -- "$home/server.properties"; then
     return 1
   fi
   echo "$pid"
@@ -251,26 +313,26 @@ is_gone() {
 launch() {
   local detach=nohup
   # Nobody may find the line of an earlier start in it.
-  : >"$dir/start.log"
+  : >"$home/start.log"
   ! command -v setsid >/dev/null || detach=setsid
   # Descriptor 9 is the lock, which must not live on in the broker.
   # shellcheck disable=SC2086
   $detach java ${KAFKA_STREAMS_BROKER_JVM:--Xms128m -Xmx512m} -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError \
-    -Dkafka.logs.dir="$dir" -Dlog4j2.configurationFile="$scripts/kafka/log4j2.properties" -cp "$libs/*" \
-    kafka.Kafka "$dir/server.properties" </dev/null >"$dir/start.log" 2>&1 9>&- &
-  echo $! >"$dir/pid"
+    -Dkafka.logs.dir="$home" -Dlog4j2.configurationFile="$scripts/kafka/log4j2.properties" -cp "$libs/*" \
+    kafka.Kafka "$home/server.properties" </dev/null >"$home/start.log" 2>&1 9>&- &
+  echo $! >"$home/pid"
 }
 
 await_start() {
   local deadline=$((SECONDS + 120))
-  until grep -q 'Kafka Server started' "$dir/start.log"; do
-    if ! running >/dev/null && ! grep -q 'Kafka Server started' "$dir/start.log"; then
-      tail -n 30 "$dir/start.log" >&2
-      fail "the broker ended while it started; its log is $dir/kafka.log"
+  until grep -q 'Kafka Server started' "$home/start.log"; do
+    if ! running >/dev/null && ! grep -q 'Kafka Server started' "$home/start.log"; then
+      tail -n 30 "$home/start.log" >&2
+      fail "the broker ended while it started; its log is $home/kafka.log"
     fi
     if [ $SECONDS -ge $deadline ]; then
-      tail -n 30 "$dir/kafka.log" >&2
-      fail "the broker does not answer after two minutes; its log is $dir/kafka.log"
+      tail -n 30 "$home/kafka.log" >&2
+      fail "the broker does not answer after two minutes; its log is $home/kafka.log"
     fi
     sleep 0.1
   done
@@ -280,35 +342,43 @@ await_start() {
 follow() {
   (
     while command kill -0 "$follow" 2>/dev/null; do sleep 1; done
-    kill=yes stop
+    node='' kill=yes stop
     rm -rf "$dir"
   ) </dev/null >/dev/null 2>&1 9>&- &
   disown
 }
 
-start() {
+start_node() {
   local pid
   if pid=$(running); then
-    say "runs already as process $pid in $dir"
+    say "runs already as process $pid in $home"
     return
   fi
-  fetch
-  "$scripts/kafka-java.sh"
-  local first=
-  [ -e "$dir/settings" ] || first=yes
-  settle
-  is_free "$port" || fail "port $port is in use by another program: name another by --port"
-  [ -z "$secure" ] || make_certificates
-  write_properties >"$dir/server.properties"
+  is_free "$own" || fail "port $own is in use by another program: name another by --port"
+  write_properties >"$home/server.properties"
   format
   launch
-  await_start
+  started="$started $at"
+}
+
+start() {
+  local first='' started=
+  fetch
+  "$scripts/kafka-java.sh"
+  [ -e "$dir/settings" ] || first=yes
+  settle
+  [ -z "$secure" ] || make_certificates
+  each_node start_node
+  [ -n "$started" ] || return 0
+  for node in $started; do
+    each_node await_start
+    say "Apache Kafka $version listens on 127.0.0.1:$own, process $(cat "$home/pid"), in $home"
+  done
   [ -z "$follow" ] || [ -z "$first" ] || follow
-  say "Apache Kafka $version listens on 127.0.0.1:$port, process $(cat "$dir/pid"), in $dir"
 }
 
 # A broker that does not end within 20 seconds of the signal is killed.
-stop() {
+stop_node() {
   local pid deadline=$((SECONDS + 20))
   pid=$(running) || return 0
   # A suspended process takes the signal when it goes on.
@@ -321,23 +391,36 @@ stop() {
     fi
     sleep 0.05
   done
-  rm -f "$dir/pid"
+  rm -f "$home/pid"
+}
+
+stop() {
+  [ -e "$dir/settings" ] || return 0
+  settle
+  each_node stop_node
+}
+
+status_of_node() {
+  local pid
+  if ! pid=$(running); then
+    say "no broker runs in $home"
+    return 1
+  fi
+  echo "broker of process $pid on 127.0.0.1:$own${secure:+, with TLS and SASL}, in $home"
 }
 
 status() {
-  local pid
-  if ! pid=$(running); then
+  if [ ! -e "$dir/settings" ]; then
     say "no broker runs in $dir"
     return 1
   fi
   settle
-  echo "broker of process $pid on 127.0.0.1:$port${secure:+, with TLS and SASL}, in $dir"
+  each_node status_of_node
 }
 
 print_env() {
-  running >/dev/null || fail "no broker runs in $dir"
-  settle
-  printf 'export %s=%q\n' KAFKA_STREAMS_TEST_BOOTSTRAP "127.0.0.1:$port" KAFKA_STREAMS_TEST_DIR "$dir"
+  status >/dev/null 2>&1 || fail "no broker runs in $dir"
+  printf 'export %s=%q\n' KAFKA_STREAMS_TEST_BOOTSTRAP "$(bootstrap)" KAFKA_STREAMS_TEST_DIR "$dir"
   [ -z "$secure" ] || printf 'export KAFKA_STREAMS_TEST_%s=%q\n' SSL "localhost:$((port + 2))" \
     SASL_SSL "localhost:$((port + 3))" SASL_PLAINTEXT "127.0.0.1:$((port + 4))" MUTUAL "localhost:$((port + 5))" \
     TLS "$dir/tls"
@@ -368,7 +451,7 @@ tool() {
   fi
   [ -e "$dir/settings" ] || fail "there is no broker in $dir: start one first, or name its directory by --dir"
   settle
-  run_java "$class" "$server" "127.0.0.1:$port" "$@"
+  run_java "$class" "$server" "$(bootstrap)" "$@"
 }
 
 # One start or stop of a directory at a time, where the system has locks for scripts.

@@ -56,15 +56,17 @@ pub fn unique(prefix: &str) -> String {
     format!("{prefix}-{}-{number}", std::process::id())
 }
 
-/// Apache Kafka, one node, in a process of its own.
+/// Apache Kafka, each node in a process of its own: one, or three by [`Options::three_nodes`].
 ///
-/// Dropping it kills the broker and removes its data.
+/// Dropping it kills the brokers and removes their data.
 #[derive(Debug)]
 pub struct Broker {
     /// Holds the data; gone only after the broker.
     directory: TempDir,
     /// The first of its six ports.
     port: u16,
+    /// How many nodes there are.
+    nodes: u16,
 }
 
 impl Broker {
@@ -75,12 +77,15 @@ impl Broker {
     pub fn start(options: &Options) -> io::Result<Self> {
         let directory = TempDir::with_prefix("kafka-")?;
         fs::write(directory.path().join("extra.properties"), options.properties())?;
-        let mut broker = Self { directory, port: 0 };
+        let nodes = options.nodes();
+        let mut broker = Self { directory, port: 0, nodes };
         let test = std::process::id().to_string();
         let mut arguments = vec!["--port", "0", "--follow", &test];
         if options.is_secure() {
             arguments.push("--secure");
         }
+        let nodes = nodes.to_string();
+        arguments.extend(["--nodes", &nodes]);
         broker.script("start", &arguments)?;
         let settings = fs::read_to_string(broker.directory().join("settings"))?;
         let port = settings.lines().find_map(|line| line.strip_prefix("port=")?.parse().ok());
@@ -88,9 +93,10 @@ impl Broker {
         Ok(broker)
     }
 
-    /// The address without security.
+    /// The addresses of all nodes without security.
     pub fn bootstrap(&self) -> String {
-        self.address("127.0.0.1", 0)
+        let addresses = (0..self.nodes).map(|node| self.address("127.0.0.1", 2 * node));
+        addresses.collect::<Vec<_>>().join(",")
     }
 
     /// The address with TLS, which asks no certificate of the client; of a secure broker.
@@ -126,12 +132,16 @@ impl Broker {
         self.directory.path()
     }
 
-    /// The broker's own log so far.
+    /// What the brokers have logged so far, one after another.
     ///
     /// # Errors
-    /// The file can't be read.
+    /// A file can't be read.
     pub fn log(&self) -> io::Result<String> {
-        fs::read_to_string(self.directory().join("kafka.log"))
+        if self.nodes == 1 {
+            return fs::read_to_string(self.directory().join("kafka.log"));
+        }
+        let log = |node| self.directory().join(format!("node-{node}/kafka.log"));
+        (1..=self.nodes).map(|node| fs::read_to_string(log(node))).collect()
     }
 
     /// Stops the broker as an administrator would; its data stays.
@@ -160,7 +170,23 @@ impl Broker {
         self.script("start", &[]).map(drop)
     }
 
-    /// Suspends the broker: connections stay and nothing is answered.
+    /// Kills a node of three, which are numbered from 1; its data stays.
+    ///
+    /// # Errors
+    /// The process can't be signalled.
+    pub fn kill_node(&self, node: u16) -> io::Result<()> {
+        self.script("stop", &["--kill", "--node", &node.to_string()]).map(drop)
+    }
+
+    /// Starts a node of three again after [`Broker::kill_node`].
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub fn start_node_again(&self, node: u16) -> io::Result<()> {
+        self.script("start", &["--node", &node.to_string()]).map(drop)
+    }
+
+    /// Suspends the one broker: connections stay and nothing is answered.
     ///
     /// # Errors
     /// The process can't be signalled.

@@ -5,6 +5,7 @@
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     secure: bool,
+    three_nodes: bool,
     properties: String,
 }
 
@@ -13,6 +14,13 @@ impl Options {
     #[must_use]
     pub fn secure(mut self) -> Self {
         self.secure = true;
+        self
+    }
+
+    /// Three nodes, not one: each record is on all of them, and a write counts once two have it. Without security.
+    #[must_use]
+    pub fn three_nodes(mut self) -> Self {
+        self.three_nodes = true;
         self
     }
 
@@ -25,6 +33,10 @@ impl Options {
 
     pub(super) fn is_secure(&self) -> bool {
         self.secure
+    }
+
+    pub(super) fn nodes(&self) -> u16 {
+        if self.three_nodes { 3 } else { 1 }
     }
 
     pub(super) fn properties(&self) -> &str {

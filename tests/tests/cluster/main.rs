@@ -3,6 +3,7 @@
 #![cfg(all(feature = "rocksdb", feature = "rdkafka"))]
 #![allow(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
 
+mod brokers;
 mod frozen;
 mod kills;
 mod orders;

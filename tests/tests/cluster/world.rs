@@ -270,6 +270,18 @@ impl World {
         ids.filter(|id| !seen.insert(id.clone())).collect()
     }
 
+    /// Transactions that the broker left open for good, which no client can mend.
+    fn hanging_transactions(&self) -> String {
+        let find = ["transactions", "find-hanging", "--broker-id", "1"];
+        let hanging = self.broker.tool(&find).unwrap_or_else(|error| error.to_string());
+        let log = self.broker.log().unwrap_or_default();
+        let skipped = log.lines().filter(|line| line.contains("Couldn't find leader endpoint"));
+        format!(
+            "transactions that hang:\n{hanging}markers that the broker did not write:\n{}",
+            skipped.collect::<Vec<_>>().join("\n")
+        )
+    }
+
     /// What the program's own command finds in the output topics.
     fn outcome(&self) -> Outcome {
         let directory = self.directory.path().join("output");
@@ -310,6 +322,7 @@ impl Drop for World {
             let (id, text) = (process.id(), tail.join("\n  "));
             eprintln!("{name} (process {id}, {running}) printed last:\n  {text}");
         }
+        eprintln!("{}", self.hanging_transactions());
     }
 }
 
