@@ -157,6 +157,18 @@ impl Stores {
         })
     }
 
+    /// A buffer that holds the changes of a table back and knows how many bytes it holds, which takes the bytes of
+    /// the values at each change: [`ChangeBuffer::bytes`].
+    pub fn measured_change_buffer<K: 'static, V: Clone + Send + 'static>(
+        name: impl Into<Arc<str>>,
+        key: SerdeRef<K>,
+        value: SerdeRef<V>,
+    ) -> StoreBuilder<ChangeBuffer<K, V>> {
+        StoreBuilder::new(spec(name, StoreFormat::KeyValue, None), move |spec| {
+            ChangeBuffer::new(spec.name.clone(), key.clone(), value.clone()).measured()
+        })
+    }
+
     /// A window store; rows whose window starts more than `retention` before the newest go.
     pub fn window<K: 'static, V: Clone + Send + 'static>(
         name: impl Into<Arc<str>>,

@@ -94,7 +94,10 @@ where
             let parents = lowering.parents::<K, Change<V>>();
             let key = lowering.serde(&key_serde, &name, "key");
             let value = lowering.serde(&value_serde, &name, "value");
-            let mut buffer = Stores::change_buffer(store.clone(), key, value);
+            let mut buffer = match bounds.max_bytes {
+                Some(_) => Stores::measured_change_buffer(store.clone(), key, value),
+                None => Stores::change_buffer(store.clone(), key, value),
+            };
             if lowering.settings().in_memory_stores {
                 buffer = buffer.in_memory();
             }

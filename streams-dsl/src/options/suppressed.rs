@@ -78,7 +78,10 @@ impl<K> fmt::Debug for Suppressed<K> {
 /// How much is held back at once, and what happens when it is more.
 #[derive(Clone, Debug)]
 pub struct BufferBounds {
-    pub(crate) max_records: usize,
+    /// In rows; `None` for no limit.
+    pub(crate) max_records: Option<usize>,
+    /// In bytes as Java counts them; `None` for no limit.
+    pub(crate) max_bytes: Option<usize>,
     pub(crate) when_full: WhenFull,
     pub(crate) logging: Option<BTreeMap<String, String>>,
 }
@@ -91,25 +94,53 @@ pub(crate) enum WhenFull {
 }
 
 /// Makes the configurations of buffers. Java's `Suppressed.BufferConfig`.
+///
+/// A buffer may have a limit of rows and one of bytes; it is full when it exceeds one of them.
+///
+/// ```
+/// use std::time::Duration;
+/// use streams_dsl::prelude::*;
+///
+/// let builder = StreamsBuilder::new();
+/// let prices = builder.table::<String, i64>("prices");
+/// let small = BufferConfig::max_records(10_000).with_max_bytes(1 << 20);
+/// let calm = prices.suppress(Suppressed::until_time_limit(Duration::from_secs(1), small));
+/// calm.to_stream().to("prices-each-second");
+/// assert!(builder.build()?.describe().contains("Processor: KTABLE-SUPPRESS-0000000003"));
+/// # Ok::<(), streams_dsl::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct BufferConfig;
 
 impl BufferConfig {
     /// Holds back as many rows as there are.
     pub const fn unbounded() -> StrictBufferConfig {
-        let logging = Some(BTreeMap::new());
-        StrictBufferConfig(BufferBounds {
-            max_records: usize::MAX,
-            when_full: WhenFull::ShutDown,
-            logging,
-        })
+        StrictBufferConfig(bounds(None, None, WhenFull::ShutDown))
     }
 
     /// Holds back at most `max_records` rows a task; if there are more, the oldest go on early.
     pub const fn max_records(max_records: usize) -> EagerBufferConfig {
-        let logging = Some(BTreeMap::new());
-        EagerBufferConfig(BufferBounds { max_records, when_full: WhenFull::EmitEarly, logging })
+        EagerBufferConfig(bounds(Some(max_records), None, WhenFull::EmitEarly))
     }
+
+    /// Holds back at most `max_bytes` bytes a task; if there are more, the oldest rows go on early.
+    ///
+    /// A row counts, as in Java, for its serialised key, the serialised values before its first change that is held
+    /// back, before its last (unless that is the same) and after it, the name of the topic that the last
+    /// change comes from, the names and values of its headers, and 28 bytes for times, offset and
+    /// partition. What it takes in memory is another matter.
+    pub const fn max_bytes(max_bytes: usize) -> EagerBufferConfig {
+        EagerBufferConfig(bounds(None, Some(max_bytes), WhenFull::EmitEarly))
+    }
+}
+
+/// Bounds of a buffer with a changelog.
+const fn bounds(
+    max_records: Option<usize>,
+    max_bytes: Option<usize>,
+    when_full: WhenFull,
+) -> BufferBounds {
+    BufferBounds { max_records, max_bytes, when_full, logging: Some(BTreeMap::new()) }
 }
 
 /// A buffer whose rows never go on before their time. Java's `StrictBufferConfig`.
@@ -121,7 +152,25 @@ pub struct StrictBufferConfig(BufferBounds);
 pub struct EagerBufferConfig(BufferBounds);
 
 impl EagerBufferConfig {
-    /// Fails when there are more rows, instead of letting the oldest go on early.
+    /// Holds back at most `max_records` rows a task, whatever the limit of bytes.
+    #[must_use]
+    pub fn with_max_records(self, max_records: usize) -> Self {
+        Self(BufferBounds { max_records: Some(max_records), ..self.0 })
+    }
+
+    /// Holds back at most `max_bytes` bytes a task, whatever the limit of rows: see [`BufferConfig::max_bytes`].
+    #[must_use]
+    pub fn with_max_bytes(self, max_bytes: usize) -> Self {
+        Self(BufferBounds { max_bytes: Some(max_bytes), ..self.0 })
+    }
+
+    /// Has no limit, and so never lets a row go on early.
+    #[must_use]
+    pub fn with_no_bound(self) -> StrictBufferConfig {
+        self.shut_down_when_full().with_no_bound()
+    }
+
+    /// Fails when there is more than the limits allow, instead of letting the oldest rows go on early.
     #[must_use]
     pub fn shut_down_when_full(self) -> StrictBufferConfig {
         StrictBufferConfig(BufferBounds { when_full: WhenFull::ShutDown, ..self.0 })
@@ -141,6 +190,30 @@ impl EagerBufferConfig {
 }
 
 impl StrictBufferConfig {
+    /// Holds back at most `max_records` rows a task, whatever the limit of bytes.
+    #[must_use]
+    pub fn with_max_records(self, max_records: usize) -> Self {
+        Self(BufferBounds { max_records: Some(max_records), ..self.0 })
+    }
+
+    /// Holds back at most `max_bytes` bytes a task, whatever the limit of rows: see [`BufferConfig::max_bytes`].
+    #[must_use]
+    pub fn with_max_bytes(self, max_bytes: usize) -> Self {
+        Self(BufferBounds { max_bytes: Some(max_bytes), ..self.0 })
+    }
+
+    /// Has no limit.
+    #[must_use]
+    pub fn with_no_bound(self) -> Self {
+        Self(BufferBounds { max_records: None, max_bytes: None, ..self.0 })
+    }
+
+    /// Lets the oldest rows go on early when there is more than the limits allow, instead of failing.
+    #[must_use]
+    pub fn emit_early_when_full(self) -> EagerBufferConfig {
+        EagerBufferConfig(BufferBounds { when_full: WhenFull::EmitEarly, ..self.0 })
+    }
+
     /// Has no changelog: what is held back is lost with the machine.
     #[must_use]
     pub fn with_logging_disabled(self) -> Self {

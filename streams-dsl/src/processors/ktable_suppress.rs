@@ -37,14 +37,15 @@ pub(crate) fn ktable_suppress<K: 'static, V: 'static>(
     release: Release<K>,
     bounds: &BufferBounds,
 ) -> impl Fn() -> KTableSuppress<K, V> + Send + Sync + use<K, V> {
-    let (max_records, when_full) = (bounds.max_records, bounds.when_full);
-    move || KTableSuppress { buffer, release, max_records, when_full, observed_ms: -1 }
+    let BufferBounds { max_records, max_bytes, when_full, .. } = *bounds;
+    move || KTableSuppress { buffer, release, max_records, max_bytes, when_full, observed_ms: -1 }
 }
 
 pub(crate) struct KTableSuppress<K, V> {
     buffer: StoreRef<ChangeBuffer<K, V>>,
     release: Release<K>,
-    max_records: usize,
+    max_records: Option<usize>,
+    max_bytes: Option<usize>,
     when_full: WhenFull,
     /// The greatest timestamp that came by.
     observed_ms: i64,
@@ -65,17 +66,29 @@ where
     }
 
     fn check_bounds(&self, context: &mut Context<'_, K, Change<V>>) -> Result<(), BoxError> {
-        let held = context.store(self.buffer)?.len();
-        let excess = held.saturating_sub(self.max_records);
-        if excess > 0 && self.when_full == WhenFull::ShutDown {
-            let (node, most) = (context.node_name(), self.max_records);
-            let text = format!(
-                "node `{node}` holds {held} rows back, and its buffer may hold {most}: allow it more, or let it emit \
-                 early when full"
-            );
-            return Err(text.into());
+        while let Some((held, most, what)) = self.excess(context)? {
+            if self.when_full == WhenFull::ShutDown {
+                let node = context.node_name();
+                let text = format!(
+                    "node `{node}` holds {held} {what} back, and its buffer may hold {most}: allow it more, or let it \
+                     emit early when full"
+                );
+                return Err(text.into());
+            }
+            self.emit_first(context)?;
         }
-        (0..excess).try_for_each(|_| self.emit_first(context))
+        Ok(())
+    }
+
+    /// How much the buffer holds of what it has too much of, how much of that it may hold, and what that is.
+    fn excess(
+        &self,
+        context: &mut Context<'_, K, Change<V>>,
+    ) -> Result<Option<(usize, usize, &'static str)>, BoxError> {
+        let buffer = context.store(self.buffer)?;
+        let rows = self.max_records.map(|most| (buffer.len(), most, "rows"));
+        let bytes = self.max_bytes.map(|most| (buffer.bytes().unwrap_or_default(), most, "bytes"));
+        Ok(rows.into_iter().chain(bytes).find(|(held, most, _)| held > most))
     }
 
     fn emit_first(&self, context: &mut Context<'_, K, Change<V>>) -> Result<(), BoxError> {

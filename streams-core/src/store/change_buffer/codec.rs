@@ -17,6 +17,9 @@ const NULL: i32 = -1;
 /// The old value is the prior one.
 const SAME_AS_PRIOR: i32 = -2;
 
+/// Bytes of an origin's timestamp, offset and partition.
+const ORIGIN_NUMBERS: usize = size_of::<i64>() + size_of::<i64>() + size_of::<i32>();
+
 /// The headers of a changelog record: Java reads the version of the format there.
 pub(super) fn version_headers() -> Headers {
     let mut headers = Headers::new();
@@ -57,6 +60,22 @@ impl<'a> Row<'a> {
         write_value(&mut out, self.new);
         out.extend_from_slice(&self.time.to_be_bytes());
         out
+    }
+
+    /// What the row counts for with a key of so many bytes, in bytes, where a buffer has a limit: Java's estimate
+    /// of what it takes in memory, which decides on the same rows. It is the time, the key, the values (once
+    /// if the old value is the prior one) and the origin without the lengths of its parts.
+    pub(super) fn size(&self, key: usize) -> usize {
+        let Origin { metadata, headers, .. } = &self.origin;
+        let header = |(name, value): (&str, Option<&[u8]>)| {
+            // Java counts the characters of a name in UTF-16.
+            name.encode_utf16().count() + value.map_or(0, <[u8]>::len)
+        };
+        let headers: usize = headers.iter().flat_map(|headers| headers.iter()).map(header).sum();
+        let origin = ORIGIN_NUMBERS + metadata.topic().map_or(0, str::len) + headers;
+        let old = self.old.filter(|_| self.old != self.prior);
+        let values = [self.prior, old, self.new].into_iter().flatten().map(<[u8]>::len);
+        size_of::<i64>() + key + values.sum::<usize>() + origin
     }
 
     /// # Errors

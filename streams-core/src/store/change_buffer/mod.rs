@@ -59,6 +59,21 @@ struct Entry<V> {
     old: Option<V>,
     new: Option<V>,
     origin: Origin,
+    /// What it counts for; 0 in a buffer that is not measured.
+    bytes: usize,
+}
+
+impl<V> Entry<V> {
+    /// What is stored of the change, with the bytes of its values.
+    fn row<'a>(&self, time: i64, [prior, old, new]: &'a [Option<Vec<u8>>; 3]) -> Row<'a> {
+        Row {
+            time,
+            origin: self.origin.clone(),
+            prior: prior.as_deref(),
+            old: old.as_deref(),
+            new: new.as_deref(),
+        }
+    }
 }
 
 /// Holds changes back in order of time, one for each key. Java's `InMemoryTimeOrderedKeyValueChangeBuffer`.
@@ -75,6 +90,8 @@ pub struct ChangeBuffer<K, V> {
     dirty: BTreeSet<Arc<[u8]>>,
     /// The latest timestamp written, for tombstones of the changelog.
     timestamp: i64,
+    /// What all changes count for, in a buffer that is measured.
+    bytes: Option<usize>,
 }
 
 impl<K, V> std::fmt::Debug for ChangeBuffer<K, V> {
@@ -94,7 +111,13 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
             times: HashMap::new(),
             dirty: BTreeSet::new(),
             timestamp: 0,
+            bytes: None,
         }
+    }
+
+    /// Knows its size in bytes.
+    pub(super) fn measured(self) -> Self {
+        Self { bytes: Some(0), ..self }
     }
 
     /// The store's name.
@@ -112,6 +135,13 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
         self.changes.is_empty()
     }
 
+    /// What is held back, in bytes as Java counts them: of each change its key, its values (that before the first
+    /// change, that before the last, unless they are the same, and the newest), its topic, its headers
+    /// and 28 for numbers. `None` if the buffer was not built to be measured.
+    pub fn bytes(&self) -> Option<usize> {
+        self.bytes
+    }
+
     /// The time of the change that is first to leave, in milliseconds since the epoch.
     pub fn first_time(&self) -> Option<i64> {
         self.changes.first_key_value().map(|((time, _), _)| *time)
@@ -120,7 +150,7 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
     /// Holds a change from `old` to `new` back. One of its key that is there already keeps its time, not `time`.
     ///
     /// # Errors
-    /// `Serialization` if the key has no bytes.
+    /// `Serialization` if the key has no bytes, or if the buffer is measured and a value has none.
     pub fn put(
         &mut self,
         time: i64,
@@ -132,18 +162,16 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
         self.timestamp = self.timestamp.max(origin.timestamp);
         let time = *self.times.entry(key.clone()).or_insert(time);
         let place = (time, key.clone());
-        match self.changes.get_mut(&place) {
-            Some(held) => {
-                held.old = old;
-                held.new = new;
-                held.origin = origin;
-            }
-            None => {
-                self.changes.insert(place, Entry { prior: old.clone(), old, new, origin });
-            }
+        if let Some(held) = self.changes.get_mut(&place) {
+            held.old = old;
+            held.new = new;
+            held.origin = origin;
+        } else {
+            let entry = Entry { prior: old.clone(), old, new, origin, bytes: 0 };
+            self.changes.insert(place.clone(), entry);
         }
         self.dirty.insert(key);
-        Ok(())
+        self.measure(&place)
     }
 
     /// Takes the first change out.
@@ -153,6 +181,7 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
     pub fn pop_first(&mut self) -> Result<Option<BufferedChange<K, V>>> {
         let Some(((_, bytes), entry)) = self.changes.pop_first() else { return Ok(None) };
         self.times.remove(&bytes);
+        self.bytes = self.bytes.map(|all| all.saturating_sub(entry.bytes));
         let key = self.key_serde.deserialize(self.topic(), Some(&bytes));
         let key = key.map_err(|cause| self.failed(ErrorKind::Deserialization, "a key", cause))?;
         self.dirty.insert(bytes);
@@ -216,26 +245,33 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
             old: self.deserialize_value(row.old)?,
             new: self.deserialize_value(row.new)?,
             origin: row.origin,
+            bytes: 0,
         };
         let key: Arc<[u8]> = key.into();
         self.times.insert(key.clone(), row.time);
-        self.changes.insert((row.time, key), entry);
+        let place = (row.time, key);
+        self.changes.insert(place.clone(), entry);
+        self.measure(&place)
+    }
+
+    /// Counts the change at `place` anew, if the buffer is measured.
+    fn measure(&mut self, place: &Place) -> Result {
+        let (Some(all), Some(entry)) = (self.bytes, self.changes.get(place)) else { return Ok(()) };
+        let (time, key) = place;
+        let bytes = entry.row(*time, &self.values(entry)?).size(key.len());
+        if let Some(entry) = self.changes.get_mut(place) {
+            let others = all.saturating_sub(entry.bytes);
+            entry.bytes = bytes;
+            self.bytes = Some(others.saturating_add(bytes));
+        }
         Ok(())
     }
 
-    /// The bytes of a change that is held back.
-    fn row(&self, time: i64, entry: &Entry<V>) -> Result<Vec<u8>> {
+    /// The bytes of the values of a change that is held back: prior, old and new.
+    fn values(&self, entry: &Entry<V>) -> Result<[Option<Vec<u8>>; 3]> {
         let prior = self.serialize_value(entry.prior.as_ref())?;
         let old = self.serialize_value(entry.old.as_ref())?;
-        let new = self.serialize_value(entry.new.as_ref())?;
-        let row = Row {
-            time,
-            origin: entry.origin.clone(),
-            prior: prior.as_deref(),
-            old: old.as_deref(),
-            new: new.as_deref(),
-        };
-        Ok(row.write())
+        Ok([prior, old, self.serialize_value(entry.new.as_ref())?])
     }
 }
 
@@ -275,7 +311,7 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for ChangeBuffer<K, V> {
             let time = self.times.get(key).copied();
             let held = time.and_then(|time| Some((time, self.changes.get(&(time, key.clone()))?)));
             if let Some((time, entry)) = held {
-                let row = self.row(time, entry)?;
+                let row = entry.row(time, &self.values(entry)?).write();
                 writer.batch.put(id, key, &row);
                 writer.log_with(key, Some(&row), entry.origin.timestamp, &headers)?;
             } else {

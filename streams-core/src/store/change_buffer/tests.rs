@@ -6,7 +6,17 @@ use super::*;
 use crate::{TopicPartition, serde};
 
 fn buffer(database: &Arc<MemoryDatabase>) -> ChangeBuffer<String, String> {
-    let mut buffer = ChangeBuffer::new("held".into(), serde::string(), serde::string());
+    opened(ChangeBuffer::new("held".into(), serde::string(), serde::string()), database)
+}
+
+fn measured(database: &Arc<MemoryDatabase>) -> ChangeBuffer<String, String> {
+    opened(ChangeBuffer::new("held".into(), serde::string(), serde::string()).measured(), database)
+}
+
+fn opened(
+    mut buffer: ChangeBuffer<String, String>,
+    database: &Arc<MemoryDatabase>,
+) -> ChangeBuffer<String, String> {
     let context = StoreContext {
         database: database.clone(),
         id: StoreId(0),
@@ -118,4 +128,62 @@ fn a_row_without_a_place_comes_from_a_punctuation() {
     let origin = Origin { timestamp: 3, metadata: RecordMetadata::none(), headers: None };
     let row = Row { time: 9, origin, prior: None, old: None, new: Some(b"v") };
     assert_eq!(Row::read(&row.write()).unwrap(), row);
+}
+
+/// What a row counts for beside its key, its values and its headers: 28 for numbers and the topic `in`.
+const REST: usize = 28 + 2;
+
+#[test]
+fn a_row_counts_for_what_java_counts() {
+    // Java's `computeRecordSize` with `BufferValue` and `ProcessorRecordContext`: its old value is left out if it is
+    // the prior one, and a null has no length.
+    let row = |prior, old, new| Row { time: 1, origin: origin(7), prior, old, new };
+    let (a, b, c) = (Some(&b"a"[..]), Some(&b"bb"[..]), Some(&b"cccc"[..]));
+    assert_eq!(row(None, None, c).size(3), 3 + 4 + REST);
+    assert_eq!(row(a, a, c).size(3), 3 + 1 + 4 + REST);
+    assert_eq!(row(a, b, c).size(3), 3 + 1 + 2 + 4 + REST);
+    assert_eq!(row(None, b, None).size(3), 3 + 2 + REST);
+    assert_eq!(row(b, None, c).size(0), 2 + 4 + REST);
+
+    let mut headers = Headers::new();
+    headers.add("name", Some(b"value"));
+    headers.add("none", None);
+    // One character in two bytes, and one in four that Java has as two.
+    headers.add("\u{e9}\u{1f600}", Some(b""));
+    let of = Origin { headers: Some(Arc::new(headers)), ..origin(7) };
+    let with_headers = Row { origin: of, ..row(None, None, c) };
+    assert_eq!(with_headers.size(3), 3 + 4 + REST + 9 + 4 + 3);
+
+    let nowhere = Origin { metadata: RecordMetadata::none(), ..origin(7) };
+    assert_eq!(Row { origin: nowhere, ..row(None, None, c) }.size(3), 3 + 4 + 28);
+}
+
+#[test]
+fn a_measured_buffer_counts_what_it_holds_now() {
+    let database = Arc::new(MemoryDatabase::new(1));
+    let mut held = measured(&database);
+    assert_eq!(held.bytes(), Some(0));
+    put(&mut held, 10, "a", "", "1");
+    assert_eq!(held.bytes(), Some(2 + REST));
+    put(&mut held, 11, "bb", "0", "1");
+    assert_eq!(held.bytes(), Some(2 + REST + 4 + REST));
+    put(&mut held, 12, "bb", "1", "22");
+    let two = 2 + REST + 6 + REST;
+    assert_eq!(held.bytes(), Some(two), "of the replaced change nothing but the prior value");
+    commit(&mut held, &database);
+
+    let mut again = measured(&database);
+    assert_eq!(again.bytes(), Some(two), "after a restart");
+    again.pop_first().unwrap();
+    assert_eq!(again.bytes(), Some(6 + REST));
+    again.pop_first().unwrap();
+    again.pop_first().unwrap();
+    assert_eq!(again.bytes(), Some(0));
+}
+
+#[test]
+fn a_buffer_that_is_not_measured_has_no_size() {
+    let mut held = buffer(&Arc::new(MemoryDatabase::new(1)));
+    put(&mut held, 10, "a", "", "1");
+    assert_eq!((held.len(), held.bytes()), (1, None));
 }

@@ -42,6 +42,10 @@ pub(super) const TOPOLOGIES: Dsl = &[
         let two = BufferConfig::max_records(2).shut_down_when_full();
         table(b, "in").suppress(Suppressed::until_time_limit(HOUR, two)).to_stream().to("out");
     }),
+    ("suppress-bytes-emit", |b| {
+        let until = Suppressed::until_time_limit(HOUR, BufferConfig::max_bytes(120));
+        table(b, "in").suppress(until).to_stream().to("out");
+    }),
     ("suppress-then-group", then_group),
     ("suppress-count", |b| {
         let counts = stream(b, "in").group_by_key::<String>().count::<String>();
