@@ -91,6 +91,15 @@ impl EmbeddedCluster {
         self.shared.lock().create_topics(&[topic])
     }
 
+    /// Adds empty partitions to a topic until it has `total`, as an operator does on a running cluster. Groups that
+    /// read it get tasks for them, or are refused, with the next heartbeat. Java's `Admin.createPartitions`.
+    ///
+    /// # Errors
+    /// `InvalidTopic` if the topic does not exist, or has as many partitions already.
+    pub fn create_partitions(&self, name: &str, total: i32) -> Result {
+        self.shared.lock().create_partitions(name, total)
+    }
+
     /// All topics, by name.
     pub fn topics(&self) -> BTreeMap<String, TopicDescription> {
         let state = self.shared.lock();

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     assignor::AssignorTasks,
-    client::{GroupMetadata, NewTopic, OffsetAndMetadata, Records},
+    client::{GroupMetadata, JoinGroup, NewTopic, OffsetAndMetadata, Records},
     membership::InternalTopics,
     time::duration_ms,
 };
@@ -41,6 +41,8 @@ pub(super) struct ClusterState {
     pub(super) transactions: Transactions,
     transaction_timeout_ms: i64,
     ticked_at_ms: i64,
+    /// Rises whenever a topic is created or grows.
+    topics_version: u64,
 }
 
 impl ClusterState {
@@ -100,7 +102,15 @@ impl ClusterState {
                 made.push((Arc::from(new.name.as_str()), Topic::new(new)?));
             }
         }
+        self.topics_version += u64::from(!made.is_empty());
         self.topics.extend(made);
+        Ok(())
+    }
+
+    /// Adds partitions to a topic until it has `total`.
+    pub(super) fn create_partitions(&mut self, name: &str, total: i32) -> Result {
+        self.topics.get_mut(name).ok_or_else(|| missing_topic(name))?.grow(name, total)?;
+        self.topics_version += 1;
         Ok(())
     }
 
@@ -182,23 +192,29 @@ impl ClusterState {
     }
 
     /// Lets a member join if it is new, and tells it what to own. Internal topics that it needs are
-    /// created first; a topology that can't run joins nothing.
+    /// created first; a topology that can't run joins nothing. Topics that changed since the group's tasks were
+    /// derived are looked at again, so that source topics may grow.
     pub(super) fn heartbeat(
         &mut self,
         request: &HeartbeatRequest<'_>,
         now_ms: i64,
     ) -> Result<HeartbeatReply> {
         let group_id = &request.join.group_id;
+        let version = self.topics_version;
         if request.is_join() {
             self.group_mut(group_id).check_topology(request.member_id, request.join)?;
-            let tasks = self.prepare_topics(request)?;
-            self.group_mut(group_id).join(request, tasks, now_ms);
+            let tasks = self.prepare_topics(request.join)?;
+            let version = self.topics_version;
+            self.group_mut(group_id).join(request, tasks, version, now_ms);
+        } else if self.group_mut(group_id).is_behind(request.member_id, version) {
+            let tasks = self.prepare_topics(request.join)?;
+            let version = self.topics_version;
+            self.group_mut(group_id).update_tasks(tasks, version, now_ms);
         }
         self.group_mut(group_id).heartbeat(request, now_ms)
     }
 
-    fn prepare_topics(&mut self, request: &HeartbeatRequest<'_>) -> Result<AssignorTasks> {
-        let join = request.join;
+    fn prepare_topics(&mut self, join: &JoinGroup) -> Result<AssignorTasks> {
         let existing: BTreeMap<String, i32> = self
             .topics
             .iter()

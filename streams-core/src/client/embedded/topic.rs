@@ -52,6 +52,21 @@ impl Topic {
         i32::try_from(self.partitions.len()).unwrap_or(i32::MAX)
     }
 
+    /// Adds empty partitions until there are `total`.
+    ///
+    /// # Errors
+    /// `InvalidTopic` if there are as many already.
+    pub(super) fn grow(&mut self, name: &str, total: i32) -> Result {
+        let wanted = usize::try_from(total).unwrap_or(0);
+        if wanted <= self.partitions.len() {
+            let count = self.partitions.len();
+            let text = format!("topic `{name}` has {count} partitions and can't be given {total}");
+            return Err(Error::new(ErrorKind::InvalidTopic, text));
+        }
+        self.partitions.resize_with(wanted, PartitionLog::default);
+        Ok(())
+    }
+
     /// The partition for a record without a key: each in turn.
     pub(super) fn next_unkeyed(&mut self) -> i32 {
         let next = self.next_unkeyed % self.partitions.len();

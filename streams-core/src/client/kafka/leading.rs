@@ -8,9 +8,10 @@ use std::{
 
 use kafka_client::{Client, TopicPartition as ClientPartition};
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use super::{convert, convert_partitions, new_topic};
+use super::{ControlPlane, convert, convert_partitions, new_topic, topic_watch::TopicWatch};
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{
@@ -18,7 +19,7 @@ use crate::{
         java_protocol::{AssignorError, GroupTasks, Leader, LeaderMember, error_assignments},
     },
     membership::{GroupTopology, InternalTopics, TaskAssignment},
-    time::Clock,
+    time::{Clock, duration_ms},
 };
 
 /// Looks at new topics until the cluster shows them.
@@ -30,12 +31,14 @@ const LOOK_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Leading {
     client: Client,
+    runtime: Handle,
     clock: Arc<dyn Clock>,
     group_id: String,
     process_id: Uuid,
     topology: Arc<GroupTopology>,
     settings: StandbySettings,
     memory: Mutex<Memory>,
+    watch: Mutex<TopicWatch>,
 }
 
 #[derive(Debug, Default)]
@@ -47,21 +50,69 @@ struct Memory {
 }
 
 impl Leading {
-    pub(super) fn new(client: Client, clock: Arc<dyn Clock>, join: &JoinGroup) -> Self {
-        Self {
+    /// The leader's side of a member that joins as `join` says.
+    ///
+    /// # Errors
+    /// If the control plane has ended.
+    pub(super) fn new(control: &ControlPlane, join: &JoinGroup) -> Result<Self> {
+        let client = control.client().clone();
+        // Not more often than heartbeats, whatever the age.
+        let max_age = client.config().metadata_max_age.max(join.heartbeat_interval);
+        Ok(Self {
             client,
-            clock,
+            runtime: control.handle()?.clone(),
+            clock: control.clock(),
+            watch: Mutex::new(TopicWatch::new(duration_ms(max_age))),
             group_id: join.group_id.clone(),
             process_id: join.process_id,
             topology: Arc::clone(&join.topology),
             settings: join.standby.clone(),
             memory: Mutex::default(),
-        }
+        })
     }
 
     /// Why this member, as the leader, told all members an error. Says so once.
     pub(super) fn take_failure(&self) -> Option<Error> {
         self.memory.lock().failure.take()
+    }
+
+    /// An assignment has come, by this member or another as the leader.
+    pub(super) fn is_assigned(&self, now_ms: i64) {
+        self.watch.lock().is_assigned(now_ms);
+    }
+
+    /// The membership is over.
+    pub(super) fn stop(&self) {
+        self.watch.lock().stop();
+    }
+
+    /// Looks at the topics in the background, if this member leads and has not looked for long enough. Returns which
+    /// topic has grown since the assignment, as the reason of a rebalance; once.
+    pub(super) fn look_at_topics(self: &Arc<Self>, now_ms: i64) -> Option<String> {
+        let mut watch = self.watch.lock();
+        if watch.begins_look(now_ms) {
+            let leading = Arc::clone(self);
+            self.runtime.spawn(async move { leading.look().await });
+        }
+        watch.take_growth()
+    }
+
+    async fn look(&self) {
+        let topics: Vec<&str> = self.read_topics().into_iter().collect();
+        let seen = self.client.partition_counts(&topics).await;
+        if let Err(error) = &seen {
+            tracing::warn!(group = %self.group_id, "whether topics have got more partitions is not known: {error}");
+        }
+        self.watch.lock().saw(seen.as_ref().ok(), self.clock.now_ms());
+    }
+
+    /// Topics that the topology reads, changelogs aside.
+    fn read_topics(&self) -> BTreeSet<&str> {
+        let parts = self.topology.subtopologies.values();
+        let read = parts.flat_map(|part| {
+            part.source_topics.iter().chain(part.repartition_source_topics.keys())
+        });
+        read.map(String::as_str).collect()
     }
 
     /// What each member is told. A topology that can't run is told to all as an error.
@@ -146,7 +197,11 @@ impl Leading {
         }
         counts
             .extend(internal.to_create.iter().map(|topic| (topic.name.clone(), topic.partitions)));
-        Ok(Ok(GroupTasks::new(&self.topology, &internal, &counts, ends.as_ref())))
+        let tasks = GroupTasks::new(&self.topology, &internal, &counts, ends.as_ref());
+        let read = self.read_topics();
+        counts.retain(|topic, _| read.contains(topic.as_str()));
+        self.watch.lock().assigns(counts);
+        Ok(Ok(tasks))
     }
 
     /// Partition counts of the topics of the topology that exist.

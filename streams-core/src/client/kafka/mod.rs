@@ -13,6 +13,7 @@ mod offsets;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod topic_watch;
 
 use std::collections::BTreeMap;
 

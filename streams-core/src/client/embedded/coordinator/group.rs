@@ -50,6 +50,8 @@ pub(in super::super) struct Group {
     /// What the members run; they all run the same.
     topology: Option<Arc<GroupTopology>>,
     tasks: AssignorTasks,
+    /// Version of the cluster's topics that the tasks were derived from.
+    topics_version: u64,
     assigned_at_ms: i64,
     /// Whether a member asked all to close; stays so until all have left.
     shutdown: bool,
@@ -95,6 +97,7 @@ impl Group {
         &mut self,
         request: &HeartbeatRequest<'_>,
         tasks: AssignorTasks,
+        topics_version: u64,
         now_ms: i64,
     ) {
         let replaced = self.take_instance(request);
@@ -102,6 +105,7 @@ impl Group {
         let same_tasks = self.tasks == tasks;
         self.topology = Some(Arc::clone(&request.join.topology));
         self.tasks = tasks;
+        self.topics_version = topics_version;
         let known = self.members.remove(request.member_id).or(replaced);
         // Its state is elsewhere, and its neighbours in the process are others.
         let moved =
@@ -111,6 +115,26 @@ impl Group {
         member.offsets = request.offsets.clone();
         self.members.insert(request.member_id.to_owned(), member);
         if joins_anew || moved || !same_tasks {
+            self.epoch += 1;
+            self.reassign(now_ms);
+        }
+    }
+
+    /// Whether topics have changed since the tasks were derived, and who asks is a member.
+    pub(in super::super) fn is_behind(&self, member_id: &str, topics_version: u64) -> bool {
+        self.topics_version != topics_version && self.members.contains_key(member_id)
+    }
+
+    /// Takes in the tasks that follow from topics as they are now.
+    pub(in super::super) fn update_tasks(
+        &mut self,
+        tasks: AssignorTasks,
+        topics_version: u64,
+        now_ms: i64,
+    ) {
+        self.topics_version = topics_version;
+        if self.tasks != tasks {
+            self.tasks = tasks;
             self.epoch += 1;
             self.reassign(now_ms);
         }

@@ -3,6 +3,7 @@
 mod compaction;
 mod faults;
 mod groups;
+mod growth;
 mod hand_over;
 mod logs;
 mod offsets;

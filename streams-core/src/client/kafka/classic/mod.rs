@@ -70,8 +70,7 @@ impl ClassicMembership {
     /// # Errors
     /// If the control plane has ended.
     pub(super) fn new(control: ControlPlane, join: JoinGroup) -> Result<Self> {
-        let leading = Leading::new(control.client().clone(), control.clock(), &join);
-        let leading = Arc::new(leading);
+        let leading = Arc::new(Leading::new(&control, &join)?);
         let state = Arc::new(Mutex::new(MemberState::new(&join)));
         let protocol = StreamsProtocol::new(Arc::clone(&state), Arc::clone(&leading));
         let config = ClassicConfig {
@@ -96,6 +95,7 @@ impl ClassicMembership {
     /// The membership is over; the owner drops its work and asks to join anew.
     fn end(&mut self, state: &mut MemberState) {
         state.forget();
+        self.leading.stop();
         self.is_member = false;
     }
 
@@ -104,6 +104,7 @@ impl ClassicMembership {
         match self.seat.member.poll() {
             Some(Event::Assigned(assignment)) => {
                 let generation = assignment.generation.generation_id;
+                self.leading.is_assigned(now_ms);
                 let told = state.assigned(generation, &assignment.bytes, now_ms);
                 told.map_err(|error| self.leading.take_failure().unwrap_or(error))
             }
@@ -144,6 +145,12 @@ impl Membership for ClassicMembership {
         {
             seat.member.rejoin(reason);
         }
+        if self.is_member
+            && let Some(reason) = self.leading.look_at_topics(now_ms)
+        {
+            tracing::info!(group = %seat.group_id, "the group rebalances: {reason}");
+            seat.member.rejoin(reason);
+        }
         heartbeat
     }
 
@@ -170,6 +177,7 @@ impl Membership for ClassicMembership {
 
     fn leave(&mut self) -> Result {
         self.seat.state.lock().forget();
+        self.leading.stop();
         if !std::mem::take(&mut self.is_member) {
             return Ok(());
         }
