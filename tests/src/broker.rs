@@ -49,6 +49,17 @@ pub fn wanted() -> bool {
     bootstrap().is_some()
 }
 
+/// Runs one of Kafka's command line tools against the broker that the environment names, as
+/// `["topics", "--list"]`.
+///
+/// # Errors
+/// Says what the tool said if it failed, or that `KAFKA_STREAMS_TEST_DIR` names no directory of a broker.
+pub fn tool(arguments: &[&str]) -> io::Result<String> {
+    let directory = std::env::var_os("KAFKA_STREAMS_TEST_DIR");
+    let directory = directory.ok_or_else(|| Error::other("KAFKA_STREAMS_TEST_DIR is not set"))?;
+    script(Path::new(&directory), "tool", arguments)
+}
+
 /// A name that no other test uses, for topics and application ids: `prefix`, the process and a number.
 pub fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -220,15 +231,19 @@ impl Broker {
     }
 
     fn script(&self, command: &str, arguments: &[&str]) -> io::Result<String> {
-        let mut script = Command::new(scripts().join("kafka.sh"));
-        script.arg(command).arg("--dir").arg(self.directory()).args(arguments);
-        let output = script.stdin(Stdio::null()).output()?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        let text = String::from_utf8_lossy(&output.stderr);
-        Err(Error::other(format!("kafka.sh {command} failed: {text}")))
+        script(self.directory(), command, arguments)
     }
+}
+
+fn script(directory: &Path, command: &str, arguments: &[&str]) -> io::Result<String> {
+    let mut script = Command::new(scripts().join("kafka.sh"));
+    script.arg(command).arg("--dir").arg(directory).args(arguments);
+    let output = script.stdin(Stdio::null()).output()?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    Err(Error::other(format!("kafka.sh {command} failed: {text}")))
 }
 
 impl Drop for Broker {

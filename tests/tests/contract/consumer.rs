@@ -11,6 +11,24 @@ use streams_core::{
 use crate::world::{everywhere, poll_error, poll_until, read, read_for_a_while, values};
 
 #[test]
+fn a_partition_that_was_added_to_a_topic_that_is_read_is_read_as_well() {
+    everywhere(|world| {
+        let first = world.partition();
+        world.write(&first, &["first"]);
+        let mut consumer = world.consumer(ReadUncommitted);
+        consumer.assign(&first, 0).unwrap();
+        assert_eq!(read(&mut *consumer, 1), ["first"]);
+        world.grow(&first.topic, 2);
+        let second = TopicPartition::new(&*first.topic, 1);
+        world.write(&second, &["second"]);
+        consumer.assign(&second, 0).unwrap();
+        assert_eq!(read(&mut *consumer, 1), ["second"]);
+        world.write(&first, &["third"]);
+        assert_eq!(read(&mut *consumer, 1), ["third"]);
+    });
+}
+
+#[test]
 fn a_record_comes_as_it_was_written() {
     everywhere(|world| {
         let place = world.partition();

@@ -130,6 +130,19 @@ fn members_share_the_tasks_and_take_over_from_one_that_leaves() {
 }
 
 #[test]
+fn members_get_tasks_for_partitions_that_are_added() {
+    with_a_group(|world, protocol, group, topic| {
+        let mut one = Worker::new(world, group, topic, protocol);
+        let mut two = Worker::new(world, group, topic, protocol);
+        turn_until(&mut [&mut one, &mut two], &[2, 2]);
+        world.grow(topic, 6);
+        turn_until(&mut [&mut one, &mut two], &[3, 3]);
+        one.member.leave().unwrap();
+        two.member.leave().unwrap();
+    });
+}
+
+#[test]
 fn offsets_are_committed_with_their_metadata_and_found_again() {
     with_a_group(|world, protocol, group, topic| {
         let place = TopicPartition::new(topic, 1);

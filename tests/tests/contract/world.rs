@@ -24,10 +24,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a test watches that nothing happens.
 pub(crate) const A_WHILE: Duration = Duration::from_millis(300);
 
+/// Gives a topic more partitions.
+type Grow = Box<dyn Fn(&str, i32) + Sync>;
+
 /// A cluster under test.
 pub(crate) struct World {
     name: &'static str,
     clients: Arc<dyn ClientSupplier>,
+    grow: Grow,
 }
 
 /// Runs a test on the broker, if there is one: for what its clients must do beyond the cluster.
@@ -39,8 +43,12 @@ pub(crate) fn on_the_broker(test: impl Fn(&World)) {
 
 /// Runs a test on every cluster that there is.
 pub(crate) fn everywhere(test: impl Fn(&World)) {
-    let embedded = Arc::new(EmbeddedCluster::new(Arc::new(SystemClock)));
-    test(&World { name: "embedded", clients: embedded });
+    let embedded = EmbeddedCluster::new(Arc::new(SystemClock));
+    let clients = Arc::new(embedded.clone());
+    let grow = Box::new(move |topic: &str, total| {
+        embedded.create_partitions(topic, total).unwrap();
+    });
+    test(&World { name: "embedded", clients, grow });
     on_the_broker(test);
 }
 
@@ -52,9 +60,17 @@ fn broker() -> Option<World> {
         eprintln!("skipped on a broker: KAFKA_STREAMS_TEST_BOOTSTRAP names none");
         return None;
     };
-    let config = StreamsConfig::new("contract", bootstrap);
+    // A leader notices soon that a topic has grown; its consumer must read the new partition without a look of its own.
+    let config = StreamsConfig::new("contract", bootstrap)
+        .set("metadata.max.age.ms", 1_000)
+        .set("consumer.topic.metadata.refresh.interval.ms", 300_000);
     let clients = RdKafkaSupplier::new(&config).unwrap();
-    Some(World { name: "broker", clients: Arc::new(clients) })
+    let grow = Box::new(|topic: &str, total: i32| {
+        let total = total.to_string();
+        let alter = ["topics", "--alter", "--topic", topic, "--partitions", &total];
+        tests::broker::tool(&alter).unwrap();
+    });
+    Some(World { name: "broker", clients: Arc::new(clients), grow })
 }
 
 #[cfg(not(feature = "rdkafka"))]
@@ -80,6 +96,11 @@ impl World {
         let name = self.unique("topic");
         self.admin().create_topics(&[new_topic(&name, partitions)]).unwrap();
         name
+    }
+
+    /// Gives a topic more partitions, `total` then.
+    pub(crate) fn grow(&self, topic: &str, total: i32) {
+        (self.grow)(topic, total);
     }
 
     /// Makes a topic with one partition.
