@@ -174,7 +174,10 @@ fn judge(statuses: &[GroupStatus]) -> Result<Heartbeat> {
         };
         let advice = match kind {
             ErrorKind::MissingSourceTopic => "; create them and start again",
-            ErrorKind::InvalidTopic => "; give them equal numbers of partitions and start again",
+            ErrorKind::InvalidTopic => {
+                "; give topics that are joined equal numbers of partitions, or reset the application if an internal \
+                 topic does not fit any more, and start again"
+            }
             ErrorKind::Config => "; give another topology an application.id of its own",
             _ => "",
         };
