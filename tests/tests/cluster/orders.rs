@@ -3,10 +3,9 @@
 //! Invariant: the same count and seed are the same orders, and what is expected is computed from the orders alone, by
 //! plain counting.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write,
-};
+use std::{collections::BTreeMap, fmt::Write};
+
+use serde_json::Value;
 
 /// Orders of a greater amount are of high value; the example's own default, in cents.
 const HIGH_VALUE_CENTS: u64 = 100_000;
@@ -56,6 +55,23 @@ impl Order {
         )
     }
 
+    /// The order that was written so.
+    fn parse(json: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(json).ok()?;
+        let text = |field: &str| value.get(field)?.as_str().map(str::to_owned);
+        let amount = value.get("amount")?.to_string();
+        let (whole, rest) = amount.split_once('.').unwrap_or((&amount, ""));
+        let made_at = text("created_at")?;
+        let number = |from: usize, to: usize| made_at.get(from..to)?.parse::<u64>().ok();
+        let minutes = number(11, 13)? * 60 + number(14, 16)?;
+        Some(Self {
+            id: text("order_id")?,
+            customer: text("customer_id")?,
+            cents: format!("{whole}{rest:0<2}").parse().ok()?,
+            at_ms: (minutes * 60 + number(17, 19)?) * 1_000 + number(20, 23)?,
+        })
+    }
+
     /// When it was made, in milliseconds since the epoch.
     pub(crate) fn timestamp(&self) -> i64 {
         i64::try_from(START_MS + self.at_ms).unwrap()
@@ -89,6 +105,11 @@ impl Orders {
         Self((0..count).map(order).collect())
     }
 
+    /// The orders of a topic, whose records of a partition are in order.
+    pub(crate) fn of_topic(lines: &str) -> Self {
+        Self(lines.lines().filter_map(Order::parse).collect())
+    }
+
     /// The first `count` orders, and the others.
     pub(crate) fn split(mut self, count: usize) -> (Self, Self) {
         let rest = self.0.split_off(count);
@@ -116,11 +137,11 @@ impl Orders {
     pub(crate) fn expected(&self) -> Expected {
         let mut expected = Expected::default();
         for order in &self.0 {
-            let id = || order.id.clone();
+            let Order { id, customer, .. } = order;
             if order.cents > HIGH_VALUE_CENTS {
-                expected.high_value.insert(id());
+                expected.high_value.entry(customer.clone()).or_default().push(id.clone());
             }
-            expected.enriched.insert(id());
+            expected.enriched.entry(customer.clone()).or_default().push(id.clone());
             *expected.per_customer.entry(order.customer.clone()).or_default() += 1;
             *expected.per_hour.entry((order.customer.clone(), order.hour())).or_default() += 1;
         }
@@ -131,8 +152,9 @@ impl Orders {
 /// What must come of some orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Expected {
-    pub(crate) high_value: BTreeSet<String>,
-    pub(crate) enriched: BTreeSet<String>,
+    /// Ids by customer, in the order of the input.
+    pub(crate) high_value: BTreeMap<String, Vec<String>>,
+    pub(crate) enriched: BTreeMap<String, Vec<String>>,
     pub(crate) per_customer: BTreeMap<String, i64>,
     pub(crate) per_hour: BTreeMap<(String, i64), i64>,
 }

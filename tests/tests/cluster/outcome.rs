@@ -1,11 +1,11 @@
 //! What came out, against what was expected.
 //!
-//! An order that comes twice or out of its customer's order, a count that is passed on twice or does not grow, and a
-//! count that ends elsewhere than at the expected number are problems under exactly-once. At-least-once may repeat, but
+//! An order that comes more often or in another order than in the input, a count that is passed on twice or does not grow,
+//! and one that ends elsewhere than at the expected number are problems under exactly-once. At-least-once may repeat, but
 //! must not lose.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -41,8 +41,8 @@ impl Outcome {
     /// Why this is not what exactly-once must make of the input; none if it is.
     pub(crate) fn problems_exactly_once(&self, expected: &Expected) -> Vec<String> {
         let mut problems = self.problems_at_least_once(expected);
-        problems.extend(unsorted("high-value-orders", &self.high_value));
-        problems.extend(unsorted("enriched-orders", &self.enriched));
+        problems.extend(different("high-value-orders", &self.high_value, &expected.high_value));
+        problems.extend(different("enriched-orders", &self.enriched, &expected.enriched));
         problems.extend(unsorted("orders-per-customer", &self.per_customer));
         problems.extend(unsorted("orders-per-hour", &self.per_hour));
         problems.extend(too_much(
@@ -61,10 +61,11 @@ impl Outcome {
             ("high-value-orders", &self.high_value, &expected.high_value),
             ("enriched-orders", &self.enriched, &expected.enriched),
         ] {
-            let found = found.values().flatten().collect::<std::collections::BTreeSet<_>>();
-            let missing = expected.iter().filter(|id| !found.contains(id)).collect();
+            let found: BTreeSet<_> = found.values().flatten().collect();
+            let expected: BTreeSet<_> = expected.values().flatten().collect();
+            let missing = expected.difference(&found).collect();
             problems.extend(problem(topic, "lost", missing));
-            let foreign = found.into_iter().filter(|id| !expected.contains(*id)).collect();
+            let foreign = found.difference(&expected).collect();
             problems.extend(problem(topic, "came from nowhere:", foreign));
         }
         problems.extend(too_little(
@@ -103,6 +104,17 @@ fn read<K: Ord, V>(
         records.entry(key).or_default().push(value);
     }
     Ok(records)
+}
+
+/// Customers whose orders did not come as they are in the input.
+fn different(
+    topic: &str,
+    found: &BTreeMap<String, Vec<String>>,
+    expected: &BTreeMap<String, Vec<String>>,
+) -> Option<String> {
+    let compared = expected.iter().map(|(customer, orders)| (orders, found.get(customer)));
+    let wrong = compared.filter(|(orders, found)| *found != Some(*orders)).collect();
+    problem(topic, "customers (expected, found) differ:", wrong)
 }
 
 /// Keys whose values do not ascend, so that one came twice or late.
