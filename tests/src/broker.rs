@@ -189,7 +189,15 @@ impl Broker {
         self.script("stop", &["--kill", "--node", &node.to_string()]).map(drop)
     }
 
-    /// Starts a node of three again after [`Broker::kill_node`].
+    /// Stops a node of three in order; its data stays.
+    ///
+    /// # Errors
+    /// What the script says.
+    pub fn stop_node(&self, node: u16) -> io::Result<()> {
+        self.script("stop", &["--node", &node.to_string()]).map(drop)
+    }
+
+    /// Starts a node of three again after [`Broker::kill_node`] or [`Broker::stop_node`].
     ///
     /// # Errors
     /// As [`Broker::start`].

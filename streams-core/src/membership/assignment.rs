@@ -22,15 +22,16 @@ impl TaskAssignment {
     }
 }
 
-/// What a member has of the state of stateful tasks. A task that is missing has no local state.
+/// What a member has of the state of stateful tasks. A task that is in neither map has no local state.
 ///
-/// A coordinator that knows the changelogs' ends itself goes by the sums, as Java's do; another goes by the lags.
+/// Whoever leads the group knows the changelogs' ends, and goes by the sums where there is one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskOffsets {
-    /// How far the state of each task is behind its changelogs, in records summed over its stores; 0 for a task
+    /// How far the state of each open task is behind its changelogs, in records summed over its stores; 0 for a task
     /// that is running.
     pub lags: BTreeMap<TaskId, i64>,
-    /// Up to where the state of each task has read its changelogs, as offsets summed over its stores. A task that
-    /// is running is at the end, whatever its sum, and is left out.
+    /// Up to where the state of each task has read its changelogs, as offsets summed over its stores; also of tasks
+    /// whose state lies on disk and is not open. A task that is running is at the end, whatever its sum, and is left
+    /// out.
     pub offset_sums: BTreeMap<TaskId, i64>,
 }

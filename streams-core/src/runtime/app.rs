@@ -14,13 +14,13 @@ use uuid::Uuid;
 
 use super::{
     housekeeping::Housekeeping, listener::StateRestoreListener, metrics::Counters,
-    storage::TaskStorage,
+    storage::TaskStorage, stored_state::StoredState,
 };
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
-    client::{Admin, ClientSupplier, IsolationLevel, JoinGroup, OffsetReset, StandbySettings},
+    client::{ClientSupplier, IsolationLevel, JoinGroup, OffsetReset, StandbySettings},
     config::{AutoOffsetReset, ProcessingGuarantee, ValidConfig},
-    membership::{GroupTopology, TaskOffsets},
+    membership::GroupTopology,
     task::{TaskDatabases, TaskSettings},
     time::Clock,
     topology::{NodeKind, Topology, changelog_topic},
@@ -40,6 +40,7 @@ pub(crate) struct App {
     pub(crate) counters: Counters,
     pub(crate) restore_listener: Mutex<Option<Arc<dyn StateRestoreListener>>>,
     pub(crate) housekeeping: Mutex<Housekeeping>,
+    pub(crate) stored_state: StoredState,
     /// Whether nothing is processed, restored or punctuated until the instance is resumed.
     pub(crate) paused: AtomicBool,
 }
@@ -195,52 +196,5 @@ impl App {
         if let Some(storage) = &self.storage {
             storage.unlock_task(task);
         }
-    }
-
-    /// How far stored state has come, so that the coordinator gives its tasks back.
-    pub(crate) fn offsets_of_stored_state(&self) -> Result<TaskOffsets> {
-        let mut offsets = TaskOffsets::default();
-        let Some(storage) = &self.storage else { return Ok(offsets) };
-        let mut admin = self.clients.admin()?;
-        for task in storage.tasks()? {
-            let changelogs = self.changelogs(task);
-            if changelogs.is_empty() || !self.lock_task(task) {
-                continue;
-            }
-            let found = self.read_stored_state(task, &changelogs, &mut *admin);
-            self.unlock_task(task);
-            match found {
-                Ok((sum, lag)) => {
-                    offsets.offset_sums.insert(task, sum);
-                    offsets.lags.insert(task, lag);
-                }
-                Err(error) if error.kind() == ErrorKind::State => return Err(error),
-                // Without its changelogs the state is of no use to anybody.
-                Err(error) => {
-                    tracing::warn!(%task, "its stored state is not reported to the group: {error}");
-                }
-            }
-        }
-        Ok(offsets)
-    }
-
-    /// Opens the databases of a locked task, and closes them again. The sum of its offsets, and its lag.
-    fn read_stored_state(
-        &self,
-        task: TaskId,
-        changelogs: &BTreeMap<usize, TopicPartition>,
-        admin: &mut dyn Admin,
-    ) -> Result<(i64, i64)> {
-        let databases = self.open_databases(task)?;
-        let partitions: Vec<_> = changelogs.values().cloned().collect();
-        let ends = admin.latest_offsets(&partitions, IsolationLevel::ReadUncommitted)?;
-        let (mut sum, mut lag) = (0_i64, 0_i64);
-        for (store, partition) in changelogs {
-            let Some((database, _)) = databases.of(*store) else { continue };
-            let offset = database.offset(&partition.topic)?.unwrap_or(0);
-            sum = sum.saturating_add(offset);
-            lag += (ends.get(partition).copied().unwrap_or(offset) - offset).max(0);
-        }
-        Ok((sum, lag))
     }
 }

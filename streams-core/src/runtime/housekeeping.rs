@@ -39,7 +39,10 @@ impl App {
         let Some(storage) = &self.storage else { return };
         match storage.remove_unowned(delay, now_ms) {
             Ok(removed) if removed.is_empty() => {}
-            Ok(removed) => tracing::info!(tasks = ?removed, "removed state not used for {delay:?}"),
+            Ok(removed) => {
+                tracing::info!(tasks = ?removed, "removed state not used for {delay:?}");
+                self.forget_stored_state(&removed);
+            }
             Err(error) => tracing::warn!("obsolete state is not removed: {error}"),
         }
     }

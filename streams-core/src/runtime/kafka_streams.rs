@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     State, StateRestoreListener, StreamsMetrics, ThreadMetadata, UncaughtExceptionResponse,
     app::App, driver, lifecycle::Lifecycle, metrics::Counters, storage::TaskStorage,
-    stream_thread::StreamThread,
+    stored_state::StoredState, stream_thread::StreamThread,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -182,6 +182,7 @@ fn make_app(builder: KafkaStreamsBuilder) -> Result<App> {
         counters: Counters::default(),
         restore_listener: Mutex::new(None),
         housekeeping: Mutex::default(),
+        stored_state: StoredState::default(),
         paused: AtomicBool::new(false),
     })
 }
@@ -324,12 +325,9 @@ impl KafkaStreams {
     }
 
     fn start_threads(&self) -> Result {
-        let offsets = self.app.offsets_of_stored_state()?;
+        self.app.find_stored_state()?;
         for index in 1..=self.app.config.num_stream_threads() {
-            let mut thread = StreamThread::new(self.app.clone(), index)?;
-            if index == 1 {
-                thread.report_state_on_disk(offsets.clone());
-            }
+            let thread = StreamThread::new(self.app.clone(), index)?;
             driver::spawn(&self.app, &self.lifecycle, thread)?;
         }
         Ok(())

@@ -19,6 +19,7 @@ mod restorer;
 mod standstill;
 mod state;
 mod storage;
+mod stored_state;
 mod stream_thread;
 mod thread_commit;
 mod thread_tasks;

@@ -71,7 +71,7 @@ impl StreamThread {
             if opened || (!is_active && self.app.changelogs(*task).is_empty()) {
                 continue;
             }
-            if let Some(databases) = self.open(*task)? {
+            if let Some(databases) = self.app.open_task(*task)? {
                 self.reopened.insert(*task, databases);
             }
         }

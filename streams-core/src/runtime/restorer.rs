@@ -225,16 +225,16 @@ impl Restorer {
         Ok(Some(restoring.databases))
     }
 
-    /// Forgets all tasks without writing anything more: the databases stay at their last offsets.
-    pub(crate) fn abandon(&mut self) {
-        for task in std::mem::take(&mut self.tasks).into_values() {
-            for changelog in &task.changelogs {
-                self.consumer.unassign(&changelog.partition);
-            }
+    /// Gives up all tasks without writing anything more: the databases stay at their last offsets.
+    pub(crate) fn abandon(&mut self) -> BTreeMap<TaskId, TaskDatabases> {
+        let abandoned = std::mem::take(&mut self.tasks);
+        for changelog in abandoned.values().flat_map(|task| &task.changelogs) {
+            self.consumer.unassign(&changelog.partition);
         }
         self.finished.clear();
         self.failed = false;
         self.restart = false;
+        abandoned.into_iter().map(|(id, task)| (id, task.databases)).collect()
     }
 
     /// Active tasks that are restored to the end, handed over with their databases.

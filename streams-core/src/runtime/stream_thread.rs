@@ -14,6 +14,7 @@ use super::{
     rebalance::keeps_as_standby,
     restorer::Restorer,
     standstill::Standstills,
+    stored_state::Reporter,
 };
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
@@ -58,8 +59,7 @@ pub(crate) struct StreamThread {
     pub(super) standby: BTreeSet<TaskId>,
     /// What the coordinator wants.
     pub(super) target: Option<TaskAssignment>,
-    /// State on disk that nobody has opened yet, reported when joining.
-    pub(super) state_on_disk: TaskOffsets,
+    stored_state: Reporter,
     pub(super) partition_counts: BTreeMap<String, i32>,
     pub(super) last_commit_ms: i64,
     pub(super) last_purge_ms: i64,
@@ -90,6 +90,7 @@ impl StreamThread {
         let membership = app.clients.membership(app.join_group(index))?;
         let restorer = Arc::new(Mutex::new(Restorer::new(app.clone(), index)?));
         let last_commit_ms = app.clock.now_ms();
+        let stored_state = Reporter::new(app.clone(), index);
         Ok(Self {
             app,
             index,
@@ -107,7 +108,7 @@ impl StreamThread {
             reopened: BTreeMap::new(),
             standby: BTreeSet::new(),
             target: None,
-            state_on_disk: TaskOffsets::default(),
+            stored_state,
             partition_counts: BTreeMap::new(),
             last_commit_ms,
             last_purge_ms: last_commit_ms,
@@ -125,11 +126,6 @@ impl StreamThread {
 
     pub(crate) fn restorer(&self) -> Arc<Mutex<Restorer>> {
         self.restorer.clone()
-    }
-
-    /// Tells the coordinator of state that is on disk, so that tasks come back to it.
-    pub(crate) fn report_state_on_disk(&mut self, offsets: TaskOffsets) {
-        self.state_on_disk = offsets;
     }
 
     /// Whether a member of the group asked all instances to close.
@@ -305,7 +301,11 @@ impl StreamThread {
 
     /// What the restorer has is that of a moment ago while it is at work: this thread does not wait for it.
     fn task_offsets(&mut self) -> TaskOffsets {
-        let TaskOffsets { mut lags, mut offset_sums } = self.state_on_disk.clone();
+        let (mut lags, mut offset_sums) = (BTreeMap::new(), self.stored_state.offset_sums());
+        let waiting = self.reopened.iter();
+        offset_sums.extend(waiting.filter_map(|(task, databases)| {
+            Some((*task, self.app.offset_sum(*task, databases, false)?))
+        }));
         if !self.standby.is_empty() || !self.restoring.is_empty() {
             if let Some(restorer) = self.restorer.try_lock() {
                 self.restorer_offsets = restorer.offsets();

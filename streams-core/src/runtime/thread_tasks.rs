@@ -17,29 +17,6 @@ type Start =
     (Vec<TopicPartition>, BTreeMap<TopicPartition, OffsetAndMetadata>, Vec<(TopicPartition, i64)>);
 
 impl StreamThread {
-    /// Opens the databases of a task, unless another thread of this process still has them: then the next
-    /// turn tries again.
-    pub(super) fn open(&mut self, task: TaskId) -> Result<Option<TaskDatabases>> {
-        if !self.app.lock_task(task) {
-            return Ok(None);
-        }
-        match self.app.open_databases(task) {
-            Ok(databases) => {
-                self.state_on_disk.lags.remove(&task);
-                self.state_on_disk.offset_sums.remove(&task);
-                Ok(Some(databases))
-            }
-            Err(error) => {
-                self.unlock(task);
-                Err(error)
-            }
-        }
-    }
-
-    pub(super) fn unlock(&self, task: TaskId) {
-        self.app.unlock_task(task);
-    }
-
     /// Starts the tasks that are restored. One whose committed offsets can't be had yet waits.
     pub(super) fn start_restored(&mut self, now_ms: i64) -> Result {
         if !self.restoring.is_empty() {
@@ -185,8 +162,7 @@ impl StreamThread {
     /// Lets go of a task's state: makes it durable and unlocks it for others of this process.
     pub(super) fn release(&self, task: TaskId, databases: TaskDatabases) -> Result {
         let flushed = databases.flush();
-        drop(databases);
-        self.unlock(task);
+        self.app.close_task(task, databases);
         flushed
     }
 
@@ -241,21 +217,26 @@ impl StreamThread {
     pub(crate) fn drop_work(&mut self) {
         self.abandon_producer();
         self.producer = None;
-        self.restorer.lock().abandon();
+        let mut opened = std::mem::take(&mut self.restored);
+        opened.append(&mut self.reopened);
+        opened.append(&mut self.restorer.lock().abandon());
+        let mut locked = std::mem::take(&mut self.restoring);
+        locked.append(&mut self.standby);
         let running = std::mem::take(&mut self.running);
-        let mut ids: Vec<TaskId> = running.keys().copied().collect();
-        for task in running.values() {
+        for (id, task) in &running {
             for place in task.inputs() {
                 self.consumer.unassign(place);
             }
+            opened.insert(*id, task.databases().clone());
         }
         drop(running);
-        ids.extend(std::mem::take(&mut self.restoring));
-        ids.extend(std::mem::take(&mut self.standby));
-        ids.extend(std::mem::take(&mut self.restored).into_keys());
-        ids.extend(std::mem::take(&mut self.reopened).into_keys());
-        for id in ids {
-            self.unlock(id);
+        // What the restorer failed to hand over is open no more.
+        locked.retain(|id| !opened.contains_key(id));
+        for id in locked {
+            self.app.unlock_task(id);
+        }
+        for (id, databases) in opened {
+            self.app.close_task(id, databases);
         }
     }
 

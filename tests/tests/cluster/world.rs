@@ -42,6 +42,8 @@ const TOPICS: [&str; 6] = [
 const TICK: Duration = Duration::from_millis(20);
 /// How much longer than their windows the records of changelogs stay.
 const HUNDRED_YEARS: &str = "windowstore.changelog.additional.retention.ms=3155760000000";
+/// Lets a member have any task at once, however long it was away: without a warm-up, which lasts for minutes.
+pub(crate) const ANY_LAG: [&str; 2] = ["--config", "acceptable.recovery.lag=1000000000"];
 /// Lines of each process that a failed scenario shows.
 const TAIL: usize = 30;
 

@@ -20,7 +20,7 @@ use crate::{
     Error, ErrorKind, Result, TopicPartition,
     assignor::AssignorTasks,
     client::{GroupMetadata, JoinGroup, NewTopic, OffsetAndMetadata, Records},
-    membership::InternalTopics,
+    membership::{InternalTopics, TaskOffsets},
     time::duration_ms,
 };
 
@@ -200,6 +200,8 @@ impl ClusterState {
         now_ms: i64,
     ) -> Result<HeartbeatReply> {
         let group_id = &request.join.group_id;
+        let offsets = self.with_lags(request);
+        let request = &HeartbeatRequest { offsets: &offsets, ..*request };
         let version = self.topics_version;
         if request.is_join() {
             self.group_mut(group_id).check_topology(request.member_id, request.join)?;
@@ -212,6 +214,21 @@ impl ClusterState {
             self.group_mut(group_id).update_tasks(tasks, version, now_ms);
         }
         self.group_mut(group_id).heartbeat(request, now_ms)
+    }
+
+    /// What a member reports of its state, with the lags of tasks of which it knows only the sum of offsets. A sum that
+    /// is beyond the ends, as of a changelog that was made anew, says nothing.
+    fn with_lags(&self, request: &HeartbeatRequest<'_>) -> TaskOffsets {
+        let TaskOffsets { mut lags, offset_sums } = request.offsets.clone();
+        for (task, sum) in &offset_sums {
+            let part = request.join.topology.subtopologies.get(&task.subtopology);
+            let topics = part.iter().flat_map(|part| part.changelog_topics.keys());
+            let places = topics.map(|topic| TopicPartition::new(topic.as_str(), task.partition));
+            let ends = places.filter_map(|place| Some(self.log(&place).ok()?.end()));
+            let end = ends.fold(0_i64, i64::saturating_add);
+            lags.entry(*task).or_insert(if *sum > end { end } else { end - sum });
+        }
+        TaskOffsets { lags, offset_sums }
     }
 
     fn prepare_topics(&mut self, join: &JoinGroup) -> Result<AssignorTasks> {

@@ -36,13 +36,10 @@ impl Instance {
     /// Starts an instance; its members join with their first turns.
     pub(super) fn start(app: App) -> Result<Self> {
         let app = Arc::new(app);
-        let offsets = app.offsets_of_stored_state()?;
+        app.find_stored_state()?;
         let mut threads = Vec::new();
         for index in 1..=app.config.num_stream_threads() {
-            let mut thread = StreamThread::new(app.clone(), index)?;
-            if index == 1 {
-                thread.report_state_on_disk(offsets.clone());
-            }
+            let thread = StreamThread::new(app.clone(), index)?;
             let restorer = thread.restorer();
             let seen = ThreadMetadata::default();
             threads.push(SteppedThread { thread, restorer, restore_error: None, seen });

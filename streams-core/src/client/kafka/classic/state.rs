@@ -142,14 +142,16 @@ impl MemberState {
         self.joining = true;
         self.unique_field = self.unique_field.wrapping_add(1);
         // Without a sum of its own a task is at its end: it runs, or is about to.
-        let sums = self.offsets.lags.keys();
-        let sum = |task: &TaskId| self.offsets.offset_sums.get(task).copied().unwrap_or(RUNNING);
+        let mut offset_sums = self.offsets.offset_sums.clone();
+        for task in self.offsets.lags.keys() {
+            offset_sums.entry(*task).or_insert(RUNNING);
+        }
         let info = SubscriptionInfo {
             version: self.version,
             latest_supported_version: LATEST_VERSION,
             process_id: self.process_id,
             user_endpoint: self.user_endpoint.clone(),
-            offset_sums: sums.map(|task| (*task, sum(task))).collect(),
+            offset_sums,
             unique_field: self.unique_field,
             error: if self.asks_shutdown {
                 AssignorError::ShutdownRequested

@@ -1,0 +1,129 @@
+//! State that lies on disk while no thread of the instance has it open: it is reported to the group, so that tasks
+//! come back to it.
+//!
+//! Invariant: a task is known here only while nobody has it open. Of the instance's threads one reports, for the group
+//! takes what a member reports as its process's.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+
+use super::app::App;
+use crate::{ErrorKind, Result, TaskId, task::TaskDatabases};
+
+/// Up to where the state of tasks has read its changelogs, as offsets summed over its stores.
+#[derive(Debug, Default)]
+pub(crate) struct StoredState {
+    sums: Mutex<BTreeMap<TaskId, i64>>,
+    threads: Mutex<BTreeSet<usize>>,
+}
+
+/// A stream thread's part in reporting, as long as it is kept.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    app: Arc<App>,
+    thread: usize,
+}
+
+impl Reporter {
+    pub(super) fn new(app: Arc<App>, thread: usize) -> Self {
+        app.stored_state.threads.lock().insert(thread);
+        Self { app, thread }
+    }
+
+    /// What this thread is to report: all of it, if it is the first of its instance.
+    pub(super) fn offset_sums(&self) -> BTreeMap<TaskId, i64> {
+        let StoredState { sums, threads } = &self.app.stored_state;
+        if threads.lock().first() == Some(&self.thread) {
+            sums.lock().clone()
+        } else {
+            BTreeMap::new()
+        }
+    }
+}
+
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        self.app.stored_state.threads.lock().remove(&self.thread);
+    }
+}
+
+impl App {
+    /// Looks at the state that earlier instances left behind.
+    ///
+    /// # Errors
+    /// `State` if some of it can't be read.
+    pub(crate) fn find_stored_state(&self) -> Result {
+        let Some(storage) = &self.storage else { return Ok(()) };
+        for task in storage.tasks()? {
+            if self.changelogs(task).is_empty() {
+                continue;
+            }
+            match self.open_task(task) {
+                Ok(Some(databases)) => self.close_task(task, databases),
+                Ok(None) => {}
+                Err(error) if error.kind() == ErrorKind::State => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%task, "its stored state is not reported to the group: {error}");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Locks and opens the state of a task; `None` if another thread of this process has it.
+    pub(super) fn open_task(&self, task: TaskId) -> Result<Option<TaskDatabases>> {
+        if !self.lock_task(task) {
+            return Ok(None);
+        }
+        match self.open_databases(task) {
+            Ok(databases) => {
+                self.stored_state.sums.lock().remove(&task);
+                Ok(Some(databases))
+            }
+            Err(error) => {
+                self.unlock_task(task);
+                Err(error)
+            }
+        }
+    }
+
+    /// Closes the state of a task, and unlocks it for others of this process.
+    pub(super) fn close_task(&self, task: TaskId, databases: TaskDatabases) {
+        if databases.persistent.is_some()
+            && let Some(sum) = self.offset_sum(task, &databases, true)
+        {
+            self.stored_state.sums.lock().insert(task, sum);
+        }
+        drop(databases);
+        self.unlock_task(task);
+    }
+
+    /// The state of these tasks was removed from disk.
+    pub(super) fn forget_stored_state(&self, removed: &[String]) {
+        self.stored_state.sums.lock().retain(|task, _| !removed.contains(&task.to_string()));
+    }
+
+    /// Up to where the stores of a task have read its changelogs; `None` if it has none, or can't tell. What is only
+    /// `persisted` does not count what is in memory.
+    pub(super) fn offset_sum(
+        &self,
+        task: TaskId,
+        databases: &TaskDatabases,
+        persisted: bool,
+    ) -> Option<i64> {
+        let persistent =
+            |store: usize| self.topology.stores.get(store).is_some_and(|def| def.spec.persistent);
+        let changelogs = self.changelogs(task);
+        let counted = changelogs.iter().filter(|(store, _)| !persisted || persistent(**store));
+        let offsets = counted.map(|(store, partition)| {
+            let (database, _) = databases.of(*store)?;
+            Some(database.offset(&partition.topic).ok()?.unwrap_or(0))
+        });
+        let sum = offsets.sum::<Option<i64>>()?;
+        (!changelogs.is_empty()).then_some(sum)
+    }
+}
