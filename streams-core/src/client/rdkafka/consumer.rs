@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use super::{
     failure::{is_out_of_range, kind_of_fetch, refused_credentials},
     ffi::{Client, Fetched, FetchedRecord, MessageBuffer, PartitionQueue},
+    reach::Reach,
     topics::Topics,
     wake::Wake,
 };
@@ -29,6 +30,7 @@ pub(super) struct RdKafkaConsumer {
     next: usize,
     topics: Topics,
     client: Arc<Client>,
+    reach: Reach,
     isolation: IsolationLevel,
     wake: Arc<Wake>,
     buffer: MessageBuffer,
@@ -57,6 +59,7 @@ impl RdKafkaConsumer {
             next: 0,
             topics,
             client,
+            reach: Reach::default(),
             isolation,
             wake: Arc::default(),
             buffer: MessageBuffer::default(),
@@ -95,7 +98,7 @@ impl RdKafkaConsumer {
 
     /// What keeps the consumer from reading, told once, but for a partition that is lost, which stays so.
     fn check(&mut self) -> Result {
-        self.client.serve(Duration::ZERO);
+        self.reach.serve(&self.client, Duration::ZERO);
         if let Some(lost) = self.assigned.iter().find_map(|assigned| assigned.lost.clone()) {
             return Err(lost);
         }

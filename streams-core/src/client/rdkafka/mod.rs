@@ -11,6 +11,7 @@ mod failure;
 mod ffi;
 mod oauth;
 mod producer;
+mod reach;
 mod settings;
 mod supplier;
 mod topics;

@@ -12,6 +12,7 @@ use super::{
     deliveries::Run,
     failure::{is_fenced, kind_of_write, of_transaction, refused_credentials},
     ffi::{Client, Code, GroupIdentity, Topic, TransactionFailure},
+    reach::Reach,
     topics::Topics,
 };
 use crate::{
@@ -26,6 +27,9 @@ const RECORDS_BETWEEN_REPORTS: u32 = 1_000;
 const SLACK: Duration = Duration::from_secs(1);
 /// How much longer a flush waits than a record may take until it is reported.
 const FLUSH_GRACE: Duration = Duration::from_secs(5);
+
+/// How long a flush goes on before it is seen to that the cluster is in reach.
+const FLUSH_TURN: Duration = Duration::from_secs(1);
 
 /// How long calls may take.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +53,7 @@ impl ProducerWaits {
 #[derive(Debug)]
 pub(super) struct RdKafkaProducer {
     client: Arc<Client>,
+    reach: Reach,
     transactional_id: Option<String>,
     transaction: Transaction,
     waits: ProducerWaits,
@@ -86,6 +91,7 @@ impl RdKafkaProducer {
     ) -> Self {
         Self {
             client,
+            reach: Reach::default(),
             transactional_id,
             transaction: Transaction::None,
             waits,
@@ -114,7 +120,7 @@ impl RdKafkaProducer {
     }
 
     /// Hands the record over; waits while the buffers are full.
-    fn produce(&self, slot: usize, record: ProduceRecord<'_>) -> Result {
+    fn produce(&mut self, slot: usize, record: ProduceRecord<'_>) -> Result {
         let Some(Target { partition, topic }) = self.targets.get(slot) else { return Ok(()) };
         let mut give_up_ms = None;
         loop {
@@ -128,7 +134,7 @@ impl RdKafkaProducer {
             if code != Code::QUEUE_FULL || now_ms >= give_up_ms {
                 return Err(self.refused(partition, record, code));
             }
-            self.client.serve(Duration::from_millis(10));
+            self.reach.serve(&self.client, Duration::from_millis(10));
         }
     }
 
@@ -198,10 +204,14 @@ impl RdKafkaProducer {
     }
 
     /// Sends everything and waits for it. Whether all is reported.
-    fn send_all(&self) -> Result {
+    fn send_all(&mut self) -> Result {
         let wait = self.waits.delivery_timeout.saturating_add(FLUSH_GRACE);
-        if self.client.flush(wait) {
-            return Ok(());
+        let until_ms = SystemClock.now_ms().saturating_add(duration_ms(wait));
+        while SystemClock.now_ms() < until_ms {
+            if self.client.flush(FLUSH_TURN) {
+                return Ok(());
+            }
+            self.reach.serve(&self.client, Duration::ZERO);
         }
         let (client, because) = (self.client.events().client_id(), self.client.events().because());
         let text =
@@ -264,7 +274,7 @@ impl Producer for RdKafkaProducer {
         self.appended += 1;
         if self.appended >= RECORDS_BETWEEN_REPORTS {
             self.appended = 0;
-            self.client.serve(Duration::ZERO);
+            self.reach.serve(&self.client, Duration::ZERO);
         }
         Ok(())
     }

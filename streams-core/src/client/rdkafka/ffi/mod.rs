@@ -21,11 +21,12 @@ use std::{
 };
 
 use rdkafka::bindings::{
-    rd_kafka_conf_destroy, rd_kafka_conf_new, rd_kafka_conf_res_t, rd_kafka_conf_set,
-    rd_kafka_conf_t, rd_kafka_destroy, rd_kafka_error_destroy, rd_kafka_fatal_error,
-    rd_kafka_get_watermark_offsets, rd_kafka_metadata, rd_kafka_metadata_destroy, rd_kafka_new,
-    rd_kafka_poll, rd_kafka_purge, rd_kafka_sasl_background_callbacks_enable, rd_kafka_t,
-    rd_kafka_topic_destroy, rd_kafka_topic_new, rd_kafka_topic_t, rd_kafka_type_t,
+    rd_kafka_brokers_add, rd_kafka_conf_destroy, rd_kafka_conf_new, rd_kafka_conf_res_t,
+    rd_kafka_conf_set, rd_kafka_conf_t, rd_kafka_controllerid, rd_kafka_destroy,
+    rd_kafka_error_destroy, rd_kafka_fatal_error, rd_kafka_get_watermark_offsets,
+    rd_kafka_metadata, rd_kafka_metadata_destroy, rd_kafka_new, rd_kafka_poll, rd_kafka_purge,
+    rd_kafka_sasl_background_callbacks_enable, rd_kafka_t, rd_kafka_topic_destroy,
+    rd_kafka_topic_new, rd_kafka_topic_t, rd_kafka_type_t,
 };
 
 pub(super) use self::{
@@ -62,6 +63,7 @@ pub(super) struct Client {
     kind: ClientKind,
     /// The callbacks' opaque pointer; outlives the handle, since fields drop after `drop`.
     events: Arc<ClientEvents>,
+    bootstrap: CString,
 }
 
 // SAFETY: librdkafka's client is thread-safe by its documentation ("completely thread-safe"), and so is
@@ -103,7 +105,9 @@ impl Client {
                 rd_kafka_error_destroy(rd_kafka_sasl_background_callbacks_enable(handle.as_ptr()));
             }
         }
-        Ok(Arc::new(Self { handle, kind, events }))
+        let bootstrap = settings.get("bootstrap.servers").map(String::as_str).unwrap_or_default();
+        let bootstrap = CString::new(bootstrap).unwrap_or_default();
+        Ok(Arc::new(Self { handle, kind, events, bootstrap }))
     }
 
     pub(super) fn events(&self) -> &ClientEvents {
@@ -118,6 +122,18 @@ impl Client {
     pub(super) fn serve(&self, wait: Duration) {
         // SAFETY: the handle is valid.
         unsafe { rd_kafka_poll(self.as_ptr(), millis(wait)) };
+    }
+
+    /// Whether the cluster has a broker, by its last word. A word of none names no controller either.
+    pub(super) fn has_heard_of_brokers(&self) -> bool {
+        // SAFETY: the handle is valid, and without a time-out it tells what it knows.
+        unsafe { rd_kafka_controllerid(self.as_ptr(), 0) >= 0 }
+    }
+
+    /// Adds the bootstrap servers to the brokers that it knows; those that are among them stay as they are.
+    pub(super) fn add_bootstrap_servers(&self) {
+        // SAFETY: handle and text are valid.
+        unsafe { rd_kafka_brokers_add(self.as_ptr(), self.bootstrap.as_ptr()) };
     }
 
     /// The error after which an idempotent producer refuses all work, if there was one.
