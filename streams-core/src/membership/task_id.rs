@@ -12,6 +12,10 @@ pub struct TaskId {
 }
 
 impl TaskId {
+    /// What fills the global stores of an instance: it is in no group, and the same in every instance. Written
+    /// `global`; Java's `-1_-1`.
+    pub const GLOBAL: Self = Self { subtopology: u32::MAX, partition: -1 };
+
     /// Task `partition` of sub-topology `subtopology`.
     pub const fn new(subtopology: u32, partition: i32) -> Self {
         Self { subtopology, partition }
@@ -20,6 +24,9 @@ impl TaskId {
 
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::GLOBAL {
+            return f.write_str("global");
+        }
         write!(f, "{}_{}", self.subtopology, self.partition)
     }
 }
@@ -34,6 +41,9 @@ impl FromStr for TaskId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parse = || {
+            if text == "global" {
+                return Some(Self::GLOBAL);
+            }
             let (subtopology, partition) = text.split_once('_')?;
             Some(Self::new(subtopology.parse().ok()?, partition.parse().ok()?))
         };

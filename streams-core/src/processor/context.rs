@@ -5,7 +5,7 @@ use std::{any::Any, sync::Arc, time::Duration};
 use super::{Children, PunctuationType, PunctuatorId};
 use crate::{
     Error, ErrorKind, Headers, Record, RecordMetadata, Result, TaskId,
-    store::{Origin, RecordContext, StateStore, StoreRef},
+    store::{GlobalStore, GlobalStoreRef, Origin, RecordContext, StateStore, StoreRef},
     task::TaskState,
     topology::NodeInfo,
 };
@@ -30,6 +30,31 @@ impl<'a> StoreAccess<'a> {
     #[inline]
     pub fn store<S: StateStore>(&mut self, store: StoreRef<S>) -> Result<&mut S> {
         StoreAccess { node: self.node, task: self.task }.into_store(store)
+    }
+
+    /// A global store, to read. Nobody need be connected to it.
+    ///
+    /// # Errors
+    /// `Topology` if the store is not one of this topology.
+    pub fn global_store<S: StateStore>(
+        &mut self,
+        store: GlobalStoreRef<S>,
+    ) -> Result<GlobalStore<'_, S>> {
+        StoreAccess { node: self.node, task: self.task }.into_global_store(store)
+    }
+
+    fn into_global_store<S: StateStore>(
+        self,
+        store: GlobalStoreRef<S>,
+    ) -> Result<GlobalStore<'a, S>> {
+        let state = self.task.stores.get_mut(store.index).and_then(Option::as_mut);
+        let state = state.and_then(|state| (&mut **state as &mut dyn Any).downcast_mut());
+        state.map(GlobalStore::new).ok_or_else(|| {
+            let node = &self.node.name;
+            let text =
+                format!("node `{node}` used a reference to a global store of another topology");
+            Error::new(ErrorKind::Topology, text)
+        })
     }
 
     #[inline]
@@ -136,6 +161,17 @@ impl<K, V> Context<'_, K, V> {
     #[inline]
     pub fn store<S: StateStore>(&mut self, store: StoreRef<S>) -> Result<&mut S> {
         StoreAccess { node: self.node, task: self.task }.into_store(store)
+    }
+
+    /// A global store, to read: every instance has all of it, and any node may read it without being connected to it.
+    ///
+    /// # Errors
+    /// `Topology` if the store is not one of this topology.
+    pub fn global_store<S: StateStore>(
+        &mut self,
+        store: GlobalStoreRef<S>,
+    ) -> Result<GlobalStore<'_, S>> {
+        StoreAccess { node: self.node, task: self.task }.into_global_store(store)
     }
 
     /// Access to the stores of this node, without the types that it forwards: for code that serves

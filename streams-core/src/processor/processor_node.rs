@@ -33,6 +33,7 @@ impl<P, KIn, VIn, KOut, VOut> ProcessorNode<P, KIn, VIn, KOut, VOut> {
     fn failed(&self, error: BoxError, task: &mut TaskState) -> Result {
         match error.downcast::<Error>() {
             Ok(error) => Err(*error),
+            Err(error) if self.info.global => Err(task.global_failed(&self.info.name, error)),
             Err(error) => task.processing_failed(&self.info.name, error),
         }
     }

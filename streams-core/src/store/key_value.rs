@@ -71,6 +71,12 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         self.rows.get()
     }
 
+    /// The value of a key, as of now, even if another instance of the store writes to the same database.
+    pub(super) fn get_uncached(&mut self, key: &K) -> Result<Option<V>> {
+        self.set_key(key)?;
+        self.rows.get_uncached()
+    }
+
     /// Sets or, with `None`, deletes the value of a key.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 mod builder;
 mod change_buffer;
 mod codec;
+mod global;
 mod key_value;
 mod rows;
 mod state_store;
@@ -22,6 +23,7 @@ pub use self::{
     builder::{StoreBuilder, StoreSpec, Stores},
     change_buffer::{BufferedChange, ChangeBuffer, Origin},
     codec::{PlainCodec, TimestampedCodec, ValueAndTimestamp, ValueCodec},
+    global::{GlobalStore, GlobalStoreRef},
     key_value::{KeyValueStore, PendingChange, TimestampedKeyValueStore},
     state_store::{ChangelogWriter, RecordContext, StateStore, StoreContext, StoreRef},
     window::{PendingWindowChange, TimestampedWindowStore, WindowStore},

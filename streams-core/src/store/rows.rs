@@ -131,6 +131,14 @@ impl<K, V: Clone> Rows<K, V> {
         Ok(self.overlay.lookup(&self.key).flatten())
     }
 
+    /// The value of the current key, which is not kept for the next read.
+    pub(super) fn get_uncached(&self) -> Result<Option<V>> {
+        match self.overlay.lookup(&self.key) {
+            Some(known) => Ok(known.cloned()),
+            None => Ok(self.read_committed(&self.key)?.0),
+        }
+    }
+
     /// What `read` makes of the value of the current key. A key that the overlay knows is looked up once.
     pub(super) fn read<R, E: From<Error>>(
         &mut self,

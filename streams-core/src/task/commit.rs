@@ -84,6 +84,27 @@ impl ActiveTask {
         Ok(())
     }
 
+    /// Commits where no cluster is to be told: what was written goes to the databases, with the positions of the
+    /// inputs in the same write. `fills` has the store of each input.
+    pub(crate) fn commit_with_positions(
+        &mut self,
+        fills: &[usize],
+        producer: &mut Option<Box<dyn Producer>>,
+    ) -> Result {
+        self.prepare_commit(producer)?;
+        let changed = self.changed_offsets();
+        if let Some(batch) = &mut self.commit.batch {
+            for (input, offset) in changed {
+                if let (Some(place), Some(store)) = (self.state.inputs.get(input), fills.get(input))
+                {
+                    let rows = self.commit.databases.batch_of(*store, batch);
+                    rows.set_offset(&place.to_string(), offset);
+                }
+            }
+        }
+        self.apply_commit(&HashMap::new())
+    }
+
     /// Where its inputs begin: the offsets of the last commit, as long as there is no newer one.
     pub(crate) fn starts_at(&mut self, positions: &[(TopicPartition, i64)]) {
         for (place, offset) in positions {

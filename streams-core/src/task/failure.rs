@@ -19,6 +19,18 @@ impl TaskState {
         self.react("processing.exception.handler", &response, error)
     }
 
+    /// User code of `node`, which fills a global store, failed on the current record. As in Java unless
+    /// `processing.exception.handler.global.enabled` is set, no handler is asked (KIP-1270).
+    #[cold]
+    pub(crate) fn global_failed(&self, node: &str, cause: BoxError) -> Error {
+        let text = format!(
+            "node `{node}` of a global store failed on {}, and no handler is asked about global stores; correct what \
+             is wrong and start again, or have the processor catch the error",
+            self.place()
+        );
+        Error::with_source(ErrorKind::Processing, text, cause)
+    }
+
     /// The sink `node` could not write the current record to `topic`.
     #[cold]
     pub(crate) fn production_failed(&mut self, node: &str, topic: &str, cause: Error) -> Result {

@@ -9,6 +9,7 @@ mod commit;
 mod commit_metadata;
 mod databases;
 mod failure;
+mod global;
 mod heads;
 mod partition_group;
 mod settings;
@@ -19,6 +20,7 @@ pub(crate) use self::{
     commit::CommitState,
     commit_metadata::CommitMetadata,
     databases::TaskDatabases,
+    global::{GlobalTask, add_global_stores, open_global_databases},
     partition_group::{HeadRecord, PartitionGroup, Readiness},
     settings::TaskSettings,
     state::{SharedNode, TaskState},

@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+#[cfg(feature = "rocksdb")]
+use super::task::DatabaseOf;
 use super::{
     TopologyTestDriver,
     task::{self, OpenDatabase},
@@ -44,7 +46,11 @@ impl<'a> TestDriverBuilder<'a> {
     #[must_use]
     pub fn on_disk(mut self, directory: impl Into<std::path::PathBuf>) -> Self {
         let directory = directory.into();
-        self.open = Box::new(move |stores, budget| {
+        self.open = Box::new(move |stores, budget, of| {
+            let directory = match of {
+                DatabaseOf::Task => directory.clone(),
+                DatabaseOf::Global => directory.join("global"),
+            };
             Ok(Arc::new(state_store::RocksDatabase::open(&directory, stores, budget)?))
         });
         self
@@ -86,9 +92,9 @@ impl<'a> TestDriverBuilder<'a> {
     /// `Config` if the configuration has problems, `State` if the stores can't be opened, or what a
     /// processor's `init` returns.
     pub fn build(self) -> Result<TopologyTestDriver> {
-        let task = task::configured(self.topology, &self.config, self.handlers, self.open)?;
+        let tasks = task::configured(self.topology, &self.config, self.handlers, &self.open)?;
         let names = task::store_names(self.topology);
-        TopologyTestDriver::start(task, names, self.wall_clock_ms)
+        TopologyTestDriver::start(tasks, names, self.wall_clock_ms)
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 use super::{
     ProducedRecord, TestDriverBuilder, TestInputTopic, TestOutputTopic,
     log::{RecordingProducer, SharedLog},
-    task,
+    task::{self, Tasks},
 };
 use crate::{
     Error, ErrorKind, Headers, Result, TopicPartition,
@@ -22,7 +22,7 @@ use crate::{
     store::{
         KeyValueStore, StateStore, TimestampedKeyValueStore, TimestampedWindowStore, WindowStore,
     },
-    task::ActiveTask,
+    task::{ActiveTask, GlobalTask},
     time::duration_ms,
     topology::Topology,
 };
@@ -34,6 +34,9 @@ use crate::{
 /// too; each record is followed by the stream-time punctuations that it makes due and by a commit, which
 /// writes the changelogs and flushes what caches hold back. The wall clock moves only by
 /// [`advance_wall_clock_time`](Self::advance_wall_clock_time).
+///
+/// A record of a global store's topic is in the store when the call returns. Global stores have a task of their own, so
+/// that their records move neither stream time nor punctuations of the others.
 ///
 /// After an error of a processor its record is passed over, and what it wrote before stays written; a record that
 /// can't be read stays at the head of its queue.
@@ -79,6 +82,8 @@ pub(super) type SharedDriver = Rc<RefCell<Driver>>;
 #[derive(Debug)]
 pub(super) struct Driver {
     task: ActiveTask,
+    /// What fills the global stores.
+    global: Option<GlobalTask>,
     producer: Option<Box<dyn Producer>>,
     log: SharedLog,
     store_names: Vec<Arc<str>>,
@@ -101,17 +106,22 @@ impl TopologyTestDriver {
         TestDriverBuilder::new(topology, config)
     }
 
-    pub(super) fn start(task: ActiveTask, store_names: Vec<Arc<str>>, now_ms: i64) -> Result<Self> {
+    pub(super) fn start(tasks: Tasks, store_names: Vec<Arc<str>>, now_ms: i64) -> Result<Self> {
         let log = SharedLog::default();
         let producer: Box<dyn Producer> = Box::new(RecordingProducer::new(log.clone()));
+        let Tasks { task, global } = tasks;
         let mut driver = Driver {
             task,
+            global,
             producer: Some(producer),
             log: log.clone(),
             store_names,
             now_ms,
             returned: 0,
         };
+        if let Some(global) = &mut driver.global {
+            global.start(&[], now_ms, &mut driver.producer)?;
+        }
         driver.task.init(&BTreeMap::new(), now_ms, &mut driver.producer)?;
         Ok(Self { driver: Rc::new(RefCell::new(driver)), log })
     }
@@ -163,7 +173,7 @@ impl TopologyTestDriver {
         Ok(self.driver()?.now_ms)
     }
 
-    /// A store by its name, to read or to fill. Let go of it before you pipe the next record.
+    /// A store by its name, to read or to fill, global stores included. Let go of it before you pipe the next record.
     ///
     /// # Errors
     /// `InvalidState` if there is no such store, it is of another type, or a store is held already.
@@ -175,7 +185,12 @@ impl TopologyTestDriver {
             return Err(Error::new(ErrorKind::InvalidState, text));
         };
         RefMut::filter_map(driver, |driver| {
-            let store: &mut dyn Any = &mut **driver.task.store_mut(index)?;
+            let global = driver.global.as_mut().and_then(|global| global.store_mut(index));
+            // The task has global stores too, but only to read them.
+            let store: &mut dyn Any = match global {
+                Some(store) => &mut **store,
+                None => &mut **driver.task.store_mut(index)?,
+            };
             store.downcast_mut::<S>()
         })
         .map_err(|_| {
@@ -249,7 +264,10 @@ impl TopologyTestDriver {
     /// # Errors
     /// `InvalidState` while a store of the driver is held.
     pub fn close(self) -> Result {
-        self.driver()?.task.close()
+        let mut driver = self.driver()?;
+        let closed = driver.task.close();
+        let global = driver.global.as_mut().map_or(Ok(()), GlobalTask::close);
+        closed.and(global)
     }
 
     fn driver(&self) -> Result<RefMut<'_, Driver>> {
@@ -274,25 +292,54 @@ impl Driver {
         timestamp: i64,
         headers: &Headers,
     ) -> Result {
-        let Some(place) = self.task.inputs().iter().find(|place| *place.topic == *topic).cloned()
-        else {
-            let known: Vec<&str> = self.task.inputs().iter().map(|place| &*place.topic).collect();
+        // What a test wrote to a global store by itself.
+        self.complete_global()?;
+        let inputs = self.task.inputs().iter().chain(self.global_inputs());
+        let Some(place) = inputs.clone().find(|place| *place.topic == *topic).cloned() else {
+            let known: Vec<&str> = inputs.map(|place| &*place.topic).collect();
             let text =
                 format!("the topology reads no topic {topic}; it reads: {}", known.join(", "));
             return Err(Error::new(ErrorKind::InvalidState, text));
         };
         let offset = self.log.lock().take_offset(&place);
-        self.task.add_batch(batch(place, offset, (key, value), timestamp, headers));
+        self.enqueue(batch(place, offset, (key, value), timestamp, headers))?;
         self.complete()
+    }
+
+    fn global_inputs(&self) -> &[TopicPartition] {
+        self.global.as_ref().map_or(&[], GlobalTask::inputs)
+    }
+
+    /// Puts a record into the queue of its topic or, if that is the topic of a global store, into the store.
+    fn enqueue(&mut self, batch: RecordBatch) -> Result {
+        if !self.global_inputs().contains(batch.topic_partition()) {
+            self.task.add_batch(batch);
+            return Ok(());
+        }
+        if let Some(global) = &mut self.global {
+            global.add_batch(batch);
+        }
+        self.complete_global()
+    }
+
+    /// Processes what is queued for global stores, and commits it.
+    fn complete_global(&mut self) -> Result {
+        let Some(global) = &mut self.global else { return Ok(()) };
+        let processed = global.process(self.now_ms, &mut self.producer);
+        self.log.lock().dropped += global.take_dropped();
+        // What was written before an error stays, as in the other task.
+        global.commit(&mut self.producer)?;
+        processed.map(drop)
     }
 
     fn advance_wall_clock_time(&mut self, by: Duration) -> Result {
         self.now_ms = self.now_ms.saturating_add(duration_ms(by));
+        self.complete_global()?;
         let punctuated = self.task.punctuate_wall_clock(self.now_ms, &mut self.producer);
         self.count_dropped();
         punctuated?;
         self.commit()?;
-        self.return_to_queues();
+        self.return_to_queues()?;
         self.complete()
     }
 
@@ -303,7 +350,7 @@ impl Driver {
             self.count_dropped();
             processed?;
             self.commit()?;
-            self.return_to_queues();
+            self.return_to_queues()?;
         }
         Ok(())
     }
@@ -319,18 +366,21 @@ impl Driver {
     }
 
     /// Puts what was written to topics that the topology reads into their queues.
-    fn return_to_queues(&mut self) {
-        let log = self.log.clone();
-        let log = log.lock();
-        let fresh = log.produced().get(self.returned..).unwrap_or_default();
-        for record in fresh {
-            if self.task.inputs().contains(&record.topic_partition) {
-                let data = (record.key.as_deref(), record.value.as_deref());
-                let (place, offset) = (record.topic_partition.clone(), record.offset);
-                self.task.add_batch(batch(place, offset, data, record.timestamp, &record.headers));
+    fn return_to_queues(&mut self) -> Result {
+        let mut fresh = Vec::new();
+        {
+            let log = self.log.lock();
+            for record in log.produced().get(self.returned..).unwrap_or_default() {
+                let place = &record.topic_partition;
+                if self.task.inputs().contains(place) || self.global_inputs().contains(place) {
+                    let data = (record.key.as_deref(), record.value.as_deref());
+                    let (place, offset) = (place.clone(), record.offset);
+                    fresh.push(batch(place, offset, data, record.timestamp, &record.headers));
+                }
             }
+            self.returned = log.produced().len();
         }
-        self.returned = log.produced().len();
+        fresh.into_iter().try_for_each(|batch| self.enqueue(batch))
     }
 
     fn count_dropped(&mut self) {

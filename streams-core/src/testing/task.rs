@@ -1,4 +1,5 @@
-//! The one task of a driver: all sub-topologies, partition 0 of each topic.
+//! The one task of a driver: all sub-topologies, partition 0 of each topic; and beside it the one that fills global
+//! stores.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,33 +14,50 @@ use crate::{
     config::StreamsConfig,
     runtime::Handlers,
     store::{StateStore, StoreContext, StoreSpec},
-    task::{ActiveTask, CommitState, TaskDatabases, TaskSettings, TaskState},
-    topology::{TaskBuilder, Topology, changelog_topic},
+    task::{
+        ActiveTask, CommitState, GlobalTask, TaskDatabases, TaskSettings, TaskState,
+        add_global_stores, open_global_databases,
+    },
+    topology::{StoreDef, TaskBuilder, Topology, changelog_topic},
 };
 
-/// Opens the database of the stores of these names that are on disk.
+/// Opens the database of the stores of these names that are on disk: those of the task, or the global ones.
 pub(super) type OpenDatabase =
-    Box<dyn FnOnce(&[String], &MemoryBudget) -> Result<Arc<dyn Database>>>;
+    Box<dyn Fn(&[String], &MemoryBudget, DatabaseOf) -> Result<Arc<dyn Database>>>;
+
+/// Whose stores a database has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DatabaseOf {
+    Task,
+    Global,
+}
+
+/// The tasks of a driver.
+pub(super) struct Tasks {
+    pub(super) task: ActiveTask,
+    /// `None` without global stores.
+    pub(super) global: Option<GlobalTask>,
+}
 
 /// Keeps the rows of stores on disk in memory instead.
 pub(super) fn in_memory() -> OpenDatabase {
-    Box::new(|stores, _| Ok(Arc::new(MemoryDatabase::new(stores.len()))))
+    Box::new(|stores, _, _| Ok(Arc::new(MemoryDatabase::new(stores.len()))))
 }
 
-/// Builds the task of a topology as a configuration says, not yet initialised.
+/// Builds the tasks of a topology as a configuration says, not yet initialised.
 pub(super) fn configured(
     topology: &Topology,
     config: &StreamsConfig,
     handlers: Handlers,
-    open: OpenDatabase,
-) -> Result<ActiveTask> {
+    open: &OpenDatabase,
+) -> Result<Tasks> {
     let config = config.validate().map_err(|problems| {
         let text = "the configuration of the test driver has problems";
         Error::with_source(ErrorKind::Config, text, problems)
     })?;
     let budget =
         MemoryBudget::new(config.state_memory_max_bytes(), config.statestore_cache_max_bytes());
-    build(topology, TaskSettings::new(&config, handlers, budget), open)
+    build(topology, &Arc::new(TaskSettings::new(&config, handlers, budget)), open)
 }
 
 /// The names of the stores, by their numbers in the topology.
@@ -65,12 +83,16 @@ pub(super) fn finish_commit(
     task.apply_commit(&written)
 }
 
-fn build(topology: &Topology, settings: TaskSettings, open: OpenDatabase) -> Result<ActiveTask> {
-    let settings = Arc::new(settings);
-    let specs: Vec<(usize, &StoreSpec)> =
-        topology.stores.iter().map(|store| &store.spec).enumerate().collect();
-    let databases = TaskDatabases::open(&specs, |names| open(names, &settings.budget))?;
-    let stores = open_stores(topology, &settings, &databases)?;
+fn build(topology: &Topology, settings: &Arc<TaskSettings>, open: &OpenDatabase) -> Result<Tasks> {
+    let budget = &settings.budget;
+    let global = open_global_databases(topology, |names| open(names, budget, DatabaseOf::Global))?;
+    let own: Vec<(usize, &StoreSpec)> =
+        own_stores(topology).map(|(index, def)| (index, &def.spec)).collect();
+    let databases = TaskDatabases::open(&own, |names| open(names, budget, DatabaseOf::Task))?;
+    let mut stores = open_stores(topology, settings, &databases)?;
+    if let Some(global) = &global {
+        add_global_stores(topology, settings, global, &mut stores)?;
+    }
 
     let nodes = TaskBuilder::build_all(topology, &settings.application_id)?;
     let mut sources = Vec::new();
@@ -83,11 +105,17 @@ fn build(topology: &Topology, settings: TaskSettings, open: OpenDatabase) -> Res
             input_sources.push(index);
         }
     }
-    let commit = commit_state(topology, &settings, databases);
-    let id = TaskId::new(0, 0);
-    let mut state = TaskState::new(id, settings, stores, inputs);
+    let commit = commit_state(topology, settings, databases);
+    let mut state = TaskState::new(TaskId::new(0, 0), settings.clone(), stores, inputs);
     state.shared = nodes.shared;
-    Ok(ActiveTask::new(state, sources, input_sources, commit))
+    let task = ActiveTask::new(state, sources, input_sources, commit);
+    let global = global.map(|databases| GlobalTask::new(topology, settings, databases, |_| Ok(1)));
+    Ok(Tasks { task, global: global.transpose()? })
+}
+
+/// The stores that are not global, with their numbers.
+fn own_stores(topology: &Topology) -> impl Iterator<Item = (usize, &StoreDef)> {
+    topology.stores.iter().enumerate().filter(|(_, def)| !def.global)
 }
 
 fn open_stores(
@@ -95,8 +123,8 @@ fn open_stores(
     settings: &TaskSettings,
     databases: &TaskDatabases,
 ) -> Result<Vec<Option<Box<dyn StateStore>>>> {
-    let mut stores = Vec::new();
-    for (index, def) in topology.stores.iter().enumerate() {
+    let mut stores: Vec<_> = topology.stores.iter().map(|_| None).collect();
+    for (index, def) in own_stores(topology) {
         let Some((database, id)) = databases.of(index) else {
             let text = format!("store `{}` has no database", def.spec.name);
             return Err(Error::new(ErrorKind::Fatal, text));
@@ -109,7 +137,9 @@ fn open_stores(
             topic: changelog_topic(&settings.application_id, &def.spec.name).into(),
             caching: def.is_cached(settings.caching),
         })?;
-        stores.push(Some(store));
+        if let Some(slot) = stores.get_mut(index) {
+            *slot = Some(store);
+        }
     }
     Ok(stores)
 }

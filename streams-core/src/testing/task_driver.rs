@@ -6,14 +6,17 @@ use std::{
     sync::Arc,
 };
 
-use super::{discarding_producer::DiscardingProducer, task};
+use super::{
+    discarding_producer::DiscardingProducer,
+    task::{self, Tasks},
+};
 use crate::{
     Error, ErrorKind, Record, Result,
     client::{Producer, RecordBatch, Records},
     config::StreamsConfig,
     runtime::Handlers,
     store::StateStore,
-    task::{ActiveTask, Readiness},
+    task::{ActiveTask, GlobalTask, Readiness},
     topology::Topology,
 };
 
@@ -47,6 +50,8 @@ use crate::{
 #[derive(Debug)]
 pub struct TaskDriver {
     task: ActiveTask,
+    /// What fills the global stores.
+    global: Option<GlobalTask>,
     producer: Option<Box<dyn Producer>>,
     store_names: Vec<Arc<str>>,
     /// The offset of the next record of each input.
@@ -59,26 +64,46 @@ impl TaskDriver {
     /// # Errors
     /// `Config` if the configuration has problems, or what a processor's `init` returns.
     pub fn new(topology: &Topology, config: &StreamsConfig) -> Result<Self> {
-        let mut task = task::configured(topology, config, Handlers::default(), task::in_memory())?;
+        let Tasks { mut task, mut global } =
+            task::configured(topology, config, Handlers::default(), &task::in_memory())?;
         let mut producer: Option<Box<dyn Producer>> = Some(Box::<DiscardingProducer>::default());
+        if let Some(global) = &mut global {
+            global.start(&[], 0, &mut producer)?;
+        }
         task.init(&BTreeMap::new(), 0, &mut producer)?;
-        let next_offsets = vec![0; task.inputs().len()];
-        Ok(Self { task, producer, store_names: task::store_names(topology), next_offsets })
+        let global_inputs = global.as_ref().map_or(0, |global| global.inputs().len());
+        let next_offsets = vec![0; task.inputs().len() + global_inputs];
+        Ok(Self { task, global, producer, store_names: task::store_names(topology), next_offsets })
     }
 
-    /// Puts records into the queue of a topic, behind those that are there.
+    /// Puts records into the queue of a topic, behind those that are there. Those of a global store's topic are in the
+    /// store when this returns.
     ///
     /// # Errors
-    /// `InvalidState` if the topology does not read the topic.
+    /// `InvalidState` if the topology does not read the topic; of a global store what its processor returns.
     pub fn enqueue(&mut self, topic: &str, records: Arc<Records>) -> Result {
-        let input = self.input(topic)?;
-        let place = self.task.inputs().get(input).cloned();
-        if let (Some(place), Some(next)) = (place, self.next_offsets.get_mut(input)) {
-            let (base_offset, count) = (*next, records.len());
-            *next = next.saturating_add(i64::try_from(count).unwrap_or(i64::MAX));
-            self.task.add_batch(RecordBatch::new(place, records, base_offset, 0..count, *next));
+        let own = self.task.inputs().len();
+        let global = self.global.as_ref().map_or(&[][..], GlobalTask::inputs);
+        let mut inputs = self.task.inputs().iter().chain(global).enumerate();
+        let found = inputs.find(|(_, place)| *place.topic == *topic);
+        let Some((input, place)) = found.map(|(input, place)| (input, place.clone())) else {
+            return Err(unknown_topic(topic));
+        };
+        let Some(next) = self.next_offsets.get_mut(input) else { return Ok(()) };
+        let (base_offset, count) = (*next, records.len());
+        *next = next.saturating_add(i64::try_from(count).unwrap_or(i64::MAX));
+        let batch = RecordBatch::new(place, records, base_offset, 0..count, *next);
+        match &mut self.global {
+            Some(global) if input >= own => {
+                global.add_batch(batch);
+                global.process(0, &mut self.producer)?;
+                global.commit(&mut self.producer)
+            }
+            _ => {
+                self.task.add_batch(batch);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Processes what is queued, as a stream thread does between two commits. Returns the number of records.
@@ -126,7 +151,11 @@ impl TaskDriver {
     /// `InvalidState` if there is no such store or it is of another type.
     pub fn state_store<S: StateStore>(&mut self, name: &str) -> Result<&mut S> {
         let index = self.store_names.iter().position(|store| **store == *name);
-        let store = index.and_then(|index| self.task.store_mut(index));
+        let global = &mut self.global;
+        let store = index.and_then(|index| {
+            let of_global = global.as_mut().and_then(|global| global.store_mut(index));
+            of_global.or_else(|| self.task.store_mut(index))
+        });
         let store = store.and_then(|store| {
             let store: &mut dyn Any = &mut **store;
             store.downcast_mut::<S>()
@@ -139,9 +168,10 @@ impl TaskDriver {
 
     fn input(&self, topic: &str) -> Result<usize> {
         let input = self.task.inputs().iter().position(|place| *place.topic == *topic);
-        input.ok_or_else(|| {
-            let text = format!("the topology reads no topic {topic}");
-            Error::new(ErrorKind::InvalidState, text)
-        })
+        input.ok_or_else(|| unknown_topic(topic))
     }
+}
+
+fn unknown_topic(topic: &str) -> Error {
+    Error::new(ErrorKind::InvalidState, format!("the topology reads no topic {topic}"))
 }

@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
     panic::Location,
     sync::Arc,
 };
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result,
     processor::{Event, Node, Processor, ProcessorNode, SinkNode, SinkTopic, SourceNode},
-    store::{StateStore, StoreBuilder, StoreRef},
+    store::{GlobalStoreRef, KeyValueStore, StateStore, StoreBuilder, StoreRef},
     task::TaskState,
 };
 
@@ -178,12 +179,98 @@ impl TopologyBuilder {
     /// Adds a store. It is in the task of every node that it is [connected](Self::connect) to.
     #[track_caller]
     pub fn add_state_store<S: StateStore>(&mut self, builder: StoreBuilder<S>) -> StoreRef<S> {
+        StoreRef::new(self.add_store(builder, false))
+    }
+
+    #[track_caller]
+    fn add_store<S: StateStore>(&mut self, builder: StoreBuilder<S>, global: bool) -> usize {
         let StoreBuilder { spec, make, .. } = builder;
         if self.stores.iter().any(|store| store.spec.name == spec.name) {
             self.problem(format!("a store named `{}` exists already", spec.name));
         }
-        self.stores.push(StoreDef { spec, make, source_changelog: None, flushed_by: None });
-        StoreRef::new(self.stores.len() - 1)
+        self.stores.push(StoreDef { spec, make, source_changelog: None, flushed_by: None, global });
+        self.stores.len() - 1
+    }
+
+    /// Adds a store of which every instance has all rows, with the source and the processor that fill it from one
+    /// topic. Java's `Topology.addGlobalStore`.
+    ///
+    /// An instance reads all partitions of the topic on a thread of its own, up to their ends before it starts, and
+    /// goes on from there, at its own pace: what other tasks read is not synchronised with it. Every record goes
+    /// through the source's serdes and the processor, also while the store is filled; how the processor treats null
+    /// keys and null values is up to it. The store has no changelog, whatever `store` says, for its topic is its log:
+    /// it should be a compacted one. Where the source says to begin does not count either; a store is always filled
+    /// from the beginning, or from where it was before a restart. Partitions that are added to the topic are read
+    /// after the next start.
+    ///
+    /// `supplier` makes the processor that writes the store, once an instance. Any processor reads it by
+    /// [`Context::global_store`](crate::processor::Context::global_store), without being connected to it.
+    ///
+    /// A record that can't be read goes to the deserialization exception handler. An error of the processor ends the
+    /// instance, without asking the processing exception handler (KIP-1270).
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use streams_core::{
+    ///     BoxError, Record, serde,
+    ///     processor::Context,
+    ///     store::Stores,
+    ///     topology::{SinkOptions, SourceOptions, TopologyBuilder},
+    /// };
+    ///
+    /// let mut builder = TopologyBuilder::new();
+    /// let names = builder.add_global_store(
+    ///     "customers",
+    ///     SourceOptions::new(["customers"], serde::string(), serde::string()),
+    ///     "keep",
+    ///     Stores::key_value("names", serde::string(), serde::string()).in_memory(),
+    ///     |names| {
+    ///         move |record: Record<'_, String, String>, context: &mut Context<'_, Infallible, Infallible>| {
+    ///             Ok::<(), BoxError>(context.store(names)?.put(record.key, Some(record.value.clone()))?)
+    ///         }
+    ///     },
+    /// );
+    /// let source = SourceOptions::new(["orders"], serde::string(), serde::string());
+    /// let source = builder.add_source("orders", source);
+    /// let name = move || {
+    ///     move |record: Record<'_, String, String>, context: &mut Context<'_, String, String>| {
+    ///         let name = context.global_store(names)?.get(record.value)?.unwrap_or_default();
+    ///         context.forward(record.with_value(&name)).map_err(BoxError::from)
+    ///     }
+    /// };
+    /// let name = builder.add_processor("name", name, &[source]);
+    /// builder.add_sink("sink", SinkOptions::topic("named", serde::string(), serde::string()), &[name]);
+    /// assert!(builder.build()?.describe().contains("Sub-topology: 0 for global store"));
+    /// # Ok::<(), streams_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn add_global_store<KStore, VStore, K, V, P>(
+        &mut self,
+        source_name: &str,
+        source: SourceOptions<K, V>,
+        processor_name: &str,
+        store: StoreBuilder<KeyValueStore<KStore, VStore>>,
+        supplier: impl Fn(StoreRef<KeyValueStore<KStore, VStore>>) -> P + Send + Sync + 'static,
+    ) -> GlobalStoreRef<KeyValueStore<KStore, VStore>>
+    where
+        P: Processor<K, V, Infallible, Infallible> + Any,
+        K: Send + 'static,
+        V: Send + 'static,
+        KStore: 'static,
+        VStore: Clone + Send + 'static,
+    {
+        if source.topics.len() != 1 {
+            let (name, topics) = (store.name(), &source.topics);
+            self.problem(format!(
+                "global store `{name}` must be filled from one topic, not {topics:?}"
+            ));
+        }
+        let store = self.add_store(store.with_logging_disabled().with_caching_disabled(), true);
+        let source = self.add_source(source_name, source);
+        let written = StoreRef::new(store);
+        let processor = self.add_processor(processor_name, move || supplier(written), &[source]);
+        self.connect(processor.id(), written);
+        GlobalStoreRef::new(store)
     }
 
     /// Lets a node use a store: both are in one sub-topology from then on.

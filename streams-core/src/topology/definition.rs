@@ -29,6 +29,8 @@ pub(crate) struct NodeInfo {
     pub(crate) name: Arc<str>,
     /// Stores that it is connected to.
     pub(crate) stores: Vec<usize>,
+    /// Whether it fills a global store.
+    pub(crate) global: bool,
 }
 
 /// What distinguishes the kinds of nodes.
@@ -55,6 +57,8 @@ pub(crate) struct StoreDef {
     pub(crate) source_changelog: Option<String>,
     /// The node that forwards what the store's cache holds back.
     pub(crate) flushed_by: Option<usize>,
+    /// Whether every instance has all of it, and no task owns it.
+    pub(crate) global: bool,
 }
 
 impl StoreDef {

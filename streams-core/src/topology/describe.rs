@@ -12,11 +12,15 @@ impl Topology {
         let sizes = self.sizes();
         let mut text = "Topologies:\n ".to_owned();
         for id in self.subtopology_ids() {
-            let _ = writeln!(text, "  Sub-topology: {id}");
+            let global = self.is_global(id);
+            let note = if global { " for global store (will not generate tasks)" } else { "" };
+            let _ = writeln!(text, "  Sub-topology: {id}{note}");
             for node in self.by_size(&self.nodes_of(id), &sizes) {
                 self.describe_node(node, &sizes, &mut text);
             }
-            text.push('\n');
+            if !global {
+                text.push('\n');
+            }
         }
         text
     }

@@ -8,7 +8,7 @@ use super::{NodeKind, Topology};
 use crate::membership::{GroupTopology, InternalTopic, Subtopology};
 
 impl Topology {
-    /// Topics and internal topics of each sub-topology, by their names on the cluster.
+    /// Topics and internal topics of each sub-topology that has tasks, by their names on the cluster.
     /// `additional_retention_ms` is `windowstore.changelog.additional.retention.ms`; `overrides` are the
     /// settings given with the prefix `topic.`.
     pub fn group_topology(
@@ -17,7 +17,7 @@ impl Topology {
         additional_retention_ms: i64,
         overrides: &BTreeMap<String, String>,
     ) -> GroupTopology {
-        let subtopologies = self.subtopology_ids().into_iter().map(|id| {
+        let subtopologies = self.task_subtopology_ids().into_iter().map(|id| {
             let subtopology =
                 self.group_subtopology(id, application_id, additional_retention_ms, overrides);
             (id, subtopology)

@@ -10,8 +10,9 @@ impl Topology {
     pub fn describe_mermaid(&self) -> String {
         let mut text = "flowchart TD\n".to_owned();
         for id in self.subtopology_ids() {
+            let note = if self.is_global(id) { " (global store)" } else { "" };
             // Writing to a String can't fail.
-            let _ = writeln!(text, "  subgraph \"Sub-topology {id}\"");
+            let _ = writeln!(text, "  subgraph \"Sub-topology {id}{note}\"");
             for index in self.nodes_of(id) {
                 self.mermaid_node(index, &mut text);
             }

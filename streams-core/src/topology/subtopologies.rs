@@ -36,6 +36,37 @@ impl Topology {
         self.subtopologies.iter().copied().collect()
     }
 
+    /// Numbers of the sub-topologies that have tasks: all but those of global stores.
+    pub(crate) fn task_subtopology_ids(&self) -> BTreeSet<u32> {
+        self.subtopology_ids().into_iter().filter(|id| !self.is_global(*id)).collect()
+    }
+
+    /// Whether a sub-topology fills a global store. It has a number like the others, but no tasks.
+    pub(crate) fn is_global(&self, subtopology: u32) -> bool {
+        self.stores_of(subtopology).into_iter().any(|store| self.is_global_store(store))
+    }
+
+    /// Whether a store is global.
+    pub(crate) fn is_global_store(&self, store: usize) -> bool {
+        self.stores.get(store).is_some_and(|store| store.global)
+    }
+
+    /// The global stores, in the order in which they were added.
+    pub(crate) fn global_stores(&self) -> Vec<usize> {
+        (0..self.stores.len()).filter(|store| self.is_global_store(*store)).collect()
+    }
+
+    /// The topics of global stores, each with the store that it fills.
+    pub(crate) fn global_topics(&self) -> Vec<(&str, usize)> {
+        let mut topics = Vec::new();
+        for id in self.subtopology_ids().into_iter().filter(|id| self.is_global(*id)) {
+            let (nodes, stores) = (self.nodes_of(id), self.stores_of(id));
+            let read = nodes.into_iter().flat_map(|node| self.topics_of(node));
+            topics.extend(read.zip(stores).map(|(topic, store)| (topic.as_str(), store)));
+        }
+        topics
+    }
+
     /// The nodes of a sub-topology, in the order in which they were added.
     pub(crate) fn nodes_of(&self, subtopology: u32) -> Vec<usize> {
         let nodes = self.subtopologies.iter().enumerate();

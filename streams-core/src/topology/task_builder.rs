@@ -1,6 +1,10 @@
 //! Building the nodes of one task.
 
-use std::{any::Any, collections::BTreeMap, sync::Arc};
+use std::{
+    any::Any,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{NodeInfo, NodeKind, Topology};
 use crate::{
@@ -34,9 +38,23 @@ impl<'a> TaskBuilder<'a> {
         Self::build_nodes(topology, application_id, topology.nodes_of(subtopology))
     }
 
-    /// The nodes of all sub-topologies, for a task that runs the whole topology.
+    /// The nodes of all sub-topologies that have tasks, for a task that runs the whole topology.
     pub(crate) fn build_all(topology: &'a Topology, application_id: &'a str) -> Result<TaskNodes> {
-        Self::build_nodes(topology, application_id, (0..topology.nodes.len()).collect())
+        let ids = topology.task_subtopology_ids().into_iter();
+        let nodes = ids.flat_map(|id| topology.nodes_of(id));
+        // In the order in which they were added, over all sub-topologies.
+        let nodes: BTreeSet<usize> = nodes.collect();
+        Self::build_nodes(topology, application_id, nodes.into_iter().collect())
+    }
+
+    /// The nodes that fill global stores.
+    pub(crate) fn build_global(
+        topology: &'a Topology,
+        application_id: &'a str,
+    ) -> Result<TaskNodes> {
+        let ids = topology.subtopology_ids().into_iter();
+        let nodes = ids.filter(|id| topology.is_global(*id)).flat_map(|id| topology.nodes_of(id));
+        Self::build_nodes(topology, application_id, nodes.collect())
     }
 
     fn build_nodes(
@@ -68,7 +86,8 @@ impl<'a> TaskBuilder<'a> {
         let node = self.topology.nodes.get(index);
         let name = node.map_or_else(|| "".into(), |node| node.name.clone());
         let stores = node.map(|node| node.stores.clone()).unwrap_or_default();
-        Arc::new(NodeInfo { id: index, name, stores })
+        let global = stores.iter().any(|store| self.topology.is_global_store(*store));
+        Arc::new(NodeInfo { id: index, name, stores, global })
     }
 
     /// The children of a node: owned, or links to those with several parents. The only downcast of the

@@ -26,11 +26,13 @@ fn sorted(names: &str) -> String {
     names.join(", ")
 }
 
-/// The topics that the sinks of each sub-topology write, by their names in the text.
+/// The topics that the sinks of each sub-topology write, by their names in the text. The sub-topologies of global stores
+/// have no tasks, and are left out.
 pub(super) fn sink_topics(text: &str) -> Vec<Vec<String>> {
     let mut subtopologies: Vec<Vec<String>> = Vec::new();
     for line in text.lines() {
-        if line.trim_start().starts_with("Sub-topology: ") {
+        let is_global = line.ends_with("for global store (will not generate tasks)");
+        if line.trim_start().starts_with("Sub-topology: ") && !is_global {
             subtopologies.push(Vec::new());
         }
         let topic =

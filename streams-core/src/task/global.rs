@@ -1,0 +1,158 @@
+//! Global stores: the task that fills those of an instance, and the stores through which its other tasks read them.
+//!
+//! The rows are in databases that all share. Only the global task writes them, at its commits, with the positions of its
+//! inputs in the same atomic write. A task that reads has store objects of its own on the same databases, and never
+//! writes to them: so no lock lies between the threads. Invariant: the positions in a database belong to its rows.
+
+use std::sync::Arc;
+
+use state_store::Database;
+
+use super::{ActiveTask, CommitState, TaskDatabases, TaskSettings, TaskState};
+use crate::{
+    Error, ErrorKind, Result, TaskId, TopicPartition,
+    client::{Producer, RecordBatch},
+    store::{StateStore, StoreContext, StoreSpec},
+    topology::{TaskBuilder, Topology, changelog_topic},
+};
+
+/// The stores of a task, by their numbers in the topology.
+type TaskStores = Vec<Option<Box<dyn StateStore>>>;
+
+/// Opens the databases of the global stores; `None` if the topology has none. `open` opens the one on disk for the
+/// names of the persistent stores.
+pub(crate) fn open_global_databases(
+    topology: &Topology,
+    open: impl FnOnce(&[String]) -> Result<Arc<dyn Database>>,
+) -> Result<Option<TaskDatabases>> {
+    let stores = topology.global_stores().into_iter();
+    let stores: Vec<(usize, &StoreSpec)> =
+        stores.filter_map(|index| Some((index, &topology.stores.get(index)?.spec))).collect();
+    if stores.is_empty() { Ok(None) } else { TaskDatabases::open(&stores, open).map(Some) }
+}
+
+/// Puts the global stores into the slots of a task's stores.
+pub(crate) fn add_global_stores(
+    topology: &Topology,
+    settings: &TaskSettings,
+    databases: &TaskDatabases,
+    stores: &mut TaskStores,
+) -> Result {
+    for index in topology.global_stores() {
+        let Some(def) = topology.stores.get(index) else { continue };
+        let Some((database, id)) = databases.of(index) else {
+            let text = format!("global store `{}` has no database", def.spec.name);
+            return Err(Error::new(ErrorKind::Fatal, text));
+        };
+        let mut store = (def.make)(&def.spec);
+        store.open(StoreContext {
+            database: database.clone(),
+            id,
+            budget: settings.budget.clone(),
+            topic: changelog_topic(&settings.application_id, &def.spec.name).into(),
+            caching: false,
+        })?;
+        if let Some(slot) = stores.get_mut(index) {
+            *slot = Some(store);
+        }
+    }
+    Ok(())
+}
+
+/// Fills the global stores of an instance from all partitions of their topics.
+pub(crate) struct GlobalTask {
+    task: ActiveTask,
+    /// The store that each input fills.
+    fills: Vec<usize>,
+}
+
+impl GlobalTask {
+    /// The task, not started. `partitions` gives the number of partitions of each topic.
+    pub(crate) fn new(
+        topology: &Topology,
+        settings: &Arc<TaskSettings>,
+        databases: TaskDatabases,
+        mut partitions: impl FnMut(&str) -> Result<i32>,
+    ) -> Result<Self> {
+        let mut stores: TaskStores = topology.stores.iter().map(|_| None).collect();
+        add_global_stores(topology, settings, &databases, &mut stores)?;
+        let nodes = TaskBuilder::build_global(topology, &settings.application_id)?;
+        let (mut inputs, mut fills, mut input_sources) = (Vec::new(), Vec::new(), Vec::new());
+        for (topic, store) in topology.global_topics() {
+            let topic = topology.topic_name(&settings.application_id, topic);
+            let reads = |(_, topics): &(_, Vec<String>)| topics.contains(&topic);
+            let source = nodes.sources.iter().position(reads).unwrap_or_default();
+            for partition in 0..partitions(&topic)? {
+                inputs.push(TopicPartition::new(&*topic, partition));
+                fills.push(store);
+                input_sources.push(source);
+            }
+        }
+        let sources = nodes.sources.into_iter().map(|(source, _)| source).collect();
+        let mut state = TaskState::new(TaskId::GLOBAL, settings.clone(), stores, inputs);
+        state.shared = nodes.shared;
+        let commit = CommitState::new(databases, [].into(), Vec::new());
+        Ok(Self { task: ActiveTask::new(state, sources, input_sources, commit), fills })
+    }
+
+    /// The partitions that it reads.
+    pub(crate) fn inputs(&self) -> &[TopicPartition] {
+        self.task.inputs()
+    }
+
+    /// Calls each processor's `init`. `positions` says where its inputs begin.
+    pub(crate) fn start(
+        &mut self,
+        positions: &[(TopicPartition, i64)],
+        now_ms: i64,
+        producer: &mut Option<Box<dyn Producer>>,
+    ) -> Result {
+        self.task.starts_at(positions);
+        self.task.init(&[].into(), now_ms, producer)
+    }
+
+    /// Queues what was polled.
+    pub(crate) fn add_batch(&mut self, batch: RecordBatch) {
+        self.task.add_batch(batch);
+    }
+
+    /// Processes all that is queued, and the punctuations that are due. Returns the number of records.
+    pub(crate) fn process(
+        &mut self,
+        now_ms: i64,
+        producer: &mut Option<Box<dyn Producer>>,
+    ) -> Result<u64> {
+        let mut processed = 0;
+        while self.task.process(now_ms, producer)? {
+            processed += 1;
+        }
+        self.task.punctuate_wall_clock(now_ms, producer)?;
+        Ok(processed)
+    }
+
+    /// Writes what was processed, with the positions behind it: from now on other tasks see it.
+    pub(crate) fn commit(&mut self, producer: &mut Option<Box<dyn Producer>>) -> Result {
+        self.task.commit_with_positions(&self.fills, producer)
+    }
+
+    /// One of its stores, by number in the topology.
+    pub(crate) fn store_mut(&mut self, store: usize) -> Option<&mut Box<dyn StateStore>> {
+        self.task.store_mut(store)
+    }
+
+    /// Records dropped since the last call.
+    pub(crate) fn take_dropped(&mut self) -> u64 {
+        self.task.take_dropped()
+    }
+
+    /// Calls each processor's `close`.
+    pub(crate) fn close(&mut self) -> Result {
+        self.task.close()
+    }
+}
+
+impl std::fmt::Debug for GlobalTask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "GlobalTask({:?})", self.inputs())
+    }
+}
