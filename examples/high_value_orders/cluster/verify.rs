@@ -51,7 +51,7 @@ fn read(clients: &RdKafkaSupplier, topic: &'static str) -> Result<OutputTopic, F
     let settings = ConsumerSettings {
         client_id: "high-value-orders-verify".to_owned(),
         isolation: IsolationLevel::ReadCommitted,
-        restores: false,
+        ..ConsumerSettings::default()
     };
     let mut consumer = clients.consumer(&settings)?;
     for (place, start) in &starts {

@@ -37,5 +37,8 @@ pub use self::{
     },
     producer::{BatchReport, ProduceRecord, Producer},
     records::{RecordBatch, RecordView, Records},
-    supplier::{ClientSupplier, ConsumerSettings, IsolationLevel, OffsetReset, ProducerSettings},
+    supplier::{
+        ClientSupplier, ConsumerRole, ConsumerSettings, IsolationLevel, OffsetReset,
+        ProducerSettings,
+    },
 };

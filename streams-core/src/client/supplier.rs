@@ -27,6 +27,18 @@ pub enum OffsetReset {
     None,
 }
 
+/// What a consumer reads. Java's `KafkaClientSupplier` has a method for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConsumerRole {
+    /// The inputs of tasks; `main.consumer.` has its settings.
+    #[default]
+    Main,
+    /// Changelogs; `restore.consumer.` has its settings.
+    Restore,
+    /// The topics of global stores; `global.consumer.` has its settings.
+    Global,
+}
+
 /// How a consumer is made.
 #[derive(Clone, Debug, Default)]
 pub struct ConsumerSettings {
@@ -34,8 +46,8 @@ pub struct ConsumerSettings {
     pub client_id: String,
     /// Which records it sees.
     pub isolation: IsolationLevel,
-    /// Whether it reads changelogs: then `restore.consumer.` has its settings, not `main.consumer.`.
-    pub restores: bool,
+    /// What it reads, which chooses the settings that are its own.
+    pub role: ConsumerRole,
 }
 
 /// How a producer is made.

@@ -21,7 +21,8 @@ use crate::{
     client::{ClientSupplier, IsolationLevel, JoinGroup, OffsetReset, StandbySettings},
     config::{AutoOffsetReset, ProcessingGuarantee, ValidConfig},
     membership::GroupTopology,
-    task::{TaskDatabases, TaskSettings},
+    store::StateStore,
+    task::{TaskDatabases, TaskSettings, add_global_stores, open_global_databases},
     time::Clock,
     topology::{NodeKind, Topology, changelog_topic},
 };
@@ -36,6 +37,8 @@ pub(crate) struct App {
     pub(crate) settings: Arc<TaskSettings>,
     /// Where state outlives the instance; `None` if no store does.
     pub(crate) storage: Option<Arc<dyn TaskStorage>>,
+    /// Of the global stores, from when they are opened until all threads have ended.
+    pub(crate) global_databases: Mutex<Option<TaskDatabases>>,
     pub(crate) process_id: Uuid,
     pub(crate) counters: Counters,
     pub(crate) restore_listener: Mutex<Option<Arc<dyn StateRestoreListener>>>,
@@ -111,13 +114,18 @@ impl App {
         }
     }
 
+    /// A topic's name on the cluster.
+    pub(crate) fn topic_name(&self, topic: &str) -> String {
+        self.topology.topic_name(self.application_id(), topic)
+    }
+
     /// The input partitions of a task, by the topics' names on the cluster. A topic with fewer
     /// partitions than the task's number has none for it.
     pub(crate) fn source_topics(&self, subtopology: u32) -> BTreeSet<String> {
         let mut topics = BTreeSet::new();
         for node in self.topology.nodes_of(subtopology) {
             for topic in self.topology.topics_of(node) {
-                topics.insert(self.topology.topic_name(self.application_id(), topic));
+                topics.insert(self.topic_name(topic));
             }
         }
         topics
@@ -135,7 +143,7 @@ impl App {
         if self.is_repartition_topic(topic) {
             return OffsetReset::Earliest;
         }
-        let reads = |read: &String| self.topology.topic_name(self.application_id(), read) == topic;
+        let reads = |read: &String| self.topic_name(read) == topic;
         let of_source = self.topology.nodes.iter().find_map(|node| match &node.kind {
             NodeKind::Source { topics, reset, .. } if topics.iter().any(reads) => *reset,
             _ => None,
@@ -156,7 +164,7 @@ impl App {
                 continue;
             }
             let topic = match &store.source_changelog {
-                Some(topic) => self.topology.topic_name(self.application_id(), topic),
+                Some(topic) => self.topic_name(topic),
                 None => changelog_topic(self.application_id(), &store.spec.name),
             };
             changelogs.insert(index, TopicPartition::new(topic, task.partition));
@@ -184,6 +192,41 @@ impl App {
             Error::new(ErrorKind::InvalidState, "the topology has no persistent store")
         })?;
         storage.open(task, names, &self.settings.budget)
+    }
+
+    /// Locks and opens the databases of the global stores, for all threads of the instance.
+    pub(crate) fn open_global(&self) -> Result<TaskDatabases> {
+        if !self.lock_task(TaskId::GLOBAL) {
+            let text = "the global stores are open already";
+            return Err(Error::new(ErrorKind::InvalidState, text));
+        }
+        let opened = open_global_databases(&self.topology, |names| {
+            self.open_persistent(TaskId::GLOBAL, names)
+        });
+        let opened = opened.and_then(|opened| {
+            opened.ok_or_else(|| {
+                Error::new(ErrorKind::InvalidState, "the topology has no global store")
+            })
+        });
+        match &opened {
+            Ok(databases) => *self.global_databases.lock() = Some(databases.clone()),
+            Err(_) => self.unlock_task(TaskId::GLOBAL),
+        }
+        opened
+    }
+
+    /// Lets go of the global stores, when nobody reads them any more.
+    pub(crate) fn release_global(&self) {
+        *self.global_databases.lock() = None;
+        self.unlock_task(TaskId::GLOBAL);
+    }
+
+    /// Gives a task the global stores to read.
+    pub(crate) fn add_global_stores(&self, stores: &mut [Option<Box<dyn StateStore>>]) -> Result {
+        let databases = self.global_databases.lock().clone();
+        databases.map_or(Ok(()), |databases| {
+            add_global_stores(&self.topology, &self.settings, &databases, stores)
+        })
     }
 
     /// Locks a task's state; whether it was free.

@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use super::{
     State, StateRestoreListener, StreamsMetrics, ThreadMetadata, UncaughtExceptionResponse,
-    app::App, driver, lifecycle::Lifecycle, metrics::Counters, storage::TaskStorage,
-    stored_state::StoredState, stream_thread::StreamThread,
+    app::App, driver, global_thread::GlobalThread, lifecycle::Lifecycle, metrics::Counters,
+    storage::TaskStorage, stored_state::StoredState, stream_thread::StreamThread,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -178,6 +178,7 @@ fn make_app(builder: KafkaStreamsBuilder) -> Result<App> {
         clock,
         settings: Arc::new(settings),
         storage,
+        global_databases: Mutex::new(None),
         process_id,
         counters: Counters::default(),
         restore_listener: Mutex::new(None),
@@ -302,33 +303,65 @@ impl KafkaStreams {
         self.lifecycle.error.lock().clone()
     }
 
-    /// Starts the stream threads. They join the group, restore state and process until
-    /// [`close`](Self::close); this returns as soon as they run.
+    /// Starts the instance. First its global stores are filled with all that their topics have now, which this waits
+    /// for. Then the stream threads are started: they join the group, restore state and process until
+    /// [`close`](Self::close); this returns as soon as they run. A topology of nothing but global stores has no stream
+    /// threads, and runs at once.
     ///
     /// # Errors
-    /// `InvalidState` if it was started before, `Unavailable` if the cluster can't be reached, `State` if state
-    /// on disk can't be read. After the latter two the instance is in error; make another one.
+    /// `InvalidState` if it was started before, or closed meanwhile; `Unavailable` if the cluster can't be reached,
+    /// `State` if state on disk can't be read, `MissingSourceTopic` if the topic of a global store does not exist, or
+    /// what made it impossible to fill the store. After all but the first the instance is in error; make another one.
     pub async fn start(&self) -> Result {
         if self.state() != State::Created {
             let text = format!("the instance is {}; it can be started once", self.state());
             return Err(Error::new(ErrorKind::InvalidState, text));
         }
         self.lifecycle.transition(State::Rebalancing);
-        let started = self.start_threads();
+        let started = match self.start_global().await {
+            Ok(()) => self.start_threads(),
+            Err(error) => Err(error),
+        };
         if let Err(error) = &started {
             // Those that were started stop with it.
             self.lifecycle.close_all();
-            self.lifecycle.ended(0, Some(error.clone()));
+            // Whoever closed it meanwhile meant no error.
+            let closed =
+                self.state() == State::PendingShutdown || self.state() == State::NotRunning;
+            self.lifecycle.ended(0, Some(error.clone()).filter(|_| !closed));
         }
         tokio::task::yield_now().await;
         started
     }
 
+    /// Starts the thread of the global stores, if there are any, and waits until it has filled them.
+    async fn start_global(&self) -> Result {
+        if self.app.topology.global_stores().is_empty() {
+            return Ok(());
+        }
+        driver::spawn_global(&self.app, &self.lifecycle, GlobalThread::new(self.app.clone())?)?;
+        if self.lifecycle.wait_filled().await && self.state() == State::Rebalancing {
+            return Ok(());
+        }
+        Err(self.error().unwrap_or_else(|| {
+            let text = "the instance was closed while its global stores were filled";
+            Error::new(ErrorKind::InvalidState, text)
+        }))
+    }
+
     fn start_threads(&self) -> Result {
+        if self.app.group_topology.subtopologies.is_empty() {
+            self.lifecycle.transition(State::Running);
+            return Ok(());
+        }
         self.app.find_stored_state()?;
         for index in 1..=self.app.config.num_stream_threads() {
             let thread = StreamThread::new(self.app.clone(), index)?;
             driver::spawn(&self.app, &self.lifecycle, thread)?;
+        }
+        if !self.state().is_running_or_rebalancing() {
+            // It was closed, or the global stores failed, when not all threads were there to hear of it.
+            self.lifecycle.close_all();
         }
         Ok(())
     }
@@ -336,11 +369,16 @@ impl KafkaStreams {
     /// Starts one more stream thread and returns its name (KIP-663).
     ///
     /// # Errors
-    /// `InvalidState` if the instance is not running, `Unavailable` if the cluster can't be reached.
+    /// `InvalidState` if the instance is not running or its topology has no tasks, `Unavailable` if the cluster can't be
+    /// reached.
     pub fn add_stream_thread(&self) -> Result<String> {
         // One at a time, for the number that is free now is taken only when the thread is there.
         let _adding = self.adding.lock();
         self.must_run()?;
+        if self.app.group_topology.subtopologies.is_empty() {
+            let text = "the topology has global stores alone, and no task for a stream thread";
+            return Err(Error::new(ErrorKind::InvalidState, text));
+        }
         let index = {
             let threads = self.lifecycle.threads.lock();
             // A dead thread's number is free again.
@@ -402,7 +440,7 @@ impl KafkaStreams {
         let failed = self.state() == State::Error;
         self.lifecycle.transition(State::PendingShutdown);
         self.lifecycle.close_all();
-        if !self.lifecycle.wait_ended(|_| true, timeout).await {
+        if !self.lifecycle.wait_all_ended(timeout).await {
             let text = format!("threads are still at work after {timeout:?}");
             return Err(Error::new(ErrorKind::Timeout, text));
         }
@@ -432,13 +470,15 @@ impl KafkaStreams {
 
 impl Drop for KafkaStreams {
     fn drop(&mut self) {
-        let handles: Vec<_> = {
+        let handles: Vec<std::thread::JoinHandle<()>> = {
             let mut threads = self.lifecycle.threads.lock();
             for slot in threads.values() {
                 slot.stop.abandon.store(true, Ordering::SeqCst);
             }
             threads.values_mut().flat_map(|slot| std::mem::take(&mut slot.handles)).collect()
         };
+        self.lifecycle.global.stop.abandon.store(true, Ordering::SeqCst);
+        let handles = handles.into_iter().chain(self.lifecycle.global.handle.lock().take());
         for handle in handles {
             // A panic of user code was caught inside; there is nothing left to report.
             let _ = handle.join();

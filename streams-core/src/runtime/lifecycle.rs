@@ -49,6 +49,35 @@ pub(crate) struct ThreadSlot {
     pub(crate) handles: Vec<std::thread::JoinHandle<()>>,
 }
 
+/// Where the thread of the global stores is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum GlobalPhase {
+    /// There is none, or it is not started.
+    #[default]
+    Absent,
+    /// It reads what its topics had when it began.
+    Filling,
+    /// It keeps the stores up to date.
+    Filled,
+    /// It has ended.
+    Ended,
+}
+
+/// What an instance knows of the thread of its global stores.
+#[derive(Debug, Default)]
+pub(crate) struct GlobalSlot {
+    /// It is told to end when no stream thread is left that reads the stores.
+    pub(crate) stop: Arc<StopSignal>,
+    pub(crate) phase: watch::Sender<GlobalPhase>,
+    pub(crate) handle: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl GlobalSlot {
+    pub(crate) fn is_alive(&self) -> bool {
+        matches!(*self.phase.borrow(), GlobalPhase::Filling | GlobalPhase::Filled)
+    }
+}
+
 /// State, listeners and threads of an instance.
 pub(crate) struct Lifecycle {
     state: watch::Sender<State>,
@@ -58,6 +87,7 @@ pub(crate) struct Lifecycle {
     pub(crate) state_listener: Mutex<Option<StateListener>>,
     pub(crate) uncaught: Mutex<Option<UncaughtExceptionHandler>>,
     pub(crate) threads: Mutex<BTreeMap<usize, ThreadSlot>>,
+    pub(crate) global: GlobalSlot,
     /// Counts the threads that ended, so that one can wait for the next.
     ends: watch::Sender<u64>,
     /// The error that ended the instance.
@@ -78,6 +108,7 @@ impl Lifecycle {
             state_listener: Mutex::new(None),
             uncaught: Mutex::new(None),
             threads: Mutex::new(BTreeMap::new()),
+            global: GlobalSlot::default(),
             ends: watch::Sender::new(0),
             error: Mutex::new(None),
         }
@@ -131,7 +162,7 @@ impl Lifecycle {
         self.transition(if all_running { State::Running } else { State::Rebalancing });
     }
 
-    /// A thread ended. With an error and no thread left the instance is in error.
+    /// A stream thread ended. With an error and no thread left the instance is in error.
     pub(crate) fn ended(&self, index: usize, error: Option<Error>) {
         let (none_left, all_running) = {
             let mut threads = self.threads.lock();
@@ -146,23 +177,48 @@ impl Lifecycle {
             let mut left = threads.values().filter(|slot| slot.alive).peekable();
             (left.peek().is_none(), left.all(|slot| slot.running))
         };
-        let failed = {
-            let mut first = self.error.lock();
-            *first = first.take().or(error);
-            first.is_some()
-        };
-        if none_left && failed && self.transition_to_pending_error() {
-            self.transition(State::Error);
-        } else if none_left {
-            self.transition(State::NotRunning);
+        if let Some(error) = error {
+            self.record(&error);
+        }
+        if none_left {
+            self.end_if_alone();
         } else if all_running {
             self.transition(State::Running);
         }
         self.ends.send_modify(|ends| *ends += 1);
     }
 
-    fn transition_to_pending_error(&self) -> bool {
-        self.state() == State::PendingError || self.transition(State::PendingError)
+    /// The thread of the global stores ended. With an error, all others have to.
+    pub(crate) fn global_ended(&self, error: Option<Error>) {
+        if let Some(error) = &error {
+            // First of all, so that whoever waits for the stores finds it.
+            self.record(error);
+        }
+        self.global.phase.send_replace(GlobalPhase::Ended);
+        match error {
+            Some(error) => self.close_with(&error),
+            None => self.end_if_alone(),
+        }
+        self.ends.send_modify(|ends| *ends += 1);
+    }
+
+    /// If no stream thread is left, the instance ends with the thread of the global stores, unless it is to go on.
+    fn end_if_alone(&self) {
+        if self.threads.lock().values().any(|slot| slot.alive) {
+            return;
+        }
+        let failed = self.error.lock().is_some();
+        if failed {
+            self.transition(State::PendingError);
+        }
+        if self.global.is_alive() {
+            // The last stream thread of a running instance may be removed, and another one be added.
+            if failed || self.state() == State::PendingShutdown {
+                self.global.stop.close.store(true, Ordering::SeqCst);
+            }
+        } else if !failed || !self.transition(State::Error) {
+            self.transition(State::NotRunning);
+        }
     }
 
     /// Keeps an error as the one that ended the instance, if it is the first.
@@ -183,15 +239,38 @@ impl Lifecycle {
             let threads = self.threads.lock();
             threads.iter().all(|(index, slot)| !of(*index) || !slot.alive)
         };
+        self.wait_until(ended, timeout).await
+    }
+
+    /// Waits until no thread is alive, at most for `timeout`. Returns whether that is so.
+    pub(crate) async fn wait_all_ended(&self, timeout: Duration) -> bool {
+        let ended = || {
+            let alone = self.threads.lock().values().all(|slot| !slot.alive);
+            alone && !self.global.is_alive()
+        };
+        self.wait_until(ended, timeout).await
+    }
+
+    async fn wait_until(&self, ended: impl Fn() -> bool, timeout: Duration) -> bool {
         let mut ends = self.ends.subscribe();
         let waited = tokio::time::timeout(timeout, ends.wait_for(|_| ended()));
         waited.await.is_ok()
     }
 
-    /// Tells all threads to close.
+    /// Tells all threads to close. That of the global stores hears of it when the others have ended, for they read them.
     pub(crate) fn close_all(&self) {
         for slot in self.threads.lock().values() {
             slot.stop.close.store(true, Ordering::SeqCst);
         }
+        self.end_if_alone();
+    }
+
+    /// Waits until the global stores have what their topics had when the instance was started. Returns whether they do;
+    /// if not, their thread has ended.
+    pub(crate) async fn wait_filled(&self) -> bool {
+        let mut phase = self.global.phase.subscribe();
+        let waited =
+            phase.wait_for(|phase| matches!(phase, GlobalPhase::Filled | GlobalPhase::Ended));
+        waited.await.is_ok_and(|phase| *phase == GlobalPhase::Filled)
     }
 }

@@ -10,7 +10,7 @@ use crate::TaskId;
 /// What an instance has done since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamsMetrics {
-    /// Records that were processed.
+    /// Records that were processed, those of global stores included.
     pub processed: u64,
     /// Records that were written to topics, internal ones included.
     pub produced: u64,

@@ -6,7 +6,9 @@
 //! time, so that `run_once` can be stepped from outside.
 
 mod app;
+mod dead_letters;
 mod driver;
+mod global_thread;
 mod housekeeping;
 mod idle;
 mod inspect;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
-    client::{Admin, Consumer, ConsumerSettings, IsolationLevel, RecordBatch},
+    client::{Admin, Consumer, ConsumerRole, ConsumerSettings, IsolationLevel, RecordBatch},
     membership::TaskOffsets,
     store::{StoreSpec, stream_time_entry},
     task::TaskDatabases,
@@ -100,7 +100,8 @@ impl Changelog {
     }
 }
 
-fn has_rows(database: &dyn Database, id: StoreId) -> Result<bool> {
+/// Whether there is anything in a store.
+pub(super) fn has_rows(database: &dyn Database, id: StoreId) -> Result<bool> {
     let (from, to) = (Bound::Unbounded, Bound::Unbounded);
     let first = database.range(id, from, to, Direction::Forward)?.next();
     Ok(first.transpose()?.is_some())
@@ -136,7 +137,7 @@ impl Restorer {
     pub(crate) fn new(app: Arc<App>, thread: usize) -> Result<Self> {
         let settings = ConsumerSettings {
             client_id: format!("{}-StreamThread-{thread}-restore-consumer", app.client_id()),
-            restores: true,
+            role: ConsumerRole::Restore,
             isolation: if is_planted(PlantedBug::RestoreUncommitted) {
                 IsolationLevel::ReadUncommitted
             } else {

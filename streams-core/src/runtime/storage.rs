@@ -23,10 +23,10 @@ pub(crate) trait TaskStorage: Send + Sync {
     /// Gives a task up.
     fn unlock_task(&self, task: TaskId);
 
-    /// The tasks that have state.
+    /// The tasks that have state, without the global stores.
     fn tasks(&self) -> Result<Vec<TaskId>>;
 
-    /// Opens the database of a locked task, with these stores.
+    /// Opens the database of a locked task, with these stores; that of the global stores for [`TaskId::GLOBAL`].
     fn open(
         &self,
         task: TaskId,
@@ -65,7 +65,10 @@ impl TaskStorage for StateDirectory {
         stores: &[String],
         budget: &MemoryBudget,
     ) -> Result<Arc<dyn Database>> {
-        let directory = self.task_directory(&task.to_string())?;
+        let directory = match task {
+            TaskId::GLOBAL => self.global_directory()?,
+            task => self.task_directory(&task.to_string())?,
+        };
         let database = state_store::RocksDatabase::open(&directory, stores, budget)
             .map_err(|cause| Error::from(cause).in_context(format!("opening task {task}")))?;
         Ok(Arc::new(database))

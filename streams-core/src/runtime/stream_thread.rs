@@ -18,7 +18,9 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
-    client::{Admin, Consumer, ConsumerSettings, Membership, Producer, ProducerSettings},
+    client::{
+        Admin, Consumer, ConsumerRole, ConsumerSettings, Membership, Producer, ProducerSettings,
+    },
     membership::{TaskAssignment, TaskOffsets},
     task::{ActiveTask, Readiness, TaskDatabases},
     time::duration_ms,
@@ -84,7 +86,8 @@ impl StreamThread {
     pub(crate) fn new(app: Arc<App>, index: usize) -> Result<Self> {
         let name = format!("{}-StreamThread-{index}", app.client_id());
         let client_id = format!("{name}-consumer");
-        let settings = ConsumerSettings { client_id, isolation: app.isolation(), restores: false };
+        let isolation = app.isolation();
+        let settings = ConsumerSettings { client_id, isolation, role: ConsumerRole::Main };
         let consumer = app.clients.consumer(&settings)?;
         let admin = app.clients.admin()?;
         let membership = app.clients.membership(app.join_group(index))?;

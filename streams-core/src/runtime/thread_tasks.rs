@@ -125,6 +125,7 @@ impl StreamThread {
             }
             flushes.extend(def.flushed_by);
         }
+        app.add_global_stores(&mut stores)?;
         let nodes = TaskBuilder::build(&app.topology, app.application_id(), id.subtopology)?;
         let mut sources = Vec::new();
         let mut input_sources = vec![0; inputs.len()];

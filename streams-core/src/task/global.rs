@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use state_store::Database;
+use state_store::{Database, WriteBatch};
 
 use super::{ActiveTask, CommitState, TaskDatabases, TaskSettings, TaskState};
 use crate::{
@@ -36,7 +36,7 @@ pub(crate) fn add_global_stores(
     topology: &Topology,
     settings: &TaskSettings,
     databases: &TaskDatabases,
-    stores: &mut TaskStores,
+    stores: &mut [Option<Box<dyn StateStore>>],
 ) -> Result {
     for index in topology.global_stores() {
         let Some(def) = topology.stores.get(index) else { continue };
@@ -100,6 +100,31 @@ impl GlobalTask {
         self.task.inputs()
     }
 
+    /// The store that a partition fills, by number in the topology.
+    pub(crate) fn filled_by(&self, place: &TopicPartition) -> Option<usize> {
+        let input = self.inputs().iter().position(|input| input == place)?;
+        self.fills.get(input).copied()
+    }
+
+    /// The next offset of a partition, as of the last commit; `None` before the first.
+    pub(crate) fn stored_position(&self, place: &TopicPartition) -> Result<Option<i64>> {
+        let database = self.filled_by(place).and_then(|store| self.task.databases().of(store));
+        let offset = database.map(|(database, _)| database.offset(&place.to_string()));
+        Ok(offset.transpose()?.flatten())
+    }
+
+    /// Empties the store that a partition fills, and takes its partitions back to `positions`, in one step. For a task
+    /// that has not read anything.
+    pub(crate) fn clear(&self, store: usize, positions: &[(TopicPartition, i64)]) -> Result {
+        let Some((database, id)) = self.task.databases().of(store) else { return Ok(()) };
+        let mut batch = WriteBatch::new();
+        batch.delete_all(id);
+        for (place, position) in positions {
+            batch.set_offset(&place.to_string(), *position);
+        }
+        Ok(database.write(batch)?)
+    }
+
     /// Calls each processor's `init`. `positions` says where its inputs begin.
     pub(crate) fn start(
         &mut self,
@@ -130,9 +155,19 @@ impl GlobalTask {
         Ok(processed)
     }
 
+    /// When the next wall-clock punctuation is due.
+    pub(crate) fn next_punctuation(&self) -> Option<i64> {
+        self.task.next_punctuation()
+    }
+
     /// Writes what was processed, with the positions behind it: from now on other tasks see it.
     pub(crate) fn commit(&mut self, producer: &mut Option<Box<dyn Producer>>) -> Result {
         self.task.commit_with_positions(&self.fills, producer)
+    }
+
+    /// Makes what is on disk durable.
+    pub(crate) fn flush(&self) -> Result {
+        self.task.databases().flush()
     }
 
     /// One of its stores, by number in the topology.
@@ -143,6 +178,11 @@ impl GlobalTask {
     /// Records dropped since the last call.
     pub(crate) fn take_dropped(&mut self) -> u64 {
         self.task.take_dropped()
+    }
+
+    /// Where it was when user code panicked, and the producer that was lent to it then.
+    pub(crate) fn interrupted(&mut self) -> Option<(String, Box<dyn Producer>)> {
+        self.task.interrupted()
     }
 
     /// Calls each processor's `close`.

@@ -114,7 +114,7 @@ impl World {
 
     pub(crate) fn consumer(&self, isolation: IsolationLevel) -> Box<dyn Consumer> {
         let client_id = format!("{}-consumer", self.name);
-        let settings = ConsumerSettings { client_id, isolation, restores: false };
+        let settings = ConsumerSettings { client_id, isolation, ..ConsumerSettings::default() };
         self.clients.consumer(&settings).unwrap()
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
 
 mod bad_input;
+mod global;
 mod growing_topics;
 mod harness;
 mod instances;

@@ -14,8 +14,8 @@ use super::{
 use crate::{
     Error, ErrorKind, Result,
     client::{
-        Admin, ClientSupplier, Consumer, ConsumerSettings, IsolationLevel, JoinGroup, Membership,
-        Producer, ProducerSettings, kafka::ControlPlane,
+        Admin, ClientSupplier, Consumer, ConsumerRole, ConsumerSettings, IsolationLevel, JoinGroup,
+        Membership, Producer, ProducerSettings, kafka::ControlPlane,
     },
     config::{StreamsConfig, ValidConfig},
     time::{SystemClock, duration_ms},
@@ -123,10 +123,10 @@ impl RdKafkaSupplier {
 
 impl ClientSupplier for RdKafkaSupplier {
     fn consumer(&self, settings: &ConsumerSettings) -> Result<Box<dyn Consumer>> {
-        let native = if settings.restores {
-            &self.settings.restore_consumer
-        } else {
-            &self.settings.main_consumer
+        let native = match settings.role {
+            ConsumerRole::Main => &self.settings.main_consumer,
+            ConsumerRole::Restore => &self.settings.restore_consumer,
+            ConsumerRole::Global => &self.settings.global_consumer,
         };
         let isolation = match settings.isolation {
             IsolationLevel::ReadCommitted => IsolationLevel::ReadCommitted,

@@ -90,7 +90,9 @@ impl TaskStorage for MemoryDisk {
     }
 
     fn tasks(&self) -> Result<Vec<TaskId>> {
-        Ok(self.0.lock().tasks.keys().copied().collect())
+        let contents = self.0.lock();
+        let tasks = contents.tasks.keys().filter(|task| **task != TaskId::GLOBAL);
+        Ok(tasks.copied().collect())
     }
 
     fn open(

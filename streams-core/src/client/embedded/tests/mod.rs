@@ -71,7 +71,8 @@ fn transactional(cluster: &EmbeddedCluster, id: &str) -> Box<dyn Producer> {
 
 fn consumer(cluster: &EmbeddedCluster, isolation: IsolationLevel) -> Box<dyn Consumer> {
     let client_id = "reader".to_owned();
-    cluster.consumer(&ConsumerSettings { client_id, isolation, restores: false }).unwrap()
+    let settings = ConsumerSettings { client_id, isolation, ..ConsumerSettings::default() };
+    cluster.consumer(&settings).unwrap()
 }
 
 /// All values that one poll gives.

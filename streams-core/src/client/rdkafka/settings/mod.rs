@@ -48,6 +48,7 @@ pub(super) struct NativeSettings {
 pub(super) struct ClientSettings {
     pub(super) main_consumer: NativeSettings,
     pub(super) restore_consumer: NativeSettings,
+    pub(super) global_consumer: NativeSettings,
     pub(super) producer: NativeSettings,
     /// For membership and admin calls.
     pub(super) control: kafka_client::ClientConfig,
@@ -73,6 +74,7 @@ impl ClientSettings {
         Ok(Self {
             main_consumer: of(ClientRole::MainConsumer)?,
             restore_consumer: of(ClientRole::RestoreConsumer)?,
+            global_consumer: of(ClientRole::GlobalConsumer)?,
             producer: of(ClientRole::Producer)?,
             control: control(config, tokens)?,
         })

@@ -62,10 +62,12 @@ fn the_narrower_prefix_wins_and_librdkafkas_own_keys_pass() {
     let config = config()
         .set("consumer.queued.min.messages", 5)
         .set("restore.consumer.queued.min.messages", 6)
+        .set("global.consumer.queued.min.messages", 8)
         .set("producer.queue.buffering.backpressure.threshold", 7);
     let settings = read(&config).unwrap();
     assert_eq!(value(&settings.main_consumer, "queued.min.messages"), Some("5"));
     assert_eq!(value(&settings.restore_consumer, "queued.min.messages"), Some("6"));
+    assert_eq!(value(&settings.global_consumer, "queued.min.messages"), Some("8"));
     let key = "queue.buffering.backpressure.threshold";
     assert_eq!(value(&settings.producer, key), Some("7"));
 }

@@ -1,0 +1,79 @@
+//! The producer of a thread that writes nothing but dead letters.
+
+use std::sync::Arc;
+
+use super::app::App;
+use crate::{
+    Error, ErrorKind, Result, TopicPartition,
+    client::{
+        BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer, ProducerSettings,
+    },
+};
+
+/// Is made with the first dead letter: most instances never have one. It is never transactional, so that after a crash
+/// a dead letter may be there twice.
+#[derive(Debug)]
+pub(super) struct DeadLetterProducer {
+    app: Arc<App>,
+    client_id: String,
+    producer: Option<Box<dyn Producer>>,
+}
+
+impl DeadLetterProducer {
+    pub(super) const fn new(app: Arc<App>, client_id: String) -> Self {
+        Self { app, client_id, producer: None }
+    }
+
+    fn producer(&mut self) -> Result<&mut dyn Producer> {
+        let producer = if let Some(producer) = self.producer.take() {
+            producer
+        } else {
+            let client_id = self.client_id.clone();
+            self.app.clients.producer(&ProducerSettings { client_id, transactional_id: None })?
+        };
+        Ok(&mut **self.producer.insert(producer))
+    }
+}
+
+#[cold]
+fn no_transactions<T>() -> Result<T> {
+    Err(Error::new(ErrorKind::InvalidState, "dead letters of global stores are in no transaction"))
+}
+
+impl Producer for DeadLetterProducer {
+    fn partitions(&mut self, topic: &str) -> Result<i32> {
+        self.producer()?.partitions(topic)
+    }
+
+    fn append(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result {
+        self.producer()?.append(to, record)
+    }
+
+    fn flush(&mut self) -> Result<Vec<BatchReport>> {
+        self.producer.as_mut().map_or(Ok(Vec::new()), |producer| producer.flush())
+    }
+
+    fn init_transactions(&mut self) -> Result {
+        no_transactions()
+    }
+
+    fn begin_transaction(&mut self) -> Result {
+        no_transactions()
+    }
+
+    fn send_offsets(
+        &mut self,
+        _offsets: &[(TopicPartition, OffsetAndMetadata)],
+        _group: &GroupMetadata,
+    ) -> Result {
+        no_transactions()
+    }
+
+    fn commit_transaction(&mut self) -> Result {
+        no_transactions()
+    }
+
+    fn abort_transaction(&mut self) -> Result {
+        no_transactions()
+    }
+}
