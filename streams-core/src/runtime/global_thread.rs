@@ -141,7 +141,7 @@ impl GlobalThread {
         }
     }
 
-    /// Drops what is not written, unless the cluster has been out of reach for too long.
+    /// Goes on without a call that the cluster did not serve, unless it has been out of reach for too long.
     fn try_again(&mut self, error: Error, now_ms: i64) -> Result {
         if self.failing_since.is_none() {
             tracing::warn!(thread = %self.name, "the cluster is out of reach, trying again: {error}");
@@ -153,7 +153,6 @@ impl GlobalThread {
             );
             return Err(error.in_context(text));
         }
-        self.drop_task();
         Ok(())
     }
 
@@ -185,7 +184,11 @@ impl GlobalThread {
         let worked = !batches.is_empty();
         let records: Vec<(TopicPartition, usize)> =
             batches.iter().map(|batch| (batch.topic_partition().clone(), batch.len())).collect();
-        self.process(batches, now_ms)?;
+        if let Err(error) = self.process(batches, now_ms) {
+            // What was processed is not written, and must not be.
+            self.drop_task();
+            return Err(error);
+        }
         self.report(&records, now_ms);
         Ok(Turn { worked })
     }
@@ -388,3 +391,6 @@ fn missing(topic: &str) -> Error {
     let text = format!("topic {topic} of a global store does not exist; create it and start again");
     Error::new(ErrorKind::MissingSourceTopic, text)
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,7 @@ mod thread_tasks;
 pub(crate) use self::{
     app::App,
     driver::{give_up, guarded},
+    global_thread::GlobalThread,
     kafka_streams::Handlers,
     restorer::Restorer,
     storage::TaskStorage,

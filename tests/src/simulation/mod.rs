@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a scenario that can't be set up has failed")]
 
 mod counting;
+mod lookup;
 mod market;
 mod orders;
 mod shop;
@@ -23,6 +24,7 @@ use streams_core::{
 
 pub use self::{
     counting::{counting, counting_topology, counts, expected_counts},
+    lookup::lookup,
     market::market,
     orders::orders,
     shop::{shop, shop_that_compares},

@@ -3,14 +3,17 @@
 use std::{
     convert::Infallible,
     path::Path,
-    sync::{Arc, Mutex},
-    time::Duration,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use streams_core::{
     BoxError, Error, ErrorKind, Headers, KafkaStreams, Record, TaskId, TopicPartition,
     client::{
-        ClientSupplier, IsolationLevel, ProduceRecord, ProducerSettings, embedded::EmbeddedCluster,
+        ClientSupplier, IsolationLevel, ProduceRecord, ProducerSettings,
+        embedded::{EmbeddedCluster, Fault, FaultInjector, Operation},
     },
     config::{ProcessingGuarantee, StreamsConfig},
     handler::LogAndContinue,
@@ -343,6 +346,17 @@ async fn a_topology_of_global_stores_alone_runs_without_stream_threads() {
     streams.clean_up().unwrap();
 }
 
+/// Has all calls fail, and counts them.
+#[derive(Clone, Debug, Default)]
+struct Away(Arc<AtomicU32>);
+
+impl FaultInjector for Away {
+    fn before(&mut self, _: Operation<'_>) -> Fault {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Fault::Unavailable
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_waits_for_a_broker_that_is_away() {
     let (cluster, directory) = (cluster(), tempfile::tempdir().unwrap());
@@ -350,12 +364,12 @@ async fn a_start_waits_for_a_broker_that_is_away() {
     produce(&cluster, "tab", "k", "v", 0);
     produce(&cluster, "in", "k", "v", 0);
     let streams = instance(&cluster, config(directory.path(), AT_LEAST_ONCE));
-    cluster.broker_down(true);
+    let away = Away::default();
+    cluster.set_faults(Some(Box::new(away.clone())));
     let (started, ()) = tokio::join!(streams.start(), async {
-        // Long enough for a few attempts.
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        eventually("it has tried a few times", || away.0.load(Ordering::SeqCst) > 3).await;
         assert_eq!(streams.state(), State::Rebalancing);
-        cluster.broker_down(false);
+        cluster.set_faults(None);
     });
     started.unwrap();
     processed(&cluster, &["in"], &[&streams]).await;

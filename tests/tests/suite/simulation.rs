@@ -5,8 +5,8 @@ use streams_core::{
     testing::simulation::{Compare, Faults, SimulationBuilder, seeds},
 };
 use tests::simulation::{
-    counting, counts, expected_counts, last_counts, market, orders, shop, shop_that_compares,
-    ticking, ties,
+    counting, counts, expected_counts, last_counts, lookup, market, orders, shop,
+    shop_that_compares, ticking, ties,
 };
 
 fn runs(simulation: SimulationBuilder) {
@@ -69,6 +69,16 @@ fn simulation_of_a_shop_without_caches_repeats_no_intermediate_result() {
 fn simulation_of_a_shop_at_least_once_loses_nothing() {
     seeds(0..20)
         .for_each(|seed| runs(shop(seed, AtLeastOnce).output("enriched", Compare::Records)));
+}
+
+#[test]
+fn simulation_of_lookups_in_a_global_store_is_exactly_once() {
+    seeds(0..60).for_each(|seed| runs_on_some_disk(lookup(seed, ExactlyOnceV2), seed));
+}
+
+#[test]
+fn simulation_of_lookups_in_a_global_store_at_least_once_loses_nothing() {
+    seeds(0..60).for_each(|seed| runs(lookup(seed, AtLeastOnce)));
 }
 
 #[test]

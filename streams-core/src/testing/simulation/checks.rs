@@ -7,7 +7,11 @@ use std::{
 
 use state_store::{Direction, StoreFormat, key_schema::parse_local_window_key};
 
-use super::{compare::bytes, instance::names, world::World};
+use super::{
+    compare::bytes,
+    instance::{Instance, names},
+    world::World,
+};
 use crate::{
     Result, TaskId, TopicPartition, client::embedded::EmbeddedCluster, membership::InternalTopics,
     runtime::App, task::TaskDatabases,
@@ -151,6 +155,9 @@ pub(super) fn unrest(world: &World, exact: bool) -> Result<Option<String>> {
     for (index, machine) in world.machines.iter().enumerate() {
         let Some(instance) = &machine.instance else { continue };
         app = Some(&instance.app);
+        if let Some(why) = global_unrest(cluster, instance)? {
+            return Ok(Some(format!("instance-{index} {why}")));
+        }
         for stepped in &instance.threads {
             if let Some(why) = stepped.thread.unrest() {
                 let thread = stepped.thread.name();
@@ -179,6 +186,46 @@ pub(super) fn unrest(world: &World, exact: bool) -> Result<Option<String>> {
         return Ok(Some(why));
     }
     uncommitted(cluster, app)
+}
+
+/// Why the global stores of an instance are not up to date.
+fn global_unrest(cluster: &EmbeddedCluster, instance: &Instance) -> Result<Option<String>> {
+    if !instance.is_filled() {
+        return Ok(Some("has not filled its global stores".to_owned()));
+    }
+    let app = &instance.app;
+    let Some(databases) = app.global_databases.lock().clone() else { return Ok(None) };
+    for (topic, store) in app.topology.global_topics() {
+        let Some((database, _)) = databases.of(store) else { continue };
+        for record in cluster.read_all(topic, app.isolation())? {
+            let place = TopicPartition::new(topic, record.partition);
+            if database.offset(&place.to_string())?.unwrap_or(0) <= record.offset {
+                return Ok(Some(format!("has not read {place}@{}", record.offset)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the global stores of all instances that are up have the same rows. Returns what differs.
+pub(super) fn check_global_stores(world: &World) -> Result<Option<String>> {
+    let mut known: BTreeMap<usize, (usize, Rows)> = BTreeMap::new();
+    for (index, machine) in world.machines.iter().enumerate() {
+        let Some(instance) = &machine.instance else { continue };
+        let Some(databases) = instance.app.global_databases.lock().clone() else { continue };
+        for store in instance.app.topology.global_stores() {
+            let Some((database, id)) = databases.of(store) else { continue };
+            let rows =
+                database.range(id, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
+            let rows = rows.collect::<state_store::Result<Rows>>()?;
+            let (other, theirs) = known.entry(store).or_insert_with(|| (index, rows.clone()));
+            if *theirs != rows {
+                let text = format!("instance-{index} and instance-{other} differ in global rows");
+                return Ok(Some(text));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The tasks of the application that are not among those that run.

@@ -6,12 +6,14 @@ use parking_lot::Mutex;
 
 use crate::{
     Error, ErrorKind, Result, TaskId,
-    runtime::{App, Restorer, StreamThread, ThreadMetadata, give_up, guarded},
+    runtime::{App, GlobalThread, Restorer, StreamThread, ThreadMetadata, give_up, guarded},
 };
 
 /// What the driver of `KafkaStreams` has on operating-system threads, without them.
 pub(super) struct Instance {
     pub(super) app: Arc<App>,
+    /// What fills the global stores, once its clients could be made.
+    global: Option<GlobalThread>,
     pub(super) threads: Vec<SteppedThread>,
 }
 
@@ -44,18 +46,56 @@ impl Instance {
             let seen = ThreadMetadata::default();
             threads.push(SteppedThread { thread, restorer, restore_error: None, seen });
         }
-        Ok(Self { app, threads })
+        Ok(Self { app, global: None, threads })
     }
 
     /// A turn of the stream thread with this number, or of its restorer.
     pub(super) fn turn(&mut self, thread: usize, restores: bool) -> Turned {
         let now_ms = self.app.clock.now_ms();
+        if !self.is_filled() || restores {
+            let filled = self.is_filled();
+            let turned = self.fill(now_ms);
+            // Stream threads are started when the global stores are filled.
+            if !filled || turned.failed.is_some() {
+                return turned;
+            }
+        }
         let Some(stepped) = self.threads.get_mut(thread) else { return Turned::default() };
         if restores {
             stepped.restore(now_ms);
             return Turned::default();
         }
         stepped.turn(now_ms)
+    }
+
+    /// Whether its global stores are filled, if it has any.
+    pub(super) fn is_filled(&self) -> bool {
+        self.app.topology.global_stores().is_empty()
+            || self.global.as_ref().is_some_and(GlobalThread::is_filled)
+    }
+
+    /// A turn of what fills the global stores.
+    fn fill(&mut self, now_ms: i64) -> Turned {
+        let mut turned = Turned::default();
+        if self.app.topology.global_stores().is_empty() {
+            return turned;
+        }
+        let filled = self.is_filled();
+        let result = guarded(|| {
+            if self.global.is_none() {
+                self.global = Some(GlobalThread::new(self.app.clone())?);
+            }
+            let global = self.global.as_mut();
+            global.map_or(Ok(()), |global| global.run_once(now_ms, Duration::ZERO).map(drop))
+        });
+        if let Err(error) = result {
+            turned.news.push(format!("global stores are not filled: {error}"));
+            turned.failed = Some(error);
+        }
+        if self.is_filled() && !filled {
+            turned.news.push("its global stores are filled".to_owned());
+        }
+        turned
     }
 
     /// Commits, gives everything up and leaves; the errors of threads that could not.
@@ -65,7 +105,10 @@ impl Instance {
             let closed = guarded(|| stepped.thread.close(now_ms));
             closed.err().map(|error| give_up(&mut stepped.thread, error).0)
         };
-        self.threads.iter_mut().filter_map(close).collect()
+        let mut errors: Vec<Error> = self.threads.iter_mut().filter_map(close).collect();
+        let global = self.global.as_mut().map(|global| guarded(|| global.close()));
+        errors.extend(global.and_then(Result::err));
+        errors
     }
 }
 

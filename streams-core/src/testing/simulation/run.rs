@@ -186,6 +186,10 @@ impl Simulation {
         self.heal()?;
         self.settle()?;
         self.check_open_stores("at the end ")?;
+        let differ = checks::check_global_stores(&self.world.lock())?;
+        if let Some(differ) = differ {
+            self.world.lock().fail(differ);
+        }
         Ok(input)
     }
 
