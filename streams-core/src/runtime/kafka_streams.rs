@@ -248,7 +248,8 @@ impl KafkaStreams {
     }
 
     /// Stops processing, punctuations and restore, but keeps the tasks: the instance stays in its group and its state
-    /// does not change. What was processed is still committed. Java's `pause` (KIP-834).
+    /// does not change. What was processed is still committed, and global stores are kept up to date. Java's `pause`
+    /// (KIP-834).
     pub fn pause(&self) {
         if !self.app.paused.swap(true, Ordering::Relaxed) {
             tracing::info!("paused");
@@ -277,7 +278,8 @@ impl KafkaStreams {
         *self.lifecycle.state_listener.lock() = Some(Arc::new(listener));
     }
 
-    /// Has `handler` decide what follows when a stream thread fails; without one the instance is closed.
+    /// Has `handler` decide what follows when a stream thread fails; without one the instance is closed. It is told of
+    /// a failure of global stores too, which always closes the instance.
     pub fn on_uncaught_exception(
         &self,
         handler: impl Fn(&Error) -> UncaughtExceptionResponse + Send + Sync + 'static,
@@ -285,7 +287,7 @@ impl KafkaStreams {
         *self.lifecycle.uncaught.lock() = Some(Arc::new(handler));
     }
 
-    /// Has `listener` told of the restore of stores.
+    /// Has `listener` told of the restore of stores, and of how global stores are filled.
     pub fn on_restore(&self, listener: impl StateRestoreListener + 'static) {
         *self.app.restore_listener.lock() = Some(Arc::new(listener));
     }

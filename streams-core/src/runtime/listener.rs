@@ -8,11 +8,11 @@ use crate::{Error, TaskId, TopicPartition};
 /// How far the restore of one store has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestoreProgress {
-    /// The task.
+    /// The task; [`TaskId::GLOBAL`] for a global store.
     pub task: TaskId,
     /// The store.
     pub store: String,
-    /// Its changelog.
+    /// A partition of its changelog, or of the topic that fills it.
     pub changelog: TopicPartition,
     /// Records that were restored.
     pub restored: u64,
@@ -22,7 +22,8 @@ pub struct RestoreProgress {
     pub rate: u64,
 }
 
-/// Is told about the restore of stores. Called on the restorer's thread: be quick.
+/// Is told about the restore of stores, and about each partition from which a global store is filled. Called on the
+/// thread that does it: be quick.
 /// Java's `StateRestoreListener`.
 pub trait StateRestoreListener: Send + Sync {
     /// A store begins to be restored; `remaining` records are to come.
