@@ -86,13 +86,14 @@ impl GlobalThread {
     /// The thread of an instance whose topology has global stores. It locks and opens their databases.
     pub(crate) fn new(app: Arc<App>) -> Result<Self> {
         let name = format!("{}-GlobalStreamThread", app.client_id());
-        let client_id = format!("{name}-consumer");
+        let client_id = format!("{}-global-consumer", app.client_id());
         let isolation = app.isolation();
         let settings = ConsumerSettings { client_id, isolation, role: ConsumerRole::Global };
         let consumer = app.clients.consumer(&settings)?;
         let admin = app.clients.admin()?;
         let databases = app.open_global()?;
-        let dead_letters = DeadLetterProducer::new(app.clone(), format!("{name}-producer"));
+        let dead_letters =
+            DeadLetterProducer::new(app.clone(), format!("{}-global-producer", app.client_id()));
         Ok(Self {
             app,
             name,
@@ -182,14 +183,17 @@ impl GlobalThread {
             other => other?,
         };
         let worked = !batches.is_empty();
-        let records: Vec<(TopicPartition, usize)> =
-            batches.iter().map(|batch| (batch.topic_partition().clone(), batch.len())).collect();
+        for filling in &mut self.filling {
+            let own = batches.iter().filter(|batch| *batch.topic_partition() == filling.place);
+            let records: usize = own.map(RecordBatch::len).sum();
+            filling.records += u64::try_from(records).unwrap_or(0);
+        }
         if let Err(error) = self.process(batches, now_ms) {
             // What was processed is not written, and must not be.
             self.drop_task();
             return Err(error);
         }
-        self.report(&records, now_ms);
+        self.report(now_ms);
         Ok(Turn { worked })
     }
 
@@ -338,15 +342,12 @@ impl GlobalThread {
     }
 
     /// Looks which partitions have reached their ends, and tells the listener.
-    fn report(&mut self, records: &[(TopicPartition, usize)], now_ms: i64) {
+    fn report(&mut self, now_ms: i64) {
         if self.filling.is_empty() {
             return;
         }
         let listener = self.listener();
         for filling in &mut self.filling {
-            let polled = records.iter().filter(|(place, _)| *place == filling.place);
-            let polled: usize = polled.map(|(_, records)| records).sum();
-            filling.records += u64::try_from(polled).unwrap_or(0);
             let position = self.consumer.position(&filling.place).unwrap_or(filling.position);
             let moved = std::mem::replace(&mut filling.position, position) != position;
             let Some(listener) = listener.as_ref().filter(|_| moved) else { continue };

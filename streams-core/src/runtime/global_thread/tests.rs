@@ -20,6 +20,7 @@ use crate::{
     topology::{SourceOptions, Topology, TopologyBuilder},
 };
 
+type Names = KeyValueStore<String, String>;
 type Nothing<'a> = Context<'a, Infallible, Infallible>;
 
 /// A disk in memory: what it has outlives an instance.
@@ -63,7 +64,6 @@ fn topology(topic: &str, reset: Option<OffsetReset>) -> Topology {
     let source = SourceOptions::new([topic], string(), string());
     let source = reset.into_iter().fold(source, SourceOptions::with_offset_reset);
     let store = Stores::key_value("names", string(), string());
-    type Names = KeyValueStore<String, String>;
     builder.add_global_store("source", source, "keep", store, |names: StoreRef<Names>| {
         move |record: Record<'_, String, String>, context: &mut Nothing<'_>| {
             let value = (!record.value.is_empty()).then(|| record.value.clone());
@@ -137,7 +137,7 @@ fn rows(thread: &GlobalThread) -> Vec<String> {
     let mut stores = vec![None];
     thread.app.add_global_stores(&mut stores).unwrap();
     let store: &mut dyn std::any::Any = &mut **stores[0].as_mut().unwrap();
-    let store: &mut KeyValueStore<String, String> = store.downcast_mut().unwrap();
+    let store: &mut Names = store.downcast_mut().unwrap();
     let rows = store.all(crate::Direction::Forward).unwrap();
     rows.map(|row| row.map(|(key, value)| format!("{key}={value}")).unwrap()).collect()
 }
