@@ -92,8 +92,7 @@ impl GlobalThread {
         let consumer = app.clients.consumer(&settings)?;
         let admin = app.clients.admin()?;
         let databases = app.open_global()?;
-        let dead_letters =
-            DeadLetterProducer::new(app.clone(), format!("{}-global-producer", app.client_id()));
+        let producer = Some(dead_letters(&app));
         Ok(Self {
             app,
             name,
@@ -102,7 +101,7 @@ impl GlobalThread {
             databases,
             task: None,
             filling: Vec::new(),
-            producer: Some(Box::new(dead_letters)),
+            producer,
             failing_since: None,
         })
     }
@@ -189,8 +188,9 @@ impl GlobalThread {
             filling.records += u64::try_from(records).unwrap_or(0);
         }
         if let Err(error) = self.process(batches, now_ms) {
-            // What was processed is not written, and must not be.
+            // What was processed is not written, and must not be; nor the dead letters that are still to be sent.
             self.drop_task();
+            self.producer = Some(dead_letters(&self.app));
             return Err(error);
         }
         self.report(now_ms);
@@ -386,6 +386,11 @@ impl Drop for GlobalThread {
     fn drop(&mut self) {
         self.app.release_global();
     }
+}
+
+fn dead_letters(app: &Arc<App>) -> Box<dyn Producer> {
+    let client_id = format!("{}-global-producer", app.client_id());
+    Box::new(DeadLetterProducer::new(app.clone(), client_id))
 }
 
 fn missing(topic: &str) -> Error {

@@ -9,7 +9,9 @@ use crate::{
     BoxError, Headers, KafkaStreams, Record,
     client::{
         ClientSupplier, ProduceRecord,
-        embedded::{ClusterSettings, EmbeddedCluster, Fault, FaultInjector, Operation},
+        embedded::{
+            ClusterSettings, EmbeddedCluster, Fault, FaultInjector, Operation, OperationKind,
+        },
     },
     config::StreamsConfig,
     processor::Context,
@@ -91,6 +93,10 @@ impl World {
 
     fn thread_of(&self, topology: Topology) -> Result<GlobalThread> {
         let config = StreamsConfig::new("app", "unused:9092").set("task.timeout.ms", 10_000);
+        self.thread_with(topology, config)
+    }
+
+    fn thread_with(&self, topology: Topology, config: StreamsConfig) -> Result<GlobalThread> {
         let builder = KafkaStreams::builder(topology, config, self.cluster.clone());
         let builder = builder.clock(Arc::<ManualClock>::clone(&self.clock));
         GlobalThread::new(Arc::new(builder.storage(Arc::new(self.disk.clone())).into_app()?))
@@ -297,6 +303,44 @@ fn calls_that_fail_for_a_while_are_repeated() {
     assert_eq!(rows(&thread), expected);
     // What was not written when a call failed is read again; nothing else is.
     assert_eq!(processed(&thread), 50);
+}
+
+/// Has the first batch of a producer fail.
+#[derive(Debug, Default)]
+struct FirstProduce(bool);
+
+impl FaultInjector for FirstProduce {
+    fn before(&mut self, operation: Operation<'_>) -> Fault {
+        let fails = operation.kind == OperationKind::Produce && !self.0;
+        self.0 |= fails;
+        if fails { Fault::Unavailable } else { Fault::None }
+    }
+}
+
+#[test]
+fn a_dead_letter_that_is_not_written_is_written_with_the_next_attempt() {
+    let world = World::new();
+    world.cluster.create_topic("dead-letters", 1).unwrap();
+    let unreadable = ProduceRecord {
+        timestamp: 0,
+        key: Some(b"a"),
+        value: Some(b"\xff"),
+        headers: &Headers::new(),
+    };
+    world.cluster.produce("tab", Some(0), unreadable).unwrap();
+    world.write(0, "b", "1");
+    world.cluster.set_faults(Some(Box::<FirstProduce>::default()));
+    let config = StreamsConfig::new("app", "unused:9092")
+        .set("errors.dead.letter.queue.topic.name", "dead-letters")
+        .set("deserialization.exception.handler", "LogAndContinueExceptionHandler");
+    let mut thread = world.thread_with(topology("tab", None), config).unwrap();
+    world.turn(&mut thread).unwrap();
+    assert!(thread.is_failing());
+    assert!(rows(&thread).is_empty());
+    world.fill(&mut thread);
+    assert_eq!(rows(&thread), ["b=1"]);
+    let letters = world.cluster.read_all("dead-letters", IsolationLevel::ReadCommitted).unwrap();
+    assert_eq!(letters.len(), 1);
 }
 
 #[test]
