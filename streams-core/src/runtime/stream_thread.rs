@@ -192,7 +192,10 @@ impl StreamThread {
 
     fn turn(&mut self, now_ms: i64, max_wait: Duration) -> Result<Turn> {
         self.heartbeat(now_ms)?;
-        self.reconcile(now_ms)?;
+        if !self.passed_over {
+            // Without an answer the target may be out of date: what was not in the last report may be another's by now.
+            self.reconcile(now_ms)?;
+        }
         self.start_restored(now_ms)?;
         let ready = !self.app.is_paused() && self.any_ready(now_ms);
         let mut worked = self.poll(ready, now_ms, max_wait)?;

@@ -114,6 +114,8 @@ fn simulation_of_seeds_that_failed_once() {
     [314].into_iter().for_each(count_exactly_once);
     [52, 114].into_iter().for_each(tick_exactly_once);
     [0, 3, 461].into_iter().for_each(shop_exactly_once);
+    runs(lookup(1_342, AtLeastOnce));
+    runs(lookup(3_471, ExactlyOnceV2));
 }
 
 #[test]
