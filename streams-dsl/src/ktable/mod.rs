@@ -7,6 +7,7 @@ mod filter;
 mod group_by;
 mod join;
 mod map_values;
+mod row_topic;
 mod rows;
 mod source;
 mod suppress;
@@ -16,6 +17,7 @@ mod to_stream;
 use std::{fmt, panic::Location, sync::Arc};
 
 pub(crate) use self::{
+    row_topic::RowTopic,
     rows::{Rows, StoredRows, WindowRows},
     source::SourceTable,
     table_store::TableStore,

@@ -2,13 +2,9 @@
 
 use std::sync::Arc;
 
-use streams_core::{
-    processor::{ExtractTimestamp, TimestampExtractor},
-    serde::option,
-    topology::{NodeRef, SourceOptions},
-};
+use streams_core::topology::NodeRef;
 
-use super::{KTable, TableParts, TableStore, rows::StoredRows};
+use super::{KTable, RowTopic, TableParts, TableStore, rows::StoredRows};
 use crate::{
     change::Change,
     graph::{Lowering, Place, Role, SharedGraph, Slot, prefix},
@@ -85,40 +81,18 @@ where
         materialized: Materialized<K, V>,
         place: Place,
     ) -> Self {
-        let Consumed { topics, name, key_serde, value_serde, extractor, reset } = consumed;
-        // The topic is read with the serdes of `consumed`, the store written with those of
-        // `materialized`; either serves where the other has none.
-        let key_serde = Slot::given(key_serde).or(&Slot::given(materialized.key_serde.clone()));
-        let value_serde =
-            Slot::given(value_serde).or(&Slot::given(materialized.value_serde.clone()));
-        {
-            let mut graph = graph.lock();
-            graph.check_name(place, name.as_ref());
-            graph.check_topics(place, &topics);
-            if topics.len() > 1 {
-                graph.problem(place, format!("a table reads one topic, not {}", topics.join(", ")));
-            }
-        }
-        let prefix = format!("{}-", topics.join("-"));
+        let topic = RowTopic::new(graph, consumed, &materialized, place);
+        let (key_serde, value_serde) = (topic.key_serde.clone(), topic.value_serde.clone());
+        let prefix = topic.store_prefix();
         let table = SourceTable::new(graph, place, materialized, &prefix, &key_serde, &value_serde);
         let mut locked = graph.lock();
-        let source = locked.suffixed_or_new(name.as_ref(), "-source", prefix::SOURCE);
-        let name = locked.name_or_new(name.as_ref(), prefix::TABLE_SOURCE);
-        let (key, value) = (key_serde.map(option), value_serde.map(option));
-        let extractor = extractor.map(of_rows);
+        let source = locked.suffixed_or_new(topic.name.as_ref(), "-source", prefix::SOURCE);
+        let name = locked.name_or_new(topic.name.as_ref(), prefix::TABLE_SOURCE);
         let (source_name, node_name, rows) = (source.clone(), name.clone(), table.rows.clone());
         let node = locked.add(&name, Role::Other, &[], place, move |lowering| {
-            let key = lowering.serde(&key, &source_name, "key");
-            let value = lowering.serde(&value, &source_name, "value");
-            let mut options = SourceOptions::new(topics.clone(), key, value);
-            if let Some(reset) = reset {
-                options = options.with_offset_reset(reset);
-            }
-            if let Some(extractor) = &extractor {
-                options = options.with_timestamp_extractor(extractor.clone());
-            }
-            if let Some(source) = lowering.source(&source_name, &topics, options) {
-                let topic = topics.first().map(String::as_str);
+            let options = topic.options(lowering, &source_name);
+            if let Some(source) = lowering.source(&source_name, &topic.topics, options) {
+                let topic = topic.topics.first().map(String::as_str);
                 table.lower(lowering, &node_name, &[source], topic);
             }
         });
@@ -126,21 +100,4 @@ where
         let (graph, sources) = (graph.clone(), [source].into());
         Self::new(TableParts { graph, node, name, key_serde, value_serde, sources, rows })
     }
-}
-
-/// The extractor of a table sees whole rows only; other records keep their timestamp.
-fn of_rows<K: 'static, V: 'static>(
-    extractor: TimestampExtractor<K, V>,
-) -> TimestampExtractor<Option<K>, Option<V>> {
-    Arc::new(move |ask| {
-        let (Some(key), Some(value)) = (ask.record.key, ask.record.value) else {
-            return Ok(ask.record.timestamp);
-        };
-        extractor(&ExtractTimestamp {
-            record: ask.record.with_key(key).with_value(value),
-            topic_partition: ask.topic_partition,
-            offset: ask.offset,
-            partition_time: ask.partition_time,
-        })
-    })
 }

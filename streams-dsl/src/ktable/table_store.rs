@@ -47,11 +47,20 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         lowering: &mut Lowering<'_>,
         node: &str,
     ) -> StoreRef<TimestampedKeyValueStore<K, V>> {
+        let store = self.key_value(lowering, node);
+        lowering.add_store(store)
+    }
+
+    /// It as a key-value store for `node`.
+    pub(crate) fn key_value(
+        &self,
+        lowering: &mut Lowering<'_>,
+        node: &str,
+    ) -> StoreBuilder<TimestampedKeyValueStore<K, V>> {
         let key = lowering.serde(&self.key_serde, node, "key");
         let value = lowering.serde(&self.value_serde, node, "value");
         let store = Stores::timestamped_key_value(self.name.clone(), key, value);
-        let store = self.configure(store, lowering.settings());
-        lowering.add_store(store)
+        self.configure(store, lowering.settings())
     }
 
     /// Adds it as a window store for `node`.
