@@ -2,6 +2,7 @@
 
 use std::{
     any::TypeId,
+    convert::Infallible,
     panic::Location,
     sync::{Arc, Mutex},
 };
@@ -9,14 +10,15 @@ use std::{
 use streams_core::{
     Error, ErrorKind, Result,
     config::StreamsConfig,
+    processor::Processor,
     serde::SerdeRef,
-    store::{StateStore, StoreBuilder},
+    store::{KeyValueStore, StateStore, StoreBuilder, StoreRef},
     topology::{SourceOptions, Topology},
 };
 
 use crate::{
-    StoreHandle,
-    graph::{BuildSettings, Role, SharedGraph, Slot, prefix},
+    GlobalKTable, GlobalStoreHandle, StoreHandle,
+    graph::{BuildSettings, Lowering, Role, SharedGraph, Slot, prefix},
     kstream::KStream,
     ktable::KTable,
     options::{Consumed, Materialized},
@@ -105,26 +107,20 @@ impl StreamsBuilder {
         K: Send + 'static,
         V: Send + 'static,
     {
-        let Consumed { topics, name, key_serde, value_serde, extractor, reset } = consumed.into();
+        let consumed = consumed.into();
         let place = Location::caller();
-        let (key_serde, value_serde) = (Slot::given(key_serde), Slot::given(value_serde));
+        let key_serde = Slot::given(consumed.key_serde.clone());
+        let value_serde = Slot::given(consumed.value_serde.clone());
         let mut graph = self.graph.lock();
-        graph.check_name(place, name.as_ref());
-        graph.check_topics(place, &topics);
-        let name = graph.name_or_new(name.as_ref(), prefix::SOURCE);
-        let role = Role::Source { topics: topics.clone(), types: TypeId::of::<(K, V)>() };
-        let (key, value, source) = (key_serde.clone(), value_serde.clone(), name.clone());
+        graph.check_name(place, consumed.name.as_ref());
+        graph.check_topics(place, &consumed.topics);
+        let name = graph.name_or_new(consumed.name.as_ref(), prefix::SOURCE);
+        let topics = consumed.topics.clone();
+        let role = Role::Source { topics, types: TypeId::of::<(K, V)>() };
+        let source = name.clone();
         let node = graph.add(&name, role, &[], place, move |lowering| {
-            let key = lowering.serde(&key, &source, "key");
-            let value = lowering.serde(&value, &source, "value");
-            let mut options = SourceOptions::new(topics.clone(), key, value);
-            if let Some(reset) = reset {
-                options = options.with_offset_reset(reset);
-            }
-            if let Some(extractor) = &extractor {
-                options = options.with_timestamp_extractor(extractor.clone());
-            }
-            if let Some(node) = lowering.source(&source, &topics, options) {
+            let options = source_options(&consumed, lowering, &source);
+            if let Some(node) = lowering.source(&source, &consumed.topics, options) {
                 lowering.forwards(node);
             }
         });
@@ -177,6 +173,151 @@ impl StreamsBuilder {
         V: Clone + Send + 'static,
     {
         KTable::source(&self.graph, consumed.into(), materialized.into(), Location::caller())
+    }
+
+    /// Reads a topic as a table of which every instance has all rows. Java's `globalTable`.
+    ///
+    /// Each record replaces the row of its key, and one without a value deletes it; records without
+    /// a key are dropped. The rows are always stored, and have no changelog: the topic is their log,
+    /// and is read from its beginning, whatever the offset-reset policy. See [`GlobalKTable`] for
+    /// when the rows are there, and [`global_table_as`](Self::global_table_as) for a store that can
+    /// be queried.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let rates = builder.global_table::<String, i64>("rates");
+    /// let payments = builder.stream::<String, i64>("payments");
+    /// payments.join_global(&rates, |country, _| country.clone(), |n, rate| n * rate).to("taxes");
+    /// assert!(builder.build()?.describe().contains("(stores: [rates-STATE-STORE-0000000000])"));
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn global_table<K, V>(&self, consumed: impl Into<Consumed<K, V>>) -> GlobalKTable<K, V>
+    where
+        K: Clone + Send + 'static,
+        V: Clone + Send + 'static,
+    {
+        let materialized = Materialized::unnamed();
+        GlobalKTable::source(&self.graph, consumed.into(), materialized, Location::caller())
+    }
+
+    /// As [`global_table`](Self::global_table), into the store that `materialized` describes: its
+    /// name, its serdes, and whether it is in memory.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let rates = builder.global_table_as::<String, f64>("rates", "rates-by-currency");
+    /// assert_eq!(rates.queryable_store_name(), Some("rates-by-currency"));
+    /// assert!(builder.build()?.describe().contains("(stores: [rates-by-currency])"));
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn global_table_as<K, V>(
+        &self,
+        consumed: impl Into<Consumed<K, V>>,
+        materialized: impl Into<Materialized<K, V>>,
+    ) -> GlobalKTable<K, V>
+    where
+        K: Clone + Send + 'static,
+        V: Clone + Send + 'static,
+    {
+        GlobalKTable::source(&self.graph, consumed.into(), materialized.into(), Location::caller())
+    }
+
+    /// Adds a store of which every instance has all rows, and the processor that fills it from a
+    /// topic; `supplier` makes one for each instance. Java's `addGlobalStore`.
+    ///
+    /// All records of the topic go through the processor, in all partitions from their beginning,
+    /// also when the store is filled before the instance starts: there is no changelog, whatever
+    /// `store` says. What nulls mean is up to the processor, and an error of it ends the instance.
+    /// As with a [`GlobalKTable`], nothing synchronises these records with those of the tasks.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use streams_dsl::{prelude::*, store::{GlobalStoreRef, KeyValueStore, StoreRef}};
+    ///
+    /// type Limits = KeyValueStore<String, i64>;
+    ///
+    /// /// Keeps the limits that are above zero.
+    /// struct Keep(StoreRef<Limits>);
+    ///
+    /// impl Processor<String, i64, Infallible, Infallible> for Keep {
+    ///     fn process(
+    ///         &mut self,
+    ///         record: Record<'_, String, i64>,
+    ///         context: &mut Context<'_, Infallible, Infallible>,
+    ///     ) -> Result<(), BoxError> {
+    ///         let limit = (*record.value > 0).then_some(*record.value);
+    ///         Ok(context.store(self.0)?.put(record.key, limit)?)
+    ///     }
+    /// }
+    ///
+    /// /// Passes on what is within its limit.
+    /// struct Check(GlobalStoreRef<Limits>);
+    ///
+    /// impl Processor<String, i64, String, i64> for Check {
+    ///     fn process(
+    ///         &mut self,
+    ///         record: Record<'_, String, i64>,
+    ///         context: &mut Context<'_, String, i64>,
+    ///     ) -> Result<(), BoxError> {
+    ///         let limit = context.global_store(self.0)?.get(record.key)?;
+    ///         if limit.is_none_or(|limit| *record.value <= limit) {
+    ///             context.forward(record)?;
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let limits = Stores::key_value("limits", string(), long());
+    /// let limits = builder.add_global_store(limits, "limits", Keep);
+    /// builder.stream::<String, i64>("orders").process_with(&limits, Check).to("fine");
+    /// let text = builder.build()?.describe();
+    /// assert!(text.contains("Processor: KTABLE-SOURCE-0000000001 (stores: [limits])"));
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn add_global_store<KS, VS, K, V, P>(
+        &self,
+        store: StoreBuilder<KeyValueStore<KS, VS>>,
+        consumed: impl Into<Consumed<K, V>>,
+        supplier: impl Fn(StoreRef<KeyValueStore<KS, VS>>) -> P + Send + Sync + 'static,
+    ) -> GlobalStoreHandle<KeyValueStore<KS, VS>>
+    where
+        KS: 'static,
+        VS: Clone + Send + 'static,
+        K: Send + 'static,
+        V: Send + 'static,
+        P: Processor<K, V, Infallible, Infallible> + 'static,
+    {
+        let consumed = consumed.into();
+        let place = Location::caller();
+        let handle = GlobalStoreHandle::new(store.name().into());
+        // A store's builder may not be shared by threads; the closures of the graph may.
+        let (store, supplier) = (Mutex::new(store), Arc::new(supplier));
+        let mut graph = self.graph.lock();
+        graph.check_name(place, consumed.name.as_ref());
+        graph.check_topics(place, &consumed.topics);
+        if consumed.topics.len() > 1 {
+            let topics = consumed.topics.join(", ");
+            graph.problem(place, format!("a global store reads one topic, not {topics}"));
+        }
+        let source = graph.suffixed_or_new(consumed.name.as_ref(), "-source", prefix::SOURCE);
+        let name = graph.name_or_new(consumed.name.as_ref(), prefix::TABLE_SOURCE);
+        let node = name.clone();
+        graph.add(&name, Role::Other, &[], place, move |lowering| {
+            let options = source_options(&consumed, lowering, &source);
+            let store = store.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+            let (names, supplier) = ((&source, &node), supplier.clone());
+            let supplier = move |store| supplier(store);
+            lowering.add_global_store(names, &consumed.topics, options, store, supplier);
+        });
+        handle
     }
 
     /// Adds a store for processors: see [`KStream::process_with`] and
@@ -233,6 +374,24 @@ impl StreamsBuilder {
         })?;
         self.graph.build(BuildSettings::from(&config))
     }
+}
+
+/// How the source node of this name reads its topics.
+fn source_options<K: Send + 'static, V: Send + 'static>(
+    consumed: &Consumed<K, V>,
+    lowering: &mut Lowering<'_>,
+    source: &str,
+) -> SourceOptions<K, V> {
+    let key = lowering.serde(&Slot::given(consumed.key_serde.clone()), source, "key");
+    let value = lowering.serde(&Slot::given(consumed.value_serde.clone()), source, "value");
+    let mut options = SourceOptions::new(consumed.topics.clone(), key, value);
+    if let Some(reset) = consumed.reset {
+        options = options.with_offset_reset(reset);
+    }
+    if let Some(extractor) = &consumed.extractor {
+        options = options.with_timestamp_extractor(extractor.clone());
+    }
+    options
 }
 
 impl std::fmt::Debug for StreamsBuilder {

@@ -23,6 +23,8 @@ mod change;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod global_ktable;
+mod global_store_handle;
 mod graph;
 mod grouped;
 mod kstream;
@@ -45,6 +47,8 @@ pub use streams_core::{
 pub use self::{
     builder::StreamsBuilder,
     change::{Change, ChangedSerde},
+    global_ktable::GlobalKTable,
+    global_store_handle::GlobalStoreHandle,
     grouped::{KGroupedStream, KGroupedTable, TimeWindowedKStream},
     kstream::{BranchedKStream, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, KStream},
     ktable::KTable,
@@ -77,9 +81,10 @@ pub mod prelude {
 
     pub use crate::{
         Branched, BufferConfig, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord,
-        Grouped, Joined, KGroupedStream, KGroupedTable, KStream, KTable, Materialized, Named,
-        Produced, Repartitioned, StoreHandle, StreamsBuilder, StreamsConfig, Suppressed,
-        TimeWindowedKStream, TimeWindows, Topology, Window, Windowed, time_windowed,
+        GlobalKTable, GlobalStoreHandle, Grouped, Joined, KGroupedStream, KGroupedTable, KStream,
+        KTable, Materialized, Named, Produced, Repartitioned, StoreHandle, StreamsBuilder,
+        StreamsConfig, Suppressed, TimeWindowedKStream, TimeWindows, Topology, Window, Windowed,
+        time_windowed,
     };
 }
 

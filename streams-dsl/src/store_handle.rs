@@ -40,7 +40,9 @@ impl<S> fmt::Debug for StoreHandle<S> {
 }
 
 /// The stores of a processor: `&handle`, or a tuple of up to four of them. The processor's supplier
-/// gets a [`StoreRef`] for each, in the same shape.
+/// gets a reference for each, in the same shape: a [`StoreRef`] for a [`StoreHandle`], and a
+/// [`GlobalStoreRef`](streams_core::store::GlobalStoreRef), which only reads, for a
+/// [`GlobalKTable`](crate::GlobalKTable) or a [`GlobalStoreHandle`](crate::GlobalStoreHandle).
 pub trait ConnectedStores {
     /// What the supplier gets.
     type Refs: Copy + Send + Sync + 'static;
@@ -60,7 +62,14 @@ pub struct FindStores<R> {
     connect: Connect<R>,
 }
 
-impl<R> FindStores<R> {
+impl<R: 'static> FindStores<R> {
+    /// Finds what any node may read without being connected to it.
+    pub(crate) fn unconnected(
+        find: impl Fn(&mut Lowering<'_>) -> Option<R> + Send + Sync + 'static,
+    ) -> Self {
+        Self { find: Box::new(find), connect: Box::new(|_, _, _| {}) }
+    }
+
     pub(crate) fn find(&self, lowering: &mut Lowering<'_>) -> Option<R> {
         (self.find)(lowering)
     }
@@ -80,7 +89,7 @@ impl ConnectedStores for () {
     type Refs = ();
 
     fn finder(self) -> FindStores<()> {
-        FindStores { find: Box::new(|_| Some(())), connect: Box::new(|_, _, ()| {}) }
+        FindStores::unconnected(|_| Some(()))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     collections::{HashMap, HashSet},
+    convert::Infallible,
     sync::Arc,
 };
 
@@ -10,7 +11,7 @@ use streams_core::{
     Error, ErrorKind, Result,
     processor::Processor,
     serde::{SerdeRef, Serdes},
-    store::{StateStore, StoreBuilder, StoreRef},
+    store::{GlobalStoreRef, KeyValueStore, StateStore, StoreBuilder, StoreRef},
     topology::{NodeId, NodeRef, SinkOptions, SourceOptions, Topology, TopologyBuilder},
 };
 
@@ -31,11 +32,13 @@ pub(crate) struct Lowering<'g> {
     current: GraphNodeId,
     /// What each logical node forwards, as a `NodeRef<K, V>`.
     outputs: HashMap<GraphNodeId, Box<dyn Any>>,
-    /// All nodes by name.
+    /// Nodes by name, but for those of global stores.
     nodes: HashMap<Arc<str>, NodeId>,
+    /// The names of all nodes.
+    names: HashSet<Arc<str>>,
     /// Who reads each topic.
     readers: HashMap<String, Arc<str>>,
-    /// All stores by name, each as a `StoreRef<S>`.
+    /// All stores by name, each as a `StoreRef<S>` or a `GlobalStoreRef<S>`.
     stores: HashMap<Arc<str>, Box<dyn Any>>,
     /// Nodes above a join that keeps records without a key.
     above_null_key_joins: HashSet<GraphNodeId>,
@@ -68,6 +71,7 @@ impl SharedGraph {
             current: 0,
             outputs: HashMap::new(),
             nodes: HashMap::new(),
+            names: HashSet::new(),
             readers: HashMap::new(),
             stores: HashMap::new(),
             above_null_key_joins: above_null_key_joins(&graph),
@@ -193,11 +197,11 @@ impl Lowering<'_> {
     }
 
     fn take_name(&mut self, name: &Arc<str>) -> bool {
-        let taken = self.nodes.contains_key(name);
-        if taken {
+        let free = self.names.insert(name.clone());
+        if !free {
             self.problem(format!("a node named `{name}` exists already"));
         }
-        !taken
+        free
     }
 
     /// Adds a source node.
@@ -207,6 +211,15 @@ impl Lowering<'_> {
         topics: &[String],
         options: SourceOptions<K, V>,
     ) -> Option<NodeRef<K, V>> {
+        // A source that clashes with another is left out: its mistake is noted, and once is enough.
+        let fine = self.take_source(name, topics);
+        let node = fine.then(|| self.topology.add_source(name, options))?;
+        self.nodes.insert(name.clone(), node.id());
+        Some(node)
+    }
+
+    /// Whether a source of this name may read these topics; notes a mistake if not.
+    fn take_source(&mut self, name: &Arc<str>, topics: &[String]) -> bool {
         let mut fine = self.take_name(name);
         for topic in topics {
             if let Some(reader) = self.readers.insert(topic.clone(), name.clone()) {
@@ -214,16 +227,14 @@ impl Lowering<'_> {
                 fine = false;
             }
         }
-        // A source that clashes with another is left out: its mistake is noted, and once is enough.
-        let node = fine.then(|| self.topology.add_source(name, options))?;
-        self.nodes.insert(name.clone(), node.id());
-        Some(node)
+        fine
     }
 
     /// Lets a source be found by the name of another one that was merged into it.
     pub(super) fn stand_for(&mut self, source: &str, other: &Arc<str>) {
         if let Some(node) = self.nodes.get(source) {
             self.nodes.insert(other.clone(), *node);
+            self.names.insert(other.clone());
         }
     }
 
@@ -261,18 +272,57 @@ impl Lowering<'_> {
 
     /// Adds a store.
     pub(crate) fn add_store<S: StateStore>(&mut self, builder: StoreBuilder<S>) -> StoreRef<S> {
-        let name: Arc<str> = builder.name().into();
-        if self.stores.contains_key(&name) {
-            self.problem(format!("a store named `{name}` exists already"));
-        }
-        self.note_internal(&name);
+        let name = self.take_store(builder.name());
         let store = self.topology.add_state_store(builder);
         self.stores.insert(name, Box::new(store));
         store
     }
 
+    fn take_store(&mut self, name: &str) -> Arc<str> {
+        let name: Arc<str> = name.into();
+        if self.stores.contains_key(&name) {
+            self.problem(format!("a store named `{name}` exists already"));
+        }
+        self.note_internal(&name);
+        name
+    }
+
     /// The store of this name, if it has been added.
     pub(crate) fn store<S: StateStore>(&mut self, name: &str) -> Option<StoreRef<S>> {
+        self.find_store(name)
+    }
+
+    /// Adds a global store, with the nodes of these names that fill it.
+    pub(crate) fn add_global_store<K, V, KIn, VIn, P>(
+        &mut self,
+        (source, processor): (&Arc<str>, &Arc<str>),
+        topics: &[String],
+        options: SourceOptions<KIn, VIn>,
+        builder: StoreBuilder<KeyValueStore<K, V>>,
+        supplier: impl Fn(StoreRef<KeyValueStore<K, V>>) -> P + Send + Sync + 'static,
+    ) where
+        K: 'static,
+        V: Clone + Send + 'static,
+        KIn: Send + 'static,
+        VIn: Send + 'static,
+        P: Processor<KIn, VIn, Infallible, Infallible> + 'static,
+    {
+        let name = self.take_store(builder.name());
+        let fine = self.take_source(source, topics);
+        if !self.take_name(processor) || !fine {
+            return;
+        }
+        let topology = &mut self.topology;
+        let store = topology.add_global_store(source, options, processor, builder, supplier);
+        self.stores.insert(name, Box::new(store));
+    }
+
+    /// The global store of this name, if it has been added.
+    pub(crate) fn global_store<S: StateStore>(&mut self, name: &str) -> Option<GlobalStoreRef<S>> {
+        self.find_store(name)
+    }
+
+    fn find_store<R: Copy + 'static>(&mut self, name: &str) -> Option<R> {
         let store = self.stores.get(name).and_then(|store| store.downcast_ref()).copied();
         if store.is_none() {
             self.problem(format!("there is no store `{name}` before this node"));

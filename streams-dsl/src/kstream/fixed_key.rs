@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use streams_core::{
     BoxError, Headers, Record, RecordMetadata, Result, TaskId,
     processor::{Context, Processor, Punctuation, PunctuationType, PunctuatorId},
-    store::{StateStore, StoreRef},
+    store::{GlobalStore, GlobalStoreRef, StateStore, StoreRef},
 };
 
 /// A node of user code that sees keys but can't change them, so that nothing below it is
@@ -136,6 +136,17 @@ impl<K, V> FixedKeyContext<'_, '_, K, V> {
     /// `Topology` if the store was not connected to this node.
     pub fn store<S: StateStore>(&mut self, store: StoreRef<S>) -> Result<&mut S> {
         self.0.store(store)
+    }
+
+    /// A global store, to read. Nobody need be connected to it.
+    ///
+    /// # Errors
+    /// `Topology` if the store is not one of this topology.
+    pub fn global_store<S: StateStore>(
+        &mut self,
+        store: GlobalStoreRef<S>,
+    ) -> Result<GlobalStore<'_, S>> {
+        self.0.global_store(store)
     }
 
     /// Has [`FixedKeyProcessor::punctuate`] called every `interval` of a clock.

@@ -4,6 +4,7 @@
 //! a handle of it; what the node does with a record is in `processors`.
 
 mod fixed_key;
+mod global_join;
 mod group_by;
 mod merge;
 mod process;

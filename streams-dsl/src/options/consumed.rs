@@ -11,7 +11,7 @@ use streams_core::{
 
 use super::Named;
 
-/// What a stream or table reads, and how. Java's `Consumed`, with the topics.
+/// What a stream, a table or a global table reads, and how. Java's `Consumed`, with the topics.
 ///
 /// ```
 /// use streams_dsl::prelude::*;
@@ -88,7 +88,8 @@ impl<K, V> Consumed<K, V> {
         self
     }
 
-    /// Where to begin without a committed offset, instead of where `auto.offset.reset` says.
+    /// Where to begin without a committed offset, instead of where `auto.offset.reset` says. A
+    /// global table or store is read from the beginning all the same.
     #[must_use]
     pub fn with_offset_reset_policy(mut self, reset: OffsetReset) -> Self {
         self.reset = Some(reset);

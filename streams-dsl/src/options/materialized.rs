@@ -9,7 +9,8 @@ use super::Named;
 /// The store of a table: its name, serdes, and where it is. Java's `Materialized`.
 ///
 /// In RocksDB, logged to a changelog topic and cached, unless said otherwise. A named store can be
-/// queried; its changelog is `<application id>-<name>-changelog`.
+/// queried; its changelog is `<application id>-<name>-changelog`. The store of a global table has
+/// neither a changelog nor a cache.
 ///
 /// ```
 /// use std::time::Duration;

@@ -16,7 +16,9 @@ mod filter;
 mod flat_map;
 mod flat_map_values;
 mod for_each;
+mod global_ktable_source;
 mod kstream_aggregate;
+mod kstream_global_ktable_join;
 mod kstream_ktable_join;
 mod kstream_window_aggregate;
 mod ktable_aggregate;
@@ -46,7 +48,9 @@ pub(crate) use self::{
     flat_map::flat_map,
     flat_map_values::flat_map_values,
     for_each::for_each,
+    global_ktable_source::global_ktable_source,
     kstream_aggregate::kstream_aggregate,
+    kstream_global_ktable_join::kstream_global_ktable_join,
     kstream_ktable_join::kstream_ktable_join,
     kstream_window_aggregate::kstream_window_aggregate,
     ktable_aggregate::{TableAggregation, ktable_aggregate},

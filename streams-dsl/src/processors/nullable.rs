@@ -17,6 +17,7 @@
 /// assert!(present(&7));
 /// assert!(!present::<i64, Option<i64>>(&None));
 /// ```
+#[diagnostic::on_unimplemented(message = "`{Self}` is neither `{T}` nor an `Option` of it")]
 pub trait Nullable<T> {
     /// The value, unless it is null.
     fn as_value(&self) -> Option<&T>;

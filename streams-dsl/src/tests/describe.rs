@@ -5,7 +5,7 @@
 //! predecessors, topics or stores come in the order of Java's hash tables there: they are compared
 //! as sets.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use streams_core::{
     BoxError, Record,
@@ -15,7 +15,7 @@ use streams_core::{
     store::Stores,
 };
 
-use crate::{Branched, Grouped, KStream, Materialized, StreamsBuilder, TimeWindows};
+use crate::{Branched, Consumed, Grouped, KStream, Materialized, StreamsBuilder, TimeWindows};
 
 type Text = Option<String>;
 
@@ -286,4 +286,58 @@ fn a_builder_can_be_built_again_after_more_was_added() {
         text.contains("KTABLE-SOURCE-0000000002 (stores: [customers-STATE-STORE-0000000000])"),
         "{text}"
     );
+}
+
+#[test]
+fn the_nodes_of_global_tables_and_stores_take_the_names_of_what_they_read() {
+    let builder = StreamsBuilder::new();
+    let consumed = Consumed::topic("names").with_name("names-in");
+    let names = builder.global_table_as::<String, String>(consumed, "names-store");
+    let kept = Stores::key_value("kept", string(), string());
+    let nothing =
+        |_| |_: Record<'_, Text, Text>, _: &mut Context<'_, Infallible, Infallible>| Ok(());
+    builder.add_global_store(kept, Consumed::topic("limits").with_name("limits-in"), nothing);
+    let lines = builder.stream::<String, String>("in").named("named-join");
+    lines.join_global(&names, |_, v| v.clone(), |v, w| format!("{v}{w}")).to("out");
+    assert_described(&builder, include_str!("golden/global-named.txt"));
+}
+
+#[test]
+fn a_join_with_a_global_table_repartitions_nothing_and_leaves_that_to_what_follows() {
+    let builder = StreamsBuilder::new();
+    let rekeyed = stream(&builder, "in").select_key(|_, v| v.clone());
+    let a = builder.global_table::<String, String>("a");
+    let b = builder.global_table::<String, String>("b");
+    let joined = rekeyed
+        .left_join_global(&a, |_, v: &String| v.clone(), |v, w| format!("{v}{w:?}"))
+        .join_global(&b, |k, _| k.clone(), |v, w| format!("{v}{w}"));
+    joined.group_by_key::<String>().count::<String>().to_stream().to("counts");
+    let table = builder.table::<String, String>("t");
+    joined.join(&table, |v, w| format!("{v}{w}")).to("out");
+    assert_described(&builder, include_str!("golden/global-rekeyed.txt"));
+}
+
+#[test]
+fn records_without_a_key_reach_a_left_join_with_a_global_table_through_a_repartition() {
+    let builder = StreamsBuilder::new();
+    let rekeyed = stream(&builder, "in").select_key(|_, v| v.clone()).repartition::<String>();
+    let names = builder.global_table::<String, String>("a");
+    rekeyed
+        .left_join_global(&names, |_, v: &String| v.clone(), |v, w| format!("{v}{w:?}"))
+        .to("out");
+    assert_described(&builder, include_str!("golden/global-left-repartitioned.txt"));
+}
+
+#[test]
+fn repartition_topics_are_not_merged_over_a_join_with_a_global_table() {
+    let builder = StreamsBuilder::new();
+    let rekeyed = stream(&builder, "in").select_key(|_, v| initial(v));
+    let names = builder.global_table::<String, String>("names");
+    let joined = rekeyed.join_global(&names, |_, v: &String| v.clone(), |v, w| format!("{v}{w}"));
+    joined.group_by_key::<String>().count_as::<String>("a");
+    joined.group_by_key::<String>().count_as::<String>("b");
+    let config = StreamsConfig::new("app", "localhost:9092")
+        .topology_optimization([TopologyOptimization::MergeRepartitionTopics]);
+    let text = builder.build_with(&config).unwrap().describe();
+    assert_eq!(text.matches("-repartition])").count(), 2, "{text}");
 }

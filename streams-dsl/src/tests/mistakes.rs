@@ -1,6 +1,8 @@
 //! `build` reports all mistakes at once, each with the line that made it.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
+
+use streams_core::{Record, processor::Context, serde::string, store::Stores};
 
 use crate::{
     BufferConfig, Consumed, Materialized, Repartitioned, StreamsBuilder, Suppressed, TimeWindows,
@@ -140,4 +142,70 @@ fn generated_names_of_internal_topics_and_stores_can_be_refused() {
     assert!(text.contains("KSTREAM-AGGREGATE-STATE-STORE-0000000002"), "{text}");
     assert!(text.contains("KSTREAM-AGGREGATE-STATE-STORE-0000000002-repartition"), "{text}");
     assert!(!text.contains("by-line") && !text.contains("counts"), "{text}");
+}
+
+#[test]
+fn mistakes_with_global_tables_are_reported_with_node_and_line() {
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>("lines").to("out");
+    builder.global_table::<String, String>("lines");
+    builder.global_table::<String, Order>("orders");
+    let line = line!() - 1;
+    builder.global_table_as::<String, String>("a", "twice");
+    builder.global_table_as::<String, String>("b", "twice");
+    builder.global_table::<String, String>(Consumed::topics(["c", "d"]));
+    builder.global_table::<String, String>(Consumed::topic("e").with_name("one name"));
+    let text = mistakes(&builder);
+    for mistake in [
+        "topic lines is read by source `KSTREAM-SOURCE-0000000000` already",
+        "node `KSTREAM-SOURCE-0000000006` needs a serde for its value",
+        "node `KTABLE-SOURCE-0000000007` needs a serde for its value",
+        "a store named `twice` exists already",
+        "a table reads one topic, not c, d",
+        "name `one name` has ` ` in it",
+    ] {
+        assert!(text.contains(mistake), "{mistake}: {text}");
+    }
+    assert!(text.contains(&format!("{}:{line}:", file!())), "{text}");
+}
+
+#[test]
+fn mistakes_with_global_stores_are_reported() {
+    let builder = StreamsBuilder::new();
+    let store = |name: &str| Stores::key_value(name, string(), string());
+    let nothing =
+        |_| |_: Record<'_, String, Order>, _: &mut Context<'_, Infallible, Infallible>| Ok(());
+    builder.add_global_store(store("several"), Consumed::topics(["a", "b"]), nothing);
+    builder.add_global_store(store("kept"), Consumed::topic("c").with_name("twice"), nothing);
+    builder.add_state_store(store("kept"));
+    builder.stream::<String, String>("in").named("twice").filter(|_, _| true).to("out");
+    let text = mistakes(&builder);
+    for mistake in [
+        "a global store reads one topic, not a, b",
+        "node `twice-source` needs a serde for its value",
+        "a store named `kept` exists already",
+        "a node named `twice` exists already",
+    ] {
+        assert!(text.contains(mistake), "{mistake}: {text}");
+    }
+}
+
+#[test]
+fn global_tables_of_another_builder_are_not_joined() {
+    let (here, there) = (StreamsBuilder::new(), StreamsBuilder::new());
+    let names = there.global_table::<String, String>("names");
+    let lines = here.stream::<String, String>("lines");
+    lines.join_global(&names, |k, _| k.clone(), |v, w| format!("{v}{w}")).to("out");
+    let text = mistakes(&here);
+    assert!(text.contains("can't be joined with a global table of another builder"), "{text}");
+}
+
+#[test]
+fn the_generated_name_of_a_global_tables_store_can_be_refused() {
+    let builder = StreamsBuilder::new();
+    builder.global_table::<String, String>("names");
+    let config = crate::StreamsConfig::new("app", "localhost:9092")
+        .set("ensure.explicit.internal.resource.naming", true);
+    let text = builder.build_with(&config).unwrap_err().to_string();
+    assert!(text.contains("names-STATE-STORE-0000000000"), "{text}");
 }

@@ -1,4 +1,5 @@
 //! What topologies come of the DSL, and what is said of mistakes.
 
 mod describe;
+mod global_tables;
 mod mistakes;

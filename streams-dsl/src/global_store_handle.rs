@@ -1,0 +1,50 @@
+//! Global stores that the user adds to a builder, and how processors read them.
+
+use std::{fmt, marker::PhantomData, sync::Arc};
+
+use streams_core::store::{GlobalStoreRef, StateStore};
+
+use crate::{ConnectedStores, store_handle::FindStores};
+
+/// A global store that was added to a [`StreamsBuilder`](crate::StreamsBuilder), for the processors
+/// that are to read it.
+///
+/// Any processor of the topology may, without being connected to it: given to
+/// [`process_with`](crate::KStream::process_with), it is a [`GlobalStoreRef`] for
+/// [`Context::global_store`](streams_core::processor::Context::global_store).
+pub struct GlobalStoreHandle<S> {
+    name: Arc<str>,
+    store: PhantomData<fn() -> S>,
+}
+
+impl<S> GlobalStoreHandle<S> {
+    pub(crate) const fn new(name: Arc<str>) -> Self {
+        Self { name, store: PhantomData }
+    }
+
+    /// The store's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl<S> Clone for GlobalStoreHandle<S> {
+    fn clone(&self) -> Self {
+        Self::new(self.name.clone())
+    }
+}
+
+impl<S> fmt::Debug for GlobalStoreHandle<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GlobalStoreHandle({})", self.name)
+    }
+}
+
+impl<S: StateStore> ConnectedStores for &GlobalStoreHandle<S> {
+    type Refs = GlobalStoreRef<S>;
+
+    fn finder(self) -> FindStores<GlobalStoreRef<S>> {
+        let name = self.name.clone();
+        FindStores::unconnected(move |lowering| lowering.global_store(&name))
+    }
+}
