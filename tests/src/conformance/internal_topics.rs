@@ -47,9 +47,10 @@ fn check(id: &str, expected: &BTreeMap<String, Topics>, build: topologies::Build
     let topology = build.topology(&base_config().set_all(own))?;
     let group = topology.group_topology("oracle", ADDITIONAL_RETENTION_MS, &BTreeMap::new());
     let sinks = sink_topics(&topology.describe());
-    let subtopologies = group.subtopologies.iter().zip(sinks);
+    // The golden counts the sub-topologies that have tasks; their own numbers are in `describe`.
+    let subtopologies = group.subtopologies.values().zip(sinks).enumerate();
     let actual: BTreeMap<String, Topics> = subtopologies
-        .map(|((number, subtopology), sinks)| (number.to_string(), topics(subtopology, sinks)))
+        .map(|(place, (subtopology, sinks))| (place.to_string(), topics(subtopology, sinks)))
         .collect();
     if *expected == actual {
         return Ok(());

@@ -5,6 +5,7 @@
 
 mod aggregation;
 mod failure;
+mod global;
 mod optimisation;
 mod orders;
 mod process;
@@ -41,13 +42,14 @@ type Dsl = &'static [(&'static str, fn(&StreamsBuilder))];
 
 const PROCESSORS: [Processors; 2] = [processor::TOPOLOGIES, stores::TOPOLOGIES];
 
-const DSL: [Dsl; 12] = [
+const DSL: [Dsl; 13] = [
     stateless::TOPOLOGIES,
     aggregation::TOPOLOGIES,
     table::TOPOLOGIES,
     window::TOPOLOGIES,
     repartition::TOPOLOGIES,
     table_join::TOPOLOGIES,
+    global::TOPOLOGIES,
     table_table::TOPOLOGIES,
     suppress::TOPOLOGIES,
     process::TOPOLOGIES,

@@ -98,12 +98,12 @@ fn papi_counter() -> Built {
     Ok(builder.build()?)
 }
 
-type Kept = KeyValueStore<String, String>;
+pub(super) type Kept = KeyValueStore<String, String>;
 
 /// Keeps the rows of a table's topic, in upper case.
-fn keep(
+pub(super) fn keep<K, V>(
     record: TextRecord<'_>,
-    context: &mut Context<'_, (), ()>,
+    context: &mut Context<'_, K, V>,
     kept: StoreRef<Kept>,
 ) -> Result<(), BoxError> {
     let Some(key) = record.key else { return Ok(()) };
