@@ -114,6 +114,7 @@ fn what_a_mapper_or_a_joiner_returns_as_an_error_goes_to_the_handler() {
         pipe(&driver, "in", "k", line, timestamp);
     }
     assert_eq!(read(&driver, "out"), ["k=one@3"]);
+    assert_eq!(driver.dropped_records(), 2);
     let failing = TopologyTestDriver::new(&topology, config()).unwrap();
     let mut lines = failing.input_topic("in", string(), string());
     let error = lines.pipe_input("k".to_owned(), "x".to_owned(), 0).unwrap_err().to_string();
