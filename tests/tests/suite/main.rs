@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod global;
+mod global_joins;
 mod growing_topics;
 mod harness;
 mod instances;
