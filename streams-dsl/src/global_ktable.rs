@@ -32,17 +32,16 @@ type Store<K, V> = TimestampedKeyValueStore<K, V>;
 /// ```
 /// use streams_dsl::{prelude::*, store::{GlobalStoreRef, TimestampedKeyValueStore}};
 ///
-/// /// Forwards how many currencies there are a rate for.
+/// /// Forwards whether there is a rate for a currency.
 /// struct Known(GlobalStoreRef<TimestampedKeyValueStore<String, f64>>);
 ///
-/// impl Processor<String, String, String, i64> for Known {
+/// impl Processor<String, String, String, bool> for Known {
 ///     fn process(
 ///         &mut self,
 ///         record: Record<'_, String, String>,
-///         context: &mut Context<'_, String, i64>,
+///         context: &mut Context<'_, String, bool>,
 ///     ) -> Result<(), BoxError> {
-///         let mut rates = context.global_store(self.0)?;
-///         let known = i64::from(rates.get(record.value)?.is_some());
+///         let known = context.global_store(self.0)?.get(record.value)?.is_some();
 ///         Ok(context.forward(record.with_value(&known))?)
 ///     }
 /// }
