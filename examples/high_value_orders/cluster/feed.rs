@@ -32,8 +32,10 @@ pub(crate) fn feed(args: &FeedArgs) -> Result<String, Failure> {
         settings::config("high-value-orders-feed", &args.bootstrap_server, &args.settings)?;
     let clients = RdKafkaSupplier::new(&config)?;
     create_topics(&mut *clients.admin()?, args.partitions)?;
-    let settings =
-        ProducerSettings { client_id: "high-value-orders-feed".to_owned(), transactional_id: None };
+    let settings = ProducerSettings {
+        client_id: "high-value-orders-feed".to_owned(),
+        ..ProducerSettings::default()
+    };
     let mut feed = Feed {
         producer: clients.producer(&settings)?,
         partitions: args.partitions,

@@ -119,6 +119,11 @@ impl<A, S> Seat<A, S> {
         self.with(|state| state.owner_alive_at = Instant::now());
     }
 
+    /// Whether the membership has ended and the owner has not been told yet.
+    pub(super) fn has_ended(&self) -> bool {
+        self.with(|state| matches!(state.event, Some(Event::Lost(_) | Event::Failed(_))))
+    }
+
     /// Ends a membership with the event that says so.
     pub(super) fn end(&self, incarnation: u64, ended: Ended) {
         self.as_of(incarnation, |state| {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
+use super::Lease;
 use crate::{
     Result, TopicPartition,
     config::GroupProtocol,
@@ -121,6 +122,12 @@ pub trait Membership: Send + Debug {
 
     /// Who this member is, for transactional commits.
     fn group_metadata(&self) -> GroupMetadata;
+
+    /// Tells a producer that waits whether this membership is over, which [`heartbeat`](Self::heartbeat) would say next.
+    /// Without an implementation of its own it never is.
+    fn lease(&self) -> Lease {
+        Lease::unlimited()
+    }
 
     /// Leaves the group at once, so that others take over without waiting for the session timeout.
     ///

@@ -20,6 +20,7 @@ pub mod embedded;
 mod java_protocol;
 #[cfg(feature = "rdkafka")]
 mod kafka;
+mod lease;
 mod membership;
 mod producer;
 #[cfg(feature = "rdkafka")]
@@ -32,6 +33,7 @@ pub(crate) use self::java_protocol::feed_group_decoders;
 pub use self::{
     admin::{Admin, NewTopic, TopicDescription},
     consumer::Consumer,
+    lease::Lease,
     membership::{
         GroupMetadata, Heartbeat, JoinGroup, Membership, OffsetAndMetadata, StandbySettings,
     },

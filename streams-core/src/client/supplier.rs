@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::{Admin, Consumer, JoinGroup, Membership, Producer};
+use super::{Admin, Consumer, JoinGroup, Lease, Membership, Producer};
 use crate::Result;
 
 /// Which records of transactions a consumer sees.
@@ -57,6 +57,8 @@ pub struct ProducerSettings {
     pub client_id: String,
     /// The transactional id, for exactly-once.
     pub transactional_id: Option<String>,
+    /// The membership for which it writes.
+    pub lease: Lease,
 }
 
 /// Makes the clients of one cluster. Cheap to share; Java's `KafkaClientSupplier`.

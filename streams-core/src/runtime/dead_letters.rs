@@ -29,7 +29,9 @@ impl DeadLetterProducer {
             producer
         } else {
             let client_id = self.client_id.clone();
-            self.app.clients.producer(&ProducerSettings { client_id, transactional_id: None })?
+            self.app
+                .clients
+                .producer(&ProducerSettings { client_id, ..ProducerSettings::default() })?
         };
         Ok(&mut **self.producer.insert(producer))
     }

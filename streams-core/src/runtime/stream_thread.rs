@@ -450,7 +450,8 @@ impl StreamThread {
             .exactly_once()
             .then(|| format!("{}-{}-{}", app.application_id(), app.process_id, self.index));
         let client_id = format!("{}-producer", self.name);
-        let settings = ProducerSettings { client_id, transactional_id };
+        let settings =
+            ProducerSettings { client_id, transactional_id, lease: self.membership.lease() };
         let mut producer = app.clients.producer(&settings)?;
         if app.exactly_once() {
             producer.init_transactions()?;

@@ -43,6 +43,7 @@ fn write_committed_and_aborted(world: &World, orders: &Orders) {
     let settings = ProducerSettings {
         client_id: "orders-in-transactions".to_owned(),
         transactional_id: Some("orders-in-transactions".to_owned()),
+        ..ProducerSettings::default()
     };
     let mut producer = world.clients().producer(&settings).unwrap();
     producer.init_transactions().unwrap();

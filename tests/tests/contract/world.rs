@@ -120,7 +120,7 @@ impl World {
 
     pub(crate) fn producer(&self) -> Box<dyn Producer> {
         let client_id = format!("{}-producer", self.name);
-        let settings = ProducerSettings { client_id, transactional_id: None };
+        let settings = ProducerSettings { client_id, ..ProducerSettings::default() };
         self.clients.producer(&settings).unwrap()
     }
 
@@ -128,7 +128,13 @@ impl World {
     pub(crate) fn uninitialised(&self, transactional_id: &str) -> Box<dyn Producer> {
         let client_id = format!("{}-producer", self.name);
         let transactional_id = Some(transactional_id.to_owned());
-        self.clients.producer(&ProducerSettings { client_id, transactional_id }).unwrap()
+        self.clients
+            .producer(&ProducerSettings {
+                client_id,
+                transactional_id,
+                ..ProducerSettings::default()
+            })
+            .unwrap()
     }
 
     /// A transactional producer that can begin.

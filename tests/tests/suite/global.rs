@@ -291,8 +291,11 @@ async fn exactly_once_reads_no_row_of_an_aborted_or_open_transaction() {
     let (cluster, directory) = (cluster(), tempfile::tempdir().unwrap());
     topics(&cluster);
     let transaction = |id: &str, value: &str| {
-        let settings =
-            ProducerSettings { client_id: id.to_owned(), transactional_id: Some(id.to_owned()) };
+        let settings = ProducerSettings {
+            client_id: id.to_owned(),
+            transactional_id: Some(id.to_owned()),
+            ..ProducerSettings::default()
+        };
         let mut producer = cluster.producer(&settings).unwrap();
         producer.init_transactions().unwrap();
         producer.begin_transaction().unwrap();

@@ -129,6 +129,12 @@ impl StreamsMember {
         event
     }
 
+    /// Whether the next [`poll`](Self::poll) will say that the membership is over. For an owner that waits for
+    /// something else, and must know that others may have its work by now.
+    pub fn has_ended(&self) -> bool {
+        self.seat.has_ended()
+    }
+
     /// Says that the owner turns. If it is silent for `max_poll_interval`, the member leaves the group and the
     /// membership is lost.
     pub fn owner_alive(&self) {

@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
-    client::{BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer},
+    client::{
+        BatchReport, GroupMetadata, Lease, OffsetAndMetadata, ProduceRecord, Producer,
+        ProducerSettings,
+    },
     time::{Clock, SystemClock, duration_ms},
 };
 
@@ -28,8 +31,8 @@ const SLACK: Duration = Duration::from_secs(1);
 /// How much longer a flush waits than a record may take until it is reported.
 const FLUSH_GRACE: Duration = Duration::from_secs(5);
 
-/// How long a flush goes on before it is seen to that the cluster is in reach.
-const FLUSH_TURN: Duration = Duration::from_secs(1);
+/// How long a flush goes on before it is looked whether it still should.
+const FLUSH_TURN: Duration = Duration::from_millis(100);
 
 /// How long calls may take.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +57,7 @@ impl ProducerWaits {
 pub(super) struct RdKafkaProducer {
     client: Arc<Client>,
     reach: Reach,
+    lease: Lease,
     transactional_id: Option<String>,
     transaction: Transaction,
     waits: ProducerWaits,
@@ -85,14 +89,15 @@ enum Transaction {
 impl RdKafkaProducer {
     pub(super) fn new(
         client: Arc<Client>,
-        transactional_id: Option<String>,
+        settings: &ProducerSettings,
         waits: ProducerWaits,
         topics: Topics,
     ) -> Self {
         Self {
             client,
             reach: Reach::default(),
-            transactional_id,
+            lease: settings.lease.clone(),
+            transactional_id: settings.transactional_id.clone(),
             transaction: Transaction::None,
             waits,
             topics,
@@ -121,9 +126,8 @@ impl RdKafkaProducer {
 
     /// Hands the record over; waits while the buffers are full.
     fn produce(&mut self, slot: usize, record: ProduceRecord<'_>) -> Result {
-        let Some(Target { partition, topic }) = self.targets.get(slot) else { return Ok(()) };
-        let mut give_up_ms = None;
-        loop {
+        let mut give_up_ms: Option<i64> = None;
+        while let Some(Target { partition, topic }) = self.targets.get(slot) {
             let code = match topic.produce(partition.partition, record, slot) {
                 Ok(()) => return Ok(()),
                 Err(code) => code,
@@ -134,8 +138,9 @@ impl RdKafkaProducer {
             if code != Code::QUEUE_FULL || now_ms >= give_up_ms {
                 return Err(self.refused(partition, record, code));
             }
-            self.reach.serve(&self.client, Duration::from_millis(10));
+            self.client_turn(Duration::from_millis(10))?;
         }
+        Ok(())
     }
 
     /// Why a record was not taken over.
@@ -203,15 +208,30 @@ impl RdKafkaProducer {
         Error::new(kind, text + &because)
     }
 
+    /// A turn of a wait. It ends with the membership: others may have its tasks by then, and what was not written must
+    /// not overwrite what they write. A transaction does not need that, but has nothing to wait for either.
+    fn client_turn(&mut self, wait: Duration) -> Result {
+        self.reach.serve(&self.client, wait);
+        if !self.lease.is_over() {
+            return Ok(());
+        }
+        self.client.purge();
+        let client = self.client.events().client_id();
+        let text = format!(
+            "producer `{client}`: the group gave the member up while records were on their way"
+        );
+        Err(Error::new(ErrorKind::Fenced, text))
+    }
+
     /// Sends everything and waits for it. Whether all is reported.
     fn send_all(&mut self) -> Result {
         let wait = self.waits.delivery_timeout.saturating_add(FLUSH_GRACE);
         let until_ms = SystemClock.now_ms().saturating_add(duration_ms(wait));
         while SystemClock.now_ms() < until_ms {
+            self.client_turn(Duration::ZERO)?;
             if self.client.flush(FLUSH_TURN) {
                 return Ok(());
             }
-            self.reach.serve(&self.client, Duration::ZERO);
         }
         let (client, because) = (self.client.events().client_id(), self.client.events().because());
         let text =

@@ -158,8 +158,7 @@ impl ClientSupplier for RdKafkaSupplier {
             transaction_timeout: self.transaction_timeout,
         };
         let topics = Topics::new(native.max_block, native.metadata_max_age);
-        let id = settings.transactional_id.clone();
-        Ok(Box::new(RdKafkaProducer::new(client, id, waits, topics)))
+        Ok(Box::new(RdKafkaProducer::new(client, settings, waits, topics)))
     }
 
     fn admin(&self) -> Result<Box<dyn Admin>> {

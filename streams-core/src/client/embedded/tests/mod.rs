@@ -59,7 +59,11 @@ fn write(cluster: &EmbeddedCluster, topic: &str, key: &str, value: Option<&str>)
 
 fn producer(cluster: &EmbeddedCluster, transactional_id: Option<&str>) -> Box<dyn Producer> {
     let transactional_id = transactional_id.map(str::to_owned);
-    let settings = ProducerSettings { client_id: "writer".to_owned(), transactional_id };
+    let settings = ProducerSettings {
+        client_id: "writer".to_owned(),
+        transactional_id,
+        ..ProducerSettings::default()
+    };
     cluster.producer(&settings).unwrap()
 }
 

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
-    client::{GroupMetadata, Heartbeat, JoinGroup, Membership, OffsetAndMetadata},
+    client::{GroupMetadata, Heartbeat, JoinGroup, Lease, Membership, OffsetAndMetadata},
     membership::{TaskAssignment, TaskOffsets},
 };
 
@@ -173,6 +173,11 @@ impl Membership for ClassicMembership {
 
     fn group_metadata(&self) -> GroupMetadata {
         self.seat.metadata()
+    }
+
+    fn lease(&self) -> Lease {
+        let seat = Arc::clone(&self.seat);
+        Lease::new(move || seat.member.has_ended())
     }
 
     fn leave(&mut self) -> Result {

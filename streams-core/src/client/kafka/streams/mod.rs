@@ -15,7 +15,8 @@ use super::{ControlPlane, GroupOffsets, convert_final, convert_passing, offsets:
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
-        GroupMetadata, Heartbeat, JoinGroup, Membership, OffsetAndMetadata, java_protocol::HostInfo,
+        GroupMetadata, Heartbeat, JoinGroup, Lease, Membership, OffsetAndMetadata,
+        java_protocol::HostInfo,
     },
     membership::{TaskAssignment, TaskOffsets},
 };
@@ -217,6 +218,11 @@ impl Membership for StreamsMembership {
 
     fn group_metadata(&self) -> GroupMetadata {
         self.seat.metadata()
+    }
+
+    fn lease(&self) -> Lease {
+        let seat = Arc::clone(&self.seat);
+        Lease::new(move || seat.member.has_ended())
     }
 
     fn leave(&mut self) -> Result {
