@@ -53,9 +53,9 @@ bench: ## Measure the record path (docs/BENCHMARKS.md says what is measured)
 fuzz: ## Feed arbitrary bytes to all decoders (FUZZ_SECONDS=60 for longer, FUZZ_SEED=0 for other bytes)
 	scripts/fuzz.sh
 
-cluster: deps ## Run the scenarios of processes on a real Kafka that are killed, frozen and cut off (long)
+cluster: deps ## Of the tests, only those of processes on a real Kafka that are killed, frozen and cut off
 	cargo build --workspace --bins
-	scripts/with-kafka.sh cargo test --workspace --test cluster -- --test-threads 1
+	scripts/with-kafka.sh cargo test --workspace --test cluster
 
 kafka: ## Start Apache Kafka on localhost:9092, from Maven Central
 	@scripts/kafka.sh start

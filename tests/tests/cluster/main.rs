@@ -5,7 +5,9 @@
 
 mod brokers;
 mod frozen;
+mod global_tables;
 mod kills;
+mod late_writes;
 mod orders;
 mod outage;
 mod outcome;

@@ -13,6 +13,9 @@ use crate::{
     world::{ANY_LAG, Instance, Mode, PATIENCE, SESSION, World, eventually, pass, told},
 };
 
+/// Orders a second.
+const RATE: u32 = 1_500;
+
 /// Two instances at work on orders that come in.
 struct Outage {
     world: World,
@@ -22,10 +25,11 @@ struct Outage {
 }
 
 impl Outage {
-    fn prepare(mode: Mode, count: u64) -> Self {
+    /// Orders come for so many seconds, which must be longer than it all takes.
+    fn prepare(mode: Mode, seconds: u64) -> Self {
         let world = World::new(mode, 2).option(&ANY_LAG);
-        let orders = Orders::new(count, 9);
-        let feed = world.feed_slowly(&orders, 1_500);
+        let orders = Orders::new(seconds * u64::from(RATE), 9);
+        let feed = world.feed_slowly(&orders, RATE);
         let instances = ["first", "second"].map(|name| world.run(name));
         let outage = Self { world, orders, feed, instances };
         outage.world.await_shared(&outage.instances.each_ref());
@@ -68,7 +72,7 @@ fn a_broker_that_is_stopped_or_killed_and_started_again_is_waited_for() {
     if !broker::wanted() {
         return;
     }
-    let outage = Outage::prepare(Mode::AT_LEAST_ONCE, 30_000);
+    let outage = Outage::prepare(Mode::AT_LEAST_ONCE, 80);
     let time = Duration::from_millis(1_500);
     let start = |world: &World| world.broker.start_again().unwrap();
     outage.last(time, |world| world.broker.stop().unwrap(), start);
@@ -81,7 +85,7 @@ fn a_broker_that_is_silent_for_a_while_is_waited_for(mode: Mode) {
     if !broker::wanted() {
         return;
     }
-    let outage = Outage::prepare(mode, 30_000);
+    let outage = Outage::prepare(mode, 50);
     for time in [Duration::from_millis(1_500), SESSION * 3] {
         outage.last(
             time,
