@@ -35,6 +35,7 @@ test: deps ## Run all checks: format, lints, tests (also on a real Kafka), fuzzi
 	@RUSTDOCFLAGS="-D warnings" $(STAGE) "documentation" cargo doc --workspace --no-deps
 	@$(STAGE) "decoders" scripts/fuzz.sh
 	@$(STAGE) "figures of the example" scripts/check-demo.sh "$(CARGO_TARGET_DIR)/debug/high-value-orders"
+	@$(STAGE) "processes on a real Kafka" scripts/with-kafka.sh cargo test --workspace --test cluster
 
 fmt: ## Format the sources
 	cargo fmt --all

@@ -11,6 +11,8 @@ scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/with-kafka.XXXXXX")
 trap '"$scripts/kafka.sh" stop --kill --dir "$work" || true; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
+# Records of tests have times of their own, often long ago: the broker must not delete them for their age.
+printf '%s=86400000\n' log.initial.task.delay.ms log.retention.check.interval.ms >"$work/extra.properties"
 "$scripts/kafka.sh" start --dir "$work" --port 0 --secure --follow $$
 eval "$("$scripts/kafka.sh" env --dir "$work")"
 "$@"

@@ -42,11 +42,6 @@ fn brokers_go_one_after_another_exactly_once() {
 }
 
 #[test]
-fn brokers_go_one_after_another_at_least_once() {
-    brokers_go_one_after_another(Mode::AT_LEAST_ONCE);
-}
-
-#[test]
 fn brokers_go_one_after_another_under_a_streams_group() {
     brokers_go_one_after_another(Mode::STREAMS_EXACTLY_ONCE);
 }
