@@ -162,6 +162,7 @@ impl Harness {
     }
 
     fn lost(&self) -> Error {
+        assert!(self.seat.has_ended());
         match self.poll() {
             Some(Event::Lost(error)) => error,
             other => panic!("not lost: {other:?}"),
