@@ -6,10 +6,9 @@ use super::{metrics::count, stream_thread::StreamThread};
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{IsolationLevel, OffsetAndMetadata, OffsetReset},
-    store::StoreContext,
     task::{ActiveTask, CommitState, TaskDatabases, TaskState},
     testing::planted::{PlantedBug, is_planted},
-    topology::{TaskBuilder, changelog_topic},
+    topology::TaskBuilder,
 };
 
 /// Inputs, committed offsets, and positions to begin at.
@@ -111,15 +110,7 @@ impl StreamThread {
         let mut flushes = Vec::new();
         for index in app.topology.stores_of(id.subtopology) {
             let Some(def) = app.topology.stores.get(index) else { continue };
-            let Some((database, store_id)) = databases.of(index) else { continue };
-            let mut store = (def.make)(&def.spec);
-            store.open(StoreContext {
-                database: database.clone(),
-                id: store_id,
-                budget: app.settings.budget.clone(),
-                topic: changelog_topic(app.application_id(), &def.spec.name).into(),
-                caching: def.is_cached(app.settings.caching),
-            })?;
+            let store = databases.open_store(index, def, &app.settings)?;
             if let Some(slot) = stores.get_mut(index) {
                 *slot = Some(store);
             }

@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use state_store::{Database, MemoryDatabase, StoreId, WriteBatch};
 
-use crate::{Result, store::StoreSpec};
+use super::TaskSettings;
+use crate::{
+    Error, ErrorKind, Result,
+    store::{StateStore, StoreContext, StoreSpec},
+    topology::{StoreDef, changelog_topic},
+};
 
 /// A task's database on disk, and the one of its in-memory stores. Shared with the restorer and with
 /// readers; written only at commit and in restore.
@@ -55,6 +60,28 @@ impl TaskDatabases {
         let (_, persistent, id) = self.places.iter().find(|(index, ..)| *index == store)?;
         let database = if *persistent { &self.persistent } else { &self.memory };
         database.as_ref().map(|database| (database, *id))
+    }
+
+    /// Makes a store, by number in the topology, and opens it there.
+    pub(crate) fn open_store(
+        &self,
+        index: usize,
+        def: &StoreDef,
+        settings: &TaskSettings,
+    ) -> Result<Box<dyn StateStore>> {
+        let Some((database, id)) = self.of(index) else {
+            let text = format!("store `{}` has no database", def.spec.name);
+            return Err(Error::new(ErrorKind::Fatal, text));
+        };
+        let mut store = (def.make)(&def.spec);
+        store.open(StoreContext {
+            database: database.clone(),
+            id,
+            budget: settings.budget.clone(),
+            topic: changelog_topic(&settings.application_id, &def.spec.name).into(),
+            caching: def.is_cached(settings.caching),
+        })?;
+        Ok(store)
     }
 
     /// The batch that a store's rows go to.

@@ -10,10 +10,10 @@ use state_store::{Database, WriteBatch};
 
 use super::{ActiveTask, CommitState, TaskDatabases, TaskSettings, TaskState};
 use crate::{
-    Error, ErrorKind, Result, TaskId, TopicPartition,
+    Result, TaskId, TopicPartition,
     client::{Producer, RecordBatch},
-    store::{StateStore, StoreContext, StoreSpec},
-    topology::{TaskBuilder, Topology, changelog_topic},
+    store::{StateStore, StoreSpec},
+    topology::{TaskBuilder, Topology},
 };
 
 /// The stores of a task, by their numbers in the topology.
@@ -40,18 +40,7 @@ pub(crate) fn add_global_stores(
 ) -> Result {
     for index in topology.global_stores() {
         let Some(def) = topology.stores.get(index) else { continue };
-        let Some((database, id)) = databases.of(index) else {
-            let text = format!("global store `{}` has no database", def.spec.name);
-            return Err(Error::new(ErrorKind::Fatal, text));
-        };
-        let mut store = (def.make)(&def.spec);
-        store.open(StoreContext {
-            database: database.clone(),
-            id,
-            budget: settings.budget.clone(),
-            topic: changelog_topic(&settings.application_id, &def.spec.name).into(),
-            caching: false,
-        })?;
+        let store = databases.open_store(index, def, settings)?;
         if let Some(slot) = stores.get_mut(index) {
             *slot = Some(store);
         }

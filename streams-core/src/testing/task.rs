@@ -13,7 +13,7 @@ use crate::{
     client::Producer,
     config::StreamsConfig,
     runtime::Handlers,
-    store::{StateStore, StoreContext, StoreSpec},
+    store::{StateStore, StoreSpec},
     task::{
         ActiveTask, CommitState, GlobalTask, TaskDatabases, TaskSettings, TaskState,
         add_global_stores, open_global_databases,
@@ -125,18 +125,7 @@ fn open_stores(
 ) -> Result<Vec<Option<Box<dyn StateStore>>>> {
     let mut stores: Vec<_> = topology.stores.iter().map(|_| None).collect();
     for (index, def) in own_stores(topology) {
-        let Some((database, id)) = databases.of(index) else {
-            let text = format!("store `{}` has no database", def.spec.name);
-            return Err(Error::new(ErrorKind::Fatal, text));
-        };
-        let mut store = (def.make)(&def.spec);
-        store.open(StoreContext {
-            database: database.clone(),
-            id,
-            budget: settings.budget.clone(),
-            topic: changelog_topic(&settings.application_id, &def.spec.name).into(),
-            caching: def.is_cached(settings.caching),
-        })?;
+        let store = databases.open_store(index, def, settings)?;
         if let Some(slot) = stores.get_mut(index) {
             *slot = Some(store);
         }
