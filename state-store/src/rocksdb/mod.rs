@@ -12,18 +12,19 @@
 mod error;
 mod options;
 mod range;
+mod unflushed;
 
 use std::fmt;
 use std::fs;
 use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ::rocksdb::{ColumnFamily, DB, DBIteratorWithThreadMode, IteratorMode, WriteOptions};
 
 use self::error::Context;
 use self::range::{half_open, successor};
+use self::unflushed::Unflushed;
 use crate::api::is_sorted_and_distinct;
 use crate::{
     Database, Direction, Entries, Entry, Error, ErrorKind, MemoryBudget, Operation, Result,
@@ -36,9 +37,9 @@ pub(crate) use self::options::SharedMemory;
 const OFFSETS: &str = "offsets";
 /// The column family that `RocksDB` insists on. It stays empty.
 const DEFAULT: &str = "default";
-/// A flush is started after so many operations, which bounds the tail of the changelog that a crash
-/// replays.
-const OPERATIONS_PER_FLUSH: usize = 10_000;
+/// A flush is started after so many operations, or records of changelogs, which bounds the tail that a
+/// crash replays.
+const WRITES_PER_FLUSH: u64 = 10_000;
 /// The bytes of an ordinary write of rows that were to be ingested.
 const INGEST_BATCH_BYTES: usize = 4 << 20;
 /// The extension of a file of sorted rows on its way into a store.
@@ -52,7 +53,7 @@ pub struct RocksDatabase {
     stores: Vec<String>,
     /// Keeps cache and write buffer limit alive, which the engine only borrows.
     budget: MemoryBudget,
-    operations_since_flush: AtomicUsize,
+    unflushed: Unflushed,
 }
 
 impl RocksDatabase {
@@ -86,13 +87,15 @@ impl RocksDatabase {
         let families = families.into_iter().map(|name| (name, options::column_family(budget)));
         let db =
             DB::open_cf_with_opts(&options, dir, families).map_err(|error| context.error(error))?;
-        Ok(Self {
+        let mut database = Self {
             db,
             directory: dir.to_owned(),
             stores,
             budget: budget.clone(),
-            operations_since_flush: AtomicUsize::new(0),
-        })
+            unflushed: Unflushed::none([]),
+        };
+        database.unflushed = Unflushed::none(database.offsets()?);
+        Ok(database)
     }
 
     fn context(&self, doing: &'static str) -> impl Fn(::rocksdb::Error) -> Error {
@@ -116,14 +119,13 @@ impl RocksDatabase {
         self.db.flush_cfs_opt(&families, &options::flush(wait))
     }
 
-    /// Counts operations, and starts a flush when there were enough of them since the last.
-    fn count_operations(&self, operations: usize) {
-        let before = self.operations_since_flush.fetch_add(operations, Ordering::Relaxed);
-        if before + operations < OPERATIONS_PER_FLUSH {
+    /// Counts what was written, and starts a flush when there was enough since the last.
+    fn flush_if_due(&self, written: &WriteBatch) {
+        if self.unflushed.add(written) < WRITES_PER_FLUSH {
             return;
         }
         match self.flush_all(false) {
-            Ok(()) => self.operations_since_flush.store(0, Ordering::Relaxed),
+            Ok(()) => self.unflushed.clear(),
             // The batch is written. The next one tries again, or fails if the engine has stopped.
             Err(error) => {
                 let directory = self.directory.display();
@@ -228,7 +230,7 @@ impl Database for RocksDatabase {
         let mut options = WriteOptions::default();
         options.disable_wal(true);
         self.db.write_opt(encoded, &options).map_err(self.context("write to"))?;
-        self.count_operations(batch.len());
+        self.flush_if_due(&batch);
         Ok(())
     }
 
@@ -275,7 +277,7 @@ impl Database for RocksDatabase {
 
     fn flush(&self) -> Result<()> {
         self.flush_all(true).map_err(self.context("flush"))?;
-        self.operations_since_flush.store(0, Ordering::Relaxed);
+        self.unflushed.clear();
         Ok(())
     }
 }

@@ -80,6 +80,23 @@ fn a_crash_loses_a_bounded_tail_and_rows_always_match_the_offset() {
 }
 
 #[test]
+fn records_that_came_to_the_same_row_bring_about_a_flush_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    let unflushed = || {
+        let family = database.family(ORDERS).unwrap();
+        let name = ::rocksdb::properties::NUM_ENTRIES_ACTIVE_MEM_TABLE;
+        database.db.property_int_value_cf(family, name).unwrap()
+    };
+    for offset in [4_000, 8_000] {
+        put(&database, ORDERS, b"k", b"v", offset);
+    }
+    assert_eq!(unflushed(), Some(2));
+    put(&database, ORDERS, b"k", b"v", 12_000);
+    assert_eq!(unflushed(), Some(0));
+}
+
+#[test]
 fn a_batch_that_names_an_unknown_store_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let database = open(directory.path());
