@@ -39,6 +39,9 @@ pub(super) struct State<A, S> {
     wish: Wish,
     incarnation: u64,
     owner_alive_at: Instant,
+    /// When the group stops counting on the member, should it not hear from it any more. `None` while there is no such
+    /// time: before the member is in, and while it waits for the others in a rebalance.
+    session_end: Option<Instant>,
     /// What the owner has not taken yet.
     pub(super) event: Option<Event<A>>,
     /// The newest trouble, until something succeeds.
@@ -53,6 +56,7 @@ impl<A, S> Seat<A, S> {
             wish: Wish::Idle,
             incarnation: 0,
             owner_alive_at: Instant::now(),
+            session_end: None,
             event: None,
             last_error: None,
             own,
@@ -92,6 +96,7 @@ impl<A, S> Seat<A, S> {
                 state.wish = Wish::Member;
                 state.incarnation += 1;
                 state.owner_alive_at = Instant::now();
+                state.session_end = None;
                 state.event = None;
                 prepare(&mut state.own);
             }
@@ -103,6 +108,7 @@ impl<A, S> Seat<A, S> {
         self.change(|state| {
             state.wish = Wish::Idle;
             state.incarnation += 1;
+            state.session_end = None;
             state.event = None;
             state.last_error = None;
             read(&mut state.own)
@@ -119,15 +125,25 @@ impl<A, S> Seat<A, S> {
         self.with(|state| state.owner_alive_at = Instant::now());
     }
 
-    /// Whether the membership has ended and the owner has not been told yet.
-    pub(super) fn has_ended(&self) -> bool {
-        self.with(|state| matches!(state.event, Some(Event::Lost(_) | Event::Failed(_))))
+    /// Notes until when the group counts on the member.
+    pub(super) fn session_ends(&self, incarnation: u64, at: Option<Instant>) {
+        self.as_of(incarnation, |state| state.session_end = at);
+    }
+
+    /// How long the group counts on the member still; nothing if the membership has ended and the owner has not been
+    /// told yet.
+    pub(super) fn session_left(&self) -> Option<Duration> {
+        self.with(|state| match state.event {
+            Some(Event::Lost(_) | Event::Failed(_)) => Some(Duration::ZERO),
+            _ => Some(state.session_end?.saturating_duration_since(Instant::now())),
+        })
     }
 
     /// Ends a membership with the event that says so.
     pub(super) fn end(&self, incarnation: u64, ended: Ended) {
         self.as_of(incarnation, |state| {
             state.wish = Wish::Idle;
+            state.session_end = None;
             state.event = Some(ended.into());
         });
     }

@@ -1,30 +1,43 @@
 //! How long a member may write.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
-/// Tells whether a membership is over, for a producer that waits meanwhile. Cheap to clone.
+/// Tells a producer how long the group counts on the member that it writes for. Cheap to clone.
 ///
 /// What a member has in its buffers must not reach the cluster once others have its tasks: without transactions nothing
-/// else keeps it from overwriting their newer rows in a changelog.
+/// else keeps it from overwriting their newer rows in a changelog. So a record may be on its way for a part of the
+/// session only ([`delivery`](Self::delivery)), and is taken only while that much of the session is left
+/// ([`admits`](Self::admits)): a process that is halted, and goes on when its session is over, sends nothing of it.
 ///
 /// ```
-/// use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
+/// use std::time::Duration;
 /// use streams_core::client::Lease;
 ///
-/// let over = Arc::new(AtomicBool::new(false));
-/// let seen = over.clone();
-/// let lease = Lease::new(move || seen.load(Ordering::Relaxed));
-/// assert!(!lease.is_over());
-/// over.store(true, Ordering::Relaxed);
-/// assert!(lease.is_over());
+/// let left = |seconds| {
+///     Lease::new(Duration::from_secs(30), move || Some(Duration::from_secs(seconds)))
+/// };
+/// assert!(left(44).admits() && !left(44).is_over());
+/// assert!(!left(29).admits() && !left(29).is_over());
+/// assert!(left(0).is_over());
+/// assert!(Lease::unlimited().admits());
 /// ```
 #[derive(Clone, Default)]
-pub struct Lease(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
+pub struct Lease(Option<Limit>);
+
+#[derive(Clone)]
+struct Limit {
+    delivery: Duration,
+    left: Arc<dyn Fn() -> Option<Duration> + Send + Sync>,
+}
 
 impl Lease {
-    /// A lease that is over when `is_over` says so.
-    pub fn new(is_over: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(is_over)))
+    /// A lease under which a record may be on its way for `delivery`. `left` tells how much of the session is left:
+    /// nothing if it is over, `None` while it has no end, as before the member is in.
+    pub fn new(
+        delivery: Duration,
+        left: impl Fn() -> Option<Duration> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Some(Limit { delivery, left: Arc::new(left) }))
     }
 
     /// One that never ends, for who writes as a member of no group.
@@ -32,14 +45,32 @@ impl Lease {
         Self(None)
     }
 
-    /// Whether it has ended.
+    /// How long a record may be on its way; `None` if that does not matter.
+    pub fn delivery(&self) -> Option<Duration> {
+        self.0.as_ref().map(|limit| limit.delivery)
+    }
+
+    /// Whether a record that is taken now is written, or given up, before the session can be over.
+    pub fn admits(&self) -> bool {
+        self.0.as_ref().is_none_or(|limit| limit.left().is_none_or(|left| left >= limit.delivery))
+    }
+
+    /// Whether the session is over.
     pub fn is_over(&self) -> bool {
-        self.0.as_ref().is_some_and(|is_over| is_over())
+        self.0.as_ref().is_some_and(|limit| limit.left().is_some_and(|left| left.is_zero()))
+    }
+}
+
+impl Limit {
+    fn left(&self) -> Option<Duration> {
+        (self.left)()
     }
 }
 
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_over() { "Lease(over)" } else { "Lease" })
+        let Some(limit) = &self.0 else { return f.write_str("Lease(unlimited)") };
+        let Limit { delivery, .. } = limit;
+        f.debug_struct("Lease").field("delivery", delivery).field("left", &limit.left()).finish()
     }
 }

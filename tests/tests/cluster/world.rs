@@ -178,14 +178,11 @@ impl World {
         let session = format!("session.timeout.ms={}", SESSION.as_millis());
         let mut arguments = vec!["run", "--bootstrap-server", &bootstrap, "--application-id", APP];
         arguments.extend(["--state-dir", &directory]);
-        arguments.extend(["--guarantee", self.mode.guarantee.option()]);
-        match self.mode.protocol {
-            Protocol::Classic => {
-                arguments.extend(["--config", &session]);
-                arguments.extend(["--config", "heartbeat.interval.ms=300"]);
-            }
-            Protocol::Streams => arguments.extend(["--config", "group.protocol=streams"]),
-        }
+        arguments.extend(["--guarantee", self.mode.guarantee.option(), "--config", &session]);
+        arguments.extend(match self.mode.protocol {
+            Protocol::Classic => ["--config", "heartbeat.interval.ms=300"],
+            Protocol::Streams => ["--config", "group.protocol=streams"],
+        });
         arguments.extend(["--config", "commit.interval.ms=100"]);
         // Nor may changelogs of windows be emptied, which the broker does by the records' own time.
         arguments.extend(["--config", HUNDRED_YEARS]);

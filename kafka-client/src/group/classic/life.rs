@@ -104,6 +104,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
         loop {
             let request = self.join_request();
             let had_id = !request.member_id.is_empty();
+            self.task.seat.session_ends(self.incarnation, None);
             let answer = self.task.coordinator.join(request, config.max_poll_interval).await;
             let (verdict, answer) = Verdict::of(answer, &context, |answer| answer.error_code);
             match (verdict, answer) {
@@ -241,6 +242,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
             .with_protocol_name(Some(text(self.task.protocol.name())))
             .with_assignments(assignments.collect());
         let context = format!("SyncGroup of group {}", config.group_id);
+        self.task.seat.session_ends(self.incarnation, None);
         let answer = self.task.coordinator.sync(request, config.max_poll_interval).await;
         let (verdict, answer) = Verdict::of(answer, &context, |answer| answer.error_code);
         match verdict {
@@ -324,6 +326,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
         self.seen_at = at;
         self.next_beat_at = at + self.task.config.heartbeat_interval;
         self.failures = 0;
+        self.task.seat.session_ends(self.incarnation, Some(self.session_end()));
         self.task.seat.as_of(self.incarnation, |state| state.last_error = None);
     }
 

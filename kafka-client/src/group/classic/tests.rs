@@ -162,7 +162,7 @@ impl Harness {
     }
 
     fn lost(&self) -> Error {
-        assert!(self.seat.has_ended());
+        assert_eq!(self.seat.session_left(), Some(Duration::ZERO));
         match self.poll() {
             Some(Event::Lost(error)) => error,
             other => panic!("not lost: {other:?}"),
@@ -302,6 +302,23 @@ async fn a_member_with_a_stale_generation_is_lost_and_comes_back_under_its_id() 
     harness.seat.start(|_| ());
     harness.pass(1).await;
     assert_eq!(&*harness.script.joined.lock()[2].member_id, "me");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_counted_from_the_heartbeat_that_was_answered_and_not_while_the_group_rebalances()
+ {
+    let harness = stable([], []).await;
+    let left = || harness.seat.session_left();
+    harness.pass(2_998).await;
+    assert_eq!(left(), Some(Duration::from_millis(7_001)));
+    harness.pass(2).await;
+    assert_eq!(left(), Some(Duration::from_millis(9_999)));
+    harness.script.beats.lock().extend([Err(unreachable()), Ok(27)]);
+    harness.pass(3_049).await;
+    assert_eq!(left(), Some(Duration::from_millis(6_950)), "the last one was not answered");
+    // The JoinGroup that follows the next one is not answered: the others have not come.
+    harness.pass(100).await;
+    assert_eq!(left(), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -189,6 +189,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
             // What a new target asks for is acknowledged by saying what is owned, even if that has not changed.
             self.reported = None;
         }
+        self.task.seat.session_ends(self.incarnation, Some(self.session_end()));
         let statuses = answer.status.unwrap_or_default();
         self.task.seat.as_of(self.incarnation, |state| {
             state.last_error = None;

@@ -129,10 +129,13 @@ impl StreamsMember {
         event
     }
 
-    /// Whether the next [`poll`](Self::poll) will say that the membership is over. For an owner that waits for
-    /// something else, and must know that others may have its work by now.
-    pub fn has_ended(&self) -> bool {
-        self.seat.has_ended()
+    /// How long the group counts on the member still, should it not hear from it any more; `None` if there is no such
+    /// limit: before the member is in. Zero when the next
+    /// [`poll`](Self::poll) will say that the membership is over.
+    ///
+    /// For an owner that is busy with something else, or was halted, and must know that others may have its work.
+    pub fn session_left(&self) -> Option<Duration> {
+        self.seat.session_left()
     }
 
     /// Says that the owner turns. If it is silent for `max_poll_interval`, the member leaves the group and the

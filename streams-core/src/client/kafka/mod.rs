@@ -15,7 +15,7 @@ mod streams;
 mod tests;
 mod topic_watch;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use self::{
     admin::{KafkaAdmin, new_topic},
@@ -26,6 +26,13 @@ use self::{
 };
 pub(crate) use self::{control_plane::ControlPlane, error::convert};
 use crate::TopicPartition;
+
+/// How long a record of a member may be on its way: for the session, less the time that its last sign of life may be
+/// ago, for which there is a third at least.
+fn delivery(session: Duration, heartbeat_interval: Duration) -> Duration {
+    let unsure = (heartbeat_interval * 3 / 2).max(session / 3);
+    session.saturating_sub(unsure).max(session / 6)
+}
 
 /// Partitions in the words of the client crate.
 fn partitions_of(partitions: &[TopicPartition]) -> Vec<kafka_client::TopicPartition> {

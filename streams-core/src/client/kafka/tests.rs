@@ -27,6 +27,16 @@ fn world(test: &str) -> Option<(ControlPlane, String)> {
     Some((control, format!("{test}-{}", Uuid::new_v4().simple())))
 }
 
+#[test]
+fn records_may_be_on_their_way_while_the_session_lasts_for_certain() {
+    let delivery = |session, interval| {
+        super::delivery(Duration::from_millis(session), Duration::from_millis(interval)).as_millis()
+    };
+    assert_eq!(delivery(45_000, 3_000), 30_000);
+    assert_eq!(delivery(6_000, 3_000), 1_500, "the last heartbeat may be 4.5 seconds ago");
+    assert_eq!(delivery(6_000, 5_900), 1_000);
+}
+
 fn create(control: &ControlPlane, topic: &str, partitions: i32) {
     let name = topic.to_owned();
     let topic = NewTopic { name, partitions, replication_factor: 1, config: BTreeMap::new() };

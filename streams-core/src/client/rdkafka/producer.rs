@@ -30,7 +30,8 @@ const RECORDS_BETWEEN_REPORTS: u32 = 1_000;
 const SLACK: Duration = Duration::from_secs(1);
 /// How much longer a flush waits than a record may take until it is reported.
 const FLUSH_GRACE: Duration = Duration::from_secs(5);
-
+/// How long a record waits before it is looked whether it may be taken.
+const LEASE_TURN: Duration = Duration::from_millis(10);
 /// How long a flush goes on before it is looked whether it still should.
 const FLUSH_TURN: Duration = Duration::from_millis(100);
 
@@ -223,6 +224,15 @@ impl RdKafkaProducer {
         Err(Error::new(ErrorKind::Fenced, text))
     }
 
+    /// Waits while a record that is taken now might arrive when others have the tasks. Transactions do without: the
+    /// cluster itself gives up what comes late.
+    fn await_lease(&mut self) -> Result {
+        while self.transactional_id.is_none() && !self.lease.admits() {
+            self.client_turn(LEASE_TURN)?;
+        }
+        Ok(())
+    }
+
     /// Sends everything and waits for it. Whether all is reported.
     fn send_all(&mut self) -> Result {
         let wait = self.waits.delivery_timeout.saturating_add(FLUSH_GRACE);
@@ -287,6 +297,7 @@ impl Producer for RdKafkaProducer {
         if self.transactional_id.is_some() {
             self.check_open()?;
         }
+        self.await_lease()?;
         let slot = self.slot(to)?;
         // librdkafka takes 0 for "now".
         let timestamp = if record.timestamp == 0 { 1 } else { record.timestamp };

@@ -102,16 +102,23 @@ impl RdKafkaSupplier {
         Client::new(kind, &values, events).map_err(|refused| explain(kind, &refused))
     }
 
+    /// How long a record may take: nothing is written any more when its transaction has ended, or others have the tasks
+    /// of whom it is from.
+    fn delivery_timeout(&self, settings: &ProducerSettings) -> Duration {
+        let most = match settings.transactional_id {
+            Some(_) => Some(self.transaction_timeout),
+            None => settings.lease.delivery(),
+        };
+        let asked = self.settings.producer.delivery_timeout;
+        most.map_or(asked, |most| most.min(asked))
+    }
+
     /// What a transactional producer is set to besides.
     fn transactional(&self, id: String) -> Vec<(&'static str, String)> {
-        let NativeSettings { values, delivery_timeout, .. } = &self.settings.producer;
+        let NativeSettings { values, .. } = &self.settings.producer;
         let timeout_ms = duration_ms(self.transaction_timeout);
-        let mut own = vec![
-            ("transactional.id", id),
-            ("transaction.timeout.ms", timeout_ms.to_string()),
-            // Nothing is written any more when its transaction has ended.
-            ("delivery.timeout.ms", duration_ms(*delivery_timeout).min(timeout_ms).to_string()),
-        ];
+        let mut own =
+            vec![("transactional.id", id), ("transaction.timeout.ms", timeout_ms.to_string())];
         if !values.contains_key("retry.backoff.ms") {
             // A transaction that follows another meets it half ended and tries again: soon, or each waits for 100 ms.
             own.push(("retry.backoff.ms", "2".to_owned()));
@@ -144,17 +151,19 @@ impl ClientSupplier for RdKafkaSupplier {
 
     fn producer(&self, settings: &ProducerSettings) -> Result<Box<dyn Producer>> {
         let native = &self.settings.producer;
-        let own = match settings.transactional_id.clone() {
+        let mut own = match settings.transactional_id.clone() {
             Some(id) if id.is_empty() => {
                 return Err(Error::new(ErrorKind::Config, "a transactional id must not be empty"));
             }
             Some(id) => self.transactional(id),
             None => Vec::new(),
         };
+        let delivery_timeout = self.delivery_timeout(settings);
+        own.push(("message.timeout.ms", duration_ms(delivery_timeout).to_string()));
         let client = self.client(ClientKind::Producer, &settings.client_id, native, &own)?;
         let waits = ProducerWaits {
             max_block: native.max_block,
-            delivery_timeout: native.delivery_timeout,
+            delivery_timeout,
             transaction_timeout: self.transaction_timeout,
         };
         let topics = Topics::new(native.max_block, native.metadata_max_age);

@@ -6,7 +6,7 @@
 mod protocol;
 mod state;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kafka_client::group::{
     Event,
@@ -16,7 +16,8 @@ use parking_lot::Mutex;
 
 use self::{protocol::StreamsProtocol, state::MemberState};
 use super::{
-    ControlPlane, GroupOffsets, convert_final, convert_passing, leading::Leading, offsets::Identity,
+    ControlPlane, GroupOffsets, convert_final, convert_passing, delivery, leading::Leading,
+    offsets::Identity,
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
@@ -42,6 +43,7 @@ struct Seat {
     state: Arc<Mutex<MemberState>>,
     group_id: String,
     group_instance_id: Option<String>,
+    delivery: Duration,
 }
 
 impl Identity for Seat {
@@ -87,6 +89,7 @@ impl ClassicMembership {
             state,
             group_id: join.group_id,
             group_instance_id: join.group_instance_id,
+            delivery: delivery(join.session_timeout, join.heartbeat_interval),
         };
         let offsets = GroupOffsets::new(control.clone(), join.heartbeat_interval);
         Ok(Self { control, seat: Arc::new(seat), leading, offsets, is_member: false })
@@ -177,7 +180,7 @@ impl Membership for ClassicMembership {
 
     fn lease(&self) -> Lease {
         let seat = Arc::clone(&self.seat);
-        Lease::new(move || seat.member.has_ended())
+        Lease::new(seat.delivery, move || seat.member.session_left())
     }
 
     fn leave(&mut self) -> Result {

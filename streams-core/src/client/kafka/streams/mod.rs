@@ -3,7 +3,7 @@
 mod copartition;
 mod topology;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kafka_client::group::{
     Event,
@@ -11,7 +11,9 @@ use kafka_client::group::{
 };
 
 use self::topology::{tasks_from_wire, tasks_to_wire, to_wire};
-use super::{ControlPlane, GroupOffsets, convert_final, convert_passing, offsets::Identity};
+use super::{
+    ControlPlane, GroupOffsets, convert_final, convert_passing, delivery, offsets::Identity,
+};
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
@@ -48,6 +50,7 @@ struct Seat {
     member: StreamsMember,
     group_id: String,
     group_instance_id: Option<String>,
+    delivery: Duration,
 }
 
 impl Identity for Seat {
@@ -90,8 +93,13 @@ impl StreamsMembership {
             topology: to_wire(&join.topology, join.standby.replication_factor),
         };
         let member = StreamsMember::new(control.client(), control.handle()?, config);
-        let seat =
-            Seat { member, group_id: join.group_id, group_instance_id: join.group_instance_id };
+        let seat = Seat {
+            member,
+            group_id: join.group_id,
+            group_instance_id: join.group_instance_id,
+            // The broker says how often it wants to hear of a member: much more often.
+            delivery: delivery(join.session_timeout, Duration::ZERO),
+        };
         let offsets = GroupOffsets::new(control.clone(), join.heartbeat_interval);
         Ok(Self {
             control,
@@ -222,7 +230,7 @@ impl Membership for StreamsMembership {
 
     fn lease(&self) -> Lease {
         let seat = Arc::clone(&self.seat);
-        Lease::new(move || seat.member.has_ended())
+        Lease::new(seat.delivery, move || seat.member.session_left())
     }
 
     fn leave(&mut self) -> Result {

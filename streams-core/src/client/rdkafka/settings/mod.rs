@@ -35,7 +35,7 @@ pub(super) struct NativeSettings {
     pub(super) values: BTreeMap<String, String>,
     /// `max.block.ms`: how long a call may take that has no time-out of its own.
     pub(super) max_block: Duration,
-    /// `delivery.timeout.ms`.
+    /// `delivery.timeout.ms`, or librdkafka's `message.timeout.ms`.
     pub(super) delivery_timeout: Duration,
     /// `metadata.max.age.ms`.
     pub(super) metadata_max_age: Duration,
@@ -169,7 +169,7 @@ fn native(
     let settings = NativeSettings {
         values,
         max_block: millis(&overrides, "max.block.ms", 60_000),
-        delivery_timeout: millis(&overrides, "delivery.timeout.ms", 120_000),
+        delivery_timeout: delivery_timeout(&overrides),
         metadata_max_age: millis(&overrides, "metadata.max.age.ms", 300_000),
         isolation: overrides.get("isolation.level").map(|level| match *level {
             "read_committed" => IsolationLevel::ReadCommitted,
@@ -226,6 +226,20 @@ fn config_error(text: impl Into<String>) -> Error {
 /// A span in milliseconds; what is not a number is refused elsewhere, with the key that has it.
 fn millis(settings: &BTreeMap<&str, &str>, key: &str, default: u64) -> Duration {
     Duration::from_millis(settings.get(key).and_then(|text| text.parse().ok()).unwrap_or(default))
+}
+
+/// How long a record may take under librdkafka's name of the setting, where 0 is for ever, or Java's.
+fn delivery_timeout(overrides: &BTreeMap<&str, &str>) -> Duration {
+    const LONGEST_MS: u64 = i32::MAX as u64;
+    let java = millis(overrides, "delivery.timeout.ms", 120_000);
+    match overrides
+        .contains_key("message.timeout.ms")
+        .then(|| millis(overrides, "message.timeout.ms", 0))
+    {
+        None => java,
+        Some(Duration::ZERO) => Duration::from_millis(LONGEST_MS),
+        Some(own) => own,
+    }
 }
 
 fn number(values: &BTreeMap<String, String>, key: &str) -> Option<i64> {
