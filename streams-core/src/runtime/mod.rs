@@ -8,6 +8,7 @@
 mod app;
 mod dead_letters;
 mod driver;
+mod foreign_rows;
 mod global_thread;
 mod housekeeping;
 mod idle;

@@ -23,6 +23,7 @@ impl StreamThread {
         if gone.is_empty() {
             return Ok(());
         }
+        self.look_for_foreign_rows(now_ms);
         self.commit(now_ms)?;
         gone.into_iter().try_for_each(|task| self.close_task(task))
     }

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use super::{
     app::App,
+    foreign_rows::ForeignRows,
     metrics::{ThreadMetadata, count},
     rebalance::keeps_as_standby,
     restorer::Restorer,
@@ -74,6 +75,7 @@ pub(crate) struct StreamThread {
     /// Whether a member of the group asked all instances to close.
     asked_to_close: bool,
     pub(super) standstills: Standstills,
+    pub(super) foreign_rows: ForeignRows,
 }
 
 impl std::fmt::Debug for StreamThread {
@@ -120,6 +122,7 @@ impl StreamThread {
             heard_ms: last_commit_ms,
             asked_to_close: false,
             standstills: Standstills::default(),
+            foreign_rows: ForeignRows::default(),
         })
     }
 

@@ -11,10 +11,14 @@ use crate::{
     time::duration_ms,
 };
 
+/// The next offset of each partition that a commit wrote to.
+pub(super) type Written = HashMap<TopicPartition, i64>;
+
 impl StreamThread {
     /// Commits if the interval is over, user code asked for it, or uncommitted writes need too much memory.
     pub(super) fn commit_if_due(&mut self, now_ms: i64) -> Result {
         let interval_ms = duration_ms(self.app.config.commit_interval());
+        self.look_for_foreign_rows_if_due(now_ms);
         let due = now_ms.saturating_sub(self.last_commit_ms) >= interval_ms
             || self.running.values().any(ActiveTask::commit_requested)
             || (self.app.settings.budget.overlay_exceeded()
@@ -24,7 +28,9 @@ impl StreamThread {
 
     /// Whether there is something to commit.
     pub(super) fn has_work(&self) -> bool {
-        self.in_transaction || self.running.values().any(ActiveTask::commit_needed)
+        self.in_transaction
+            || self.foreign_rows.any()
+            || self.running.values().any(ActiveTask::commit_needed)
     }
 
     /// Commits all tasks that made progress, in four steps: prepare, flush, offsets, apply. Tasks of a thread
@@ -44,8 +50,9 @@ impl StreamThread {
             self.commit_offsets(offsets)?;
             self.flush_producer()?
         } else {
-            let written = self.flush_producer()?;
+            let mut written = self.flush_producer()?;
             self.commit_offsets(offsets)?;
+            self.mend_changelogs(&mut written)?;
             written
         };
         for task in self.running.values_mut() {
@@ -59,6 +66,9 @@ impl StreamThread {
     /// Commits input offsets: in the transaction, which ends with that, or by the group.
     fn commit_offsets(&mut self, mut offsets: Vec<(TopicPartition, OffsetAndMetadata)>) -> Result {
         if !self.app.exactly_once() {
+            if self.foreign_rows.any() && offsets.is_empty() {
+                offsets.extend(self.running.values().flat_map(ActiveTask::committed_offsets));
+            }
             return if offsets.is_empty() {
                 Ok(())
             } else {
@@ -84,15 +94,16 @@ impl StreamThread {
 
     /// Sends what is open and learns the next offset of each partition that was written. Later batches of a
     /// partition come later in the reports.
-    fn flush_producer(&mut self) -> Result<HashMap<TopicPartition, i64>> {
-        let Some(producer) = &mut self.producer else { return Ok(HashMap::new()) };
-        let mut written = HashMap::new();
+    pub(super) fn flush_producer(&mut self) -> Result<Written> {
+        let Some(producer) = &mut self.producer else { return Ok(Written::new()) };
+        let mut written = Written::new();
         for BatchReport { topic_partition, records, result } in producer.flush()? {
             let base = result.map_err(|error| {
                 error.in_context(format!("a batch for {topic_partition} was not written"))
             })?;
             let next = base + i64::try_from(records).unwrap_or(0);
             count(&self.app.counters.produced, u64::try_from(records).unwrap_or(0));
+            self.foreign_rows.wrote(&topic_partition, base, next);
             written.insert(topic_partition, next);
         }
         Ok(written)

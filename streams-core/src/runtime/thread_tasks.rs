@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{metrics::count, stream_thread::StreamThread};
+use super::{foreign_rows::ForeignRows, metrics::count, stream_thread::StreamThread};
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{IsolationLevel, OffsetAndMetadata, OffsetReset},
@@ -46,6 +46,11 @@ impl StreamThread {
             self.consumer.assign(place, *offset)?;
         }
         task.starts_at(&positions);
+        if !self.app.exactly_once() {
+            for (changelog, end) in task.changelogs()? {
+                self.foreign_rows.begin(changelog, end);
+            }
+        }
         self.restored.remove(&id);
         self.running.insert(id, task);
         Ok(())
@@ -146,6 +151,9 @@ impl StreamThread {
             self.consumer.unassign(place);
         }
         self.reopened.insert(id, task.databases().clone());
+        for changelog in self.app.changelogs(id).values() {
+            self.foreign_rows.end(changelog);
+        }
         task.close()?;
         count(&self.app.counters.dropped, task.take_dropped());
         Ok(())
@@ -170,6 +178,7 @@ impl StreamThread {
     /// has them restored.
     pub(super) fn start_over(&mut self) {
         self.abandon_producer();
+        self.foreign_rows = ForeignRows::default();
         for (id, mut task) in std::mem::take(&mut self.running) {
             for place in task.inputs() {
                 self.consumer.unassign(place);
@@ -208,6 +217,7 @@ impl StreamThread {
     /// tasks.
     pub(crate) fn drop_work(&mut self) {
         self.abandon_producer();
+        self.foreign_rows = ForeignRows::default();
         self.producer = None;
         let mut opened = std::mem::take(&mut self.restored);
         opened.append(&mut self.reopened);
@@ -234,6 +244,7 @@ impl StreamThread {
 
     /// Commits, gives up all tasks and leaves the group.
     pub(crate) fn close(&mut self, now_ms: i64) -> Result {
+        self.look_for_foreign_rows(now_ms);
         // A zombie must hear that it is one before it writes. Without work it has nothing to write.
         let committed = if self.has_work() {
             self.heartbeat(now_ms).and_then(|()| self.commit(now_ms))

@@ -245,6 +245,15 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for KeyValueStore<K, V> {
         self.rows.stage(writer, |key| Some(key))
     }
 
+    fn log_again(
+        &mut self,
+        key: &[u8],
+        timestamp: i64,
+        writer: &mut ChangelogWriter<'_>,
+    ) -> Result {
+        self.rows.log_again(key, key, timestamp, writer)
+    }
+
     fn committed(&mut self) {
         self.rows.committed();
     }

@@ -242,6 +242,32 @@ impl<K, V: Clone> Rows<K, V> {
         self.value = bytes;
         Ok(())
     }
+
+    /// Logs the row of a local key once more, under its key in the changelog.
+    pub(super) fn log_again(
+        &self,
+        key: &[u8],
+        logged_key: &[u8],
+        timestamp: i64,
+        writer: &mut ChangelogWriter<'_>,
+    ) -> Result {
+        let context = self.context()?;
+        let mut bytes = Vec::new();
+        let row = match self.overlay.lookup(key) {
+            Some(None) => None,
+            Some(Some(value)) => {
+                let written = self.codec.write(&context.topic, value, &mut bytes);
+                let written = written.map_err(|cause| {
+                    failed(&self.name, ErrorKind::Serialization, "value", cause)
+                })?;
+                (written == Written::Bytes).then_some(bytes)
+            }
+            None => context.database.get(context.id, key)?,
+        };
+        let Some(row) = row else { return writer.log(logged_key, None, timestamp) };
+        let (logged, timestamp) = self.codec.changelog(&row, timestamp);
+        writer.log(logged_key, Some(logged), timestamp)
+    }
 }
 
 #[cold]

@@ -100,6 +100,14 @@ pub trait StateStore: Any + Send {
     /// `Serialization` naming the store, or what the producer says.
     fn stage(&mut self, writer: &mut ChangelogWriter<'_>) -> Result;
 
+    /// Writes the row of a changelog key to the changelog once more, as it is now; a tombstone if there is none.
+    /// `timestamp` is the record's, unless the row has one of its own.
+    ///
+    /// # Errors
+    /// `State` if the row can't be read or the key is not one of the store's, or what the producer says.
+    fn log_again(&mut self, key: &[u8], timestamp: i64, writer: &mut ChangelogWriter<'_>)
+    -> Result;
+
     /// The staged writes are in the database: they are clean from now on.
     fn committed(&mut self);
 

@@ -7,7 +7,9 @@ use std::{
 
 use state_store::{
     Direction, StoreFormat,
-    key_schema::{local_to_changelog, local_window_key, parse_local_window_key},
+    key_schema::{
+        changelog_to_local, local_to_changelog, local_window_key, parse_local_window_key,
+    },
 };
 
 use super::{
@@ -282,6 +284,18 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for WindowStore<K, V> {
         let entry = stream_time_entry(self.name());
         writer.batch.set_offset(&entry, self.observed_stream_time);
         Ok(())
+    }
+
+    fn log_again(
+        &mut self,
+        key: &[u8],
+        timestamp: i64,
+        writer: &mut ChangelogWriter<'_>,
+    ) -> Result {
+        let mut local = Vec::new();
+        changelog_to_local(&mut local, self.segment_interval_ms, key)
+            .ok_or_else(|| self.rows.malformed())?;
+        self.rows.log_again(&local, key, timestamp, writer)
     }
 
     fn committed(&mut self) {

@@ -10,6 +10,8 @@ use std::{
     sync::Arc,
 };
 
+use state_store::WriteBatch;
+
 use super::{ActiveTask, TaskDatabases, commit_metadata::CommitMetadata, databases::TaskBatch};
 use crate::{
     Result, TopicPartition,
@@ -82,6 +84,39 @@ impl ActiveTask {
         }
         self.commit.batch = Some(batch);
         Ok(())
+    }
+
+    /// Writes rows to a changelog once more, as they are now. `keys` are those of the changelog, with the timestamps of
+    /// the records for whose sake that is done.
+    pub(crate) fn log_again(
+        &mut self,
+        changelog: &TopicPartition,
+        keys: &BTreeMap<Vec<u8>, i64>,
+        producer: &mut dyn Producer,
+    ) -> Result {
+        let found = self.commit.changelogs.iter().find(|(_, partition)| *partition == changelog);
+        let store = found.and_then(|(index, _)| self.state.stores.get_mut(*index)?.as_mut());
+        let Some(store) = store else { return Ok(()) };
+        let mut no_rows = WriteBatch::new();
+        let mut writer =
+            ChangelogWriter { batch: &mut no_rows, changelog: Some((changelog, producer)) };
+        keys.iter().try_for_each(|(key, timestamp)| store.log_again(key, *timestamp, &mut writer))
+    }
+
+    /// Each changelog that it writes to, with the offset up to which its databases have it.
+    pub(crate) fn changelogs(&self) -> Result<Vec<(TopicPartition, i64)>> {
+        let mut changelogs = Vec::new();
+        for (store, changelog) in &self.commit.changelogs {
+            let Some((database, _)) = self.commit.databases.of(*store) else { continue };
+            let offset = database.offset(&changelog.topic)?;
+            changelogs.extend(offset.map(|offset| (changelog.clone(), offset)));
+        }
+        Ok(changelogs)
+    }
+
+    /// Whether it writes to this changelog.
+    pub(crate) fn logs_to(&self, changelog: &TopicPartition) -> bool {
+        self.commit.changelogs.values().any(|partition| partition == changelog)
     }
 
     /// Commits where no cluster is to be told: what was written goes to the databases, with the positions of the

@@ -11,7 +11,7 @@ fn a_frozen_instance_wakes_as_a_zombie_and_joins_anew(mode: Mode) {
     if !broker::wanted() {
         return;
     }
-    let world = World::new(mode, 2);
+    let world = World::new(mode, 2).with_late_writes();
     let orders = Orders::new(20_000, 10);
     let feed = world.feed_slowly(&orders, 1_500);
     let (first, second) = (world.run("first"), world.run("second"));

@@ -1,6 +1,7 @@
 //! A member that the group has given up still has records in its buffers.
 
 use std::{
+    fs,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -14,7 +15,10 @@ use streams_core::{
 };
 use tests::broker;
 
-use crate::world::{Mode, World, pass};
+use crate::{
+    orders::Orders,
+    world::{APP, Mode, World, eventually, pass},
+};
 
 /// How long a record may be on its way.
 const DELIVERY: Duration = Duration::from_secs(2);
@@ -102,4 +106,42 @@ fn what_is_on_its_way_when_a_session_ends_is_given_up_without_the_member() {
     assert_eq!(member.append("late").unwrap_err().kind(), ErrorKind::Fenced);
     lost.join().unwrap();
     member.assert_nothing_came_late();
+}
+
+/// A member that is halted while it sends goes on with it at once. Here all counts so far come to the changelog once more
+/// as 0, behind the owner's; then the owner's disk is lost.
+#[test]
+fn rows_that_a_zombie_wrote_late_are_not_what_is_restored() {
+    if !broker::wanted() {
+        return;
+    }
+    let world = World::new(Mode::AT_LEAST_ONCE, 1);
+    let orders = Orders::new(6_000, 14);
+    let (before, last) = orders.clone().split(4_000);
+    let (first, second) = before.clone().split(2_000);
+    world.feed(&first);
+    let instance = world.run("only");
+    world.await_all(&first);
+
+    let mut zombie = world.clients().producer(&ProducerSettings::default()).unwrap();
+    let changelog = TopicPartition::new(format!("{APP}-orders-per-customer-changelog"), 0);
+    let (headers, count) = (Headers::new(), 0_i64.to_be_bytes());
+    for customer in first.expected().per_customer.keys() {
+        let (key, value) = (Some(customer.as_bytes()), Some(&count[..]));
+        let record = ProduceRecord { timestamp: 1, key, value, headers: &headers };
+        zombie.append(&changelog, record).unwrap();
+    }
+    assert!(zombie.flush().unwrap().iter().all(|batch| batch.result.is_ok()));
+    world.feed(&second);
+    world.await_all(&before);
+    eventually("the owner has written its rows anew", || {
+        instance.stderr().iter().any(|line| line.contains("rows are written anew")).then_some(())
+    });
+
+    instance.kill().unwrap();
+    fs::remove_dir_all(world.state_dir("only")).unwrap();
+    let instance = world.run("only");
+    world.feed(&last);
+    world.await_all(&orders);
+    world.close_and_check(&[&instance], &orders);
 }

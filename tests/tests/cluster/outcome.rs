@@ -38,6 +38,20 @@ impl Outcome {
         })
     }
 
+    /// Leaves out counts below one that came before: what a zombie had in hand comes late.
+    pub(crate) fn forget_late_counts(&mut self) {
+        fn ascending(counts: &mut Vec<i64>) {
+            let mut highest = i64::MIN;
+            counts.retain(|count| {
+                let ascends = *count >= highest;
+                highest = highest.max(*count);
+                ascends
+            });
+        }
+        self.per_customer.values_mut().for_each(ascending);
+        self.per_hour.values_mut().for_each(ascending);
+    }
+
     /// Why this is not what exactly-once must make of the input; none if it is.
     pub(crate) fn problems_exactly_once(&self, expected: &Expected) -> Vec<String> {
         let mut problems = self.problems_at_least_once(expected);

@@ -18,9 +18,12 @@ use streams_core::{
     membership::{TaskAssignment, TaskOffsets},
 };
 
-use crate::harness::{
-    APP, PATIENCE, all_committed, cluster, config, counting_topology, eventually, processed,
-    produce,
+use crate::{
+    foreign_rows::another_writes,
+    harness::{
+        APP, PATIENCE, all_committed, cluster, config, counting_topology, eventually, last_counts,
+        processed, produce,
+    },
 };
 
 /// Clients whose members can be given up, and are let in again only when the test says so.
@@ -30,8 +33,22 @@ struct Doorkeeper {
     closed: Arc<AtomicBool>,
     /// Heartbeats that were left without an answer.
     waiting: Arc<AtomicUsize>,
+    /// Whether the group has given the member up without a word: only a commit hears of it.
+    refuses: Arc<AtomicBool>,
     /// What the last heartbeat told of the member's state.
     told: Arc<Mutex<TaskOffsets>>,
+}
+
+impl Doorkeeper {
+    fn new(cluster: &EmbeddedCluster) -> Self {
+        Self {
+            cluster: cluster.clone(),
+            closed: Arc::default(),
+            waiting: Arc::default(),
+            refuses: Arc::default(),
+            told: Arc::default(),
+        }
+    }
 }
 
 impl ClientSupplier for Doorkeeper {
@@ -81,6 +98,9 @@ impl Membership for Member {
     }
 
     fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result {
+        if self.door.refuses.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Fenced, "the group does not know the member"));
+        }
         self.inner.commit_offsets(offsets)
     }
 
@@ -108,12 +128,7 @@ async fn a_member_that_was_given_up_runs_nothing_until_it_is_told_its_tasks_anew
         let cluster = cluster();
         cluster.create_topic("in", 2).unwrap();
         cluster.create_topic("out", 2).unwrap();
-        let door = Doorkeeper {
-            cluster: cluster.clone(),
-            closed: Arc::default(),
-            waiting: Arc::default(),
-            told: Arc::default(),
-        };
+        let door = Doorkeeper::new(&cluster);
         let directory = tempfile::tempdir().unwrap();
         let config = config(directory.path(), guarantee);
         let topology = counting_topology(cfg!(feature = "rocksdb"));
@@ -146,4 +161,31 @@ async fn a_member_that_was_given_up_runs_nothing_until_it_is_told_its_tasks_anew
         processed(&cluster, &["in"], &[&streams]).await;
         streams.close(PATIENCE).await.unwrap();
     }
+}
+
+/// To a member that does not know it yet, the rows of its tasks' next owner look like those of a zombie.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_was_given_up_does_not_overwrite_the_rows_of_the_next_owner() {
+    let cluster = cluster();
+    cluster.create_topic("in", 1).unwrap();
+    cluster.create_topic("out", 1).unwrap();
+    let door = Doorkeeper::new(&cluster);
+    let directory = tempfile::tempdir().unwrap();
+    let config = config(directory.path(), ProcessingGuarantee::AtLeastOnce);
+    let topology = counting_topology(cfg!(feature = "rocksdb"));
+    let streams = KafkaStreams::with_client_supplier(topology, config, door.clone()).unwrap();
+    streams.start().await.unwrap();
+    produce(&cluster, "in", "a", "v", 1);
+    processed(&cluster, &["in"], &[&streams]).await;
+
+    door.refuses.store(true, Ordering::SeqCst);
+    another_writes(&cluster, "a", 5);
+    produce(&cluster, "in", "b", "v", 1);
+    let logged = || last_counts(&cluster, "app-counts-changelog");
+    eventually("it has written a row", || logged().contains_key("b")).await;
+    door.closed.store(true, Ordering::SeqCst);
+    eventually("the member is out", || door.waiting.load(Ordering::SeqCst) > 50).await;
+    assert_eq!(logged().get("a"), Some(&5));
+    door.refuses.store(false, Ordering::SeqCst);
+    streams.close(PATIENCE).await.unwrap();
 }

@@ -267,6 +267,14 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
         Ok(())
     }
 
+    /// The row of a change that is held back, and the timestamp of its record.
+    fn row_of(&self, key: &[u8]) -> Result<Option<(Vec<u8>, i64)>> {
+        let Some((key, time)) = self.times.get_key_value(key) else { return Ok(None) };
+        let Some(entry) = self.changes.get(&(*time, key.clone())) else { return Ok(None) };
+        let row = entry.row(*time, &self.values(entry)?).write();
+        Ok(Some((row, entry.origin.timestamp)))
+    }
+
     /// The bytes of the values of a change that is held back: prior, old and new.
     fn values(&self, entry: &Entry<V>) -> Result<[Option<Vec<u8>>; 3]> {
         let prior = self.serialize_value(entry.prior.as_ref())?;
@@ -306,20 +314,31 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for ChangeBuffer<K, V> {
             let text = format!("buffer `{}` is not open", self.name);
             return Err(Error::new(ErrorKind::InvalidState, text));
         };
-        let (headers, none) = (codec::version_headers(), Headers::new());
+        let headers = codec::version_headers();
         for key in &self.dirty {
-            let time = self.times.get(key).copied();
-            let held = time.and_then(|time| Some((time, self.changes.get(&(time, key.clone()))?)));
-            if let Some((time, entry)) = held {
-                let row = entry.row(time, &self.values(entry)?).write();
+            if let Some((row, timestamp)) = self.row_of(key)? {
                 writer.batch.put(id, key, &row);
-                writer.log_with(key, Some(&row), entry.origin.timestamp, &headers)?;
+                writer.log_with(key, Some(&row), timestamp, &headers)?;
             } else {
                 writer.batch.delete(id, key);
-                writer.log_with(key, None, self.timestamp, &none)?;
+                writer.log(key, None, self.timestamp)?;
             }
         }
         Ok(())
+    }
+
+    fn log_again(
+        &mut self,
+        key: &[u8],
+        timestamp: i64,
+        writer: &mut ChangelogWriter<'_>,
+    ) -> Result {
+        match self.row_of(key)? {
+            Some((row, timestamp)) => {
+                writer.log_with(key, Some(&row), timestamp, &codec::version_headers())
+            }
+            None => writer.log(key, None, timestamp),
+        }
     }
 
     fn committed(&mut self) {

@@ -3,7 +3,12 @@ use std::sync::Arc;
 use state_store::{MemoryBudget, MemoryDatabase, StoreId, WriteBatch};
 
 use super::*;
-use crate::{TopicPartition, serde};
+use crate::{
+    TopicPartition,
+    client::{ClientSupplier, IsolationLevel, ProducerSettings, embedded::EmbeddedCluster},
+    serde,
+    time::SystemClock,
+};
 
 fn buffer(database: &Arc<MemoryDatabase>) -> ChangeBuffer<String, String> {
     opened(ChangeBuffer::new("held".into(), serde::string(), serde::string()), database)
@@ -186,4 +191,32 @@ fn a_buffer_that_is_not_measured_has_no_size() {
     let mut held = buffer(&Arc::new(MemoryDatabase::new(1)));
     put(&mut held, 10, "a", "", "1");
     assert_eq!((held.len(), held.bytes()), (1, None));
+}
+
+#[test]
+fn what_is_logged_again_is_what_was_logged_last() {
+    let cluster = EmbeddedCluster::new(Arc::new(SystemClock));
+    cluster.create_topic("app-held-changelog", 1).unwrap();
+    let mut producer = cluster.producer(&ProducerSettings::default()).unwrap();
+    let (database, to) =
+        (Arc::new(MemoryDatabase::new(1)), TopicPartition::new("app-held-changelog", 0));
+    let mut buffer = buffer(&database);
+    put(&mut buffer, 10, "left", "", "1");
+    put(&mut buffer, 11, "held", "0", "1");
+    buffer.pop_first().unwrap();
+    let mut batch = WriteBatch::new();
+    let mut writer = ChangelogWriter { batch: &mut batch, changelog: Some((&to, &mut *producer)) };
+    buffer.stage(&mut writer).unwrap();
+    let staged = writer.batch.len();
+    buffer.log_again(b"held", 7, &mut writer).unwrap();
+    buffer.log_again(b"left", 11, &mut writer).unwrap();
+    assert_eq!(writer.batch.len(), staged);
+    producer.flush().unwrap();
+    let logged = cluster.read_all(&to.topic, IsolationLevel::ReadCommitted).unwrap();
+    let logged: Vec<_> = logged
+        .into_iter()
+        .map(|record| (record.key, record.value, record.timestamp, record.headers))
+        .collect();
+    assert_eq!(logged.len(), 4);
+    assert_eq!(logged[..2], logged[2..]);
 }

@@ -41,7 +41,7 @@ pub(super) enum Turn {
 }
 
 /// A record of the changelog.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Logged {
     key: Vec<u8>,
     value: Option<Vec<u8>>,
@@ -168,6 +168,7 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
         self.database.as_ref().unwrap().write(batch).unwrap();
         self.store().committed();
         assert!(!self.store().is_dirty() && !self.store().has_pending());
+        self.assert_logged_again();
         usize::try_from(self.changelog.end() - begin).unwrap()
     }
 
@@ -211,6 +212,27 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
                 .unwrap();
         }
         batch
+    }
+
+    /// What the store would log once more is what it logged last of each key, or what has expired since.
+    fn assert_logged_again(&mut self) {
+        let last = self.changelog.0.iter().map(|record| (record.key.clone(), record.clone()));
+        let last: BTreeMap<Vec<u8>, Logged> = last.collect();
+        let (to, mut batch, mut again) =
+            (TopicPartition::new(TOPIC, 0), WriteBatch::new(), Changelog::default());
+        for Logged { key, timestamp, .. } in last.values() {
+            let changelog: (&TopicPartition, &mut dyn Producer) = (&to, &mut again);
+            let mut writer = ChangelogWriter { batch: &mut batch, changelog: Some(changelog) };
+            self.store.as_mut().unwrap().log_again(key, *timestamp, &mut writer).unwrap();
+        }
+        assert!(batch.is_empty());
+        let expires = self.spec().retention_ms.is_some();
+        for (last, mut again) in last.into_values().zip(again.0) {
+            if expires && again.value.is_none() {
+                again.value.clone_from(&last.value);
+            }
+            assert_eq!(again, last);
+        }
     }
 
     fn reopen_database(&mut self, flush: bool) {

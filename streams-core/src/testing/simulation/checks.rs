@@ -146,9 +146,9 @@ fn keep_live(rows: &mut Rows, format: StoreFormat, max_start: Option<i64>) {
     }
 }
 
-/// Why the application is not at rest: `None` if each task runs on exactly one thread and all is committed.
-/// `exact` says whether stores must have all of their changelogs.
-pub(super) fn unrest(world: &World, exact: bool) -> Result<Option<String>> {
+/// Why the application is not at rest: `None` if each task runs on exactly one thread, all is committed, and
+/// stores have all of their changelogs.
+pub(super) fn unrest(world: &World) -> Result<Option<String>> {
     let cluster = &world.cluster;
     let mut running: BTreeSet<TaskId> = BTreeSet::new();
     let mut app = None;
@@ -164,7 +164,7 @@ pub(super) fn unrest(world: &World, exact: bool) -> Result<Option<String>> {
                 return Ok(Some(format!("{thread} of instance-{index} {why}")));
             }
             for (task, databases) in stepped.thread.open_databases() {
-                if exact && let Some(why) = behind(cluster, &instance.app, task, &databases)? {
+                if let Some(why) = behind(cluster, &instance.app, task, &databases)? {
                     return Ok(Some(format!("on instance-{index} {why}")));
                 }
             }

@@ -8,11 +8,11 @@
 //! - no two members that the coordinator knows process one task;
 //! - each store, also of standbys, has exactly the committed rows of its changelog up to its offset; so has what is
 //!   left on a disk after a crash. With at-least-once, where nothing keeps a zombie from writing to a changelog, it has
-//!   no row that was not written there.
+//!   no row that was not written there until faults end.
 //!
 //! Then faults end. Soon after that each task must have an owner, and when everything is at rest
 //!
-//! - each task runs on exactly one member, and all input is committed;
+//! - each task runs on exactly one member, all input is committed, and each store is exactly its changelog;
 //! - with exactly-once the committed output is, key by key, that of a sequential run; with at-least-once nothing is
 //!   missing.
 //!
