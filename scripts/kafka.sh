@@ -326,7 +326,8 @@ launch() {
 await_start() {
   local deadline=$((SECONDS + 120))
   until grep -q 'Kafka Server started' "$home/start.log"; do
-    if ! running >/dev/null && ! grep -q 'Kafka Server started' "$home/start.log"; then
+    # By its number alone: at first it has not taken up the name of the broker.
+    if is_gone "$(cat "$home/pid")" && ! grep -q 'Kafka Server started' "$home/start.log"; then
       tail -n 30 "$home/start.log" >&2
       fail "the broker ended while it started; its log is $home/kafka.log"
     fi
