@@ -88,7 +88,7 @@ impl StreamThread {
     pub(super) fn look_for_foreign_rows(&mut self, now_ms: i64) {
         self.foreign_rows.looked_ms = now_ms;
         let changelogs: Vec<_> = self.foreign_rows.ends.keys().cloned().collect();
-        if changelogs.is_empty() {
+        if changelogs.is_empty() || self.is_failing() {
             return;
         }
         match self.admin.latest_offsets(&changelogs, IsolationLevel::ReadUncommitted) {

@@ -97,8 +97,8 @@ impl StreamsMembership {
             member,
             group_id: join.group_id,
             group_instance_id: join.group_instance_id,
-            // The broker says how often it wants to hear of a member: much more often.
-            delivery: delivery(join.session_timeout, Duration::ZERO),
+            // How often the broker wants to hear of a member it says later: three times in a session at least.
+            delivery: delivery(join.session_timeout, join.session_timeout / 3),
         };
         let offsets = GroupOffsets::new(control.clone(), join.heartbeat_interval);
         Ok(Self {
