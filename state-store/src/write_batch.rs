@@ -11,6 +11,7 @@ pub struct WriteBatch {
     bytes: Vec<u8>,
     rows: Vec<Row>,
     offsets: Vec<(String, i64)>,
+    marks: Vec<(String, i64)>,
 }
 
 /// One write of a batch, as an engine reads it.
@@ -113,22 +114,24 @@ impl WriteBatch {
     /// Sets the next offset of a changelog to restore from, once the rows of this batch are
     /// applied.
     pub fn set_offset(&mut self, changelog: &str, next_offset: i64) {
-        match self.offsets.iter_mut().find(|(name, _)| name == changelog) {
-            Some((_, offset)) => *offset = next_offset,
-            None => self.offsets.push((changelog.to_owned(), next_offset)),
-        }
+        set(&mut self.offsets, changelog, next_offset);
     }
 
-    /// The number of operations, offsets included.
+    /// Sets a number that is kept and read as the offsets are and counts no records, such as the stream time of a store.
+    pub fn set_mark(&mut self, name: &str, value: i64) {
+        set(&mut self.marks, name, value);
+    }
+
+    /// The number of operations, offsets and marks included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.rows.len() + self.offsets.len()
+        self.rows.len() + self.offsets.len() + self.marks.len()
     }
 
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.offsets.is_empty()
+        self.rows.is_empty() && self.offsets.is_empty() && self.marks.is_empty()
     }
 
     /// The bytes of keys and values.
@@ -142,6 +145,7 @@ impl WriteBatch {
         self.bytes.clear();
         self.rows.clear();
         self.offsets.clear();
+        self.marks.clear();
     }
 
     /// The operations on rows, in the order in which they are to be applied.
@@ -164,12 +168,24 @@ impl WriteBatch {
         self.offsets.iter().map(|(changelog, offset)| (changelog.as_str(), *offset))
     }
 
+    /// The marks to set, each once.
+    pub fn marks(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.marks.iter().map(|(name, value)| (name.as_str(), *value))
+    }
+
     fn push(&mut self, kind: RowKind, store: StoreId, first: &[u8], second: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(first);
         let middle = self.bytes.len();
         self.bytes.extend_from_slice(second);
         self.rows.push(Row { kind, store, start, middle, end: self.bytes.len() });
+    }
+}
+
+fn set(numbers: &mut Vec<(String, i64)>, name: &str, number: i64) {
+    match numbers.iter_mut().find(|(known, _)| known == name) {
+        Some((_, known)) => *known = number,
+        None => numbers.push((name.to_owned(), number)),
     }
 }
 

@@ -39,8 +39,7 @@ pub(super) struct State<A, S> {
     wish: Wish,
     incarnation: u64,
     owner_alive_at: Instant,
-    /// When the group stops counting on the member, should it not hear from it any more. `None` while there is no such
-    /// time: before the member is in, and while it waits for the others in a rebalance.
+    /// When the group stops counting on the member, should it not hear from it any more. `None` before the member is in.
     session_end: Option<Instant>,
     /// What the owner has not taken yet.
     pub(super) event: Option<Event<A>>,

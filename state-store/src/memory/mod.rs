@@ -99,7 +99,7 @@ impl Database for MemoryDatabase {
         for operation in batch.operations() {
             state.apply(operation)?;
         }
-        for (changelog, offset) in batch.offsets() {
+        for (changelog, offset) in batch.offsets().chain(batch.marks()) {
             state.offsets.insert(changelog.to_owned(), offset);
         }
         Ok(())

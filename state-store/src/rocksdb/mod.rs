@@ -153,7 +153,7 @@ impl RocksDatabase {
             }
         }
         let offsets = self.offsets_family()?;
-        for (changelog, offset) in batch.offsets() {
+        for (changelog, offset) in batch.offsets().chain(batch.marks()) {
             encoded.put_cf(offsets, changelog, offset.to_be_bytes());
         }
         Ok(encoded)

@@ -80,6 +80,14 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_is_no_number_of_records() {
+        let unflushed = Unflushed::none([]);
+        let mut batch = batch(1, &[("a", 100)]);
+        batch.set_mark("store/stream-time", 1_704_067_200_000);
+        assert_eq!(unflushed.add(&batch), 100);
+    }
+
+    #[test]
     fn operations_count_where_they_are_more() {
         let unflushed = Unflushed::none([]);
         assert_eq!(unflushed.add(&batch(200, &[("a", 1)])), 201);

@@ -7,7 +7,8 @@ use std::{fmt, sync::Arc, time::Duration};
 /// What a member has in its buffers must not reach the cluster once others have its tasks: without transactions nothing
 /// else keeps it from overwriting their newer rows in a changelog. So a record may be on its way for a part of the
 /// session only ([`delivery`](Self::delivery)), and is taken only while that much of the session is left
-/// ([`admits`](Self::admits)): a process that is halted, and goes on when its session is over, sends nothing of it.
+/// ([`admits_for`](Self::admits_for)): what a process that is halted had in its buffers is too old when it goes on after
+/// its session.
 ///
 /// ```
 /// use std::time::Duration;
@@ -16,10 +17,10 @@ use std::{fmt, sync::Arc, time::Duration};
 /// let left = |seconds| {
 ///     Lease::new(Duration::from_secs(30), move || Some(Duration::from_secs(seconds)))
 /// };
-/// assert!(left(44).admits() && !left(44).is_over());
-/// assert!(!left(29).admits() && !left(29).is_over());
-/// assert!(left(0).is_over());
-/// assert!(Lease::unlimited().admits());
+/// assert_eq!(left(44).admits_for(), Duration::from_secs(14));
+/// assert_eq!(left(29).admits_for(), Duration::ZERO);
+/// assert!(!left(29).is_over() && left(0).is_over());
+/// assert_eq!(Lease::unlimited().admits_for(), Duration::MAX);
 /// ```
 #[derive(Clone, Default)]
 pub struct Lease(Option<Limit>);
@@ -50,9 +51,11 @@ impl Lease {
         self.0.as_ref().map(|limit| limit.delivery)
     }
 
-    /// Whether a record that is taken now is written, or given up, before the session can be over.
-    pub fn admits(&self) -> bool {
-        self.0.as_ref().is_none_or(|limit| limit.left().is_none_or(|left| left >= limit.delivery))
+    /// For how long from now on records may be taken, so that each is written, or given up, before the session can be
+    /// over; zero if none may be taken now.
+    pub fn admits_for(&self) -> Duration {
+        let Some(limit) = &self.0 else { return Duration::MAX };
+        limit.left().map_or(Duration::MAX, |left| left.saturating_sub(limit.delivery))
     }
 
     /// Whether the session is over.

@@ -1,33 +1,34 @@
 //! Rows in a changelog that its task did not write.
 //!
 //! Without transactions nothing keeps a member that was given up from writing what it had in hand already: older rows
-//! come between those of the task's next owner, and the next restore would take them for the newest. The owner sees by
-//! the offsets of its own records that there are others, and writes those rows anew, as it has them. In Java they stay.
+//! come between those of the task's next owner, and the next restore would take them for the newest. So do those of a
+//! producer that this thread gave up itself. The owner sees by the offsets of its own records that there are others, and
+//! writes those rows anew, as it has them. In Java they stay.
 //!
 //! Invariant: rows are written anew only behind a commit of offsets that the coordinator accepted after they were seen.
-//! To a member that was given up and does not know it, the rows of the next owner look like another's, too.
+//! To a member that was given up and does not know it, the rows of the next owner look foreign, too.
 //!
 //! With transactions there are none: the cluster refuses them, and offsets are not contiguous.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{
-    stream_thread::{StreamThread, is_transient},
-    thread_commit::Written,
-};
+use super::stream_thread::StreamThread;
 use crate::{
-    Error, ErrorKind, Result, TopicPartition,
+    Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{ConsumerRole, ConsumerSettings, IsolationLevel},
 };
 
-/// How often a commit looks whether more have come while it wrote the rows of those before.
-const ROUNDS: usize = 8;
-/// Polls of the log until it is given up for now, and how long each waits.
-const POLLS: usize = 100;
+/// So many polls without anything end a reading; each waits so long.
+const IDLE_POLLS: usize = 20;
 const POLL_WAIT: Duration = Duration::from_millis(100);
 const POLL_RECORDS: usize = 10_000;
-/// How often it is looked behind the end of changelogs to which nothing is written meanwhile.
+/// How often it is looked behind the ends of changelogs, to which nothing may be written meanwhile; and after what time
+/// again if the cluster did not say.
 const LOOK_INTERVAL_MS: i64 = 30_000;
+const LOOK_AGAIN_MS: i64 = 300_000;
+
+/// The keys of foreign rows by changelog, with the timestamps of their records.
+type Keys = BTreeMap<TopicPartition, BTreeMap<Vec<u8>, i64>>;
 
 /// What a thread knows of the changelogs of its running tasks.
 #[derive(Debug, Default)]
@@ -35,8 +36,8 @@ pub(super) struct ForeignRows {
     /// Where each ends, as far as this thread wrote or restored it.
     ends: BTreeMap<TopicPartition, i64>,
     /// What others wrote, and was not written anew.
-    found: Vec<Gap>,
-    looked_ms: i64,
+    gaps: Vec<Gap>,
+    look_at_ms: i64,
 }
 
 /// Offsets of a changelog that another writer got.
@@ -49,14 +50,20 @@ struct Gap {
 
 impl ForeignRows {
     /// A task begins to write to a changelog, which is restored up to here.
-    pub(super) fn begin(&mut self, changelog: TopicPartition, end: i64) {
+    pub(super) fn track(&mut self, changelog: TopicPartition, end: i64) {
         self.ends.insert(changelog, end);
     }
 
-    /// A task writes to it no more.
-    pub(super) fn end(&mut self, changelog: &TopicPartition) {
+    /// A task is given up that wrote to it.
+    pub(super) fn forget(&mut self, changelog: &TopicPartition) {
         self.ends.remove(changelog);
-        self.found.retain(|gap| gap.changelog != *changelog);
+        self.gaps.retain(|gap| gap.changelog != *changelog);
+    }
+
+    /// All tasks are restored from their last commit, to begin again. What their databases had then is newer than
+    /// what was seen before.
+    pub(super) fn start_over(&mut self) {
+        self.ends.clear();
     }
 
     /// Records of this thread are in a log.
@@ -73,20 +80,20 @@ impl ForeignRows {
         let from = *known;
         if end > from {
             *known = end;
-            self.found.push(Gap { changelog: changelog.clone(), from, to: end });
+            self.gaps.push(Gap { changelog: changelog.clone(), from, to: end });
         }
     }
 
     /// Whether there are rows to be written anew.
-    pub(super) fn any(&self) -> bool {
-        !self.found.is_empty()
+    pub(super) fn has_gaps(&self) -> bool {
+        !self.gaps.is_empty()
     }
 }
 
 impl StreamThread {
     /// Looks behind the ends of all changelogs. Whoever takes a task over takes what is there for the newest.
     pub(super) fn look_for_foreign_rows(&mut self, now_ms: i64) {
-        self.foreign_rows.looked_ms = now_ms;
+        self.foreign_rows.look_at_ms = now_ms.saturating_add(LOOK_INTERVAL_MS);
         let changelogs: Vec<_> = self.foreign_rows.ends.keys().cloned().collect();
         if changelogs.is_empty() || self.is_failing() {
             return;
@@ -98,86 +105,122 @@ impl StreamThread {
                 }
             }
             Err(error) => {
-                tracing::debug!(thread = %self.name, "the ends of changelogs are looked at later: {error}");
+                self.foreign_rows.look_at_ms = now_ms.saturating_add(LOOK_AGAIN_MS);
+                tracing::info!(thread = %self.name, "the cluster does not say where changelogs end: {error}");
             }
         }
     }
 
     /// The same if that was long ago.
     pub(super) fn look_for_foreign_rows_if_due(&mut self, now_ms: i64) {
-        if now_ms.saturating_sub(self.foreign_rows.looked_ms) >= LOOK_INTERVAL_MS {
+        if now_ms >= self.foreign_rows.look_at_ms {
             self.look_for_foreign_rows(now_ms);
         }
     }
 
-    /// Writes anew what others overwrote, until nothing of theirs is last. What can't be read now is left to the next
-    /// commit.
-    pub(super) fn mend_changelogs(&mut self, written: &mut Written) -> Result {
-        for _ in 0..ROUNDS {
-            let found = std::mem::take(&mut self.foreign_rows.found);
-            if found.is_empty() {
-                return Ok(());
-            }
-            let mut left = Vec::new();
-            for gap in found {
-                match self.mend(&gap) {
-                    Err(error) if is_transient(&error) => {
-                        tracing::warn!(thread = %self.name, "rows that another member wrote are looked at later: {error}");
-                        left.push(gap);
-                    }
-                    mended => mended?,
-                }
-            }
-            written.extend(self.flush_producer()?);
-            if !left.is_empty() {
-                self.foreign_rows.found.append(&mut left);
-                return Ok(());
-            }
-        }
-        Ok(())
+    /// Whether rows in the changelogs of a task are still to be written anew.
+    pub(super) fn has_foreign_rows(&self, task: TaskId) -> bool {
+        let changelogs = self.app.changelogs(task);
+        self.foreign_rows
+            .gaps
+            .iter()
+            .any(|gap| changelogs.values().any(|changelog| *changelog == gap.changelog))
     }
 
-    fn mend(&mut self, gap: &Gap) -> Result {
-        let keys = self.foreign_keys(gap)?;
-        let Gap { changelog, from, to } = gap;
-        let task = self.running.values_mut().find(|task| task.logs_to(changelog));
-        let (Some(task), Some(producer)) = (task, &mut self.producer) else { return Ok(()) };
-        if keys.is_empty() {
+    /// Writes anew what others wrote to the changelogs of running tasks. What can't be done now is left to the next
+    /// commit, as are rows that are seen only by the offsets of these.
+    ///
+    /// # Errors
+    /// `Fenced` if the member is given up meanwhile, or those of the databases.
+    pub(super) fn mend_changelogs(&mut self) -> Result {
+        let gaps = std::mem::take(&mut self.foreign_rows.gaps);
+        let runs = |gap: &Gap| self.running.values().any(|task| task.logs_to(&gap.changelog));
+        let (gaps, waiting): (Vec<Gap>, Vec<Gap>) = gaps.into_iter().partition(runs);
+        self.foreign_rows.gaps = waiting;
+        if gaps.is_empty() {
             return Ok(());
         }
-        tracing::warn!(
-            thread = %self.name,
-            "offsets {from} to {to} of changelog {changelog} are another member's, which the group gave up; {} rows are \
-             written anew",
-            keys.len()
-        );
-        task.log_again(changelog, &keys, &mut **producer)
+        let mended = self.foreign_keys(&gaps).and_then(|keys| self.log_again(&keys));
+        match mended {
+            Ok(()) => Ok(()),
+            Err(error) if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::State) => {
+                Err(error)
+            }
+            Err(error) => {
+                tracing::warn!(thread = %self.name, "rows that another writer left in changelogs are written anew later: {error}");
+                self.foreign_rows.gaps.extend(gaps);
+                // What it holds of them must not go out with the next commit.
+                self.abandon_producer();
+                Ok(())
+            }
+        }
     }
 
-    /// The keys of what others wrote, with the timestamps of their records.
-    fn foreign_keys(&self, gap: &Gap) -> Result<BTreeMap<Vec<u8>, i64>> {
+    /// Writes the rows of these keys to their changelogs, as they are now.
+    fn log_again(&mut self, keys: &Keys) -> Result {
+        self.ensure_producer()?;
+        for (changelog, keys) in keys {
+            let task = self.running.values_mut().find(|task| task.logs_to(changelog));
+            let (Some(task), Some(producer)) = (task, &mut self.producer) else { continue };
+            let rows = keys.len();
+            tracing::warn!(thread = %self.name, "another writer left rows in changelog {changelog}; {rows} of them are written anew");
+            task.log_again(changelog, keys, &mut **producer)?;
+        }
+        let written = self.flush_producer()?;
+        self.running.values().try_for_each(|task| task.apply_changelogs(&written))
+    }
+
+    /// Reads the keys of what others wrote.
+    fn foreign_keys(&mut self, gaps: &[Gap]) -> Result<Keys> {
+        let mut ranges: BTreeMap<TopicPartition, (i64, i64)> = BTreeMap::new();
+        for Gap { changelog, from, to } in gaps {
+            let range = ranges.entry(changelog.clone()).or_insert((*from, *to));
+            *range = (range.0.min(*from), range.1.max(*to));
+        }
+        let changelogs: Vec<_> = ranges.keys().cloned().collect();
+        let firsts = self.admin.earliest_offsets(&changelogs)?;
         let settings = ConsumerSettings {
-            client_id: format!("{}-mend-consumer", self.name),
+            client_id: format!("{}-foreign-rows-consumer", self.name),
             role: ConsumerRole::Restore,
             isolation: IsolationLevel::ReadUncommitted,
         };
         let mut consumer = self.app.clients.consumer(&settings)?;
-        consumer.assign(&gap.changelog, gap.from)?;
-        let mut keys = BTreeMap::new();
-        for _ in 0..POLLS {
-            for batch in consumer.poll(POLL_RECORDS, POLL_WAIT)? {
-                for record in batch.iter().filter(|record| record.offset < gap.to) {
-                    if let Some(key) = record.key {
+        // What is deleted of the log is nobody's newest row.
+        for (changelog, (from, _)) in &mut ranges {
+            *from = (*from).max(firsts.get(changelog).copied().unwrap_or(0));
+        }
+        ranges.retain(|_, (from, to)| from < to);
+        for (changelog, (from, _)) in &ranges {
+            consumer.assign(changelog, *from)?;
+        }
+        let (mut keys, mut idle) = (Keys::new(), 0);
+        while !ranges.is_empty() {
+            let batches = consumer.poll(POLL_RECORDS, POLL_WAIT)?;
+            idle = if batches.is_empty() { idle + 1 } else { 0 };
+            if idle > IDLE_POLLS {
+                let text = format!("nothing of {ranges:?} can be read");
+                return Err(Error::new(ErrorKind::Unavailable, text));
+            }
+            for batch in &batches {
+                let place = batch.topic_partition();
+                for record in batch.iter() {
+                    let is_foreign = |gap: &Gap| {
+                        gap.changelog == *place && (gap.from..gap.to).contains(&record.offset)
+                    };
+                    if let Some(key) = record.key.filter(|_| gaps.iter().any(is_foreign)) {
+                        let keys = keys.entry(place.clone()).or_default();
                         keys.insert(key.to_vec(), record.timestamp);
                     }
                 }
             }
-            if consumer.position(&gap.changelog) >= Some(gap.to) {
-                return Ok(keys);
-            }
+            ranges.retain(|changelog, (_, to)| {
+                let is_open = consumer.position(changelog).is_none_or(|position| position < *to);
+                if !is_open {
+                    consumer.unassign(changelog);
+                }
+                is_open
+            });
         }
-        let Gap { changelog, from, to } = gap;
-        let text = format!("{changelog} could not be read from {from} to {to}");
-        Err(Error::new(ErrorKind::Unavailable, text))
+        Ok(keys)
     }
 }

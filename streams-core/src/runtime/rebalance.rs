@@ -4,7 +4,7 @@
 //! restored, or waits (`reopened`). A step that fails leaves it waiting, and the next turn tries again.
 
 use super::stream_thread::StreamThread;
-use crate::{Result, TaskId, membership::TaskAssignment};
+use crate::{Error, ErrorKind, Result, TaskId, membership::TaskAssignment};
 
 impl StreamThread {
     /// Gives up what is not in the target any more, and opens what is new in it.
@@ -25,6 +25,11 @@ impl StreamThread {
         }
         self.look_for_foreign_rows(now_ms);
         self.commit(now_ms)?;
+        if gone.iter().any(|task| self.has_foreign_rows(*task)) {
+            let text =
+                "changelogs of tasks that are to be given up still end with rows of another writer";
+            return self.pass_over(Err(Error::new(ErrorKind::Unavailable, text)), now_ms);
+        }
         gone.into_iter().try_for_each(|task| self.close_task(task))
     }
 

@@ -91,7 +91,7 @@ impl Changelog {
             let entry = stream_time_entry(&self.store_name);
             let known = database.offset(&entry)?.unwrap_or(-1);
             let mut batch = WriteBatch::new();
-            batch.set_offset(&entry, known.max(start));
+            batch.set_mark(&entry, known.max(start));
             database.write(batch)?;
         }
         self.rows.apply(&**database, id, &self.partition.topic, self.next_offset)?;
@@ -120,7 +120,7 @@ fn clear(
     batch.delete_all(id);
     batch.set_offset(changelog, first);
     if store.retention_ms.is_some() {
-        batch.set_offset(&stream_time_entry(&store.name), -1);
+        batch.set_mark(&stream_time_entry(&store.name), -1);
     }
     Ok(database.write(batch)?)
 }

@@ -29,7 +29,7 @@ impl StreamThread {
     /// Whether there is something to commit.
     pub(super) fn has_work(&self) -> bool {
         self.in_transaction
-            || self.foreign_rows.any()
+            || self.foreign_rows.has_gaps()
             || self.running.values().any(ActiveTask::commit_needed)
     }
 
@@ -50,15 +50,15 @@ impl StreamThread {
             self.commit_offsets(offsets)?;
             self.flush_producer()?
         } else {
-            let mut written = self.flush_producer()?;
+            let written = self.flush_producer()?;
             self.commit_offsets(offsets)?;
-            self.mend_changelogs(&mut written)?;
             written
         };
         for task in self.running.values_mut() {
             task.apply_commit(&written)?;
         }
         count(&self.app.counters.commits, 1);
+        self.mend_changelogs()?;
         self.purge_repartition_topics(now_ms);
         Ok(())
     }
@@ -66,7 +66,7 @@ impl StreamThread {
     /// Commits input offsets: in the transaction, which ends with that, or by the group.
     fn commit_offsets(&mut self, mut offsets: Vec<(TopicPartition, OffsetAndMetadata)>) -> Result {
         if !self.app.exactly_once() {
-            if self.foreign_rows.any() && offsets.is_empty() {
+            if self.foreign_rows.has_gaps() && offsets.is_empty() {
                 offsets.extend(self.running.values().flat_map(ActiveTask::committed_offsets));
             }
             return if offsets.is_empty() {

@@ -15,6 +15,9 @@ use crate::{
 type Start =
     (Vec<TopicPartition>, BTreeMap<TopicPartition, OffsetAndMetadata>, Vec<(TopicPartition, i64)>);
 
+/// Commits before a thread closes, if each finds rows of others in changelogs.
+const LAST_COMMITS: usize = 3;
+
 impl StreamThread {
     /// Starts the tasks that are restored. One whose committed offsets can't be had yet waits.
     pub(super) fn start_restored(&mut self, now_ms: i64) -> Result {
@@ -48,7 +51,7 @@ impl StreamThread {
         task.starts_at(&positions);
         if !self.app.exactly_once() {
             for (changelog, end) in task.changelogs()? {
-                self.foreign_rows.begin(changelog, end);
+                self.foreign_rows.track(changelog, end);
             }
         }
         self.restored.remove(&id);
@@ -152,7 +155,7 @@ impl StreamThread {
         }
         self.reopened.insert(id, task.databases().clone());
         for changelog in self.app.changelogs(id).values() {
-            self.foreign_rows.end(changelog);
+            self.foreign_rows.forget(changelog);
         }
         task.close()?;
         count(&self.app.counters.dropped, task.take_dropped());
@@ -178,7 +181,7 @@ impl StreamThread {
     /// has them restored.
     pub(super) fn start_over(&mut self) {
         self.abandon_producer();
-        self.foreign_rows = ForeignRows::default();
+        self.foreign_rows.start_over();
         for (id, mut task) in std::mem::take(&mut self.running) {
             for place in task.inputs() {
                 self.consumer.unassign(place);
@@ -244,13 +247,7 @@ impl StreamThread {
 
     /// Commits, gives up all tasks and leaves the group.
     pub(crate) fn close(&mut self, now_ms: i64) -> Result {
-        self.look_for_foreign_rows(now_ms);
-        // A zombie must hear that it is one before it writes. Without work it has nothing to write.
-        let committed = if self.has_work() {
-            self.heartbeat(now_ms).and_then(|()| self.commit(now_ms))
-        } else {
-            Ok(())
-        };
+        let committed = self.commit_before_closing(now_ms);
         if let Err(error) = committed {
             self.drop_work();
             let _ = self.leave_group(); // The session timeout does it otherwise.
@@ -270,6 +267,22 @@ impl StreamThread {
         if let Err(error) = self.leave_group() {
             // Everything is committed.
             tracing::info!(thread = %self.name, "the session timeout will give the tasks to others: {error}");
+        }
+        Ok(())
+    }
+
+    fn commit_before_closing(&mut self, now_ms: i64) -> Result {
+        self.look_for_foreign_rows(now_ms);
+        for _ in 0..LAST_COMMITS {
+            // A zombie must hear that it is one before it writes. Without work it has nothing to write.
+            if !self.has_work() {
+                return Ok(());
+            }
+            self.heartbeat(now_ms)?;
+            self.commit(now_ms)?;
+        }
+        for id in self.running.keys().filter(|id| self.has_foreign_rows(**id)) {
+            tracing::warn!(thread = %self.name, task = %id, "its changelogs end with rows of another writer, from which its next owner will go on");
         }
         Ok(())
     }

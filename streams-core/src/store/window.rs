@@ -282,7 +282,7 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for WindowStore<K, V> {
             self.first_segment = first_live;
         }
         let entry = stream_time_entry(self.name());
-        writer.batch.set_offset(&entry, self.observed_stream_time);
+        writer.batch.set_mark(&entry, self.observed_stream_time);
         Ok(())
     }
 

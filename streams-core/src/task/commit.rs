@@ -103,6 +103,20 @@ impl ActiveTask {
         keys.iter().try_for_each(|(key, timestamp)| store.log_again(key, *timestamp, &mut writer))
     }
 
+    /// Notes up to where changelogs have been written, all of which the databases have.
+    pub(crate) fn apply_changelogs(&self, written: &HashMap<TopicPartition, i64>) -> Result {
+        let mut batch = TaskBatch::default();
+        for (store, changelog) in &self.commit.changelogs {
+            if let Some(next) = written.get(changelog) {
+                self.commit
+                    .databases
+                    .batch_of(*store, &mut batch)
+                    .set_offset(&changelog.topic, *next);
+            }
+        }
+        self.commit.databases.write(batch)
+    }
+
     /// Each changelog that it writes to, with the offset up to which its databases have it.
     pub(crate) fn changelogs(&self) -> Result<Vec<(TopicPartition, i64)>> {
         let mut changelogs = Vec::new();

@@ -1,6 +1,6 @@
 //! One membership: join, sync, stay, and again at each rebalance.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use kafka_protocol::{
@@ -29,6 +29,8 @@ use crate::{
 const PROTOCOL_TYPE: &str = "consumer";
 /// Brokers keep longer reasons out of their log; Java cuts them here.
 const REASON_CHARS: usize = 255;
+/// How often in a session it is noted that this process was not halted, while a rebalance holds an answer back.
+const WAITING_TICKS: u32 = 10;
 
 /// What a heartbeat brought.
 enum Beat {
@@ -104,8 +106,8 @@ impl<'a, C: Coordinator> Life<'a, C> {
         loop {
             let request = self.join_request();
             let had_id = !request.member_id.is_empty();
-            self.task.seat.session_ends(self.incarnation, None);
-            let answer = self.task.coordinator.join(request, config.max_poll_interval).await;
+            let joining = self.task.coordinator.join(request, config.max_poll_interval);
+            let answer = self.wait_out(joining).await?;
             let (verdict, answer) = Verdict::of(answer, &context, |answer| answer.error_code);
             match (verdict, answer) {
                 (Verdict::Done, Some(answer)) => {
@@ -242,8 +244,8 @@ impl<'a, C: Coordinator> Life<'a, C> {
             .with_protocol_name(Some(text(self.task.protocol.name())))
             .with_assignments(assignments.collect());
         let context = format!("SyncGroup of group {}", config.group_id);
-        self.task.seat.session_ends(self.incarnation, None);
-        let answer = self.task.coordinator.sync(request, config.max_poll_interval).await;
+        let syncing = self.task.coordinator.sync(request, config.max_poll_interval);
+        let answer = self.wait_out(syncing).await?;
         let (verdict, answer) = Verdict::of(answer, &context, |answer| answer.error_code);
         match verdict {
             Verdict::Done => {
@@ -260,6 +262,30 @@ impl<'a, C: Coordinator> Life<'a, C> {
                 self.task.coordinator.forget();
                 self.pause(error).await?;
                 Ok(Err(reason))
+            }
+        }
+    }
+
+    /// Waits for an answer that a rebalance holds back, for as long as it takes. The coordinator gives up nobody who waits
+    /// so, but the answer may come while this process is halted: then it counts from the last moment before that.
+    async fn wait_out<T>(&self, answer: impl Future<Output = T>) -> Result<T, Ended> {
+        if self.generation.is_none() {
+            return Ok(answer.await);
+        }
+        let session = self.task.config.session_timeout;
+        let mut answer = pin!(answer);
+        let mut seen_at = Instant::now();
+        loop {
+            self.task.seat.session_ends(self.incarnation, Some(seen_at + session));
+            tokio::select! {
+                biased;
+                () = sleep_until(seen_at + session / WAITING_TICKS) => {
+                    if seen_at.elapsed() >= session {
+                        return Err(self.session_is_over(None));
+                    }
+                    seen_at = Instant::now();
+                }
+                answer = &mut answer => return Ok(answer),
             }
         }
     }
@@ -344,6 +370,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
             sleep(pause).await;
             return Ok(());
         }
+        self.task.seat.session_ends(self.incarnation, Some(self.session_end()));
         sleep_until(self.session_end().min(Instant::now() + pause)).await;
         if Instant::now() < self.session_end() {
             return Ok(());

@@ -130,8 +130,7 @@ impl StreamsMember {
     }
 
     /// How long the group counts on the member still, should it not hear from it any more; `None` if there is no such
-    /// limit: before the member is in. Zero when the next
-    /// [`poll`](Self::poll) will say that the membership is over.
+    /// limit, before the member is in. Zero when the next [`poll`](Self::poll) will say that the membership is over.
     ///
     /// For an owner that is busy with something else, or was halted, and must know that others may have its work.
     pub fn session_left(&self) -> Option<Duration> {

@@ -29,7 +29,7 @@ use crate::TopicPartition;
 
 /// How long a record of a member may be on its way: for the session, less the time that its last sign of life may be
 /// ago, for which there is a third at least.
-fn delivery(session: Duration, heartbeat_interval: Duration) -> Duration {
+fn longest_delivery(session: Duration, heartbeat_interval: Duration) -> Duration {
     let unsure = (heartbeat_interval * 3 / 2).max(session / 3);
     session.saturating_sub(unsure).max(session / 6)
 }

@@ -30,7 +30,8 @@ fn world(test: &str) -> Option<(ControlPlane, String)> {
 #[test]
 fn records_may_be_on_their_way_while_the_session_lasts_for_certain() {
     let delivery = |session, interval| {
-        super::delivery(Duration::from_millis(session), Duration::from_millis(interval)).as_millis()
+        super::longest_delivery(Duration::from_millis(session), Duration::from_millis(interval))
+            .as_millis()
     };
     assert_eq!(delivery(45_000, 3_000), 30_000);
     assert_eq!(delivery(6_000, 3_000), 1_500, "the last heartbeat may be 4.5 seconds ago");

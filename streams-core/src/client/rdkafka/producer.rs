@@ -1,6 +1,7 @@
 //! The producer of a real cluster.
 
 use std::{
+    ops::Range,
     sync::{Arc, mpsc},
     thread,
     time::Duration,
@@ -32,6 +33,8 @@ const SLACK: Duration = Duration::from_secs(1);
 const FLUSH_GRACE: Duration = Duration::from_secs(5);
 /// How long a record waits before it is looked whether it may be taken.
 const LEASE_TURN: Duration = Duration::from_millis(10);
+/// How often the lease is asked, which takes a lock.
+const LEASE_LOOK: Duration = Duration::from_millis(100);
 /// How long a flush goes on before it is looked whether it still should.
 const FLUSH_TURN: Duration = Duration::from_millis(100);
 
@@ -59,6 +62,8 @@ pub(super) struct RdKafkaProducer {
     client: Arc<Client>,
     reach: Reach,
     lease: Lease,
+    /// When the lease need not be asked again.
+    admitted_ms: Range<i64>,
     transactional_id: Option<String>,
     transaction: Transaction,
     waits: ProducerWaits,
@@ -98,6 +103,7 @@ impl RdKafkaProducer {
             client,
             reach: Reach::default(),
             lease: settings.lease.clone(),
+            admitted_ms: 0..0,
             transactional_id: settings.transactional_id.clone(),
             transaction: Transaction::None,
             waits,
@@ -128,6 +134,7 @@ impl RdKafkaProducer {
     /// Hands the record over; waits while the buffers are full.
     fn produce(&mut self, slot: usize, record: ProduceRecord<'_>) -> Result {
         let mut give_up_ms: Option<i64> = None;
+        self.await_lease()?;
         while let Some(Target { partition, topic }) = self.targets.get(slot) {
             let code = match topic.produce(partition.partition, record, slot) {
                 Ok(()) => return Ok(()),
@@ -140,6 +147,7 @@ impl RdKafkaProducer {
                 return Err(self.refused(partition, record, code));
             }
             self.client_turn(Duration::from_millis(10))?;
+            self.await_lease()?;
         }
         Ok(())
     }
@@ -227,10 +235,20 @@ impl RdKafkaProducer {
     /// Waits while a record that is taken now might arrive when others have the tasks. Transactions do without: the
     /// cluster itself gives up what comes late.
     fn await_lease(&mut self) -> Result {
-        while self.transactional_id.is_none() && !self.lease.admits() {
-            self.client_turn(LEASE_TURN)?;
+        if self.transactional_id.is_some() {
+            return Ok(());
         }
-        Ok(())
+        loop {
+            let now_ms = SystemClock.now_ms();
+            if self.admitted_ms.contains(&now_ms) {
+                return Ok(());
+            }
+            let admitted_ms = duration_ms(self.lease.admits_for().min(LEASE_LOOK));
+            self.admitted_ms = now_ms..now_ms.saturating_add(admitted_ms);
+            if admitted_ms == 0 {
+                self.client_turn(LEASE_TURN)?;
+            }
+        }
     }
 
     /// Sends everything and waits for it. Whether all is reported.
@@ -297,7 +315,6 @@ impl Producer for RdKafkaProducer {
         if self.transactional_id.is_some() {
             self.check_open()?;
         }
-        self.await_lease()?;
         let slot = self.slot(to)?;
         // librdkafka takes 0 for "now".
         let timestamp = if record.timestamp == 0 { 1 } else { record.timestamp };

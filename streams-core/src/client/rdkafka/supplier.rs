@@ -113,6 +113,15 @@ impl RdKafkaSupplier {
         most.map_or(asked, |most| most.min(asked))
     }
 
+    /// How long a batch waits for more records, if what is set is longer than this.
+    fn shorter_linger(&self, most: Duration) -> Option<(&'static str, String)> {
+        let values = &self.settings.producer.values;
+        let set = ["linger.ms", "queue.buffering.max.ms"].into_iter();
+        let mut set = set.filter_map(|key| Some((key, values.get(key)?.parse::<f64>().ok()?)));
+        let (key, _) = set.find(|(_, linger_ms)| *linger_ms > most.as_secs_f64() * 1_000.0)?;
+        Some((key, duration_ms(most).to_string()))
+    }
+
     /// What a transactional producer is set to besides.
     fn transactional(&self, id: String) -> Vec<(&'static str, String)> {
         let NativeSettings { values, .. } = &self.settings.producer;
@@ -160,6 +169,10 @@ impl ClientSupplier for RdKafkaSupplier {
         };
         let delivery_timeout = self.delivery_timeout(settings);
         own.push(("message.timeout.ms", duration_ms(delivery_timeout).to_string()));
+        if delivery_timeout < native.delivery_timeout {
+            // librdkafka refuses to have a record wait longer than it may take, which was not asked for here.
+            own.extend(self.shorter_linger(delivery_timeout / 2));
+        }
         let client = self.client(ClientKind::Producer, &settings.client_id, native, &own)?;
         let waits = ProducerWaits {
             max_block: native.max_block,

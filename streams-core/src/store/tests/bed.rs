@@ -273,7 +273,7 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
             let mut batch = WriteBatch::new();
             batch.delete_all(ID);
             batch.set_offset(TOPIC, 0);
-            batch.set_offset(&entry, -1);
+            batch.set_mark(&entry, -1);
             database.write(batch).unwrap();
         }
         let mut restorer = Restorer::new(self.builder.spec.format);
@@ -287,7 +287,7 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
             if let Some(start) = restorer.max_window_start() {
                 let known = database.offset(&entry).unwrap().unwrap_or(-1);
                 let mut batch = WriteBatch::new();
-                batch.set_offset(&entry, known.max(start));
+                batch.set_mark(&entry, known.max(start));
                 database.write(batch).unwrap();
             }
             restorer.apply(database, ID, TOPIC, next_offset).unwrap();

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use self::{protocol::StreamsProtocol, state::MemberState};
 use super::{
-    ControlPlane, GroupOffsets, convert_final, convert_passing, delivery, leading::Leading,
+    ControlPlane, GroupOffsets, convert_final, convert_passing, leading::Leading, longest_delivery,
     offsets::Identity,
 };
 use crate::{
@@ -89,7 +89,7 @@ impl ClassicMembership {
             state,
             group_id: join.group_id,
             group_instance_id: join.group_instance_id,
-            delivery: delivery(join.session_timeout, join.heartbeat_interval),
+            delivery: longest_delivery(join.session_timeout, join.heartbeat_interval),
         };
         let offsets = GroupOffsets::new(control.clone(), join.heartbeat_interval);
         Ok(Self { control, seat: Arc::new(seat), leading, offsets, is_member: false })

@@ -12,7 +12,7 @@ use kafka_client::group::{
 
 use self::topology::{tasks_from_wire, tasks_to_wire, to_wire};
 use super::{
-    ControlPlane, GroupOffsets, convert_final, convert_passing, delivery, offsets::Identity,
+    ControlPlane, GroupOffsets, convert_final, convert_passing, longest_delivery, offsets::Identity,
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
@@ -98,7 +98,7 @@ impl StreamsMembership {
             group_id: join.group_id,
             group_instance_id: join.group_instance_id,
             // How often the broker wants to hear of a member it says later: three times in a session at least.
-            delivery: delivery(join.session_timeout, join.session_timeout / 3),
+            delivery: longest_delivery(join.session_timeout, join.session_timeout / 3),
         };
         let offsets = GroupOffsets::new(control.clone(), join.heartbeat_interval);
         Ok(Self {
