@@ -20,6 +20,7 @@ pub struct Restorer {
     rows: HashMap<Vec<u8>, Option<Vec<u8>>>,
     bytes: usize,
     max_start: Option<i64>,
+    latest_time: i64,
     local_key: Vec<u8>,
     local_value: Vec<u8>,
 }
@@ -33,9 +34,18 @@ impl Restorer {
             rows: HashMap::new(),
             bytes: 0,
             max_start: None,
+            latest_time: i64::MAX,
             local_key: Vec::new(),
             local_value: Vec::new(),
         }
+    }
+
+    /// Counts windows that start later than this as if they started then: they come from records that will be
+    /// processed once more, so that earlier windows are still needed.
+    #[must_use]
+    pub fn with_latest_time(mut self, time: i64) -> Self {
+        self.latest_time = time;
+        self
     }
 
     /// Takes a record of the changelog; a later one of the same key replaces it. No value is a
@@ -134,7 +144,7 @@ impl Restorer {
     /// The largest window start seen, from which the store's own stream time is rebuilt.
     #[must_use]
     pub fn max_window_start(&self) -> Option<i64> {
-        self.max_start
+        self.max_start.map(|start| start.min(self.latest_time))
     }
 
     fn start(&self, local_key: &[u8]) -> Option<i64> {
@@ -144,7 +154,7 @@ impl Restorer {
 
     fn take_live_rows(&mut self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         self.bytes = 0;
-        let oldest = match (self.format.window(), self.max_start) {
+        let oldest = match (self.format.window(), self.max_window_start()) {
             (Some((retention_ms, _)), Some(max_start)) => max_start.saturating_sub(retention_ms),
             _ => i64::MIN,
         };
@@ -175,6 +185,20 @@ mod tests {
 
     fn row(key: &[u8], value: &[u8]) -> Entry {
         (key.to_vec(), value.to_vec())
+    }
+
+    #[test]
+    fn windows_are_live_by_the_time_up_to_which_records_are_processed() {
+        let format = StoreFormat::Window { retention_ms: 10, segment_interval_ms: 5 };
+        let database = MemoryDatabase::new(1);
+        let mut restorer = Restorer::new(format).with_latest_time(25);
+        for start in [5, 20, 30, 90] {
+            let mut key = Vec::new();
+            write_window_key(&mut key, b"k", start, 0);
+            restorer.push(&key, Some(b"v"), start).unwrap();
+        }
+        assert_eq!(restorer.max_window_start(), Some(25));
+        assert_eq!(restorer.apply(&database, STORE, "changelog", 4).unwrap(), 3);
     }
 
     #[test]

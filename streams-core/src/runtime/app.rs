@@ -172,6 +172,14 @@ impl App {
         changelogs
     }
 
+    /// Whether the task has window stores.
+    pub(crate) fn has_windows(&self, task: TaskId) -> bool {
+        let stores = self.topology.stores_of(task.subtopology);
+        stores.into_iter().any(|index| {
+            self.topology.stores.get(index).is_some_and(|store| store.spec.retention_ms.is_some())
+        })
+    }
+
     /// Whether the task has stores.
     pub(crate) fn has_stores(&self, task: TaskId) -> bool {
         !self.topology.stores_of(task.subtopology).is_empty()

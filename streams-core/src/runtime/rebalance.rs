@@ -4,7 +4,7 @@
 //! restored, or waits (`reopened`). A step that fails leaves it waiting, and the next turn tries again.
 
 use super::stream_thread::StreamThread;
-use crate::{Error, ErrorKind, Result, TaskId, membership::TaskAssignment};
+use crate::{Error, ErrorKind, Result, TaskId, membership::TaskAssignment, task::CommitMetadata};
 
 impl StreamThread {
     /// Gives up what is not in the target any more, and opens what is new in it.
@@ -105,7 +105,11 @@ impl StreamThread {
                 self.release(task, databases)?;
                 continue;
             }
-            let placed = self.restorer.lock().add(task, databases.clone(), !is_active, now_ms);
+            let latest_time = if is_active { self.latest_time(task) } else { Ok(i64::MAX) };
+            let placed = latest_time.and_then(|latest_time| {
+                let mut restorer = self.restorer.lock();
+                restorer.add(task, databases.clone(), !is_active, latest_time, now_ms)
+            });
             match placed {
                 Ok(()) if is_active => drop(self.restoring.insert(task)),
                 Ok(()) => drop(self.standby.insert(task)),
@@ -116,6 +120,24 @@ impl StreamThread {
             }
         }
         Ok(())
+    }
+
+    /// Up to which time a task's records are not processed again. At least once a changelog may have rows of later
+    /// ones: were they to move a window store's stream time, windows would have expired when those records come again.
+    fn latest_time(&mut self, task: TaskId) -> Result<i64> {
+        if self.app.exactly_once() || !self.app.has_windows(task) {
+            return Ok(i64::MAX);
+        }
+        let inputs = self.inputs(task)?;
+        let committed = self.membership.committed_offsets(&inputs)?;
+        let times = committed.values().map(|offset| CommitMetadata::decode(&offset.metadata));
+        let time = times.map(|metadata| metadata.partition_time).max();
+        // What somebody else committed has no time.
+        Ok(if committed.is_empty() {
+            -1
+        } else {
+            time.filter(|time| *time >= 0).unwrap_or(i64::MAX)
+        })
     }
 }
 

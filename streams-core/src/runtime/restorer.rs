@@ -52,6 +52,7 @@ struct RestoringTask {
     databases: TaskDatabases,
     /// Standby and warm-up tasks never finish.
     standby: bool,
+    latest_time: i64,
     changelogs: Vec<Changelog>,
 }
 
@@ -155,12 +156,14 @@ impl Restorer {
     }
 
     /// Begins to restore a task, from the offsets that its databases know. A changelog whose beginning
-    /// was deleted beyond such an offset makes the store start over.
+    /// was deleted beyond such an offset makes the store start over. Records later than `latest_time` will be processed
+    /// once more.
     pub(crate) fn add(
         &mut self,
         task: TaskId,
         databases: TaskDatabases,
         standby: bool,
+        latest_time: i64,
         now_ms: i64,
     ) -> Result {
         let partitions = self.app.changelogs(task);
@@ -195,7 +198,7 @@ impl Restorer {
                 store,
                 store_name: def.spec.name.to_string(),
                 partition,
-                rows: StoreRestorer::new(def.spec.format),
+                rows: StoreRestorer::new(def.spec.format).with_latest_time(latest_time),
                 next_offset: from,
                 applied: from,
                 end,
@@ -209,7 +212,8 @@ impl Restorer {
                 listener.on_restore_start(&changelog.progress(task, now_ms));
             }
         }
-        self.tasks.insert(task, RestoringTask { databases, standby, changelogs });
+        let restoring = RestoringTask { databases, standby, latest_time, changelogs };
+        self.tasks.insert(task, restoring);
         Ok(())
     }
 
@@ -330,10 +334,11 @@ impl Restorer {
             }
         }
         let tasks = self.tasks.iter();
-        let tasks: Vec<_> =
-            tasks.map(|(id, task)| (*id, task.databases.clone(), task.standby)).collect();
-        for (id, databases, standby) in tasks {
-            self.add(id, databases, standby, now_ms)?;
+        let tasks: Vec<_> = tasks
+            .map(|(id, task)| (*id, task.databases.clone(), task.standby, task.latest_time))
+            .collect();
+        for (id, databases, standby, latest_time) in tasks {
+            self.add(id, databases, standby, latest_time, now_ms)?;
         }
         self.restart = false;
         Ok(())

@@ -15,3 +15,4 @@ mod restore;
 mod shutdown;
 mod simulation;
 mod suppress;
+mod windows;
