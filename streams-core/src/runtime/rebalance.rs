@@ -95,7 +95,11 @@ impl StreamThread {
         for task in waiting {
             let Some(databases) = self.reopened.remove(&task) else { continue };
             let is_active = target.active.contains(&task);
-            let is_logged = !self.app.changelogs(task).is_empty();
+            let changelogs = self.app.changelogs(task);
+            let is_logged = !changelogs.is_empty();
+            if !is_active {
+                changelogs.values().for_each(|changelog| self.foreign_rows.forget(changelog));
+            }
             if is_active && !is_logged {
                 self.restored.insert(task, databases);
                 continue;

@@ -224,6 +224,7 @@ impl RdKafkaProducer {
         if !self.lease.is_over() {
             return Ok(());
         }
+        self.admitted_ms = 0..0;
         self.client.purge();
         let client = self.client.events().client_id();
         let text = format!(
