@@ -98,7 +98,9 @@ impl StreamThread {
             let changelogs = self.app.changelogs(task);
             let is_logged = !changelogs.is_empty();
             if !is_active {
-                changelogs.values().for_each(|changelog| self.foreign_rows.forget(changelog));
+                for changelog in changelogs.values() {
+                    self.foreign_rows.forget(changelog);
+                }
             }
             if is_active && !is_logged {
                 self.restored.insert(task, databases);
