@@ -60,8 +60,7 @@ impl ForeignRows {
         self.gaps.retain(|gap| gap.changelog != *changelog);
     }
 
-    /// All tasks are restored from their last commit, to begin again. What their databases had then is newer than
-    /// what was seen before.
+    /// All tasks are restored from their last commit, to begin again. What was seen in the log is still to be mended.
     pub(super) fn start_over(&mut self) {
         self.ends.clear();
     }

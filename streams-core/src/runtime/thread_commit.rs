@@ -34,7 +34,8 @@ impl StreamThread {
     }
 
     /// Commits all tasks that made progress, in four steps: prepare, flush, offsets, apply. Tasks of a thread
-    /// share one transaction, so that nothing of a task is committed without its offsets.
+    /// share one transaction, so that nothing of a task is committed without its offsets. At least once, rows that
+    /// others left in changelogs are written anew behind that.
     pub(super) fn commit(&mut self, now_ms: i64) -> Result {
         self.last_commit_ms = now_ms;
         if !self.has_work() {

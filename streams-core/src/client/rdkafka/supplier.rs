@@ -191,3 +191,25 @@ impl ClientSupplier for RdKafkaSupplier {
         self.control.membership(join)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Lease;
+
+    /// librdkafka refuses a record that is to wait for longer than it may take.
+    #[test]
+    fn a_batch_waits_no_longer_than_a_short_session_lets_its_records_take() {
+        let config = StreamsConfig::new("app", "localhost:1").set("producer.linger.ms", 5_000);
+        let clients = RdKafkaSupplier::new(&config).unwrap();
+        let lease = Lease::new(Duration::from_millis(1_500), || None);
+        let settings = ProducerSettings { lease, ..ProducerSettings::default() };
+        assert_eq!(clients.delivery_timeout(&settings), Duration::from_millis(1_500));
+        clients.producer(&settings).unwrap();
+        assert_eq!(
+            clients.delivery_timeout(&ProducerSettings::default()),
+            Duration::from_secs(120),
+            "no member's"
+        );
+    }
+}
