@@ -13,6 +13,7 @@ pub mod fuzzing;
 pub mod handler;
 pub mod membership;
 mod partitioner;
+mod planted;
 pub mod processor;
 mod record;
 pub mod runtime;

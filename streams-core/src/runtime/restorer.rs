@@ -19,9 +19,9 @@ use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{Admin, Consumer, ConsumerRole, ConsumerSettings, IsolationLevel, RecordBatch},
     membership::TaskOffsets,
+    planted::{PlantedBug, is_planted},
     store::{StoreSpec, stream_time_entry},
     task::TaskDatabases,
-    testing::planted::{PlantedBug, is_planted},
 };
 
 /// Records of one poll.

@@ -6,8 +6,8 @@ use super::{metrics::count, stream_thread::StreamThread};
 use crate::{
     Result, TopicPartition,
     client::{BatchReport, OffsetAndMetadata},
+    planted::{PlantedBug, is_planted},
     task::ActiveTask,
-    testing::planted::{PlantedBug, is_planted},
     time::duration_ms,
 };
 

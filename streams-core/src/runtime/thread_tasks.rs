@@ -6,8 +6,8 @@ use super::{foreign_rows::ForeignRows, metrics::count, stream_thread::StreamThre
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{IsolationLevel, OffsetAndMetadata, OffsetReset},
+    planted::{PlantedBug, is_planted},
     task::{ActiveTask, CommitState, TaskDatabases, TaskState},
-    testing::planted::{PlantedBug, is_planted},
     topology::TaskBuilder,
 };
 

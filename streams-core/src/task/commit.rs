@@ -16,8 +16,8 @@ use super::{ActiveTask, TaskDatabases, commit_metadata::CommitMetadata, database
 use crate::{
     Result, TopicPartition,
     client::{OffsetAndMetadata, Producer},
+    planted::{PlantedBug, is_planted},
     store::ChangelogWriter,
-    testing::planted::{PlantedBug, is_planted},
 };
 
 /// What a commit needs beside the nodes.

@@ -1,6 +1,6 @@
 //! Which queue's head comes next.
 
-use crate::testing::planted::{PlantedBug, is_planted};
+use crate::planted::{PlantedBug, is_planted};
 
 /// The inputs that have a decoded head, the least timestamp first.
 ///

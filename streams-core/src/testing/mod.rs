@@ -14,7 +14,6 @@ mod driver;
 mod input_topic;
 mod log;
 mod output_topic;
-pub(crate) mod planted;
 mod produced_record;
 pub mod simulation;
 mod task;
@@ -23,10 +22,10 @@ mod test_record;
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "planted-bugs")]
-pub use self::planted::PlantedBug;
 pub use self::{
     builder::TestDriverBuilder, commit_text::commit_metadata, driver::TopologyTestDriver,
     input_topic::TestInputTopic, output_topic::TestOutputTopic, produced_record::ProducedRecord,
     task_driver::TaskDriver, test_record::TestRecord,
 };
+#[cfg(feature = "planted-bugs")]
+pub use crate::planted::PlantedBug;

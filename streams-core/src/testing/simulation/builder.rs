@@ -25,7 +25,7 @@ pub struct SimulationBuilder {
     pub(super) input: Option<Input>,
     pub(super) faults: Faults,
     #[cfg(feature = "planted-bugs")]
-    pub(super) planted: Option<crate::testing::PlantedBug>,
+    pub(super) planted: Option<crate::planted::PlantedBug>,
     pub(super) outputs: Vec<(String, Compare)>,
     pub(super) checks: Vec<Check>,
 }
@@ -154,7 +154,7 @@ impl SimulationBuilder {
     /// Plants a mistake in the runtime, or none.
     #[cfg(feature = "planted-bugs")]
     #[must_use]
-    pub fn plant(mut self, bug: impl Into<Option<crate::testing::PlantedBug>>) -> Self {
+    pub fn plant(mut self, bug: impl Into<Option<crate::planted::PlantedBug>>) -> Self {
         self.planted = bug.into();
         self
     }

@@ -84,7 +84,7 @@ impl Simulation {
             }
         };
         #[cfg(feature = "planted-bugs")]
-        let planted = crate::testing::planted::Planted::new(simulation.setup.planted);
+        let planted = crate::planted::Planted::new(simulation.setup.planted);
         let input = simulation.play();
         // The reference run must be right.
         #[cfg(feature = "planted-bugs")]

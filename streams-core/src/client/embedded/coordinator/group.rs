@@ -8,7 +8,7 @@ use crate::{
     assignor::{AssignorMember, AssignorTasks, MemberId, assign},
     client::{GroupMetadata, JoinGroup, OffsetAndMetadata, StandbySettings},
     membership::{GroupTopology, TaskAssignment, TaskOffsets},
-    testing::planted::{PlantedBug, is_planted},
+    planted::{PlantedBug, is_planted},
     time::duration_ms,
 };
 

@@ -7,7 +7,7 @@ use crate::{
     TaskId,
     client::JoinGroup,
     membership::{TaskAssignment, TaskOffsets},
-    testing::planted::{PlantedBug, is_planted},
+    planted::{PlantedBug, is_planted},
     time::duration_ms,
 };
 
