@@ -1,15 +1,17 @@
 //! Looks at all settings and lists what is wrong with them, each by itself and then together.
 
-use super::choice::ProcessingGuarantee;
-use super::client_keys::{self, ClientClass, Target};
+use super::choice::{GroupProtocol, ProcessingGuarantee};
+use super::client_keys::{
+    self, ClientClass, EOS_TRANSACTION_TIMEOUT_MS, SESSION_TIMEOUT_MS, Target,
+};
 use super::entry::{DefaultValue, Scope};
 use super::error::{ConfigProblem, ConfigProblemKind as ProblemKind};
+use super::java_keys;
 use super::kind::{Complaint, Kind};
 use super::settings::{Settings, parse_number};
 use super::suggest;
 use super::table;
 use super::unsupported;
-use super::valid::{EOS_TRANSACTION_TIMEOUT_MS, SESSION_TIMEOUT_MS};
 
 /// The longest name, the longest value and the greatest number of client tags, as in Java, since
 /// each member sends its tags in every rebalance.
@@ -67,7 +69,14 @@ fn problem_of(settings: &Settings, key: &str, value: &str) -> Option<ConfigProbl
         {
             return None;
         }
-        return checked(entry.kind, key, value);
+        return match entry.scope {
+            Scope::Streams => checked(entry.kind, key, value),
+            // The narrowest of what the clients take, then what the table says of it.
+            Scope::Clients => {
+                client_value_problem(settings, &ClientClass::ALL, key, ("", key), value)
+                    .or_else(|| checked(entry.kind, key, value))
+            }
+        };
     }
     if let Some(entry) = unsupported::by_key(key) {
         let accepted = entry.accepts.contains(&value);
@@ -83,7 +92,7 @@ fn problem_of(settings: &Settings, key: &str, value: &str) -> Option<ConfigProbl
         Some((_, Target::Topic, rest)) => topic_problem(key, rest, value),
         Some((_, Target::Tag, rest)) => tag_problem(key, rest, value),
         None if client_keys::is_client_key(key) => {
-            client_value_problem(settings, key, ("", key), value)
+            client_value_problem(settings, &ClientClass::ALL, key, ("", key), value)
         }
         None => Some(unknown(key, value, suggestion(key))),
     }
@@ -119,7 +128,7 @@ fn suggestion(key: &str) -> Option<String> {
         suggest::typo_of(start, [*prefix])?;
         let known: Vec<&str> = match target {
             Target::Client(class) => class.keys().collect(),
-            Target::Topic => client_keys::TOPIC.to_vec(),
+            Target::Topic => java_keys::TOPIC.to_vec(),
             Target::Tag => vec![rest],
         };
         let near = suggest::nearest(rest, known)?;
@@ -127,7 +136,7 @@ fn suggestion(key: &str) -> Option<String> {
     })
 }
 
-/// A key for the clients: unknown ones pass, unless they look like a mistake.
+/// A key for the clients, which must be one that they know.
 fn client_problem(
     settings: &Settings,
     class: ClientClass,
@@ -139,7 +148,7 @@ fn client_problem(
         return Some(unknown(key, value, None));
     }
     if class.knows(rest) {
-        return client_value_problem(settings, key, (prefix, rest), value);
+        return client_value_problem(settings, &[class], key, (prefix, rest), value);
     }
     if table::by_any_name(rest).is_some() {
         return Some(ConfigProblem::new(
@@ -153,19 +162,36 @@ fn client_problem(
     if let Some(near) = suggest::typo_of(rest, class.keys()) {
         return Some(unknown(key, value, Some(format!("{prefix}{near}"))));
     }
-    let near = suggest::typo_of(rest, table::all().map(|entry| entry.key))?;
-    Some(unknown(key, value, Some(near.to_owned())))
+    let near = suggest::typo_of(rest, table::all().map(|entry| entry.key)).map(str::to_owned);
+    let near =
+        near.or_else(|| suggest::nearest(rest, class.keys()).map(|near| format!("{prefix}{near}")));
+    Some(match near {
+        Some(near) => unknown(key, value, Some(near)),
+        None => ConfigProblem::new(
+            ProblemKind::UnknownKey,
+            key,
+            Some(value),
+            format!("unknown configuration key `{}`", key.escape_debug()),
+            format!(
+                "`{}` is a setting neither of Java's {class} nor of librdkafka's; remove it",
+                rest.escape_debug()
+            ),
+        ),
+    })
 }
 
-/// What is wrong with the value of a client's key, for those that Kafka Streams decides or reads.
+/// What is wrong with the value of a key of `classes`' clients: Kafka Streams decides it, or one of
+/// them does not take it.
 fn client_value_problem(
     settings: &Settings,
+    classes: &[ClientClass],
     key: &str,
     (prefix, rest): (&str, &str),
     value: &str,
 ) -> Option<ConfigProblem> {
     if let Some(controlled) = client_keys::controlled(settings, prefix, rest) {
-        if controlled.value == Some(value) || (rest == "acks" && value == "-1") {
+        let is_all = matches!(rest, "acks" | "request.required.acks") && value == "-1";
+        if controlled.value == Some(value) || is_all {
             return None;
         }
         let advice = match controlled.value {
@@ -175,17 +201,22 @@ fn client_value_problem(
         let wrong = format!("Kafka Streams decides it: {}", controlled.why);
         return Some(ConfigProblem::new(ProblemKind::Unsupported, key, Some(value), wrong, advice));
     }
-    checked(client_keys::kind_of(rest)?, key, value)
+    let knowing = classes.iter().filter(|class| class.knows(rest));
+    knowing.into_iter().find_map(|class| {
+        let kind = table::by_key(rest).filter(|entry| entry.scope == Scope::Clients);
+        let kind = client_keys::kind_of(*class, rest).or(kind.map(|entry| entry.kind))?;
+        checked(kind, key, value)
+    })
 }
 
 fn topic_problem(key: &str, rest: &str, value: &str) -> Option<ConfigProblem> {
     if rest.is_empty() {
         return Some(unknown(key, value, None));
     }
-    if client_keys::TOPIC.contains(&rest) {
+    if java_keys::TOPIC.contains(&rest) {
         return None;
     }
-    let near = suggest::typo_of(rest, client_keys::TOPIC.iter().copied())?;
+    let near = suggest::typo_of(rest, java_keys::TOPIC.iter().copied())?;
     Some(unknown(key, value, Some(format!("topic.{near}"))))
 }
 
@@ -228,11 +259,15 @@ fn conflicts(settings: &Settings, reported: &[ConfigProblem]) -> Vec<ConfigProbl
     if fine("statestore.cache.max.bytes") && fine("state.memory.max.bytes") {
         conflicts.extend(cache_conflict(settings));
     }
-    if fine("processing.guarantee") {
-        if fine("commit.interval.ms") && fine("transaction.timeout.ms") {
-            conflicts.extend(transaction_conflict(settings));
-        }
+    let has_times = fine("commit.interval.ms") && fine("transaction.timeout.ms");
+    if fine("processing.guarantee") && has_times {
+        conflicts.extend(transaction_conflict(settings));
+    }
+    if fine("max.in.flight.requests.per.connection") {
         conflicts.extend(in_flight_conflict(settings));
+    }
+    if fine("group.protocol") {
+        conflicts.extend(static_member_conflict(settings));
     }
     if fine("session.timeout.ms") && fine("heartbeat.interval.ms") {
         conflicts.extend(heartbeat_conflict(settings));
@@ -282,15 +317,29 @@ fn transaction_conflict(settings: &Settings) -> Option<ConfigProblem> {
 
 /// An idempotent producer keeps its order only over five requests.
 fn in_flight_conflict(settings: &Settings) -> Option<ConfigProblem> {
-    let (key, requests) = settings
-        .producer("max.in.flight.requests.per.connection")
-        .filter(|_| is_exactly_once(settings))?;
+    let (key, requests) = settings.producer("max.in.flight.requests.per.connection")?;
     (!(1..=5).contains(&parse_number(Some(requests)))).then(|| {
         conflict(
             &key,
             requests,
-            "exactly-once keeps the order of at most 5 requests".into(),
+            "the idempotent producer keeps the order of at most 5 requests".into(),
             "give 1 to 5 or remove it".into(),
+        )
+    })
+}
+
+/// A broker that assigns the tasks itself answers a static member with `INVALID_REQUEST` (KIP-1071).
+fn static_member_conflict(settings: &Settings) -> Option<ConfigProblem> {
+    let protocol: GroupProtocol = settings.choice("group.protocol");
+    let (key, id) = settings.main_consumer("group.instance.id")?;
+    (protocol == GroupProtocol::Streams && !id.is_empty()).then(|| {
+        conflict(
+            &key,
+            id,
+            "with `group.protocol` = `streams` there are no static members, which brokers before \
+             Kafka 4.4 refuse"
+                .into(),
+            "remove it, or set `group.protocol` to `classic`".into(),
         )
     })
 }

@@ -1,12 +1,21 @@
 //! The keys of the Kafka clients: which prefix leads to which client, which keys each knows, and
 //! which of them belong to Kafka Streams.
 //!
-//! The lists tell typing errors from settings of other clients; a key that no list has, and that is
-//! near none of them, passes. Both Java's keys and the common ones of librdkafka are listed.
+//! A key that no list has is refused here and nowhere else, so that what passes is taken by the
+//! clients too. The lists are Java's keys and librdkafka's; the latter say which values it takes.
+
+use std::fmt;
 
 use super::choice::{AutoOffsetReset, Choice as _, ProcessingGuarantee};
-use super::kind::Kind;
+use super::java_keys::{ADMIN, COMMON, CONSUMER, PRODUCER};
+use super::kind::{Kind, Unit};
+use super::librdkafka_keys;
 use super::settings::Settings;
+
+/// The session timeout of the consumer unless it is set.
+pub(super) const SESSION_TIMEOUT_MS: i64 = 45_000;
+/// The timeout of transactions that exactly-once asks for unless it is set.
+pub(super) const EOS_TRANSACTION_TIMEOUT_MS: i64 = 10_000;
 
 /// A client that Kafka Streams makes, for [`ValidConfig::client_overrides`].
 ///
@@ -37,6 +46,12 @@ impl ClientRole {
         }
     }
 
+    /// The keys that such a client knows.
+    #[cfg(all(test, feature = "rdkafka"))]
+    pub(crate) fn keys(self) -> impl Iterator<Item = &'static str> {
+        self.class().keys()
+    }
+
     pub(super) const fn class(self) -> ClientClass {
         match self {
             Self::MainConsumer | Self::RestoreConsumer | Self::GlobalConsumer => {
@@ -57,6 +72,8 @@ pub(super) enum ClientClass {
 }
 
 impl ClientClass {
+    pub(super) const ALL: [Self; 3] = [Self::Consumer, Self::Producer, Self::Admin];
+
     /// The keys that such a client knows.
     pub(super) fn keys(self) -> impl Iterator<Item = &'static str> {
         let own = match self {
@@ -64,11 +81,31 @@ impl ClientClass {
             Self::Producer => PRODUCER,
             Self::Admin => ADMIN,
         };
-        own.iter().chain(COMMON).copied()
+        own.iter().chain(COMMON).copied().chain(self.librdkafka().map(|(key, _)| *key))
+    }
+
+    /// The keys of librdkafka, with the values that it takes.
+    fn librdkafka(self) -> impl Iterator<Item = &'static (&'static str, Kind)> {
+        let own: &[_] = match self {
+            Self::Consumer => librdkafka_keys::CONSUMER,
+            Self::Producer => librdkafka_keys::PRODUCER,
+            Self::Admin => &[],
+        };
+        own.iter().chain(librdkafka_keys::BOTH)
     }
 
     pub(super) fn knows(self, key: &str) -> bool {
         key.starts_with("ssl.") || key.starts_with("sasl.") || self.keys().any(|known| known == key)
+    }
+}
+
+impl fmt::Display for ClientClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Consumer => "consumer",
+            Self::Producer => "producer",
+            Self::Admin => "admin client",
+        })
     }
 }
 
@@ -102,32 +139,50 @@ pub(super) fn split_prefix(key: &str) -> Option<(&'static str, Target, &str)> {
 
 /// Whether any client knows the key.
 pub(super) fn is_client_key(key: &str) -> bool {
-    [ClientClass::Consumer, ClientClass::Producer, ClientClass::Admin]
-        .iter()
-        .any(|class| class.knows(key))
+    ClientClass::ALL.into_iter().any(|class| class.knows(key))
 }
 
 /// All keys of all clients; some come more than once.
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
-    COMMON.iter().chain(CONSUMER).chain(PRODUCER).chain(ADMIN).copied()
+    ClientClass::ALL.into_iter().flat_map(ClientClass::keys)
 }
 
-/// The kind of those client keys that Kafka Streams reads as well.
-pub(super) fn kind_of(key: &str) -> Option<Kind> {
-    match key {
-        "session.timeout.ms" | "heartbeat.interval.ms" | "max.poll.interval.ms" => {
-            Some(Kind::int_millis_from(1))
-        }
-        "transaction.timeout.ms" => Some(Kind::int_millis_from(1)),
-        "max.poll.records" => Some(Kind::int_from(1)),
-        "auto.offset.reset" => Some(Kind::OneOf {
+/// The values that a client takes for a key, where it is known: those of the keys that Kafka Streams
+/// reads as well, of Java's keys as they are translated, and of librdkafka's own.
+pub(super) fn kind_of(class: ClientClass, key: &str) -> Option<Kind> {
+    const SOCKET_TIMEOUT: Kind = Kind::Number { min: 10, max: 300_000, unit: Unit::Millis };
+    const LEVEL: Kind = Kind::Number { min: -1, max: 12, unit: Unit::Plain };
+
+    match (key, class) {
+        (
+            "session.timeout.ms" | "heartbeat.interval.ms" | "max.poll.interval.ms",
+            ClientClass::Consumer,
+        )
+        | ("max.block.ms" | "transaction.timeout.ms", ClientClass::Producer)
+        | ("request.timeout.ms", ClientClass::Admin) => Some(Kind::int_millis_from(1)),
+        ("max.poll.records", ClientClass::Consumer) => Some(Kind::int_from(1)),
+        ("auto.offset.reset", ClientClass::Consumer) => Some(Kind::OneOf {
             names: AutoOffsetReset::NAMES,
             refused: &[
                 ("smallest", "it was renamed; use `earliest`"),
                 ("largest", "it was renamed; use `latest`"),
             ],
         }),
-        _ => None,
+        ("buffer.memory", ClientClass::Producer) => Some(Kind::bytes_from(0)),
+        (
+            "compression.gzip.level" | "compression.lz4.level" | "compression.zstd.level",
+            ClientClass::Producer,
+        ) => Some(LEVEL),
+        ("max.request.size", ClientClass::Producer) => {
+            Some(Kind::Number { min: 1_000, max: 1_000_000_000, unit: Unit::Bytes })
+        }
+        ("request.timeout.ms", ClientClass::Consumer | ClientClass::Producer) => {
+            Some(SOCKET_TIMEOUT)
+        }
+        ("fetch.max.wait.ms", ClientClass::Consumer) => {
+            Some(Kind::Number { min: 0, max: 300_000, unit: Unit::Millis })
+        }
+        _ => class.librdkafka().find_map(|(known, kind)| (*known == key).then_some(*kind)),
     }
 }
 
@@ -144,6 +199,8 @@ pub(super) struct Controlled {
 /// error, since a setting without effect misleads.
 pub(super) fn controlled(settings: &Settings, prefix: &str, key: &str) -> Option<Controlled> {
     const CODE: &str = "keys and values reach the clients as bytes";
+    const WHOLE: &str = "changelogs must be whole and in order, so the producer is always \
+                         idempotent and waits for all replicas";
     const GROUP: &str = "the stream threads' group and its assignment are Kafka Streams' own";
 
     let class = match split_prefix(prefix) {
@@ -162,7 +219,9 @@ pub(super) fn controlled(settings: &Settings, prefix: &str, key: &str) -> Option
         "auto.offset.reset" if prefix == "restore.consumer." || prefix == "global.consumer." => {
             fixed("none", "restoring starts where the local state ends")
         }
-        "enable.auto.commit" if for_class(ClientClass::Consumer) => {
+        "auto.commit.enable" | "enable.auto.commit" | "enable.auto.offset.store"
+            if for_class(ClientClass::Consumer) =>
+        {
             fixed("false", "offsets are committed together with the state")
         }
         "allow.auto.create.topics" if for_class(ClientClass::Consumer) => {
@@ -181,11 +240,16 @@ pub(super) fn controlled(settings: &Settings, prefix: &str, key: &str) -> Option
         {
             never(GROUP)
         }
-        "enable.idempotence" if exactly_once && for_class(ClientClass::Producer) => {
-            fixed("true", "a transaction needs it")
+        "enable.idempotence" if for_class(ClientClass::Producer) => fixed("true", WHOLE),
+        "acks" | "request.required.acks" if for_class(ClientClass::Producer) => fixed("all", WHOLE),
+        "transaction.two.phase.commit.enable" if for_class(ClientClass::Producer) => {
+            fixed("false", "two-phase commits are not supported")
         }
-        "acks" if exactly_once && for_class(ClientClass::Producer) => {
-            fixed("all", "a transaction needs it")
+        "delivery.report.only.error" if for_class(ClientClass::Producer) => {
+            fixed("false", "every record's offset must be known")
+        }
+        "enable.partition.eof" if for_class(ClientClass::Consumer) => {
+            fixed("true", "the end of a partition must be known")
         }
         "transactional.id" if for_class(ClientClass::Producer) => {
             never("transactions are switched on by `processing.guarantee` and named for the thread")
@@ -193,163 +257,10 @@ pub(super) fn controlled(settings: &Settings, prefix: &str, key: &str) -> Option
         "key.deserializer" | "value.deserializer" | "key.serializer" | "value.serializer" => {
             never(CODE)
         }
-        "partitioner.class" if for_class(ClientClass::Producer) => {
+        "partitioner" | "partitioner.class" if for_class(ClientClass::Producer) => {
             never("a partitioner is code: give it to `Produced`")
         }
         "interceptor.classes" => never("it names Java classes"),
         _ => None,
     }
 }
-
-/// Keys that every client knows, besides all that start with `ssl.` or `sasl.`.
-const COMMON: &[&str] = &[
-    "bootstrap.servers",
-    "broker.address.family",
-    "broker.address.ttl",
-    "client.dns.lookup",
-    "client.id",
-    "client.rack",
-    "connections.max.idle.ms",
-    "debug",
-    "enable.metrics.push",
-    "enable.ssl.certificate.verification",
-    "interceptor.classes",
-    "log_level",
-    "message.max.bytes",
-    "metadata.max.age.ms",
-    "metadata.recovery.rebootstrap.trigger.ms",
-    "metadata.recovery.strategy",
-    "metric.reporters",
-    "metrics.num.samples",
-    "metrics.recording.level",
-    "metrics.sample.window.ms",
-    "receive.buffer.bytes",
-    "reconnect.backoff.max.ms",
-    "reconnect.backoff.ms",
-    "request.timeout.ms",
-    "retry.backoff.max.ms",
-    "retry.backoff.ms",
-    "security.protocol",
-    "security.providers",
-    "send.buffer.bytes",
-    "socket.connection.setup.timeout.max.ms",
-    "socket.connection.setup.timeout.ms",
-    "socket.keepalive.enable",
-    "socket.nagle.disable",
-    "socket.timeout.ms",
-    "statistics.interval.ms",
-    "topic.metadata.refresh.interval.ms",
-];
-
-const CONSUMER: &[&str] = &[
-    "allow.auto.create.topics",
-    "auto.commit.interval.ms",
-    "auto.offset.reset",
-    "check.crcs",
-    "default.api.timeout.ms",
-    "enable.auto.commit",
-    "enable.partition.eof",
-    "exclude.internal.topics",
-    "fetch.error.backoff.ms",
-    "fetch.max.bytes",
-    "fetch.max.wait.ms",
-    "fetch.message.max.bytes",
-    "fetch.min.bytes",
-    "fetch.queue.backoff.ms",
-    "fetch.wait.max.ms",
-    "group.id",
-    "group.instance.id",
-    "group.protocol",
-    "group.remote.assignor",
-    "heartbeat.interval.ms",
-    "isolation.level",
-    "key.deserializer",
-    "max.partition.fetch.bytes",
-    "max.poll.interval.ms",
-    "max.poll.records",
-    "partition.assignment.strategy",
-    "queued.max.messages.kbytes",
-    "queued.min.messages",
-    "session.timeout.ms",
-    "share.acknowledgement.mode",
-    "value.deserializer",
-];
-
-const PRODUCER: &[&str] = &[
-    "acks",
-    "batch.num.messages",
-    "batch.size",
-    "buffer.memory",
-    "compression.codec",
-    "compression.gzip.level",
-    "compression.level",
-    "compression.lz4.level",
-    "compression.type",
-    "compression.zstd.level",
-    "delivery.timeout.ms",
-    "enable.idempotence",
-    "key.serializer",
-    "linger.ms",
-    "max.block.ms",
-    "max.in.flight.requests.per.connection",
-    "max.request.size",
-    "message.send.max.retries",
-    "message.timeout.ms",
-    "metadata.max.idle.ms",
-    "partitioner.adaptive.partitioning.enable",
-    "partitioner.availability.timeout.ms",
-    "partitioner.class",
-    "partitioner.ignore.keys",
-    "queue.buffering.max.kbytes",
-    "queue.buffering.max.messages",
-    "queue.buffering.max.ms",
-    "request.required.acks",
-    "retries",
-    "sticky.partitioning.linger.ms",
-    "transaction.timeout.ms",
-    "transaction.two.phase.commit.enable",
-    "transactional.id",
-    "value.serializer",
-];
-
-const ADMIN: &[&str] = &["bootstrap.controllers", "default.api.timeout.ms", "retries"];
-
-/// The settings of topics, for the prefix `topic.`.
-pub(super) const TOPIC: &[&str] = &[
-    "cleanup.policy",
-    "compression.gzip.level",
-    "compression.lz4.level",
-    "compression.type",
-    "compression.zstd.level",
-    "delete.retention.ms",
-    "file.delete.delay.ms",
-    "flush.messages",
-    "flush.ms",
-    "follower.replication.throttled.replicas",
-    "index.interval.bytes",
-    "leader.replication.throttled.replicas",
-    "local.retention.bytes",
-    "local.retention.ms",
-    "max.compaction.lag.ms",
-    "max.message.bytes",
-    "message.downconversion.enable",
-    "message.format.version",
-    "message.timestamp.after.max.ms",
-    "message.timestamp.before.max.ms",
-    "message.timestamp.difference.max.ms",
-    "message.timestamp.type",
-    "min.cleanable.dirty.ratio",
-    "min.compaction.lag.ms",
-    "min.insync.replicas",
-    "preallocate",
-    "remote.copy.disable",
-    "remote.log.delete.on.disable",
-    "remote.storage.enable",
-    "retention.bytes",
-    "retention.ms",
-    "segment.bytes",
-    "segment.index.bytes",
-    "segment.jitter.ms",
-    "segment.ms",
-    "unclean.leader.election.enable",
-];

@@ -93,4 +93,12 @@ mod tests {
             assert!(text.contains(&format!("| `{}` |", key.key)), "{}", key.key);
         }
     }
+
+    #[test]
+    fn the_page_of_settings_has_every_row() {
+        let page = include_str!("../../../docs/SETTINGS.md");
+        for line in render().lines() {
+            assert!(page.contains(line), "docs/SETTINGS.md lacks: {line}");
+        }
+    }
 }

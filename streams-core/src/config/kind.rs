@@ -1,6 +1,5 @@
 //! What values a key takes: one check for each kind, which says what is wrong and what to do.
 
-use super::settings::split_list;
 use super::suggest;
 
 /// What a whole number counts.
@@ -121,6 +120,11 @@ impl Kind {
             Self::Tags { max } => format!("at most {max} names, separated by commas"),
         }
     }
+}
+
+/// The items of a list separated by commas, without empty ones.
+pub(super) fn split_list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
 fn quoted(names: &[&str]) -> String {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::choice::Choice;
 use super::entry::DefaultValue;
+use super::kind::split_list;
 use super::table;
 
 /// What is shown in place of a secret.
@@ -118,11 +119,6 @@ impl Settings {
     pub(super) fn choice<T: Choice>(&self, key: &str) -> T {
         self.effective(key).and_then(T::from_name).unwrap_or_default()
     }
-}
-
-/// The items of a list separated by commas, without empty ones.
-pub(super) fn split_list(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
 pub(super) fn parse_number(text: Option<&str>) -> i64 {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::*;
 
+mod clients;
+
 fn minimal() -> StreamsConfig {
     StreamsConfig::new("orders-app", "localhost:9092")
 }
@@ -410,23 +412,6 @@ fn a_transaction_must_outlive_the_commit_interval() {
 }
 
 #[test]
-fn exactly_once_permits_five_requests_in_flight() {
-    const KEY: &str = "producer.max.in.flight.requests.per.connection";
-    let config = minimal().processing_guarantee(ProcessingGuarantee::ExactlyOnceV2);
-    let error = config.clone().set(KEY, 6).validate().expect_err("six are too many");
-    assert_eq!(error.problems().first().map(ConfigProblem::key), Some(KEY));
-    valid(&config.set(KEY, 5));
-    valid(&minimal().set(KEY, 6));
-}
-
-#[test]
-fn heartbeats_must_come_within_the_session() {
-    let problem = only_problem("consumer.heartbeat.interval.ms", "45000");
-    assert!(problem.starts_with("`consumer.heartbeat.interval.ms` = `45000`"), "{problem}");
-    assert_accepted("consumer.heartbeat.interval.ms", "44999");
-}
-
-#[test]
 fn assignment_tags_must_be_client_tags() {
     let config = minimal().set("rack.aware.assignment.tags", "zone, cluster");
     let error = config.clone().set("client.tag.zone", "a").validate().expect_err("no cluster tag");
@@ -445,90 +430,6 @@ fn client_tags_are_few_and_short() {
     let six = (0..6).fold(minimal(), |config, tag| config.set(format!("client.tag.t{tag}"), tag));
     let error = six.validate().expect_err("six tags are too many");
     assert!(error.to_string().contains("set at most 5"), "{error}");
-}
-
-#[test]
-fn prefixed_settings_reach_their_clients() {
-    let config = valid(
-        &minimal()
-            .set("retry.backoff.ms", 2)
-            .set("max.poll.records", 10)
-            .set("consumer.fetch.max.bytes", 1)
-            .set("main.consumer.fetch.max.bytes", 2)
-            .set("consumer.auto.offset.reset", "latest")
-            .set("consumer.group.instance.id", "a")
-            .set("producer.linger.ms", 0)
-            .set("admin.retries", 3)
-            .set("topic.min.insync.replicas", 2),
-    );
-    let of = |role| config.client_overrides(role).into_iter().collect::<Vec<_>>();
-    assert_eq!(
-        of(ClientRole::MainConsumer),
-        [
-            ("auto.offset.reset", "latest"),
-            ("fetch.max.bytes", "2"),
-            ("group.instance.id", "a"),
-            ("max.poll.records", "10"),
-            ("retry.backoff.ms", "2"),
-        ]
-    );
-    let restore = [("fetch.max.bytes", "1"), ("max.poll.records", "10"), ("retry.backoff.ms", "2")];
-    assert_eq!(of(ClientRole::RestoreConsumer), restore);
-    assert_eq!(of(ClientRole::GlobalConsumer), restore);
-    assert_eq!(of(ClientRole::Producer), [("linger.ms", "0"), ("retry.backoff.ms", "2")]);
-    assert_eq!(of(ClientRole::Admin), [("retries", "3"), ("retry.backoff.ms", "2")]);
-    let topics: Vec<_> = config.topic_overrides().into_iter().collect();
-    assert_eq!(topics, [("min.insync.replicas", "2")]);
-    assert_eq!(config.auto_offset_reset(), AutoOffsetReset::Latest);
-    assert_eq!(config.max_poll_records(), 10);
-}
-
-#[test]
-fn settings_of_clients_that_no_list_has_pass() {
-    for key in [
-        "consumer.my.own.setting",
-        "producer.ssl.engine.factory.class",
-        "sasl.jaas.config",
-        "consumer.client.id",
-        "topic.confluent.placement.constraints",
-        "admin.plugin.library.paths",
-    ] {
-        assert_accepted(key, "x");
-    }
-}
-
-#[test]
-fn client_settings_that_kafka_streams_decides_are_refused() {
-    for (key, value) in [
-        ("consumer.enable.auto.commit", "true"),
-        ("enable.auto.commit", "true"),
-        ("consumer.group.id", "mine"),
-        ("consumer.group.protocol", "consumer"),
-        ("restore.consumer.auto.offset.reset", "latest"),
-        ("producer.transactional.id", "mine"),
-        ("producer.value.serializer", "org.example.Mine"),
-        ("consumer.partition.assignment.strategy", "range"),
-    ] {
-        let problem = only_problem(key, value);
-        assert!(problem.contains("Kafka Streams decides it"), "{problem}");
-    }
-    assert_accepted("consumer.enable.auto.commit", "false");
-    assert_accepted("producer.enable.idempotence", "false");
-    assert_accepted("producer.acks", "1");
-}
-
-#[test]
-fn exactly_once_decides_more_of_the_clients() {
-    let config = minimal().processing_guarantee(ProcessingGuarantee::ExactlyOnceV2);
-    for (key, value) in [
-        ("producer.enable.idempotence", "false"),
-        ("producer.acks", "1"),
-        ("consumer.isolation.level", "read_uncommitted"),
-    ] {
-        let error = config.clone().set(key, value).validate().expect_err(key);
-        assert_eq!(error.problems().first().map(ConfigProblem::key), Some(key));
-    }
-    valid(&config.set("producer.acks", "-1").set("isolation.level", "read_committed"));
 }
 
 #[test]

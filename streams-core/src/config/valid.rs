@@ -1,28 +1,19 @@
 //! A configuration that has been checked: typed values, with defaults in place.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::check;
 use super::choice::{
-    AutoOffsetReset, Choice as _, DeserializationHandlerChoice, DslStore, GroupProtocol,
-    ProcessingGuarantee, ProcessingHandlerChoice, ProductionHandlerChoice,
-    TimestampExtractorChoice, TopologyOptimization,
+    AutoOffsetReset, DeserializationHandlerChoice, DslStore, GroupProtocol, ProcessingGuarantee,
+    ProcessingHandlerChoice, ProductionHandlerChoice, TimestampExtractorChoice,
+    TopologyOptimization,
 };
 use super::client_keys::ClientRole;
-use super::settings::{Settings, as_count, as_span, parse_number};
+use super::groups::Groups;
+use super::settings::Settings;
 use super::upgrade_from::UpgradeFrom;
-
-/// The session timeout of the consumer unless it is set.
-pub(super) const SESSION_TIMEOUT_MS: i64 = 45_000;
-/// The timeout of transactions that exactly-once asks for unless it is set.
-pub(super) const EOS_TRANSACTION_TIMEOUT_MS: i64 = 10_000;
-
-const HEARTBEAT_INTERVAL_MS: i64 = 3_000;
-const MAX_POLL_INTERVAL_MS: i64 = 300_000;
-const MAX_POLL_RECORDS: i64 = 1_000;
-const EOS_COMMIT_INTERVAL_MS: i64 = 100;
 
 /// The configuration of an application after [`StreamsConfig::validate`]: every getter has a value.
 ///
@@ -37,101 +28,10 @@ pub struct ValidConfig {
     groups: Groups,
 }
 
-/// The values in the order of the getters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Groups {
-    identity: Identity,
-    assignment: Assignment,
-    processing: Processing,
-    state: State,
-    errors: Errors,
-    topology: TopologySettings,
-    group: Group,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Identity {
-    application_id: String,
-    bootstrap_servers: String,
-    client_id: Option<String>,
-    application_server: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Assignment {
-    num_standby_replicas: usize,
-    acceptable_recovery_lag: u64,
-    max_warmup_replicas: usize,
-    probing_rebalance_interval: Duration,
-    rack_aware_assignment_tags: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Processing {
-    num_stream_threads: usize,
-    guarantee: ProcessingGuarantee,
-    commit_interval: Duration,
-    poll: Duration,
-    max_task_idle_ms: i64,
-    buffered_records_per_partition: usize,
-    task_timeout: Duration,
-    repartition_purge_interval: Duration,
-    log_summary_interval: Option<Duration>,
-    outer_join_emit_interval: Duration,
-    windowed_emit_interval: Duration,
-    default_timestamp_extractor: TimestampExtractorChoice,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct State {
-    dir: PathBuf,
-    memory_max_bytes: usize,
-    cache_max_bytes: usize,
-    cleanup_delay: Duration,
-    default_dsl_store: DslStore,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Errors {
-    deserialization: DeserializationHandlerChoice,
-    processing: ProcessingHandlerChoice,
-    production: ProductionHandlerChoice,
-    dead_letter_queue_topic: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct TopologySettings {
-    optimization: BTreeSet<TopologyOptimization>,
-    ensure_explicit_internal_resource_naming: bool,
-    replication_factor: i16,
-    windowstore_changelog_additional_retention_ms: i64,
-    upgrade_from: Option<UpgradeFrom>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Group {
-    protocol: GroupProtocol,
-    session_timeout: Duration,
-    heartbeat_interval: Duration,
-    max_poll_interval: Duration,
-    max_poll_records: usize,
-    auto_offset_reset: AutoOffsetReset,
-    instance_id: Option<String>,
-    transaction_timeout: Duration,
-}
-
 impl ValidConfig {
     /// Reads settings that have been checked.
     pub(super) fn read(settings: Settings) -> Self {
-        let groups = Groups {
-            identity: Identity::read(&settings),
-            assignment: Assignment::read(&settings),
-            processing: Processing::read(&settings),
-            state: State::read(&settings),
-            errors: Errors::read(&settings),
-            topology: TopologySettings::read(&settings),
-            group: Group::read(&settings),
-        };
+        let groups = Groups::read(&settings);
         Self { warnings: check::warnings(&settings), settings, groups }
     }
 
@@ -401,128 +301,5 @@ impl ValidConfig {
     /// with exactly-once only.
     pub fn transaction_timeout(&self) -> Duration {
         self.groups.group.transaction_timeout
-    }
-}
-
-impl Identity {
-    fn read(settings: &Settings) -> Self {
-        Self {
-            application_id: settings.text("application.id"),
-            bootstrap_servers: settings.text("bootstrap.servers"),
-            client_id: settings.optional_text("client.id"),
-            application_server: settings.optional_text("application.server"),
-        }
-    }
-}
-
-impl Assignment {
-    fn read(settings: &Settings) -> Self {
-        Self {
-            num_standby_replicas: settings.count("num.standby.replicas"),
-            acceptable_recovery_lag: settings
-                .number("acceptable.recovery.lag")
-                .max(0)
-                .unsigned_abs(),
-            max_warmup_replicas: settings.count("max.warmup.replicas"),
-            probing_rebalance_interval: settings.span("probing.rebalance.interval.ms"),
-            rack_aware_assignment_tags: settings.list("rack.aware.assignment.tags"),
-        }
-    }
-}
-
-impl Processing {
-    fn read(settings: &Settings) -> Self {
-        let guarantee: ProcessingGuarantee = settings.choice("processing.guarantee");
-        let is_default = settings.explicit("commit.interval.ms").is_none();
-        let commit_interval = match guarantee {
-            ProcessingGuarantee::ExactlyOnceV2 if is_default => as_span(EOS_COMMIT_INTERVAL_MS),
-            _ => settings.span("commit.interval.ms"),
-        };
-        let summary = settings.span("log.summary.interval.ms");
-        Self {
-            num_stream_threads: settings.count("num.stream.threads"),
-            guarantee,
-            commit_interval,
-            poll: settings.span("poll.ms"),
-            max_task_idle_ms: settings.number("max.task.idle.ms"),
-            buffered_records_per_partition: settings.count("buffered.records.per.partition"),
-            task_timeout: settings.span("task.timeout.ms"),
-            repartition_purge_interval: settings.span("repartition.purge.interval.ms"),
-            log_summary_interval: (!summary.is_zero()).then_some(summary),
-            outer_join_emit_interval: settings
-                .span("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__"),
-            windowed_emit_interval: settings
-                .span("__emit.interval.ms.kstreams.windowed.aggregation__"),
-            default_timestamp_extractor: settings.choice("default.timestamp.extractor"),
-        }
-    }
-}
-
-impl State {
-    fn read(settings: &Settings) -> Self {
-        let dir = settings.explicit("state.dir").map(PathBuf::from);
-        Self {
-            dir: dir.unwrap_or_else(|| std::env::temp_dir().join("kafka-streams")),
-            memory_max_bytes: settings.count("state.memory.max.bytes"),
-            cache_max_bytes: settings.count("statestore.cache.max.bytes"),
-            cleanup_delay: settings.span("state.cleanup.delay.ms"),
-            default_dsl_store: settings.choice("default.dsl.store"),
-        }
-    }
-}
-
-impl Errors {
-    fn read(settings: &Settings) -> Self {
-        Self {
-            deserialization: settings.choice("deserialization.exception.handler"),
-            processing: settings.choice("processing.exception.handler"),
-            production: settings.choice("production.exception.handler"),
-            dead_letter_queue_topic: settings.optional_text("errors.dead.letter.queue.topic.name"),
-        }
-    }
-}
-
-impl TopologySettings {
-    fn read(settings: &Settings) -> Self {
-        let names = settings.list("topology.optimization");
-        let optimization = if names.iter().any(|name| name == "all") {
-            TopologyOptimization::ALL.into()
-        } else {
-            names.iter().filter_map(|name| TopologyOptimization::from_name(name)).collect()
-        };
-        let upgrade_from = settings.effective("upgrade.from").and_then(UpgradeFrom::from_name);
-        Self {
-            optimization,
-            ensure_explicit_internal_resource_naming: settings
-                .flag("ensure.explicit.internal.resource.naming"),
-            replication_factor: settings.number("replication.factor").try_into().unwrap_or(-1),
-            windowstore_changelog_additional_retention_ms: settings
-                .number("windowstore.changelog.additional.retention.ms"),
-            upgrade_from,
-        }
-    }
-}
-
-impl Group {
-    fn read(settings: &Settings) -> Self {
-        let consumer = |key| settings.main_consumer(key).map(|(_, value)| value);
-        let number = |key, default| consumer(key).map_or(default, |text| parse_number(Some(text)));
-        let transaction_timeout = settings
-            .producer("transaction.timeout.ms")
-            .map_or(EOS_TRANSACTION_TIMEOUT_MS, |(_, text)| parse_number(Some(text)));
-        Self {
-            protocol: settings.choice("group.protocol"),
-            session_timeout: as_span(number("session.timeout.ms", SESSION_TIMEOUT_MS)),
-            heartbeat_interval: as_span(number("heartbeat.interval.ms", HEARTBEAT_INTERVAL_MS)),
-            max_poll_interval: as_span(number("max.poll.interval.ms", MAX_POLL_INTERVAL_MS)),
-            max_poll_records: as_count(number("max.poll.records", MAX_POLL_RECORDS)),
-            auto_offset_reset: consumer("auto.offset.reset")
-                .and_then(AutoOffsetReset::from_name)
-                .unwrap_or_default(),
-            instance_id: consumer("group.instance.id")
-                .filter(|id| !id.is_empty())
-                .map(str::to_owned),
-            transaction_timeout: as_span(transaction_timeout),
-        }
     }
 }

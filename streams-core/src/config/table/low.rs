@@ -6,7 +6,12 @@ use super::super::kind::{Kind, Unit};
 use super::super::upgrade_from::UpgradeFrom;
 
 /// A size of a socket's buffer, where -1 leaves it to the operating system.
-const SOCKET_BUFFER: Kind = Kind::Number { min: -1, max: i32::MAX as i64, unit: Unit::Bytes };
+const SOCKET_BUFFER: Kind = Kind::Number { min: -1, max: 100_000_000, unit: Unit::Bytes };
+
+/// A span in the range that librdkafka takes.
+const fn millis(min: i64, max: i64) -> Kind {
+    Kind::Number { min, max, unit: Unit::Millis }
+}
 
 const fn low(key: &'static str, default: &'static str, kind: Kind, doc: &'static str) -> Entry {
     Entry::new(Importance::Low, key, default, kind, doc)
@@ -48,7 +53,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     low(
         "connections.max.idle.ms",
         "540000",
-        Kind::millis_from(-1),
+        Kind::int_millis_from(-1),
         "After what time the clients close an idle connection.",
     )
     .for_clients(),
@@ -89,14 +94,14 @@ pub(super) const ENTRIES: &[Entry] = &[
     low(
         "reconnect.backoff.max.ms",
         "1000",
-        Kind::millis_from(0),
+        millis(0, 3_600_000),
         "The longest pause of the clients before they connect again.",
     )
     .for_clients(),
     low(
         "reconnect.backoff.ms",
         "50",
-        Kind::millis_from(0),
+        millis(0, 3_600_000),
         "The first pause of the clients before they connect again.",
     )
     .for_clients(),
@@ -110,14 +115,14 @@ pub(super) const ENTRIES: &[Entry] = &[
     low(
         "request.timeout.ms",
         "40000",
-        Kind::int_millis_from(0),
+        millis(10, 300_000),
         "How long the clients wait for the answer to a request.",
     )
     .for_clients(),
     low(
         "retry.backoff.ms",
         "100",
-        Kind::millis_from(0),
+        millis(1, 300_000),
         "The pause of the clients before they repeat a request that failed.",
     )
     .for_clients(),

@@ -151,9 +151,6 @@ fn native(
             Translation::NoEffect(why) => {
                 warnings.push(format!("client setting `{key}` has no effect: {why}"));
             }
-            Translation::Refused(why) => {
-                return Err(config_error(format!("client setting `{key}`: {why}")));
-            }
         }
     }
     if let Some(most) = number(&values, "fetch.max.bytes") {

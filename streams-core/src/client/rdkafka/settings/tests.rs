@@ -74,9 +74,42 @@ fn the_narrower_prefix_wins_and_librdkafkas_own_keys_pass() {
 
 #[test]
 fn a_key_that_nobody_knows_or_a_wrong_value_is_refused_by_its_name() {
-    assert_refused(&config().set("producer.no.such.key", 1), &["`no.such.key`", "librdkafka"]);
-    assert_refused(&config().set("producer.linger.ms", "soon"), &["producer", "linger.ms"]);
-    assert_refused(&config().set("producer.acks", 1), &["`acks`", "idempotent"]);
+    // What begins with `ssl.` is known by its values alone.
+    assert_refused(&config().set("producer.ssl.no.such.key", 1), &["ssl.no.such.key"]);
+}
+
+/// `validate()` passed `consumer.foo.bar` and `producer.linger.ms=soon`; the clients refused them.
+#[test]
+fn what_the_configuration_passes_the_clients_take() {
+    let numbers = ["-1", "0", "1", "5", "9", "13", "1000", "300000", "300001", "900001"];
+    let large = ["1000000000", "2147483135", "2147483647", "2147483648", "9223372036854775807"];
+    let words = ["true", "false", "soon", "none", "zstd", "any", "lifo", "all", "rebootstrap", ""];
+    for (prefix, role) in [
+        ("main.consumer.", ClientRole::MainConsumer),
+        ("restore.consumer.", ClientRole::RestoreConsumer),
+        ("producer.", ClientRole::Producer),
+        ("admin.", ClientRole::Admin),
+        ("", ClientRole::MainConsumer),
+        ("", ClientRole::Producer),
+    ] {
+        let keys = role.keys().filter(|key| !key.contains("servers"));
+        for key in keys.filter(|key| !key.contains("ssl") && *key != "security.protocol") {
+            let mut accepted = 0;
+            for value in numbers.iter().chain(&large).chain(&words) {
+                let key = format!("{prefix}{key}");
+                let Ok(valid) = config().set(&key, value).validate() else { continue };
+                accepted += 1;
+                let read = ClientSettings::read(&valid, None);
+                assert!(read.is_ok(), "{key} = {value}: {:?}", read.err());
+            }
+            let is_decided = config().set(format!("{prefix}{key}"), "soon").validate();
+            let is_decided = is_decided.is_err_and(|error| {
+                let problem = error.problems().first().expect("there is one");
+                problem.kind() == crate::config::ConfigProblemKind::Unsupported
+            });
+            assert!(accepted > 0 || is_decided, "{prefix}{key} takes no value");
+        }
+    }
 }
 
 #[test]

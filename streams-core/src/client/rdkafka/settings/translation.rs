@@ -7,12 +7,11 @@ use crate::config::ClientRole;
 pub(super) enum Translation {
     /// Settings of librdkafka.
     Settings(Vec<(String, String)>),
-    /// Somebody else reads it: the runtime, the supplier, or the part that cares for security.
+    /// Somebody else reads it: the runtime, the supplier, or the part that cares for security. Or the
+    /// configuration permits only the value that it has anyway.
     Elsewhere,
     /// It does nothing here; why.
     NoEffect(&'static str),
-    /// It can't be had; why, and what to do.
-    Refused(String),
 }
 
 /// What a Java client's key is to a client of librdkafka.
@@ -45,11 +44,13 @@ fn consumer(key: &str, value: &str) -> Option<Translation> {
     Some(match key {
         "fetch.max.wait.ms" => renamed("fetch.wait.max.ms", value),
         "request.timeout.ms" => renamed("socket.timeout.ms", value),
-        // Read by the runtime, for the group is not this client's business; of the first two the configuration permits
-        // only what is so anyway.
+        // The group is not this client's business.
         "allow.auto.create.topics"
-        | "enable.auto.commit"
+        | "auto.commit.enable"
         | "auto.offset.reset"
+        | "enable.auto.commit"
+        | "enable.auto.offset.store"
+        | "enable.partition.eof"
         | "group.instance.id"
         | "group.protocol"
         | "heartbeat.interval.ms"
@@ -61,9 +62,6 @@ fn consumer(key: &str, value: &str) -> Option<Translation> {
         }
         "exclude.internal.topics" | "share.acknowledgement.mode" | "group.remote.assignor" => {
             Translation::NoEffect("the consumer is told its partitions")
-        }
-        "enable.partition.eof" if value != "true" => {
-            Translation::Refused("the end of a partition must be known".to_owned())
         }
         _ => return None,
     })
@@ -87,19 +85,13 @@ fn producer(key: &str, value: &str) -> Option<Translation> {
             ("request.timeout.ms".to_owned(), value.to_owned()),
             ("socket.timeout.ms".to_owned(), value.to_owned()),
         ]),
-        "acks" | "request.required.acks" if matches!(value, "all" | "-1") => Translation::Elsewhere,
-        "enable.idempotence" if value == "true" => Translation::Elsewhere,
-        "acks" | "request.required.acks" | "enable.idempotence" => Translation::Refused(
-            "the producer is always idempotent and waits for all replicas, so that a \
-                 changelog is whole and in order; remove it"
-                .to_owned(),
-        ),
-        // Read by the supplier and by the runtime.
-        "max.block.ms" | "transaction.timeout.ms" => Translation::Elsewhere,
-        "transaction.two.phase.commit.enable" if value == "false" => Translation::Elsewhere,
-        "transaction.two.phase.commit.enable" => {
-            Translation::Refused("two-phase commits are not supported; remove it".to_owned())
-        }
+        "acks"
+        | "delivery.report.only.error"
+        | "enable.idempotence"
+        | "max.block.ms"
+        | "request.required.acks"
+        | "transaction.timeout.ms"
+        | "transaction.two.phase.commit.enable" => Translation::Elsewhere,
         "metadata.max.idle.ms" => {
             Translation::NoEffect("`topic.metadata.refresh.interval.ms` is what librdkafka has")
         }
