@@ -1,7 +1,9 @@
 //! The error of this crate.
 //!
 //! One opaque, word-sized type. Its [`ErrorKind`] says whether the request may have had an effect and what the caller
-//! can do; its code is Kafka's, where a broker refused; its text names node, API and topic-partition.
+//! can do; its code is Kafka's, where a broker refused; its text names node, API and topic-partition, and then each
+//! cause. So that whoever prints the chain of an error prints no cause twice, [`std::error::Error::source`] gives none:
+//! [`Error::cause`] does.
 
 use std::{fmt, sync::Arc};
 
@@ -88,6 +90,11 @@ impl Error {
         &self.0.context
     }
 
+    /// The error that caused this one. The text of this error includes it.
+    pub fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+    }
+
     /// The same code with another kind, where it means more than in general, and `context` put before the text.
     pub(crate) fn meaning(self, kind: ErrorKind, context: impl fmt::Display) -> Self {
         let (code, source) = (self.code(), Some(self.into()));
@@ -111,24 +118,16 @@ impl fmt::Debug for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.context)?;
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            // A nested `Error` prints its own causes, so the chain ends with it.
+        let mut next = self.cause();
+        while let Some(cause) = next {
             write!(f, ": {cause}")?;
-            if cause.is::<Self>() {
-                break;
-            }
-            source = cause.source();
+            next = cause.source();
         }
         Ok(())
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
-    }
-}
+impl std::error::Error for Error {}
 
 /// Whether a code in an answer is an error: `Ok` for 0.
 pub(crate) fn check_code(
@@ -143,7 +142,7 @@ pub(crate) fn check_code(
 pub fn code_name(code: i16) -> String {
     match ResponseError::try_from_code(code) {
         None => "NONE".to_owned(),
-        Some(ResponseError::Unknown(_)) => early_code_name(code).to_owned(),
+        Some(ResponseError::Unknown(_)) => "unknown error".to_owned(),
         Some(error) => screaming_snake_case(&error.to_string()),
     }
 }
@@ -159,19 +158,6 @@ pub(crate) fn api_name<R: Request>() -> String {
     name.strip_suffix("Request").unwrap_or(name).to_owned()
 }
 
-/// Names that the codec crate lacks: its table has a gap.
-fn early_code_name(code: i16) -> &'static str {
-    match code {
-        77 => "STALE_BROKER_EPOCH",
-        78 => "OFFSET_NOT_AVAILABLE",
-        79 => "MEMBER_ID_REQUIRED",
-        80 => "PREFERRED_LEADER_NOT_AVAILABLE",
-        81 => "GROUP_MAX_SIZE_REACHED",
-        82 => "FENCED_INSTANCE_ID",
-        _ => "unknown error",
-    }
-}
-
 fn screaming_snake_case(name: &str) -> String {
     let mut text = String::with_capacity(name.len() + 8);
     for character in name.chars() {
@@ -183,35 +169,67 @@ fn screaming_snake_case(name: &str) -> String {
     text
 }
 
-/// What a code asks of the caller. Codes not listed are refusals for good.
+/// Kind of error that a code stands for. Codes not listed are refusals for good.
 fn kind_of(code: i16) -> ErrorKind {
-    match code {
-        // REQUEST_TIMED_OUT and NOT_ENOUGH_REPLICAS_AFTER_APPEND: the write may have happened.
-        7 | 20 => ErrorKind::Timeout,
-        5
-        | 6
-        | 8
-        | 9
-        | 13..=16
-        | 19
-        | 27
-        | 41
-        | 51
-        | 56
-        | 72
-        | 74
-        | 75
-        | 78
-        | 80
-        | 83
-        | 88
-        | 89
-        | 103 => ErrorKind::Retriable,
-        22 | 25 | 47 | 82 | 90 | 110 | 113 => ErrorKind::Fenced,
-        33 | 34 | 54 | 58 => ErrorKind::Authentication,
-        29 | 30 | 31 | 53 | 65 => ErrorKind::Authorization,
-        3 | 69 | 91 | 100 | 105 => ErrorKind::NotFound,
-        2 | 35 => ErrorKind::Protocol,
+    use ResponseError::{
+        BrokerNotAvailable, ClusterAuthorizationFailed, ConcurrentTransactions,
+        CoordinatorLoadInProgress, CoordinatorNotAvailable, CorruptMessage,
+        DelegationTokenAuthorizationFailed, EligibleLeadersNotAvailable, FencedInstanceId,
+        FencedLeaderEpoch, FencedMemberEpoch, GroupAuthorizationFailed, GroupIdNotFound,
+        IllegalGeneration, IllegalSaslState, InconsistentTopicId, InvalidProducerEpoch,
+        KafkaStorageError, LeaderNotAvailable, ListenerNotFound, NetworkException, NotController,
+        NotCoordinator, NotEnoughReplicas, NotEnoughReplicasAfterAppend, NotLeaderOrFollower,
+        OffsetNotAvailable, PreferredLeaderNotAvailable, ProducerFenced, RebalanceInProgress,
+        ReplicaNotAvailable, RequestTimedOut, ResourceNotFound, SaslAuthenticationFailed,
+        SecurityDisabled, StaleMemberEpoch, ThrottlingQuotaExceeded, TopicAuthorizationFailed,
+        TransactionalIdAuthorizationFailed, TransactionalIdNotFound, UnknownLeaderEpoch,
+        UnknownMemberId, UnknownTopicId, UnknownTopicOrPartition, UnstableOffsetCommit,
+        UnsupportedSaslMechanism, UnsupportedVersion,
+    };
+
+    let Some(error) = ResponseError::try_from_code(code) else { return ErrorKind::Invalid };
+    match error {
+        // The write may have happened.
+        RequestTimedOut | NotEnoughReplicasAfterAppend => ErrorKind::Timeout,
+        LeaderNotAvailable
+        | NotLeaderOrFollower
+        | BrokerNotAvailable
+        | ReplicaNotAvailable
+        | NetworkException
+        | CoordinatorLoadInProgress
+        | CoordinatorNotAvailable
+        | NotCoordinator
+        | NotEnoughReplicas
+        | RebalanceInProgress
+        | NotController
+        | ConcurrentTransactions
+        | KafkaStorageError
+        | ListenerNotFound
+        | FencedLeaderEpoch
+        | UnknownLeaderEpoch
+        | OffsetNotAvailable
+        | PreferredLeaderNotAvailable
+        | EligibleLeadersNotAvailable
+        | UnstableOffsetCommit
+        | ThrottlingQuotaExceeded
+        | InconsistentTopicId => ErrorKind::Retriable,
+        IllegalGeneration | UnknownMemberId | InvalidProducerEpoch | FencedInstanceId
+        | ProducerFenced | FencedMemberEpoch | StaleMemberEpoch => ErrorKind::Fenced,
+        UnsupportedSaslMechanism
+        | IllegalSaslState
+        | SecurityDisabled
+        | SaslAuthenticationFailed => ErrorKind::Authentication,
+        TopicAuthorizationFailed
+        | GroupAuthorizationFailed
+        | ClusterAuthorizationFailed
+        | TransactionalIdAuthorizationFailed
+        | DelegationTokenAuthorizationFailed => ErrorKind::Authorization,
+        UnknownTopicOrPartition
+        | GroupIdNotFound
+        | ResourceNotFound
+        | UnknownTopicId
+        | TransactionalIdNotFound => ErrorKind::NotFound,
+        CorruptMessage | UnsupportedVersion => ErrorKind::Protocol,
         _ => ErrorKind::Invalid,
     }
 }
@@ -227,6 +245,8 @@ mod tests {
         let error =
             Error::with_source(ErrorKind::Connection, "connecting", io).in_context("node 1");
         assert_eq!(error.to_string(), "node 1: connecting: refused");
+        assert!(std::error::Error::source(&error).is_none(), "it would be printed twice");
+        assert!(error.cause().is_some());
         assert_eq!(error.kind(), ErrorKind::Connection);
     }
 
@@ -240,6 +260,7 @@ mod tests {
         for (code, kind, name) in [
             (22, ErrorKind::Fenced, "ILLEGAL_GENERATION"),
             (82, ErrorKind::Fenced, "FENCED_INSTANCE_ID"),
+            (78, ErrorKind::Retriable, "OFFSET_NOT_AVAILABLE"),
             (79, ErrorKind::Invalid, "MEMBER_ID_REQUIRED"),
             (7, ErrorKind::Timeout, "REQUEST_TIMED_OUT"),
             (3, ErrorKind::NotFound, "UNKNOWN_TOPIC_OR_PARTITION"),

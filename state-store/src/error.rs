@@ -1,4 +1,7 @@
 //! The error of this crate: what kind of failure, what it happened to, and what caused it.
+//!
+//! The text includes each cause. So that whoever prints the chain of an error prints no cause twice,
+//! [`std::error::Error::source`] gives none: [`Error::cause`] does.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -91,15 +94,23 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
+
+    /// The error that caused this one. The text of this error includes it.
+    #[must_use]
+    pub fn cause(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.context)?;
-        match &self.0.source {
-            Some(source) => write!(f, ": {source}"),
-            None => Ok(()),
+        let mut next = self.cause();
+        while let Some(cause) = next {
+            write!(f, ": {cause}")?;
+            next = cause.source();
         }
+        Ok(())
     }
 }
 
@@ -109,11 +120,7 @@ impl fmt::Debug for Error {
     }
 }
 
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_ref().and_then(|source| source.source())
-    }
-}
+impl StdError for Error {}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,9 @@
 //! The error of this crate.
 //!
 //! One opaque, word-sized type whose [`ErrorKind`] says what the caller must do; its text says what
-//! happened to what, and where. Causes stay reachable through [`std::error::Error::source`].
+//! happened to what, and where, and then each cause. So that whoever prints the chain of an error
+//! prints no cause twice, [`std::error::Error::source`] gives none: [`Error::cause`] does. The errors
+//! of the other crates of this workspace keep to the same contract.
 
 use std::{fmt, sync::Arc};
 
@@ -89,13 +91,25 @@ impl Error {
         Self::with_source(kind, context.to_string(), self)
     }
 
+    /// The error that caused this one, for example an error of user code to downcast. The text of this
+    /// error includes it.
+    pub fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+    }
+
     /// The innermost cause: this error itself if it has none.
     pub fn root_cause(&self) -> &(dyn std::error::Error + 'static) {
-        let mut cause: &(dyn std::error::Error + 'static) = self;
-        while let Some(next) = cause.source() {
-            cause = next;
+        let mut root: &(dyn std::error::Error + 'static) = self;
+        loop {
+            let next = match root.downcast_ref::<Self>() {
+                Some(own) => own.cause(),
+                None => root.source(),
+            };
+            match next {
+                Some(cause) => root = cause,
+                None => return root,
+            }
         }
-        cause
     }
 }
 
@@ -105,35 +119,19 @@ impl fmt::Debug for Error {
     }
 }
 
-fn prints_its_causes(error: &(dyn std::error::Error + 'static)) -> bool {
-    #[cfg(feature = "rdkafka")]
-    if error.is::<kafka_client::Error>() {
-        return true;
-    }
-    error.is::<Error>()
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.context)?;
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            // A nested `Error` prints its own causes, so the chain ends with it.
+        let mut next = self.cause();
+        while let Some(cause) = next {
             write!(f, ": {cause}")?;
-            if prints_its_causes(cause) {
-                break;
-            }
-            source = cause.source();
+            next = cause.source();
         }
         Ok(())
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
-    }
-}
+impl std::error::Error for Error {}
 
 impl From<state_store::Error> for Error {
     fn from(error: state_store::Error) -> Self {
@@ -153,5 +151,37 @@ mod tests {
             .in_context("committing orders-0@17");
         assert_eq!(error.to_string(), "committing orders-0@17: writing task 0_1: no space");
         assert_eq!(error.kind(), ErrorKind::State);
+    }
+
+    /// A program that prints the chain, as `anyhow` does, printed each cause as often as it was nested.
+    #[test]
+    fn a_chain_that_is_walked_names_each_cause_once() {
+        let disk = state_store::Error::new(state_store::ErrorKind::Io, "failed to write to /state")
+            .with_source(std::io::Error::other("no space"));
+        let error = Error::from(disk).in_context("committing orders-0@17");
+        let mut printed = vec![error.to_string()];
+        let mut next = std::error::Error::source(&error);
+        while let Some(cause) = next {
+            printed.push(cause.to_string());
+            next = cause.source();
+        }
+        assert_eq!(
+            printed.join(": "),
+            "committing orders-0@17: the state store failed: failed to write to /state: no space"
+        );
+    }
+
+    #[test]
+    fn an_error_of_user_code_is_reached_through_those_around_it() {
+        let mine = "x".parse::<i32>().unwrap_err();
+        let error = Error::with_source(ErrorKind::Processing, "node map", mine.clone())
+            .in_context("task 0_1")
+            .in_context("thread 1");
+        assert_eq!(error.root_cause().downcast_ref(), Some(&mine));
+        let outer = error.cause().and_then(|cause| cause.downcast_ref::<Error>());
+        assert_eq!(outer.map(Error::context), Some("task 0_1"));
+        let alone = Error::new(ErrorKind::Fatal, "alone");
+        assert_eq!(alone.root_cause().to_string(), "alone");
+        assert!(alone.cause().is_none());
     }
 }
