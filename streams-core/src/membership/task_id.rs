@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 /// A task: one partition's share of a sub-topology. Written `0_3`, as in Java.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId {
     /// Number of the sub-topology.
     pub subtopology: u32,
@@ -19,6 +19,13 @@ impl TaskId {
     /// Task `partition` of sub-topology `subtopology`.
     pub const fn new(subtopology: u32, partition: i32) -> Self {
         Self { subtopology, partition }
+    }
+}
+
+/// As `Display`, so that lists of tasks read well in log lines.
+impl fmt::Debug for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -48,5 +55,18 @@ impl FromStr for TaskId {
             Some(Self::new(subtopology.parse().ok()?, partition.parse().ok()?))
         };
         parse().ok_or_else(|| ParseTaskIdError(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TaskId;
+
+    /// Log lines of assignments named tasks `TaskId { subtopology: 0, partition: 1 }`.
+    #[test]
+    fn lists_of_tasks_print_as_tasks_do() {
+        let tasks = [TaskId::new(0, 1), TaskId::GLOBAL];
+        assert_eq!(format!("{tasks:?}"), "[0_1, global]");
+        assert_eq!("0_1".parse(), Ok(TaskId::new(0, 1)));
     }
 }

@@ -15,8 +15,9 @@ use uuid::Uuid;
 
 use super::{
     State, StateRestoreListener, StreamsMetrics, ThreadMetadata, UncaughtExceptionResponse,
-    app::App, driver, global_thread::GlobalThread, lifecycle::Lifecycle, metrics::Counters,
-    storage::TaskStorage, stored_state::StoredState, stream_thread::StreamThread,
+    app::App, banner::log_start, driver, global_thread::GlobalThread, lifecycle::Lifecycle,
+    metrics::Counters, storage::TaskStorage, stored_state::StoredState,
+    stream_thread::StreamThread,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -319,6 +320,7 @@ impl KafkaStreams {
             let text = format!("the instance is {}; it can be started once", self.state());
             return Err(Error::new(ErrorKind::InvalidState, text));
         }
+        log_start(&self.app.config);
         self.lifecycle.transition(State::Rebalancing);
         let started = match self.start_global().await {
             Ok(()) => self.start_threads(),

@@ -6,6 +6,7 @@
 //! time, so that `run_once` can be stepped from outside.
 
 mod app;
+mod banner;
 mod dead_letters;
 mod driver;
 mod foreign_rows;

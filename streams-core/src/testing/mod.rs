@@ -13,6 +13,8 @@ mod discarding_producer;
 mod driver;
 mod input_topic;
 mod log;
+#[cfg(test)]
+pub(crate) mod log_lines;
 mod output_topic;
 mod produced_record;
 pub mod simulation;

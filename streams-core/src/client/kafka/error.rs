@@ -15,7 +15,28 @@ pub(crate) fn convert(error: kafka_client::Error) -> Error {
         // Authorization, Invalid, Protocol: no repetition and no other topic will help.
         _ => ErrorKind::Fatal,
     };
-    Error::with_source(kind, "the cluster did not do what it was asked", error)
+    let text = match error.code().and_then(wrong_group) {
+        Some(why) => format!("the cluster did not do what it was asked: {why}"),
+        None => "the cluster did not do what it was asked".to_owned(),
+    };
+    Error::with_source(kind, text, error)
+}
+
+/// What a code says about who else uses the group.
+fn wrong_group(code: i16) -> Option<&'static str> {
+    match kafka_client::code_name(code).as_str() {
+        "GROUP_ID_NOT_FOUND" | "INCONSISTENT_GROUP_PROTOCOL" => Some(
+            "the group has no such member, or it is one of another protocol; all instances with one \
+             application.id must have the same group.protocol, and a group changes it only without members",
+        ),
+        "STREAMS_INVALID_TOPOLOGY"
+        | "STREAMS_INVALID_TOPOLOGY_EPOCH"
+        | "STREAMS_TOPOLOGY_FENCED" => Some(
+            "the group has another topology; give each topology an application.id of its own, or \
+                 stop all instances before one with a changed topology starts",
+        ),
+        _ => None,
+    }
 }
 
 /// An error that a member tries to get over in the background. A name that the group does not know any more is given
@@ -55,5 +76,19 @@ mod tests {
         assert_eq!(convert_final(error).kind(), ErrorKind::Fatal);
         let error = kafka_client::Error::from_code(25, "JoinGroup of group app", None);
         assert_eq!(convert_passing(error).kind(), ErrorKind::Unavailable);
+    }
+
+    /// An instance whose group speaks another protocol saw `GROUP_ID_NOT_FOUND (69)` and no setting.
+    #[test]
+    fn a_group_of_another_protocol_or_topology_names_the_setting() {
+        for (code, setting) in
+            [(69, "group.protocol"), (23, "group.protocol"), (130, "application.id of its own")]
+        {
+            let error = kafka_client::Error::from_code(code, "heartbeat of group app", None);
+            let text = convert(error).to_string();
+            assert!(text.contains(setting) && text.contains("application.id"), "{text}");
+        }
+        let other = kafka_client::Error::from_code(16, "heartbeat of group app", None);
+        assert!(!convert(other).to_string().contains("application.id"));
     }
 }
