@@ -4,11 +4,9 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    thread::Builder,
+    thread::{Builder, JoinHandle},
     time::Duration,
 };
-
-use parking_lot::Mutex;
 
 use super::{
     State, UncaughtExceptionResponse,
@@ -16,13 +14,16 @@ use super::{
     global_thread::GlobalThread,
     lifecycle::{GlobalPhase, Lifecycle, StopSignal, ThreadSlot},
     metrics::ThreadMetadata,
-    restorer::Restorer,
-    stream_thread::{StreamThread, is_transient},
+    restore_worker::RestoreWorker,
+    thread::{StreamThread, is_transient},
 };
 use crate::{Error, ErrorKind, Result, time::duration_ms};
 
-/// How long a restorer without work waits.
+/// How long a restorer waits when nothing has come for its tasks.
 const RESTORER_IDLE: Duration = Duration::from_millis(5);
+
+/// How long it waits for an order when it has no tasks, until it looks whether it is to end.
+const RESTORER_WAIT: Duration = Duration::from_millis(100);
 
 /// Pause of a stream thread that the cluster could not serve.
 const FAILURE_PAUSE: Duration = Duration::from_millis(50);
@@ -34,48 +35,79 @@ const ANNOUNCE_PAUSE: Duration = Duration::from_millis(10);
 pub(crate) fn spawn(
     app: &Arc<App>,
     lifecycle: &Arc<Lifecycle>,
-    mut thread: StreamThread,
+    (mut thread, restorer): (StreamThread, RestoreWorker),
 ) -> Result {
-    let (index, name) = (thread.index, thread.name().to_owned());
+    let (index, name) = (thread.index(), thread.name().to_owned());
     let stop = Arc::new(StopSignal::default());
     let metadata = ThreadMetadata { thread_name: name.clone(), ..ThreadMetadata::default() };
     let slot =
-        ThreadSlot { stop: stop.clone(), metadata, running: false, alive: true, handles: vec![] };
+        ThreadSlot { stop: stop.clone(), metadata, running: false, alive: true, handle: None };
     lifecycle.threads.lock().insert(index, slot);
-    let restore_error = Arc::new(Mutex::new(None));
-    let restorer = Builder::new().name(format!("{name}-restore")).spawn({
-        let (app, restorer) = (app.clone(), thread.restorer());
-        let (stop, error) = (stop.clone(), restore_error.clone());
-        move || drive_restorer(&app, &restorer, &stop, &error)
-    });
-    let handle = Builder::new().name(name.clone()).spawn({
-        let (app, lifecycle) = (app.clone(), lifecycle.clone());
+    let spawned = Builder::new().name(name.clone()).spawn({
+        let (app, lifecycle, stop) = (app.clone(), lifecycle.clone(), stop.clone());
         move || {
-            let error = drive(&app, &lifecycle, &mut thread, &stop, &restore_error);
-            // The restorer must not outlive the thread's tasks.
-            stop.abandon.store(true, std::sync::atomic::Ordering::SeqCst);
+            let error = match spawn_restorer(&app, thread.name(), restorer, &stop) {
+                Ok(handle) => {
+                    let error = drive(&app, &lifecycle, &mut thread, &stop);
+                    end_restorer(handle, &mut thread, &stop, error.is_some());
+                    error
+                }
+                Err(error) => Some(error),
+            };
             drop(thread);
             lifecycle.ended(index, error);
         }
     });
     let mut threads = lifecycle.threads.lock();
     let slot = threads.get_mut(&index);
-    match (restorer, handle) {
-        (Ok(restorer), Ok(handle)) => {
+    match spawned {
+        Ok(handle) => {
             if let Some(slot) = slot {
-                slot.handles = vec![handle, restorer];
+                slot.handle = Some(handle);
             }
             Ok(())
         }
-        (Err(cause), _) | (_, Err(cause)) => {
+        Err(cause) => {
             if let Some(slot) = slot {
                 slot.alive = false;
-                slot.stop.abandon.store(true, std::sync::atomic::Ordering::SeqCst);
             }
-            let text = format!("the operating system starts no thread {name}");
-            Err(Error::with_source(ErrorKind::Fatal, text, cause))
+            Err(no_thread(&name, cause))
         }
     }
+}
+
+fn no_thread(name: &str, cause: std::io::Error) -> Error {
+    let text = format!("the operating system starts no thread {name}");
+    Error::with_source(ErrorKind::Fatal, text, cause)
+}
+
+fn spawn_restorer(
+    app: &Arc<App>,
+    thread: &str,
+    mut restorer: RestoreWorker,
+    stop: &Arc<StopSignal>,
+) -> Result<JoinHandle<()>> {
+    let name = format!("{thread}-restore");
+    let (app, stop) = (app.clone(), stop.clone());
+    let drive = move || drive_restorer(&app, &mut restorer, &stop);
+    Builder::new().name(name.clone()).spawn(drive).map_err(|cause| no_thread(&name, cause))
+}
+
+/// Waits until the restorer has let go of its tasks: it must not outlive its thread.
+fn end_restorer(
+    handle: JoinHandle<()>,
+    thread: &mut StreamThread,
+    stop: &StopSignal,
+    failed: bool,
+) {
+    if failed {
+        thread.release_restorer();
+    }
+    if handle.join().is_err() {
+        // A panic of its own was told to the thread; this one came on its way out.
+        stop.abandon.store(true, std::sync::atomic::Ordering::SeqCst);
+    }
+    thread.close_returned();
 }
 
 /// Starts the thread that fills the global stores.
@@ -149,24 +181,17 @@ fn drive(
     lifecycle: &Arc<Lifecycle>,
     thread: &mut StreamThread,
     stop: &StopSignal,
-    restore_error: &Mutex<Option<Error>>,
 ) -> Option<Error> {
     let mut reported = None;
     loop {
         if stop.abandoned() {
             return None;
         }
-        if stop.is_set() && restore_error.lock().is_none() {
+        if stop.is_set() {
             let closed = guarded(|| thread.close(app.clock.now_ms()));
             return closed.map_err(|error| give_up(thread, error).0).err();
         }
-        let turn = guarded(|| {
-            if let Some(error) = restore_error.lock().take() {
-                thread.drop_work();
-                return Err(error);
-            }
-            thread.run_once(app.clock.now_ms(), app.config.poll_interval())
-        });
+        let turn = guarded(|| thread.run_once(app.clock.now_ms(), app.config.poll_interval()));
         if thread.is_failing() && turn.as_ref().is_ok_and(|turn| !turn.worked) {
             app.clock.sleep(FAILURE_PAUSE);
         }
@@ -179,7 +204,7 @@ fn drive(
         }
         let report = (thread.is_running(), thread.metadata());
         if reported.as_ref() != Some(&report) {
-            lifecycle.report(thread.index, report.0, report.1.clone());
+            lifecycle.report(thread.index(), report.0, report.1.clone());
             reported = Some(report);
         }
         if let Err(error) = turn {
@@ -239,26 +264,16 @@ pub(crate) fn give_up(thread: &mut StreamThread, error: Error) -> (Error, bool) 
     (error, dropped.is_ok())
 }
 
-fn drive_restorer(
-    app: &App,
-    restorer: &Mutex<Restorer>,
-    stop: &StopSignal,
-    error: &Mutex<Option<Error>>,
-) {
-    // While the stream thread closes, it takes what it needs itself.
-    while !stop.is_set() {
-        let worked = guarded(|| restorer.lock().run_once(app.clock.now_ms()));
+fn drive_restorer(app: &App, restorer: &mut RestoreWorker, stop: &StopSignal) {
+    while !stop.abandoned() && !restorer.has_ended() {
+        let worked = guarded(|| Ok(restorer.run_once(app.clock.now_ms())));
         match worked {
             Ok(true) => std::thread::yield_now(),
-            Ok(false) => app.clock.sleep(RESTORER_IDLE),
-            // The stream thread meets the same cluster, and gives up after `task.timeout.ms`.
-            Err(failed) if is_transient(&failed) => {
-                app.clock.sleep(RESTORER_IDLE);
+            Ok(false) => {
+                let idle = if restorer.has_tasks() { RESTORER_IDLE } else { RESTORER_WAIT };
+                restorer.wait(idle);
             }
-            Err(failed) => {
-                *error.lock() = Some(failed);
-                app.clock.sleep(RESTORER_IDLE);
-            }
+            Err(failed) => restorer.fail(failed),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
     listener::{RestoreProgress, StateRestoreListener},
     metrics::count,
     restorer::has_rows,
-    stream_thread::{Turn, is_transient},
+    thread::{Turn, is_transient},
 };
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,

@@ -16,8 +16,7 @@ use uuid::Uuid;
 use super::{
     State, StateRestoreListener, StreamsMetrics, ThreadMetadata, UncaughtExceptionResponse,
     app::App, banner::log_start, driver, global_thread::GlobalThread, lifecycle::Lifecycle,
-    metrics::Counters, storage::TaskStorage, stored_state::StoredState,
-    stream_thread::StreamThread,
+    metrics::Counters, storage::TaskStorage, stored_state::StoredState, thread::StreamThread,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -360,7 +359,7 @@ impl KafkaStreams {
         }
         self.app.find_stored_state()?;
         for index in 1..=self.app.config.num_stream_threads() {
-            let thread = StreamThread::new(self.app.clone(), index)?;
+            let thread = StreamThread::new(&self.app, index)?;
             driver::spawn(&self.app, &self.lifecycle, thread)?;
         }
         if !self.state().is_running_or_rebalancing() {
@@ -389,8 +388,8 @@ impl KafkaStreams {
             let alive = |index: &usize| threads.get(index).is_some_and(|slot| slot.alive);
             (1..=threads.len()).find(|index| !alive(index)).unwrap_or(threads.len() + 1)
         };
-        let thread = StreamThread::new(self.app.clone(), index)?;
-        let name = thread.name().to_owned();
+        let thread = StreamThread::new(&self.app, index)?;
+        let name = thread.0.name().to_owned();
         driver::spawn(&self.app, &self.lifecycle, thread)?;
         Ok(name)
     }
@@ -479,7 +478,7 @@ impl Drop for KafkaStreams {
             for slot in threads.values() {
                 slot.stop.abandon.store(true, Ordering::SeqCst);
             }
-            threads.values_mut().flat_map(|slot| std::mem::take(&mut slot.handles)).collect()
+            threads.values_mut().filter_map(|slot| slot.handle.take()).collect()
         };
         self.lifecycle.global.stop.abandon.store(true, Ordering::SeqCst);
         let handles = handles.into_iter().chain(self.lifecycle.global.handle.lock().take());

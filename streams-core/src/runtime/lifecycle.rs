@@ -46,7 +46,7 @@ pub(crate) struct ThreadSlot {
     /// Whether it processes all that it was told to.
     pub(crate) running: bool,
     pub(crate) alive: bool,
-    pub(crate) handles: Vec<std::thread::JoinHandle<()>>,
+    pub(crate) handle: Option<std::thread::JoinHandle<()>>,
 }
 
 /// Where the thread of the global stores is.

@@ -9,33 +9,28 @@ mod app;
 mod banner;
 mod dead_letters;
 mod driver;
-mod foreign_rows;
 mod global_thread;
 mod housekeeping;
 mod idle;
-mod inspect;
 mod kafka_streams;
 mod lifecycle;
 mod listener;
 mod metrics;
-mod rebalance;
+mod restore_worker;
 mod restorer;
-mod standstill;
 mod state;
 mod storage;
 mod stored_state;
-mod stream_thread;
-mod thread_commit;
-mod thread_tasks;
+mod thread;
 
 pub(crate) use self::{
     app::App,
     driver::{give_up, guarded},
     global_thread::GlobalThread,
     kafka_streams::Handlers,
-    restorer::Restorer,
+    restore_worker::RestoreWorker,
     storage::TaskStorage,
-    stream_thread::StreamThread,
+    thread::StreamThread,
 };
 pub use self::{
     kafka_streams::{KafkaStreams, KafkaStreamsBuilder},

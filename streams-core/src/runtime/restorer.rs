@@ -13,7 +13,7 @@ use super::{
     app::App,
     listener::{RestoreProgress, StateRestoreListener},
     metrics::count,
-    standstill::Reading,
+    thread::Reading,
 };
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
@@ -285,6 +285,16 @@ impl Restorer {
                 waiting: (changelog.end - changelog.next_offset).max(0),
             })
             .collect()
+    }
+
+    /// Whether it has tasks.
+    pub(crate) fn has_tasks(&self) -> bool {
+        !self.tasks.is_empty()
+    }
+
+    /// The tasks that it has.
+    pub(crate) fn tasks(&self) -> Vec<TaskId> {
+        self.tasks.keys().copied().collect()
     }
 
     /// The databases of a task that it has.

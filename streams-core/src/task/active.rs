@@ -120,6 +120,11 @@ impl ActiveTask {
         Some((format!("task {} at {}", self.state.id, self.state.place()), producer))
     }
 
+    /// Where the current record came from, for messages.
+    pub(crate) fn place(&self) -> String {
+        self.state.place()
+    }
+
     /// Records queued of each partition that it reads.
     pub(crate) fn buffered_by_input(&self) -> impl Iterator<Item = (&TopicPartition, usize)> {
         self.state.inputs.iter().zip(self.state.group.buffered_by_input())

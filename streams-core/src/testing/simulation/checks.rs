@@ -163,7 +163,7 @@ pub(super) fn unrest(world: &World) -> Result<Option<String>> {
                 let thread = stepped.thread.name();
                 return Ok(Some(format!("{thread} of instance-{index} {why}")));
             }
-            for (task, databases) in stepped.thread.open_databases() {
+            for (task, databases) in stepped.open_databases() {
                 if let Some(why) = behind(cluster, &instance.app, task, &databases)? {
                     return Ok(Some(format!("on instance-{index} {why}")));
                 }

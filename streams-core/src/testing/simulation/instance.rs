@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use parking_lot::Mutex;
-
 use crate::{
-    Error, ErrorKind, Result, TaskId,
-    runtime::{App, GlobalThread, Restorer, StreamThread, ThreadMetadata, give_up, guarded},
+    Error, Result, TaskId,
+    runtime::{App, GlobalThread, RestoreWorker, StreamThread, ThreadMetadata, give_up, guarded},
+    task::TaskDatabases,
 };
 
 /// What the driver of `KafkaStreams` has on operating-system threads, without them.
@@ -20,8 +19,7 @@ pub(super) struct Instance {
 /// A stream thread and its restorer.
 pub(super) struct SteppedThread {
     pub(super) thread: StreamThread,
-    restorer: Arc<Mutex<Restorer>>,
-    restore_error: Option<Error>,
+    restorer: RestoreWorker,
     seen: ThreadMetadata,
 }
 
@@ -41,10 +39,8 @@ impl Instance {
         app.find_stored_state()?;
         let mut threads = Vec::new();
         for index in 1..=app.config.num_stream_threads() {
-            let thread = StreamThread::new(app.clone(), index)?;
-            let restorer = thread.restorer();
-            let seen = ThreadMetadata::default();
-            threads.push(SteppedThread { thread, restorer, restore_error: None, seen });
+            let (thread, restorer) = StreamThread::new(&app, index)?;
+            threads.push(SteppedThread { thread, restorer, seen: ThreadMetadata::default() });
         }
         Ok(Self { app, global: None, threads })
     }
@@ -103,7 +99,11 @@ impl Instance {
         let now_ms = self.app.clock.now_ms();
         let close = |stepped: &mut SteppedThread| {
             let closed = guarded(|| stepped.thread.close(now_ms));
-            closed.err().map(|error| give_up(&mut stepped.thread, error).0)
+            let failed = closed.err().map(|error| give_up(&mut stepped.thread, error).0);
+            stepped.thread.release_restorer();
+            stepped.restore(now_ms);
+            stepped.thread.close_returned();
+            failed
         };
         let mut errors: Vec<Error> = self.threads.iter_mut().filter_map(close).collect();
         let global = self.global.as_mut().map(|global| guarded(|| global.close()));
@@ -114,23 +114,22 @@ impl Instance {
 
 impl SteppedThread {
     fn restore(&mut self, now_ms: i64) {
-        match guarded(|| self.restorer.lock().run_once(now_ms)) {
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::Unavailable => {}
-            Err(error) => self.restore_error = Some(error),
+        if let Err(error) = guarded(|| Ok(self.restorer.run_once(now_ms))) {
+            self.restorer.fail(error);
         }
+    }
+
+    /// The databases of the tasks that process and of standbys.
+    pub(super) fn open_databases(&self) -> Vec<(TaskId, TaskDatabases)> {
+        let standby = self.thread.standby_tasks().into_iter();
+        let standby = standby.filter_map(|id| Some((id, self.restorer.databases(id)?)));
+        self.thread.running_databases().chain(standby).collect()
     }
 
     fn turn(&mut self, now_ms: i64) -> Turned {
         let mut turned = Turned::default();
-        let (thread, restore_error) = (&mut self.thread, &mut self.restore_error);
-        let result = guarded(|| {
-            if let Some(error) = restore_error.take() {
-                thread.drop_work();
-                return Err(error);
-            }
-            thread.run_once(now_ms, Duration::ZERO)
-        });
+        let thread = &mut self.thread;
+        let result = guarded(|| thread.run_once(now_ms, Duration::ZERO));
         if let Err(error) = result {
             let (error, _) = give_up(thread, error);
             turned.news.push(format!("thread fails: {error}"));

@@ -461,7 +461,7 @@ impl Simulation {
         let mut world = self.world.lock();
         for instance in world.machines.iter().filter_map(|machine| machine.instance.as_ref()) {
             for stepped in &instance.threads {
-                for (task, databases) in stepped.thread.open_databases() {
+                for (task, databases) in stepped.open_databases() {
                     let (cluster, app) = (&self.cluster, &instance.app);
                     let found = checks::check_stores(cluster, app, task, &databases, exactness)?;
                     wrong.extend(found.map(|found| format!("{when}{found}")));

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::stream_thread::StreamThread;
+use super::{input::Input, restores::Restores, tasks::Tasks};
 use crate::TopicPartition;
 
 /// For how long a partition may stand still before it is reported, in milliseconds.
@@ -15,12 +15,12 @@ const INTERVAL_MS: i64 = 5_000;
 
 /// What is known of a partition now.
 #[derive(Clone, Debug)]
-pub(super) struct Reading {
-    pub(super) partition: TopicPartition,
+pub(in super::super) struct Reading {
+    pub(in super::super) partition: TopicPartition,
     /// The next offset to be processed or restored.
-    pub(super) position: i64,
+    pub(in super::super) position: i64,
     /// Records behind it that are queued or known to be on the cluster.
-    pub(super) waiting: i64,
+    pub(in super::super) waiting: i64,
 }
 
 /// A partition that has stood still for too long.
@@ -76,59 +76,58 @@ impl Standstills {
     }
 }
 
-impl StreamThread {
-    /// How far each task has come. Where nothing was fetched yet, which may be what is wrong, the cluster is asked.
-    fn readings_of_tasks(&mut self) -> Vec<Reading> {
-        let mut readings = Vec::new();
-        let mut unknown = Vec::new();
-        for task in self.running.values() {
-            for (place, position, queued) in task.positions() {
-                let behind = self.consumer.lag(place);
-                if behind.is_none() && queued == 0 {
-                    unknown.push((place.clone(), position));
-                    continue;
-                }
-                let queued = i64::try_from(queued).unwrap_or(i64::MAX);
-                let waiting = behind.unwrap_or(0).saturating_add(queued);
-                readings.push(Reading { partition: place.clone(), position, waiting });
+/// How far each task has come. Where nothing was fetched yet, which may be what is wrong, the cluster is asked.
+fn readings_of_tasks(tasks: &Tasks, input: &mut Input) -> Vec<Reading> {
+    let mut readings = Vec::new();
+    let mut unknown = Vec::new();
+    for (_, task) in tasks.running() {
+        for (partition, position, queued) in task.positions() {
+            let behind = input.lag(partition);
+            if behind.is_none() && queued == 0 {
+                unknown.push((partition.clone(), position));
+                continue;
             }
+            let queued = i64::try_from(queued).unwrap_or(i64::MAX);
+            let waiting = behind.unwrap_or(0).saturating_add(queued);
+            readings.push(Reading { partition: partition.clone(), position, waiting });
         }
-        if unknown.is_empty() {
-            return readings;
-        }
-        let places: Vec<_> = unknown.iter().map(|(place, _)| place.clone()).collect();
-        // A cluster that does not answer is reported elsewhere.
-        let ends = self.admin.latest_offsets(&places, self.app.isolation()).unwrap_or_default();
-        readings.extend(unknown.into_iter().map(|(partition, position)| {
-            let end = ends.get(&partition).copied().unwrap_or(position);
-            Reading { partition, position, waiting: (end - position).max(0) }
-        }));
-        readings
     }
+    if unknown.is_empty() {
+        return readings;
+    }
+    let partitions: Vec<_> = unknown.iter().map(|(partition, _)| partition.clone()).collect();
+    let ends = input.ends(&partitions);
+    readings.extend(unknown.into_iter().map(|(partition, position)| {
+        let end = ends.get(&partition).copied().unwrap_or(position);
+        Reading { partition, position, waiting: (end - position).max(0) }
+    }));
+    readings
+}
 
-    /// Reports what stands still, in processing or in restore. Nothing does while the instance is paused.
-    pub(super) fn report_standstills(&mut self, now_ms: i64) {
-        if !self.standstills.is_due(now_ms) {
-            return;
-        }
-        let mut readings = Vec::new();
-        if !self.app.is_paused() {
-            // While the restorer is at work, the look is put off to the next turn.
-            let Some(restorer) = self.restorer.try_lock() else { return };
-            readings = restorer.readings();
-            drop(restorer);
-            readings.extend(self.readings_of_tasks());
-        }
-        for Standstill { partition, position, waiting, since_ms } in
-            self.standstills.look(readings, now_ms)
-        {
-            let seconds = since_ms / 1_000;
-            tracing::warn!(
-                thread = %self.name, %partition, position, waiting,
-                "no progress for {seconds} s, although {waiting} records wait: an open transaction may hold them back, \
-                 another input of the task may be without records (max.task.idle.ms), or user code is stuck"
-            );
-        }
+/// Reports what stands still, in processing or in restore. Nothing does while the instance is paused.
+pub(super) fn report(
+    standstills: &mut Standstills,
+    thread: &str,
+    (tasks, input, restores): (&Tasks, &mut Input, &Restores),
+    is_paused: bool,
+    now_ms: i64,
+) {
+    if !standstills.is_due(now_ms) {
+        return;
+    }
+    let mut readings = Vec::new();
+    if !is_paused {
+        readings = restores.readings();
+        readings.extend(readings_of_tasks(tasks, input));
+    }
+    for Standstill { partition, position, waiting, since_ms } in standstills.look(readings, now_ms)
+    {
+        let seconds = since_ms / 1_000;
+        tracing::warn!(
+            thread, %partition, position, waiting,
+            "no progress for {seconds} s, although {waiting} records wait: an open transaction may hold them back, \
+             another input of the task may be without records (max.task.idle.ms), or user code is stuck"
+        );
     }
 }
 

@@ -10,12 +10,12 @@
 //!
 //! With transactions there are none: the cluster refuses them, and offsets are not contiguous.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::stream_thread::StreamThread;
+use super::{super::app::App, member::Member, tasks::Tasks, writer::Writer};
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
-    client::{ConsumerRole, ConsumerSettings, IsolationLevel},
+    client::{Admin, ConsumerRole, ConsumerSettings, IsolationLevel},
 };
 
 /// So many polls without anything end a reading; each waits so long.
@@ -31,8 +31,10 @@ const LOOK_AGAIN_MS: i64 = 300_000;
 type Keys = BTreeMap<TopicPartition, BTreeMap<Vec<u8>, i64>>;
 
 /// What a thread knows of the changelogs of its running tasks.
-#[derive(Debug, Default)]
-pub(super) struct ForeignRows {
+pub(super) struct Mend {
+    app: Arc<App>,
+    thread: String,
+    admin: Box<dyn Admin>,
     /// Where each ends, as far as this thread wrote or restored it.
     ends: BTreeMap<TopicPartition, i64>,
     /// What others wrote, and was not written anew.
@@ -48,7 +50,25 @@ struct Gap {
     to: i64,
 }
 
-impl ForeignRows {
+impl Mend {
+    pub(super) fn new(app: &Arc<App>, thread: &str) -> Result<Self> {
+        Ok(Self {
+            app: Arc::clone(app),
+            thread: thread.to_owned(),
+            admin: app.clients.admin()?,
+            ends: BTreeMap::new(),
+            gaps: Vec::new(),
+            look_at_ms: 0,
+        })
+    }
+
+    /// All tasks are given up.
+    pub(super) fn forget_all(&mut self) {
+        self.ends.clear();
+        self.gaps.clear();
+        self.look_at_ms = 0;
+    }
+
     /// A task begins to write to a changelog, which is restored up to here.
     pub(super) fn track(&mut self, changelog: TopicPartition, end: i64) {
         self.ends.insert(changelog, end);
@@ -87,43 +107,38 @@ impl ForeignRows {
     pub(super) fn has_gaps(&self) -> bool {
         !self.gaps.is_empty()
     }
-}
 
-impl StreamThread {
     /// Looks behind the ends of all changelogs. Whoever takes a task over takes what is there for the newest.
-    pub(super) fn look_for_foreign_rows(&mut self, now_ms: i64) {
-        self.foreign_rows.look_at_ms = now_ms.saturating_add(LOOK_INTERVAL_MS);
-        let changelogs: Vec<_> = self.foreign_rows.ends.keys().cloned().collect();
-        if changelogs.is_empty() || self.is_failing() {
+    pub(super) fn look(&mut self, now_ms: i64) {
+        self.look_at_ms = now_ms.saturating_add(LOOK_INTERVAL_MS);
+        let changelogs: Vec<_> = self.ends.keys().cloned().collect();
+        if changelogs.is_empty() {
             return;
         }
         match self.admin.latest_offsets(&changelogs, IsolationLevel::ReadUncommitted) {
             Ok(ends) => {
                 for (changelog, end) in ends {
-                    self.foreign_rows.grew(&changelog, end);
+                    self.grew(&changelog, end);
                 }
             }
             Err(error) => {
-                self.foreign_rows.look_at_ms = now_ms.saturating_add(LOOK_AGAIN_MS);
-                tracing::info!(thread = %self.name, "the cluster does not say where changelogs end: {error}");
+                self.look_at_ms = now_ms.saturating_add(LOOK_AGAIN_MS);
+                tracing::info!(thread = %self.thread, "the cluster does not say where changelogs end: {error}");
             }
         }
     }
 
     /// The same if that was long ago.
-    pub(super) fn look_for_foreign_rows_if_due(&mut self, now_ms: i64) {
-        if now_ms >= self.foreign_rows.look_at_ms {
-            self.look_for_foreign_rows(now_ms);
+    pub(super) fn look_if_due(&mut self, now_ms: i64) {
+        if now_ms >= self.look_at_ms {
+            self.look(now_ms);
         }
     }
 
     /// Whether rows in the changelogs of a task are still to be written anew.
-    pub(super) fn has_foreign_rows(&self, task: TaskId) -> bool {
+    pub(super) fn has_rows_of(&self, task: TaskId) -> bool {
         let changelogs = self.app.changelogs(task);
-        self.foreign_rows
-            .gaps
-            .iter()
-            .any(|gap| changelogs.values().any(|changelog| *changelog == gap.changelog))
+        self.gaps.iter().any(|gap| changelogs.values().any(|changelog| *changelog == gap.changelog))
     }
 
     /// Writes anew what others wrote to the changelogs of running tasks. What can't be done now is left to the next
@@ -131,42 +146,47 @@ impl StreamThread {
     ///
     /// # Errors
     /// `Fenced` if the member is given up meanwhile, or those of the databases.
-    pub(super) fn mend_changelogs(&mut self) -> Result {
-        let gaps = std::mem::take(&mut self.foreign_rows.gaps);
-        let runs = |gap: &Gap| self.running.values().any(|task| task.logs_to(&gap.changelog));
+    pub(super) fn mend(
+        &mut self,
+        tasks: &mut Tasks,
+        writer: &mut Writer,
+        member: &Member,
+    ) -> Result {
+        let gaps = std::mem::take(&mut self.gaps);
+        let runs = |gap: &Gap| tasks.running().any(|(_, task)| task.logs_to(&gap.changelog));
         let (gaps, waiting): (Vec<Gap>, Vec<Gap>) = gaps.into_iter().partition(runs);
-        self.foreign_rows.gaps = waiting;
+        self.gaps = waiting;
         if gaps.is_empty() {
             return Ok(());
         }
-        let mended = self.foreign_keys(&gaps).and_then(|keys| self.log_again(&keys));
+        let keys = writer.ensure(member).and_then(|()| self.foreign_keys(&gaps));
+        let mended = keys.and_then(|keys| self.log_again(&keys, tasks, writer));
         match mended {
             Ok(()) => Ok(()),
             Err(error) if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::State) => {
                 Err(error)
             }
             Err(error) => {
-                tracing::warn!(thread = %self.name, "rows that another writer left in changelogs are written anew later: {error}");
-                self.foreign_rows.gaps.extend(gaps);
+                tracing::warn!(thread = %self.thread, "rows that another writer left in changelogs are written anew later: {error}");
+                self.gaps.extend(gaps);
                 // What it holds of them must not go out with the next commit.
-                self.abandon_producer();
+                writer.abandon();
                 Ok(())
             }
         }
     }
 
     /// Writes the rows of these keys to their changelogs, as they are now.
-    fn log_again(&mut self, keys: &Keys) -> Result {
-        self.ensure_producer()?;
+    fn log_again(&mut self, keys: &Keys, tasks: &mut Tasks, writer: &mut Writer) -> Result {
         for (changelog, keys) in keys {
-            let task = self.running.values_mut().find(|task| task.logs_to(changelog));
-            let (Some(task), Some(producer)) = (task, &mut self.producer) else { continue };
+            let task = tasks.running_mut().find(|(_, task)| task.logs_to(changelog));
+            let (Some((_, task)), Some(producer)) = (task, writer.producer()) else { continue };
             let rows = keys.len();
-            tracing::warn!(thread = %self.name, "another writer left rows in changelog {changelog}; {rows} of them are written anew");
+            tracing::warn!(thread = %self.thread, "another writer left rows in changelog {changelog}; {rows} of them are written anew");
             task.log_again(changelog, keys, &mut **producer)?;
         }
-        let written = self.flush_producer()?;
-        self.running.values().try_for_each(|task| task.apply_changelogs(&written))
+        let written = writer.flush(self)?;
+        tasks.running().try_for_each(|(_, task)| task.apply_changelogs(&written))
     }
 
     /// Reads the keys of what others wrote.
@@ -179,7 +199,7 @@ impl StreamThread {
         let changelogs: Vec<_> = ranges.keys().cloned().collect();
         let firsts = self.admin.earliest_offsets(&changelogs)?;
         let settings = ConsumerSettings {
-            client_id: format!("{}-foreign-rows-consumer", self.name),
+            client_id: format!("{}-foreign-rows-consumer", self.thread),
             role: ConsumerRole::Restore,
             isolation: IsolationLevel::ReadUncommitted,
         };

@@ -1,6 +1,6 @@
 //! What a simulation looks at between the turns of a stream thread.
 
-use super::stream_thread::StreamThread;
+use super::{tasks::Slot, turn::StreamThread};
 use crate::{
     TaskId,
     client::GroupMetadata,
@@ -10,20 +10,22 @@ use crate::{
 impl StreamThread {
     /// Who it is in the group.
     pub(crate) fn group_metadata(&self) -> GroupMetadata {
-        self.membership.group_metadata()
+        self.member().group_metadata()
     }
 
     /// The tasks that process.
     pub(crate) fn running_tasks(&self) -> impl Iterator<Item = (&TaskId, &ActiveTask)> {
-        self.running.iter()
+        self.tasks().running()
     }
 
-    /// The databases of the tasks that process and of standbys.
-    pub(crate) fn open_databases(&self) -> Vec<(TaskId, TaskDatabases)> {
-        let restorer = self.restorer.lock();
-        let running = self.running.iter().map(|(id, task)| (*id, task.databases().clone()));
-        let standby = self.standby.iter();
-        running.chain(standby.filter_map(|id| Some((*id, restorer.databases(*id)?)))).collect()
+    /// The databases of the tasks that process.
+    pub(crate) fn running_databases(&self) -> impl Iterator<Item = (TaskId, TaskDatabases)> {
+        self.running_tasks().map(|(id, task)| (*id, task.databases().clone()))
+    }
+
+    /// The standby and warm-up tasks.
+    pub(crate) fn standby_tasks(&self) -> Vec<TaskId> {
+        self.tasks().ids(Slot::is_standby)
     }
 
     /// Why it is not at rest: what is not committed, or not restored; `None` if it is.
@@ -31,13 +33,13 @@ impl StreamThread {
         if !self.is_running() {
             return Some("does not run all tasks of its target".to_owned());
         }
-        if self.in_transaction {
+        if self.in_transaction() {
             return Some("has a transaction open".to_owned());
         }
-        if let Some((task, _)) = self.running.iter().find(|(_, task)| task.commit_needed()) {
+        if let Some((task, _)) = self.running_tasks().find(|(_, task)| task.commit_needed()) {
             return Some(format!("has not committed task {task}"));
         }
-        if !self.restoring.is_empty() || !self.restored.is_empty() || !self.reopened.is_empty() {
+        if self.tasks().any(|slot| !slot.is_running() && !slot.is_standby()) {
             return Some("restores".to_owned());
         }
         None

@@ -1,0 +1,194 @@
+//! Following the coordinator's target: what is not in it is given up, then what is new is taken over.
+//!
+//! A step that fails leaves a task waiting, and the next turn tries again.
+
+use std::sync::Arc;
+
+use super::{
+    super::app::App,
+    input::Input,
+    member::Member,
+    mend::Mend,
+    patience::Patience,
+    restores::{Order, Outcome, Restores},
+    tasks::{Slot, Tasks, keeps_as_standby},
+};
+use crate::{
+    Error, Result, TaskId,
+    membership::TaskAssignment,
+    task::{CommitMetadata, TaskDatabases},
+};
+
+/// Asks the restorer for what it is not to have any more, or not in that role. Standbys that are to become active are
+/// restored anew: the former owner may have written since.
+pub(super) fn recall(tasks: &mut Tasks, target: &TaskAssignment, restores: &Restores) {
+    let restoring = tasks.ids(Slot::is_restoring).into_iter();
+    let gone = restoring.filter(|task| !target.active.contains(task));
+    let standby = tasks.ids(Slot::is_standby).into_iter();
+    let gone = gone.chain(standby.filter(|task| !keeps_as_standby(target, *task)));
+    for task in gone.collect::<Vec<_>>() {
+        restores.order(Order::Return(task));
+        tasks.put(task, Slot::Returning);
+    }
+    for task in tasks.ids(Slot::is_restored) {
+        if !target.active.contains(&task)
+            && let Some(Slot::Restored(databases)) = tasks.take(task)
+        {
+            tasks.put(task, Slot::Waiting(databases));
+        }
+    }
+}
+
+/// Opens what is new in the target.
+pub(super) fn take_over(app: &App, tasks: &mut Tasks, target: &TaskAssignment) -> Result {
+    for task in target.active.iter().chain(&target.standby).chain(&target.warmup) {
+        let is_active = target.active.contains(task);
+        if tasks.get(*task).is_some() || (!is_active && app.changelogs(*task).is_empty()) {
+            continue;
+        }
+        if let Some(databases) = app.open_task(*task)? {
+            tasks.put(*task, Slot::Waiting(databases));
+        }
+    }
+    Ok(())
+}
+
+/// What it takes to place a task.
+pub(super) struct Placing<'a> {
+    pub(super) app: &'a Arc<App>,
+    pub(super) target: &'a TaskAssignment,
+    pub(super) member: &'a mut Member,
+    pub(super) input: &'a mut Input,
+    pub(super) mend: &'a mut Mend,
+    pub(super) restores: &'a mut Restores,
+    pub(super) patience: &'a mut Patience,
+    pub(super) now_ms: i64,
+}
+
+impl Placing<'_> {
+    /// Hands what waits to the restorer, in the role that the target says, or lets go of it. What the cluster can't
+    /// serve now waits on.
+    pub(super) fn place(&mut self, tasks: &mut Tasks) -> Result {
+        for task in tasks.ids(Slot::is_waiting) {
+            let Some(Slot::Waiting(databases)) = tasks.take(task) else { continue };
+            if let Some(slot) = self.slot_of(task, databases)? {
+                tasks.put(task, slot);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a task that waits goes; `None` if its state is closed.
+    fn slot_of(&mut self, task: TaskId, databases: TaskDatabases) -> Result<Option<Slot>> {
+        let is_active = self.target.active.contains(&task);
+        let changelogs = self.app.changelogs(task);
+        let is_logged = !changelogs.is_empty();
+        if !is_active {
+            for changelog in changelogs.values() {
+                self.mend.forget(changelog);
+            }
+        }
+        if is_active && !is_logged {
+            return Ok(Some(Slot::Restored(databases)));
+        }
+        let is_standby = is_logged && keeps_as_standby(self.target, task);
+        if !is_active && !is_standby {
+            release(self.app, task, databases)?;
+            return Ok(None);
+        }
+        let latest_time =
+            if is_active { self.latest_time(task).map(Some) } else { Ok(Some(i64::MAX)) };
+        let latest_time = match self.patience.pass_over(latest_time, self.now_ms) {
+            Ok(Some(latest_time)) => latest_time,
+            Ok(None) => return Ok(Some(Slot::Waiting(databases))),
+            Err(error) => {
+                self.app.close_task(task, databases);
+                return Err(error);
+            }
+        };
+        let offset_sum = self.app.offset_sum(task, &databases, false);
+        let standby = is_standby && !is_active;
+        self.restores.add(Order::Add { task, databases, standby, latest_time }, task, offset_sum);
+        Ok(Some(if is_active { Slot::Restoring } else { Slot::Standby }))
+    }
+
+    /// Up to which time a task's records are not processed again. At least once a changelog may have rows of later
+    /// ones: were they to move a window store's stream time, windows would have expired when those records come again.
+    fn latest_time(&mut self, task: TaskId) -> Result<i64> {
+        if self.app.exactly_once() || !self.app.has_windows(task) {
+            return Ok(i64::MAX);
+        }
+        let inputs = self.input.partitions_of(task)?;
+        let committed = self.member.committed_offsets(&inputs)?;
+        let times = committed.values().map(|offset| CommitMetadata::decode(&offset.metadata));
+        let time = times.map(|metadata| metadata.partition_time).max();
+        // What somebody else committed has no time.
+        Ok(if committed.is_empty() {
+            -1
+        } else {
+            time.filter(|time| *time >= 0).unwrap_or(i64::MAX)
+        })
+    }
+}
+
+/// Takes what the restorer has to tell.
+///
+/// # Errors
+/// Why the restorer can't go on, or why the cluster has been out of reach for too long. The state that came with it is
+/// in its slot by then.
+pub(super) fn receive(
+    app: &App,
+    tasks: &mut Tasks,
+    restores: &mut Restores,
+    patience: &mut Patience,
+    now_ms: i64,
+) -> Result {
+    let mut failed: Option<Error> = None;
+    while let Some(outcome) = restores.outcome() {
+        match outcome {
+            Outcome::Restored(task, databases) => {
+                let slot = match tasks.take(task) {
+                    Some(Slot::Restoring) => Slot::Restored(databases),
+                    Some(Slot::Returning) => Slot::Waiting(databases),
+                    _ => {
+                        app.close_task(task, databases);
+                        continue;
+                    }
+                };
+                tasks.put(task, slot);
+            }
+            Outcome::Returned(task, databases) => {
+                take_back(app, tasks, task, databases);
+            }
+            Outcome::Refused(task, databases, error) => {
+                take_back(app, tasks, task, databases);
+                let borne = patience.pass_over::<()>(Err(error), now_ms);
+                failed = failed.or(borne.err());
+            }
+            Outcome::Closed(task) => {
+                if tasks.get(task).is_some_and(Slot::is_in_restorer) {
+                    tasks.take(task);
+                }
+            }
+            Outcome::Failed(error) => failed = failed.or(Some(error)),
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// Has state that comes back wait, or closes it if nobody counts on it any more.
+fn take_back(app: &App, tasks: &mut Tasks, task: TaskId, databases: TaskDatabases) {
+    if matches!(tasks.get(task), Some(Slot::Restoring | Slot::Standby | Slot::Returning)) {
+        tasks.put(task, Slot::Waiting(databases));
+    } else {
+        tasks.take(task);
+        app.close_task(task, databases);
+    }
+}
+
+/// Lets go of a task's state: makes it durable and unlocks it for others of this process.
+pub(super) fn release(app: &App, task: TaskId, databases: TaskDatabases) -> Result {
+    let flushed = databases.flush();
+    app.close_task(task, databases);
+    flushed
+}

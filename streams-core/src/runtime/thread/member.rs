@@ -1,0 +1,152 @@
+//! A thread as a member of its group: what it was told, and when it last heard.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    super::{app::App, stored_state::Reporter},
+    patience::Patience,
+    restores::Restores,
+    tasks::Tasks,
+};
+use crate::{
+    ErrorKind, Result, TopicPartition,
+    client::{GroupMetadata, Lease, Membership, OffsetAndMetadata},
+    membership::{TaskAssignment, TaskOffsets},
+    time::duration_ms,
+};
+
+/// The thread's place in its group.
+pub(super) struct Member {
+    app: Arc<App>,
+    thread: String,
+    membership: Box<dyn Membership>,
+    /// What the coordinator wants.
+    target: Option<TaskAssignment>,
+    /// When the coordinator was last heard.
+    heard_ms: i64,
+    /// Whether a member of the group asked all instances to close.
+    asked_to_close: bool,
+    stored_state: Reporter,
+}
+
+impl Member {
+    pub(super) fn new(app: &Arc<App>, index: usize, thread: &str) -> Result<Self> {
+        Ok(Self {
+            app: Arc::clone(app),
+            thread: thread.to_owned(),
+            membership: app.clients.membership(app.join_group(index))?,
+            target: None,
+            heard_ms: app.clock.now_ms(),
+            asked_to_close: false,
+            stored_state: Reporter::new(Arc::clone(app), index),
+        })
+    }
+
+    pub(super) fn target(&self) -> Option<&TaskAssignment> {
+        self.target.as_ref()
+    }
+
+    pub(super) fn is_asked_to_close(&self) -> bool {
+        self.asked_to_close
+    }
+
+    pub(super) fn group_metadata(&self) -> GroupMetadata {
+        self.membership.group_metadata()
+    }
+
+    pub(super) fn lease(&self) -> Lease {
+        self.membership.lease()
+    }
+
+    pub(super) fn commit_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+    ) -> Result {
+        self.membership.commit_offsets(offsets)
+    }
+
+    pub(super) fn committed_offsets(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>> {
+        self.membership.committed_offsets(partitions)
+    }
+
+    /// Hears from the coordinator; returns whether it was told a new target. Work goes on without it for as long as the
+    /// session lasts; who may be a zombie must not write.
+    pub(super) fn heartbeat(
+        &mut self,
+        tasks: &Tasks,
+        restores: &Restores,
+        patience: &mut Patience,
+        now_ms: i64,
+    ) -> Result<bool> {
+        let owned = tasks.owned(self.target.as_ref());
+        let offsets = self.task_offsets(tasks, restores);
+        let heartbeat = self.membership.heartbeat(&owned, &offsets);
+        if heartbeat.as_ref().is_err_and(|error| error.kind() == ErrorKind::Fenced) {
+            // Others have its tasks. Were it to run them until it is told new ones, it would commit as the new member
+            // that it joins as, which the coordinator lets pass.
+            self.target = None;
+        }
+        let session_ms = duration_ms(self.app.config.session_timeout());
+        let heartbeat = if heartbeat.is_ok() {
+            self.heard_ms = now_ms;
+            heartbeat?
+        } else if now_ms - self.heard_ms < session_ms {
+            patience.pass_over(heartbeat, now_ms)?
+        } else {
+            heartbeat?
+        };
+        if heartbeat.shutdown && !self.asked_to_close {
+            tracing::warn!(thread = %self.thread, "a member of the group asks all instances to close");
+            self.asked_to_close = true;
+        }
+        let Some(assignment) = heartbeat.assignment else { return Ok(false) };
+        tracing::info!(thread = %self.thread, active = ?assignment.active, standby = ?assignment.standby, warmup = ?assignment.warmup, "assigned");
+        self.target = Some(assignment);
+        Ok(true)
+    }
+
+    /// What the group is told of the state that this thread has.
+    fn task_offsets(&self, tasks: &Tasks, restores: &Restores) -> TaskOffsets {
+        let in_restorer = tasks.ids(|slot| slot.is_standby() || slot.is_restoring());
+        let mut offsets = restores.offsets(&in_restorer);
+        let sums = &mut offsets.offset_sums;
+        for (task, sum) in self.stored_state.offset_sums() {
+            sums.entry(task).or_insert(sum);
+        }
+        sums.extend(tasks.at_rest().filter_map(|(task, databases)| {
+            Some((*task, self.app.offset_sum(*task, databases, false)?))
+        }));
+        let at_end = tasks.ids(|slot| slot.is_restored() || slot.is_running());
+        offsets.lags.extend(at_end.into_iter().map(|task| (task, 0)));
+        offsets.lags.retain(|task, _| self.app.has_stores(*task));
+        offsets
+    }
+
+    /// Whether the thread has all tasks that it was told to have, and processes them.
+    pub(super) fn is_running(&self, tasks: &Tasks) -> bool {
+        self.target
+            .as_ref()
+            .is_some_and(|target| target.active.iter().all(|task| tasks.runs(*task)))
+    }
+
+    /// Asks all instances to close, once its own tasks are given up: joins the group anew and says so. Returns
+    /// whether the group has heard; until then the call is to be repeated.
+    pub(super) fn shut_application_down(&mut self) -> Result<bool> {
+        self.membership.shutdown_application();
+        let heartbeat =
+            self.membership.heartbeat(&TaskAssignment::default(), &TaskOffsets::default())?;
+        Ok(heartbeat.shutdown)
+    }
+
+    /// Leaves the group, unless the member is static: then its tasks wait for it until the session times out.
+    pub(super) fn leave(&mut self) -> Result {
+        if self.app.config.group_instance_id().is_some() {
+            return Ok(());
+        }
+        self.target = None;
+        self.membership.leave()
+    }
+}

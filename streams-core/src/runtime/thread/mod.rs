@@ -1,0 +1,42 @@
+//! A stream thread: a member of the group with its tasks.
+//!
+//! [`StreamThread`] is a schedule, and `turn.rs` the order of its turn. What it works with are parts that know their own
+//! state and not the thread: each takes what else it needs as arguments.
+//!
+//! | part | what it knows |
+//! |---|---|
+//! | `member` | membership, target, when the group was last heard |
+//! | `tasks` | each task whose state is open, in one slot |
+//! | `restores` | orders to the restorer, and what came of them |
+//! | `input` | the consumer, and where each partition begins |
+//! | `writer`, `commit` | the producer and its transaction, and the four steps of a commit |
+//! | `mend` | rows in changelogs that others wrote |
+//! | `watch` | partitions that stand still |
+//! | `pace`, `patience` | how long a run may be, and how long the cluster may fail |
+//!
+//! Four files say what is done with several of them: `hand_over` follows the target, `start` makes a task, `work` processes,
+//! `ending` ends.
+
+mod commit;
+mod ending;
+mod hand_over;
+mod input;
+mod inspect;
+mod member;
+mod mend;
+mod pace;
+mod patience;
+mod restores;
+mod start;
+mod tasks;
+mod turn;
+mod watch;
+mod work;
+mod writer;
+
+pub(crate) use self::turn::{StreamThread, Turn};
+pub(super) use self::{
+    patience::is_transient,
+    restores::{Order, Orders, Outcome, Progress},
+    watch::Reading,
+};

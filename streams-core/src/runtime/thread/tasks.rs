@@ -1,0 +1,187 @@
+//! The tasks of a stream thread: each in one slot.
+//!
+//! Invariant: a task whose state is open has a slot, and a slot says in whose hands the state is. So a task can't be in
+//! two places, and none is lost between two.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::metrics::ThreadMetadata;
+use crate::{
+    TaskId, TopicPartition,
+    membership::TaskAssignment,
+    task::{ActiveTask, TaskDatabases},
+};
+
+/// In whose hands a task is.
+pub(super) enum Slot {
+    /// Its state is open and waits for what the target says.
+    Waiting(TaskDatabases),
+    /// The restorer brings it up to date, to become active.
+    Restoring,
+    /// The restorer keeps it up to date, as a standby or to warm it up.
+    Standby,
+    /// The restorer was told to hand it back, to wait.
+    Returning,
+    /// The restorer was told to close it: nobody counts on it any more.
+    Closing,
+    /// It is restored, and waits for its committed offsets.
+    Restored(TaskDatabases),
+    /// It processes.
+    Running(Box<ActiveTask>),
+}
+
+impl Slot {
+    pub(super) fn is_restored(&self) -> bool {
+        matches!(self, Self::Restored(_))
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self, Self::Running(_))
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self, Self::Waiting(_))
+    }
+
+    pub(super) fn is_restoring(&self) -> bool {
+        matches!(self, Self::Restoring)
+    }
+
+    pub(super) fn is_standby(&self) -> bool {
+        matches!(self, Self::Standby)
+    }
+
+    /// Whether it is on its way to become active.
+    pub(super) fn is_coming(&self) -> bool {
+        matches!(self, Self::Restoring | Self::Returning)
+    }
+
+    /// Whether the restorer has it.
+    pub(super) fn is_in_restorer(&self) -> bool {
+        matches!(self, Self::Restoring | Self::Standby | Self::Returning | Self::Closing)
+    }
+}
+
+/// All tasks whose state this thread has opened.
+#[derive(Default)]
+pub(super) struct Tasks {
+    slots: BTreeMap<TaskId, Slot>,
+}
+
+impl Tasks {
+    /// Puts a task into a slot. Returns where it was before.
+    pub(super) fn put(&mut self, task: TaskId, slot: Slot) -> Option<Slot> {
+        self.slots.insert(task, slot)
+    }
+
+    /// Where a task is; `None` if its state is not open here.
+    pub(super) fn get(&self, task: TaskId) -> Option<&Slot> {
+        self.slots.get(&task)
+    }
+
+    /// Takes a task out, whose state is closed or handed on then.
+    pub(super) fn take(&mut self, task: TaskId) -> Option<Slot> {
+        self.slots.remove(&task)
+    }
+
+    /// Takes all tasks out.
+    pub(super) fn take_all(&mut self) -> BTreeMap<TaskId, Slot> {
+        std::mem::take(&mut self.slots)
+    }
+
+    /// The tasks in slots that `of` chooses.
+    pub(super) fn ids(&self, of: impl Fn(&Slot) -> bool) -> Vec<TaskId> {
+        self.slots.iter().filter(|(_, slot)| of(slot)).map(|(task, _)| *task).collect()
+    }
+
+    /// Whether a task is in a slot that `of` chooses.
+    pub(super) fn any(&self, of: impl Fn(&Slot) -> bool) -> bool {
+        self.slots.values().any(of)
+    }
+
+    /// Whether a task processes.
+    pub(super) fn runs(&self, task: TaskId) -> bool {
+        self.get(task).is_some_and(Slot::is_running)
+    }
+
+    /// The tasks that process.
+    pub(super) fn running(&self) -> impl Iterator<Item = (&TaskId, &ActiveTask)> {
+        self.slots.iter().filter_map(|(id, slot)| match slot {
+            Slot::Running(task) => Some((id, &**task)),
+            _ => None,
+        })
+    }
+
+    /// The tasks that process, to work with.
+    pub(super) fn running_mut(&mut self) -> impl Iterator<Item = (&TaskId, &mut ActiveTask)> {
+        self.slots.iter_mut().filter_map(|(id, slot)| match slot {
+            Slot::Running(task) => Some((id, &mut **task)),
+            _ => None,
+        })
+    }
+
+    /// A task that processes.
+    pub(super) fn running_task(&mut self, task: TaskId) -> Option<&mut ActiveTask> {
+        match self.slots.get_mut(&task) {
+            Some(Slot::Running(task)) => Some(&mut **task),
+            _ => None,
+        }
+    }
+
+    /// The task that reads a partition.
+    pub(super) fn reader_of(&mut self, partition: &TopicPartition) -> Option<&mut ActiveTask> {
+        self.running_mut().map(|(_, task)| task).find(|task| task.inputs().contains(partition))
+    }
+
+    /// Whether a task has made progress that is not committed.
+    pub(super) fn commit_needed(&self) -> bool {
+        self.running().any(|(_, task)| task.commit_needed())
+    }
+
+    /// The state of each task that is neither in the restorer nor processes.
+    pub(super) fn at_rest(&self) -> impl Iterator<Item = (&TaskId, &TaskDatabases)> {
+        self.slots.iter().filter_map(|(id, slot)| match slot {
+            Slot::Waiting(databases) => Some((id, databases)),
+            _ => None,
+        })
+    }
+
+    /// The tasks that are not given up yet. What waits to become a standby counts as one: it does not process.
+    pub(super) fn owned(&self, target: Option<&TaskAssignment>) -> TaskAssignment {
+        let mut owned = TaskAssignment::default();
+        for (task, slot) in &self.slots {
+            let replica = match slot {
+                Slot::Closing => continue,
+                Slot::Standby => true,
+                Slot::Waiting(_) | Slot::Returning => {
+                    target.is_some_and(|target| keeps_as_standby(target, *task))
+                }
+                Slot::Restoring | Slot::Restored(_) | Slot::Running(_) => false,
+            };
+            let is_warmup = target.is_some_and(|target| target.warmup.contains(task));
+            match (replica, is_warmup) {
+                (false, _) => owned.active.insert(*task),
+                (true, true) => owned.warmup.insert(*task),
+                (true, false) => owned.standby.insert(*task),
+            };
+        }
+        owned
+    }
+
+    /// What others are told of the thread.
+    pub(super) fn metadata(&self, thread_name: &str) -> ThreadMetadata {
+        let tasks =
+            |of: fn(&Slot) -> bool| -> BTreeSet<TaskId> { self.ids(of).into_iter().collect() };
+        ThreadMetadata {
+            thread_name: thread_name.to_owned(),
+            active_tasks: tasks(Slot::is_running),
+            restoring_tasks: tasks(|slot| slot.is_restoring() || slot.is_restored()),
+            standby_tasks: tasks(Slot::is_standby),
+        }
+    }
+}
+
+/// Whether a target has a task as a standby, or warms it up.
+pub(super) fn keeps_as_standby(target: &TaskAssignment, task: TaskId) -> bool {
+    target.standby.contains(&task) || target.warmup.contains(&task)
+}
