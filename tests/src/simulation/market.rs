@@ -27,6 +27,9 @@ fn market_topology(random: &mut Random) -> Topology {
         .group_by(|person, town| (town.clone(), person.clone()))
         .count_as(per_town)
         .to_stream()
+        // A town in which nobody lives has no row: where a cache lets only the newest count through, one that was never
+        // seen inhabited has no result at all.
+        .map_values(|count| count.filter(|count| *count > 0))
         .to("per-town");
 
     let windows =

@@ -109,11 +109,24 @@ fn simulation_of_equal_timestamps_takes_the_partitions_in_turns() {
 /// A producer that was fenced alone left its thread without tasks for good; a zombie whose input the next owner had
 /// purged ended its thread; a zombie committed what punctuations had written without any input; a standby whose
 /// restore could not begin was forgotten, and its task never ran again.
+///
+/// Three were mistakes of the checks, which no seed below 4,000 met:
+/// - market 4768, shop 15810: an instance froze while it held a transaction without records. Its next owner restored the
+///   task to the end of the changelog and wrote to it. Then the frozen one went on, wrote its own first record between two
+///   of the next owner, was refused with its offsets, and could not abort. That open transaction hides what the next
+///   owner had committed from readers; the check took what a reader sees for what is committed, and store and changelog
+///   for different. It takes a pause that ends between two commits, a call that fails in the pause's turn without
+///   ending it, and a failed abort, at the moment of one of the few looks.
+/// - market 7545: a crash and an outage left all of the input to one commit. With a cache only the newest counts of towns
+///   go out, and in town `v1` nobody lived by then, so that it had no result where the sequential run ends with 0. A
+///   count of 0 now is a row that is deleted, and to have none is the same.
 #[test]
 fn simulation_of_seeds_that_failed_once() {
     [314].into_iter().for_each(count_exactly_once);
     [52, 114].into_iter().for_each(tick_exactly_once);
-    [0, 3, 461].into_iter().for_each(shop_exactly_once);
+    [0, 3, 461, 15_810].into_iter().for_each(shop_exactly_once);
+    runs(market(4_768, ExactlyOnceV2));
+    runs(market(7_545, ExactlyOnceV2));
     runs(lookup(1_342, AtLeastOnce));
     runs(lookup(3_471, ExactlyOnceV2));
 }

@@ -158,6 +158,27 @@ impl EmbeddedCluster {
         Ok(stored)
     }
 
+    /// Copies of all records of a partition that are committed, also of those that an open transaction before them still
+    /// hides from readers.
+    pub(crate) fn committed_records(&self, place: &TopicPartition) -> Result<Vec<StoredRecord>> {
+        let state = self.shared.lock();
+        let mut stored = Vec::new();
+        state.log(place)?.each_committed(|record| {
+            stored.push(StoredRecord::new(place.partition, record));
+        });
+        Ok(stored)
+    }
+
+    /// A partition with records of a transaction that has not ended.
+    pub(crate) fn open_transaction(&self) -> Option<TopicPartition> {
+        let state = self.shared.lock();
+        let open = |(name, topic): (&Arc<str>, &Topic)| {
+            let partition = topic.partitions.iter().position(PartitionLog::has_open_transaction)?;
+            Some(TopicPartition::new(Arc::clone(name), i32::try_from(partition).ok()?))
+        };
+        state.topics.iter().find_map(open)
+    }
+
     /// The offset behind the last record of a partition, whether it is visible or not.
     ///
     /// # Errors

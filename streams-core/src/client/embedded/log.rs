@@ -14,7 +14,7 @@ use std::{
 use super::{compaction::Cleaning, transactions::ProducerIdentity};
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
-    client::{IsolationLevel, RecordBatch, Records},
+    client::{IsolationLevel, RecordBatch, RecordView, Records},
 };
 
 /// What a reader may see of an entry.
@@ -137,6 +137,23 @@ impl PartitionLog {
             visibility: Visibility::Marker,
         });
         self.end += 1;
+    }
+
+    /// Whether a transaction has records here and has not ended.
+    pub(super) fn has_open_transaction(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// Calls `each` on all records that are committed. Unlike a reader it does not stop at the last stable offset.
+    pub(super) fn each_committed(&self, mut each: impl FnMut(&RecordView<'_>)) {
+        let committed =
+            self.entries.iter().filter(|entry| entry.visibility == Visibility::Committed);
+        for entry in committed {
+            let records = (0..entry.records.len())
+                .filter_map(|index| entry.records.get(index, entry.base))
+                .filter(|record| record.offset >= self.start);
+            records.for_each(|record| each(&record));
+        }
     }
 
     /// Deletes the records before `offset`; the log start offset moves there.
