@@ -25,6 +25,7 @@ impl EmbeddedAdmin {
         of: impl Fn(&PartitionLog) -> i64,
     ) -> Result<BTreeMap<TopicPartition, i64>> {
         self.shared.read("", OperationKind::ListOffsets, |state| {
+            state.check_leaders(partitions.iter())?;
             let offset = |place: &TopicPartition| Ok((place.clone(), of(state.log(place)?)));
             partitions.iter().map(offset).collect()
         })
@@ -65,6 +66,7 @@ impl Admin for EmbeddedAdmin {
 
     fn delete_records(&mut self, before: &[(TopicPartition, i64)]) -> Result {
         self.shared.call("", OperationKind::DeleteRecords, |state| {
+            state.check_leaders(before.iter().map(|(partition, _)| partition))?;
             for (partition, offset) in before {
                 state.log_mut(partition)?.delete_before(*offset);
             }

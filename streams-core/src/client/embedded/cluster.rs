@@ -222,6 +222,25 @@ impl EmbeddedCluster {
         self.shared.set_down(down);
     }
 
+    /// Takes the leader of one partition away, or gives it one again. Meanwhile nothing of it can be read, written, deleted
+    /// or looked up; all others are served.
+    ///
+    /// # Errors
+    /// `InvalidTopic` if the partition does not exist.
+    pub fn leaderless(&self, topic: &str, partition: i32, leaderless: bool) -> Result {
+        self.shared.lock().set_leaderless(TopicPartition::new(topic, partition), leaderless)
+    }
+
+    /// Deletes the records of a partition before `offset`, as retention or an operator does.
+    ///
+    /// # Errors
+    /// `InvalidTopic` if the partition does not exist.
+    pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) -> Result {
+        let place = TopicPartition::new(topic, partition);
+        self.shared.lock().log_mut(&place)?.delete_before(offset);
+        Ok(())
+    }
+
     /// Asks `injector` before each call of a client from now on, or nobody.
     pub fn set_faults(&self, injector: Option<Box<dyn FaultInjector>>) {
         self.shared.set_injector(injector);

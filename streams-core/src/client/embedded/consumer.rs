@@ -48,7 +48,8 @@ impl EmbeddedConsumer {
     }
 
     fn check_positions(&self, state: &ClusterState) -> Result {
-        for Assigned { partition, position, .. } in &self.assigned {
+        let led = self.assigned.iter().filter(|assigned| state.has_leader(&assigned.partition));
+        for Assigned { partition, position, .. } in led {
             let log = state.log(partition).map_err(|error| {
                 Error::with_source(ErrorKind::InvalidState, format!("{partition} is gone"), error)
             })?;
@@ -68,6 +69,9 @@ impl EmbeddedConsumer {
                 let at = (self.next + turn) % count;
                 let Some(assigned) = self.assigned.get_mut(at).filter(|_| left > 0) else { break };
                 let Assigned { partition, position, lag, held } = assigned;
+                if !state.has_leader(partition) {
+                    continue;
+                }
                 let log = state.log(partition)?;
                 if *held {
                     *lag = Some((log.visible_end(self.isolation) - *position).max(0));

@@ -1,7 +1,7 @@
 //! Faults on demand, for simulations.
 //!
 //! Invariant: a fault is decided before a call and never invents a third outcome: the call has no effect
-//! and says so, or it has its effect and the caller can't know.
+//! and says so, or it has its effect, now or later, and the caller can't know.
 
 use std::{fmt::Debug, time::Duration};
 
@@ -60,6 +60,9 @@ pub enum Fault {
     LostReply,
     /// The call happens after a wait on the cluster's clock.
     Delay(Duration),
+    /// What a producer without transactions sends arrives so much later, whatever becomes of the producer, which is told
+    /// `Timeout` at once. For every other call it is a [`LostReply`](Self::LostReply).
+    Late(Duration),
 }
 
 /// Decides which calls fail. It is asked before each of them, in their order.

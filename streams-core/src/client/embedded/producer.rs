@@ -6,7 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::{
     OperationKind,
-    shared::Shared,
+    shared::{Reply, Shared, no_reply},
     state::{ClusterState, Transactional},
     topic::Topic,
     transactions::ProducerIdentity,
@@ -17,6 +17,7 @@ use crate::{
         BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer, ProducerSettings,
         Records,
     },
+    time::duration_ms,
 };
 
 /// Open batches, and the state of a transaction as the client sees it.
@@ -86,13 +87,41 @@ impl EmbeddedProducer {
         kind: OperationKind,
         effect: impl FnOnce(&mut ClusterState, Option<Transactional<'_>>) -> Result<T>,
     ) -> Result<T> {
-        let transactional = match (&self.transactional_id, self.transaction) {
+        self.shared.call(&self.client_id, kind, |state| effect(state, self.transactional()))
+    }
+
+    fn transactional(&self) -> Option<Transactional<'_>> {
+        match (&self.transactional_id, self.transaction) {
             (Some(id), Transaction::Open(producer)) => {
                 Some(Transactional { id, producer, number: self.begun })
             }
             _ => None,
-        };
-        self.shared.call(&self.client_id, kind, |state| effect(state, transactional))
+        }
+    }
+
+    /// Has the cluster append batches, now or when they arrive.
+    fn deliver(&self, batches: &[(TopicPartition, Arc<Records>)]) -> Result<Vec<BatchReport>> {
+        let (client_id, kind) = (&self.client_id, OperationKind::Produce);
+        let now_ms = self.shared.now_ms();
+        let reply = self.shared.before(client_id, kind)?;
+        if let (Reply::Late(wait), None) = (reply, &self.transactional_id) {
+            let due_ms = now_ms.saturating_add(duration_ms(wait));
+            self.shared.lock().append_later(batches.to_vec(), due_ms);
+            return Err(no_reply(client_id, kind));
+        }
+        self.shared.complete(reply, client_id, kind, |state| {
+            state.check_leaders(batches.iter().map(|(partition, _)| partition))?;
+            let transactional = self.transactional();
+            if let Some(Transactional { id, producer, .. }) = transactional {
+                state.transactions.check(id, producer)?;
+            }
+            let append = |(partition, records): &(TopicPartition, Arc<Records>)| BatchReport {
+                topic_partition: partition.clone(),
+                records: records.len(),
+                result: state.append(partition, Arc::clone(records), transactional, now_ms),
+            };
+            Ok(batches.iter().map(append).collect::<Vec<_>>())
+        })
     }
 
     /// Sends all open batches and keeps their reports. Without effect, they stay open.
@@ -106,18 +135,7 @@ impl EmbeddedProducer {
         }
         // The order of a hash table must not show in the order of reports.
         batches.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        let now_ms = self.shared.now_ms();
-        let sent = self.call(OperationKind::Produce, |state, transactional| {
-            if let Some(Transactional { id, producer, .. }) = transactional {
-                state.transactions.check(id, producer)?;
-            }
-            let append = |(partition, records): &(TopicPartition, Arc<Records>)| BatchReport {
-                topic_partition: partition.clone(),
-                records: records.len(),
-                result: state.append(partition, Arc::clone(records), transactional, now_ms),
-            };
-            Ok(batches.iter().map(append).collect::<Vec<_>>())
-        });
+        let sent = self.deliver(&batches);
         self.shared.wake();
         match sent {
             Ok(reports) => self.reports.extend(reports),

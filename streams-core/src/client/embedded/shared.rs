@@ -94,13 +94,20 @@ impl Shared {
         kind: OperationKind,
         effect: impl FnOnce(&mut ClusterState) -> Result<T>,
     ) -> Result<T> {
-        let reply_is_lost = self.before(client_id, kind)?;
+        let reply = self.before(client_id, kind)?;
+        self.complete(reply, client_id, kind, effect)
+    }
+
+    /// The second half of a call: its effect, and what the caller hears of it.
+    pub(super) fn complete<T>(
+        &self,
+        reply: Reply,
+        client_id: &str,
+        kind: OperationKind,
+        effect: impl FnOnce(&mut ClusterState) -> Result<T>,
+    ) -> Result<T> {
         let result = effect(&mut self.lock());
-        if reply_is_lost {
-            let text = format!("no reply to {kind:?} of `{client_id}`: it may have happened");
-            return Err(Error::new(ErrorKind::Timeout, text));
-        }
-        result
+        if reply == Reply::Given { result } else { Err(no_reply(client_id, kind)) }
     }
 
     /// A call that only reads: a lost reply is as good as none.
@@ -116,33 +123,49 @@ impl Shared {
 
     /// As [`read`](Self::read), for a call that takes the lock itself.
     pub(super) fn before_read(&self, client_id: &str, kind: OperationKind) -> Result {
-        if self.before(client_id, kind)? {
-            return Err(unavailable(client_id, kind));
+        if self.before(client_id, kind)? == Reply::Given {
+            Ok(())
+        } else {
+            Err(unavailable(client_id, kind))
         }
-        Ok(())
     }
 
-    /// Lets a fault befall a call; whether its reply will be lost.
-    fn before(&self, client_id: &str, kind: OperationKind) -> Result<bool> {
+    /// The first half of a call: lets a fault befall it.
+    pub(super) fn before(&self, client_id: &str, kind: OperationKind) -> Result<Reply> {
         if self.down.load(Ordering::Relaxed) {
             return Err(unavailable(client_id, kind));
         }
         if !self.injects.load(Ordering::Relaxed) {
-            return Ok(false);
+            return Ok(Reply::Given);
         }
         let operation = Operation { client_id, kind };
         let fault =
             self.injector.lock().as_mut().map_or(Fault::None, |faults| faults.before(operation));
         match fault {
-            Fault::None => Ok(false),
+            Fault::None => Ok(Reply::Given),
             Fault::Unavailable => Err(unavailable(client_id, kind)),
-            Fault::LostReply => Ok(true),
+            Fault::LostReply => Ok(Reply::Lost),
             Fault::Delay(wait) => {
                 self.clock.sleep(wait);
-                Ok(false)
+                Ok(Reply::Given)
             }
+            Fault::Late(wait) => Ok(Reply::Late(wait)),
         }
     }
+}
+
+/// What a caller hears of a call that reached the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reply {
+    Given,
+    Lost,
+    /// Nothing, and the call has its effect only then.
+    Late(Duration),
+}
+
+pub(super) fn no_reply(client_id: &str, kind: OperationKind) -> Error {
+    let text = format!("no reply to {kind:?} of `{client_id}`: it may have happened");
+    Error::new(ErrorKind::Timeout, text)
 }
 
 fn unavailable(client_id: &str, kind: OperationKind) -> Error {

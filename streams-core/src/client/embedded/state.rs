@@ -43,6 +43,18 @@ pub(super) struct ClusterState {
     ticked_at_ms: i64,
     /// Rises whenever a topic is created or grows.
     topics_version: u64,
+    /// Partitions that nobody serves for now.
+    leaderless: BTreeSet<TopicPartition>,
+    /// Batches that are still on their way, in the order in which they were sent.
+    late: Vec<LateBatch>,
+}
+
+/// A batch that arrives when its producer has given it up.
+#[derive(Debug)]
+struct LateBatch {
+    due_ms: i64,
+    to: TopicPartition,
+    records: Arc<Records>,
 }
 
 impl ClusterState {
@@ -62,6 +74,56 @@ impl ClusterState {
         }
         for ended in self.transactions.expire(now_ms - self.transaction_timeout_ms) {
             self.finish(&ended);
+        }
+        let late = std::mem::take(&mut self.late);
+        let (due, late): (Vec<_>, Vec<_>) =
+            late.into_iter().partition(|batch| batch.due_ms <= now_ms);
+        self.late = late;
+        for LateBatch { to, records, .. } in due {
+            // Nobody waits to hear that its topic is gone.
+            let _ = self.append(&to, records, None, now_ms);
+        }
+    }
+
+    /// Appends batches at a later time.
+    pub(super) fn append_later(
+        &mut self,
+        batches: Vec<(TopicPartition, Arc<Records>)>,
+        due_ms: i64,
+    ) {
+        self.late.extend(batches.into_iter().map(|(to, records)| LateBatch {
+            due_ms,
+            to,
+            records,
+        }));
+    }
+
+    /// Takes a partition's leader away, or gives it one again.
+    pub(super) fn set_leaderless(&mut self, place: TopicPartition, leaderless: bool) -> Result {
+        self.log(&place)?;
+        if leaderless {
+            self.leaderless.insert(place);
+        } else {
+            self.leaderless.remove(&place);
+        }
+        Ok(())
+    }
+
+    pub(super) fn has_leader(&self, place: &TopicPartition) -> bool {
+        self.leaderless.is_empty() || !self.leaderless.contains(place)
+    }
+
+    /// # Errors
+    /// `Unavailable` if one of the partitions has no leader.
+    pub(super) fn check_leaders<'a>(
+        &self,
+        mut places: impl Iterator<Item = &'a TopicPartition>,
+    ) -> Result {
+        match places.find(|place| !self.has_leader(place)) {
+            None => Ok(()),
+            Some(place) => {
+                Err(Error::new(ErrorKind::Unavailable, format!("{place} has no leader now")))
+            }
         }
     }
 

@@ -50,6 +50,48 @@ fn a_lost_reply_leaves_the_records_written() {
 }
 
 #[test]
+fn a_late_batch_arrives_when_its_producer_has_given_it_up() {
+    let (cluster, clock) = cluster();
+    cluster.create_topic("t", 1).unwrap();
+    let mut late = producer(&cluster, None);
+    append(&mut *late, "t", &["late"]);
+    strike(&cluster, OperationKind::Produce, Fault::Late(Duration::from_millis(50)));
+    assert_eq!(late.flush().unwrap_err().kind(), ErrorKind::Timeout);
+    drop(late);
+    let mut next = producer(&cluster, None);
+    append(&mut *next, "t", &["next"]);
+    next.flush().unwrap();
+    clock.advance(Duration::from_millis(50));
+    assert_eq!(values(&cluster, "t", IsolationLevel::ReadCommitted), ["next", "late"]);
+}
+
+#[test]
+fn a_partition_without_a_leader_holds_up_nothing_but_itself() {
+    let (cluster, _) = cluster();
+    cluster.create_topic("t", 2).unwrap();
+    for partition in 0..2 {
+        let headers = &Headers::new();
+        let record = ProduceRecord { timestamp: 0, key: None, value: Some(b"v"), headers };
+        cluster.produce("t", Some(partition), record).unwrap();
+    }
+    cluster.leaderless("t", 0, true).unwrap();
+    let mut consumer = consumer(&cluster, IsolationLevel::ReadCommitted);
+    let places = [TopicPartition::new("t", 0), TopicPartition::new("t", 1)];
+    for place in &places {
+        consumer.assign(place, 0).unwrap();
+    }
+    let read = |consumer: &mut Box<dyn Consumer>| {
+        let batches = consumer.poll(10, Duration::ZERO).unwrap();
+        batches.iter().map(|batch| batch.topic_partition().partition).collect::<Vec<_>>()
+    };
+    assert_eq!(read(&mut consumer), [1]);
+    let mut admin = cluster.admin().unwrap();
+    assert_eq!(admin.earliest_offsets(&places).unwrap_err().kind(), ErrorKind::Unavailable);
+    cluster.leaderless("t", 0, false).unwrap();
+    assert_eq!(read(&mut consumer), [0]);
+}
+
+#[test]
 fn a_commit_whose_reply_was_lost_can_be_repeated_but_not_aborted() {
     let (cluster, _) = cluster();
     cluster.create_topic("t", 1).unwrap();
