@@ -54,27 +54,17 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         self.rows.caching()
     }
 
-    fn set_key(&mut self, key: &K) -> Result {
-        let mut bytes = std::mem::take(&mut self.rows.key);
-        bytes.clear();
-        let serialized = self.rows.serialize_key(key, &mut bytes);
-        self.rows.key = bytes;
-        serialized
-    }
-
     /// The value of a key.
     ///
     /// # Errors
     /// `Serialization` if the key has no bytes, `State` or `Deserialization` if the row can't be read.
     pub fn get(&mut self, key: &K) -> Result<Option<&V>> {
-        self.set_key(key)?;
-        self.rows.get()
+        self.rows.at(key)?.get()
     }
 
     /// The value of a key, as of now, even if another instance of the store writes to the same database.
     pub(super) fn get_uncached(&mut self, key: &K) -> Result<Option<V>> {
-        self.set_key(key)?;
-        self.rows.get_uncached()
+        self.rows.at(key)?.get_uncached()
     }
 
     /// Sets or, with `None`, deletes the value of a key.
@@ -82,8 +72,7 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     /// # Errors
     /// `Serialization` if the key has no bytes.
     pub fn put(&mut self, key: &K, value: Option<V>) -> Result {
-        self.set_key(key)?;
-        self.rows.write(value);
+        self.rows.at(key)?.write(value);
         Ok(())
     }
 
@@ -97,9 +86,9 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         key: &K,
         update: impl FnOnce(Option<&V>) -> Result<(Option<V>, R), E>,
     ) -> Result<R, E> {
-        self.set_key(key)?;
-        let (value, result) = self.rows.read(update)?;
-        self.rows.write(value);
+        let mut row = self.rows.at(key)?;
+        let (value, result) = row.read(update)?;
+        row.write(value);
         Ok(result)
     }
 
@@ -108,9 +97,10 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn put_if_absent(&mut self, key: &K, value: V) -> Result<Option<V>> {
-        let old = self.get(key)?.cloned();
+        let mut row = self.rows.at(key)?;
+        let old = row.read(|old| Ok::<_, Error>(old.cloned()))?;
         if old.is_none() {
-            self.rows.write(Some(value));
+            row.write(Some(value));
         }
         Ok(old)
     }

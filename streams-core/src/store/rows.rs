@@ -31,7 +31,7 @@ impl<K> KeyReader<K> {
     }
 }
 
-/// Values by local key. The current key is in a buffer of its own, which each lookup reuses.
+/// Values by local key. One row is read and written through its [`Row`].
 pub(super) struct Rows<K, V> {
     pub(super) name: Arc<str>,
     key_serde: SerdeRef<K>,
@@ -42,9 +42,15 @@ pub(super) struct Rows<K, V> {
     /// Bytes of a value, for the budget: the last that was read, or the average at the last commit. What a value that is
     /// not serialised yet takes can only be guessed.
     value_bytes: usize,
-    /// The current local key.
-    pub(super) key: Vec<u8>,
+    /// Buffers that each row and each value reuses: a plain key, a local key, a value.
+    plain_key: Vec<u8>,
+    key: Vec<u8>,
     value: Vec<u8>,
+}
+
+/// The row of one local key, which stands in the buffer of the store.
+pub(super) struct Row<'r, K, V> {
+    rows: &'r mut Rows<K, V>,
 }
 
 impl<K, V: Clone> Rows<K, V> {
@@ -61,6 +67,7 @@ impl<K, V: Clone> Rows<K, V> {
             overlay: Overlay::new(MemoryBudget::new(0, 0).overlay_account()),
             record: RecordContext::default(),
             value_bytes: 0,
+            plain_key: Vec::new(),
             key: Vec::new(),
             value: Vec::new(),
         }
@@ -110,6 +117,30 @@ impl<K, V: Clone> Rows<K, V> {
         }
     }
 
+    /// The row of a key whose local key is its bytes.
+    pub(super) fn at(&mut self, key: &K) -> Result<Row<'_, K, V>> {
+        let mut local = std::mem::take(&mut self.key);
+        local.clear();
+        let serialized = self.serialize_key(key, &mut local);
+        self.key = local;
+        serialized.map(|()| Row { rows: self })
+    }
+
+    /// The row of a key whose local key `layout` appends for its bytes.
+    pub(super) fn at_local(
+        &mut self,
+        key: &K,
+        layout: impl FnOnce(&mut Vec<u8>, &[u8]),
+    ) -> Result<Row<'_, K, V>> {
+        let mut plain = std::mem::take(&mut self.plain_key);
+        plain.clear();
+        let serialized = self.serialize_key(key, &mut plain);
+        self.key.clear();
+        layout(&mut self.key, &plain);
+        self.plain_key = plain;
+        serialized.map(|()| Row { rows: self })
+    }
+
     /// What reads keys, apart from the rows: a scan borrows those.
     pub(super) fn keys(&self) -> KeyReader<K> {
         KeyReader { store: self.name.clone(), serde: self.key_serde.clone() }
@@ -125,55 +156,11 @@ impl<K, V: Clone> Rows<K, V> {
         value.map_err(|cause| failed(&self.name, ErrorKind::Deserialization, "value", cause))
     }
 
-    /// The value of the current key.
-    pub(super) fn get(&mut self) -> Result<Option<&V>> {
-        self.load()?;
-        Ok(self.overlay.lookup(&self.key).flatten())
-    }
-
-    /// The value of the current key, which is not kept for the next read.
-    pub(super) fn get_uncached(&self) -> Result<Option<V>> {
-        match self.overlay.lookup(&self.key) {
-            Some(known) => Ok(known.cloned()),
-            None => Ok(self.read_committed(&self.key)?.0),
-        }
-    }
-
-    /// What `read` makes of the value of the current key. A key that the overlay knows is looked up once.
-    pub(super) fn read<R, E: From<Error>>(
-        &mut self,
-        read: impl FnOnce(Option<&V>) -> Result<R, E>,
-    ) -> Result<R, E> {
-        if let Some(known) = self.overlay.lookup(&self.key) {
-            return read(known);
-        }
-        read(self.get()?)
-    }
-
-    /// Brings the row of the current key into the overlay, unless it is there.
-    fn load(&mut self) -> Result {
-        if self.overlay.lookup(&self.key).is_none() {
-            let (value, size) = self.read_committed(&self.key)?;
-            if value.is_some() {
-                self.value_bytes = size;
-            }
-            self.overlay.fill(&self.key, value, size);
-        }
-        Ok(())
-    }
-
     fn read_committed(&self, key: &[u8]) -> Result<(Option<V>, usize)> {
         let context = self.context()?;
         let bytes = context.database.get(context.id, key)?;
         let size = bytes.as_ref().map_or(0, Vec::len);
         Ok((bytes.map(|bytes| self.decode(&bytes)).transpose()?, size))
-    }
-
-    /// Sets or deletes the value of the current key.
-    pub(super) fn write(&mut self, value: Option<V>) {
-        let pending = self.caching();
-        let size = self.value_bytes.max(size_of::<V>());
-        self.overlay.write(&self.key, value, self.record.clone(), size, pending);
     }
 
     /// The rows between two local keys as the task sees them.
@@ -267,6 +254,56 @@ impl<K, V: Clone> Rows<K, V> {
         let Some(row) = row else { return writer.log(logged_key, None, timestamp) };
         let (logged, timestamp) = self.codec.changelog(&row, timestamp);
         writer.log(logged_key, Some(logged), timestamp)
+    }
+}
+
+impl<'r, K, V: Clone> Row<'r, K, V> {
+    /// Returns its value.
+    pub(super) fn get(mut self) -> Result<Option<&'r V>> {
+        self.load()?;
+        let rows = self.rows;
+        Ok(rows.overlay.lookup(&rows.key).flatten())
+    }
+
+    /// Returns its value, which is not kept for the next read.
+    pub(super) fn get_uncached(self) -> Result<Option<V>> {
+        match self.rows.overlay.lookup(&self.rows.key) {
+            Some(known) => Ok(known.cloned()),
+            None => Ok(self.rows.read_committed(&self.rows.key)?.0),
+        }
+    }
+
+    /// Returns what `read` makes of its value. A row that the overlay knows is looked up once.
+    pub(super) fn read<R, E: From<Error>>(
+        &mut self,
+        read: impl FnOnce(Option<&V>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        if let Some(known) = self.rows.overlay.lookup(&self.rows.key) {
+            return read(known);
+        }
+        self.load()?;
+        read(self.rows.overlay.lookup(&self.rows.key).flatten())
+    }
+
+    /// Sets or deletes its value.
+    pub(super) fn write(self, value: Option<V>) {
+        let rows = self.rows;
+        let pending = rows.caching();
+        let size = rows.value_bytes.max(size_of::<V>());
+        rows.overlay.write(&rows.key, value, rows.record.clone(), size, pending);
+    }
+
+    /// Brings it into the overlay, unless it is there.
+    fn load(&mut self) -> Result {
+        let rows = &mut *self.rows;
+        if rows.overlay.lookup(&rows.key).is_none() {
+            let (value, size) = rows.read_committed(&rows.key)?;
+            if value.is_some() {
+                rows.value_bytes = size;
+            }
+            rows.overlay.fill(&rows.key, value, size);
+        }
+        Ok(())
     }
 }
 

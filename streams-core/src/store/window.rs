@@ -14,7 +14,8 @@ use state_store::{
 
 use super::{
     ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec, ValueAndTimestamp,
-    ValueCodec, rows::Rows,
+    ValueCodec,
+    rows::{Row, Rows},
 };
 use crate::{Result, serde::SerdeRef};
 
@@ -50,7 +51,6 @@ pub struct WindowStore<K, V> {
     observed_stream_time: i64,
     first_segment: i64,
     dropped: u64,
-    plain_key: Vec<u8>,
 }
 
 /// The name under which a window store keeps its stream time among the offsets of its database.
@@ -79,7 +79,6 @@ impl<K, V: Clone> WindowStore<K, V> {
             observed_stream_time: -1,
             first_segment: 0,
             dropped: 0,
-            plain_key: Vec::new(),
         }
     }
 
@@ -106,13 +105,11 @@ impl<K, V: Clone> WindowStore<K, V> {
         (self.observed_stream_time - self.retention_ms + 1).max(0)
     }
 
-    fn set_key(&mut self, key: &K, start: i64) -> Result {
-        self.plain_key.clear();
-        self.rows.serialize_key(key, &mut self.plain_key)?;
-        let local = &mut self.rows.key;
-        local.clear();
-        local_window_key(local, self.segment_interval_ms, &self.plain_key, start, 0);
-        Ok(())
+    fn at(&mut self, key: &K, start: i64) -> Result<Row<'_, K, V>> {
+        let interval_ms = self.segment_interval_ms;
+        self.rows.at_local(key, |local, plain| {
+            local_window_key(local, interval_ms, plain, start, 0);
+        })
     }
 
     /// The value of a key in the window that starts at `start`.
@@ -123,8 +120,7 @@ impl<K, V: Clone> WindowStore<K, V> {
         if start < self.first_readable_time() {
             return Ok(None);
         }
-        self.set_key(key, start)?;
-        self.rows.get()
+        self.at(key, start)?.get()
     }
 
     /// Sets or, with `None`, deletes the value of a key in the window that starts at `start`. A row
@@ -141,8 +137,7 @@ impl<K, V: Clone> WindowStore<K, V> {
             self.dropped += 1;
             return Ok(());
         }
-        self.set_key(key, start)?;
-        self.rows.write(value);
+        self.at(key, start)?.write(value);
         Ok(())
     }
 
