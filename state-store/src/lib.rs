@@ -18,10 +18,7 @@
 //! let mut overlay: Overlay<u64, i64> = Overlay::new(budget.overlay_account());
 //! let timestamp = 1_700_000_000_000;
 //! overlay.write(b"alice", Some(1), timestamp, 8, true);
-//! overlay.update(b"alice", timestamp + 5, true, |count| {
-//!     *count = count.map(|count| count + 1);
-//!     8
-//! });
+//! overlay.write(b"alice", Some(2), timestamp + 5, 8, true);
 //!
 //! // The commit: forward what downstream has not seen, write what is dirty, with the offset.
 //! let forwarded = overlay.next_pending().map(|entry| entry.value);

@@ -14,7 +14,7 @@ use std::hash::BuildHasher;
 use std::ops::Bound;
 use std::sync::atomic::Ordering;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use self::slab::{Chain, Slab, Slot};
 use crate::api::is_empty_range;
@@ -37,6 +37,9 @@ pub struct PendingEntry<V, C> {
     pub value: Option<V>,
     /// The context of the last write.
     pub context: C,
+    /// What downstream has seen of the key since the last commit: the value that was forwarded last, or `None` if
+    /// nothing was, so that it knows what the database has.
+    pub forwarded: Option<Option<V>>,
 }
 
 /// Typed values by serialised key, laid over a store of the database.
@@ -54,6 +57,10 @@ pub struct Overlay<V, C> {
     scan_index: Option<BTreeMap<Box<[u8]>, u32>>,
     /// The slot at which the clock goes on to look for entries to evict.
     hand: u32,
+    /// The values that downstream has seen since the last commit, of the entries that were written again behind that. A
+    /// store is flushed twice in a commit where one above it forwards into it, and downstream is owed the step
+    /// from what it has seen. All other entries have in themselves what was forwarded.
+    forwarded: HashMap<u32, Option<V>>,
 }
 
 impl<V, C> Overlay<V, C> {
@@ -68,6 +75,7 @@ impl<V, C> Overlay<V, C> {
             account,
             scan_index: None,
             hand: 0,
+            forwarded: HashMap::new(),
         }
     }
 
@@ -99,33 +107,17 @@ impl<V, C> Overlay<V, C> {
         let hash = self.hash(key);
         let index = match self.find(hash, key) {
             Some(index) => {
-                self.slab.slot_mut(index).value = value;
+                let slot = self.slab.slot_mut(index);
+                let before = std::mem::replace(&mut slot.value, value);
+                if pending && slot.is_dirty() && !slot.is_pending() {
+                    self.forwarded.insert(index, before);
+                }
                 self.recharge(index, size);
                 index
             }
             None => self.insert(hash, key, value, size),
         };
         self.mark_dirty(index, context, pending);
-    }
-
-    /// Changes the value of a known key in place, as [`write`](Self::write) would. `change` returns
-    /// the new size in bytes.
-    ///
-    /// Returns whether the key was known; if not, nothing was done.
-    pub fn update(
-        &mut self,
-        key: &[u8],
-        context: C,
-        pending: bool,
-        change: impl FnOnce(&mut Option<V>) -> usize,
-    ) -> bool {
-        let Some(index) = self.find(self.hash(key), key) else {
-            return false;
-        };
-        let size = change(&mut self.slab.slot_mut(index).value);
-        self.recharge(index, size);
-        self.mark_dirty(index, context, pending);
-        true
     }
 
     /// Forgets the dirty entry of a key, so that it is neither written nor forwarded: for the
@@ -157,9 +149,10 @@ impl<V, C> Overlay<V, C> {
     {
         let index = self.slab.first(Chain::Pending)?;
         self.slab.unlink(Chain::Pending, index);
+        let forwarded = self.forwarded.remove(&index);
         let slot = self.slab.slot(index);
         let (key, value) = (slot.key.clone(), slot.value.clone());
-        slot.context.clone().map(|context| PendingEntry { key, value, context })
+        slot.context.clone().map(|context| PendingEntry { key, value, context, forwarded })
     }
 
     /// The dirty entries in the order of their last writes: key, value (`None` is a tombstone) and
@@ -214,6 +207,7 @@ impl<V, C> Overlay<V, C> {
             self.slab.unlink(Chain::Pending, index);
             self.slab.slot_mut(index).context = None;
         }
+        self.forwarded.clear();
         self.dirty_bytes = 0;
         if let Some(index) = &mut self.scan_index {
             index.clear();
@@ -326,6 +320,7 @@ impl<V, C> Overlay<V, C> {
         if let Ok(place) = self.table.find_entry(slot.hash, |found| *found == index) {
             place.remove();
         }
+        self.forwarded.remove(&index);
         self.account.sub(slot.charge);
         if dirty {
             self.dirty_bytes -= slot.charge;

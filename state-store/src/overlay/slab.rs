@@ -56,6 +56,11 @@ impl<V, C> Slot<V, C> {
     pub(super) fn is_dirty(&self) -> bool {
         self.dirty.linked
     }
+
+    /// Whether downstream has not seen the entry yet.
+    pub(super) fn is_pending(&self) -> bool {
+        self.pending.linked
+    }
 }
 
 /// Which chain of the slab is meant.

@@ -82,17 +82,23 @@ fn a_write_that_was_forwarded_at_once_is_not_pending() {
 }
 
 #[test]
-fn a_value_is_changed_in_place() {
+fn a_key_that_is_written_again_behind_a_flush_knows_what_was_forwarded() {
     let mut overlay = overlay();
-    assert!(!overlay.update(b"a", 1, true, |_| unreachable!("the key is not known")));
-    overlay.fill(b"a", Some(1), 4);
-    assert!(overlay.update(b"a", 1, true, |value| {
-        *value = value.map(|count| count + 1);
-        4
-    }));
-    assert_eq!(overlay.lookup(b"a"), Some(Some(&2)));
-    assert_eq!(overlay.dirty().collect::<Vec<_>>(), [(&b"a"[..], Some(&2), &1)]);
-    assert_eq!(pending_keys(&mut overlay), *b"a");
+    let seen = |value: Option<u32>, overlay: &mut TestOverlay| {
+        overlay.write(b"a", value, 0, 4, true);
+        let entry = overlay.next_pending().unwrap();
+        assert_eq!(entry.value, value);
+        entry.forwarded
+    };
+    assert_eq!(seen(Some(1), &mut overlay), None, "downstream knows what the database has");
+    assert_eq!(seen(Some(2), &mut overlay), Some(Some(1)));
+    overlay.write(b"a", Some(3), 0, 4, true);
+    assert_eq!(seen(None, &mut overlay), Some(Some(2)), "nobody has seen the 3");
+    assert_eq!(seen(Some(4), &mut overlay), Some(None));
+    overlay.committed();
+    assert_eq!(seen(Some(5), &mut overlay), None);
+    overlay.abort();
+    assert_eq!(seen(Some(6), &mut overlay), None);
 }
 
 #[test]
@@ -150,7 +156,7 @@ fn the_account_follows_sizes_and_is_settled_in_the_end() {
     overlay.write(b"a", Some(1), 0, 1_100, false);
     assert_eq!(budget.overlay_used(), first + 1_000);
     assert_eq!(overlay.dirty_bytes(), first + 1_000);
-    overlay.update(b"a", 0, false, |_| 100);
+    overlay.write(b"a", Some(1), 0, 100, false);
     assert_eq!(budget.overlay_used(), first);
     overlay.abort();
     assert_eq!(budget.overlay_used(), 0);

@@ -20,7 +20,7 @@ pub struct PendingChange<K, V> {
     pub key: K,
     /// Its value now; `None` if it was deleted.
     pub new: Option<V>,
-    /// Its value at the last commit, if it was asked for.
+    /// Its value as downstream has seen it last, if it was asked for.
     pub old: Option<V>,
     /// The record that wrote last.
     pub context: RecordContext,
@@ -202,7 +202,7 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     }
 
     /// The next update that the cache held back, in the order of the last writes; `old` is read only
-    /// if `send_old` asks for it. A deletion of a key that was never there is skipped, and undone.
+    /// if `send_old` asks for it. A deletion of a key that downstream never saw is skipped.
     ///
     /// # Errors
     /// `State` or `Deserialization` if the row or key can't be read.

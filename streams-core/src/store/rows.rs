@@ -176,14 +176,22 @@ impl<K, V: Clone> Rows<K, V> {
         Ok(merge_range(clean, dirty, direction, |bytes: &[u8]| self.decode(bytes)))
     }
 
-    /// The next update that the cache held back, in the order of the last writes; `old` is read only if
-    /// `send_old` asks for it. A deletion of a key that was never there is skipped, and undone.
+    /// The next update that the cache held back, in the order of the last writes; `old`, what downstream has seen last,
+    /// is read only if `send_old` asks for it. The deletion of a key of which downstream has never seen a value is
+    /// skipped, and undone where nothing of it has gone out.
     pub(super) fn next_pending(&mut self, send_old: bool) -> Result<Option<PendingRow<V>>> {
         while let Some(entry) = self.overlay.next_pending() {
             let need_old = send_old || entry.value.is_none();
-            let old = if need_old { self.read_committed(&entry.key)?.0 } else { None };
+            let went_out = entry.forwarded.is_some();
+            let old = match entry.forwarded {
+                Some(forwarded) => forwarded,
+                None if need_old => self.read_committed(&entry.key)?.0,
+                None => None,
+            };
             if entry.value.is_none() && old.is_none() {
-                self.overlay.undo(&entry.key);
+                if !went_out {
+                    self.overlay.undo(&entry.key);
+                }
                 continue;
             }
             let (key, new, context) = (entry.key, entry.value, entry.context);

@@ -31,7 +31,7 @@ pub struct PendingWindowChange<K, V> {
     pub start: i64,
     /// The window's value now; `None` if it was deleted.
     pub new: Option<V>,
-    /// Its value at the last commit, if it was asked for.
+    /// Its value as downstream has seen it last, if it was asked for.
     pub old: Option<V>,
     /// The record that wrote last.
     pub context: RecordContext,
