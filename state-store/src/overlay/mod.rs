@@ -24,6 +24,11 @@ pub use self::merge::merge_range;
 
 /// The slots that an insertion looks at to make room while the budget is exceeded.
 const EVICTION_STEPS: usize = 32;
+/// What the table takes of an entry while it doubles: index and tag, in a table that is half empty and one that it
+/// leaves.
+const TABLE_BYTES: usize = 16;
+/// What the allocator adds to a key or a value, and a map of keys to each entry.
+const ALLOCATION_BYTES: usize = 16;
 
 /// A dirty row as a scan sees it: its key, and its value or `None` if it was deleted.
 pub type DirtyRow<V> = (Box<[u8]>, Option<V>);
@@ -61,6 +66,8 @@ pub struct Overlay<V, C> {
     /// store is flushed twice in a commit where one above it forwards into it, and downstream is owed the step
     /// from what it has seen. All other entries have in themselves what was forwarded.
     forwarded: HashMap<u32, Option<V>>,
+    /// What is charged for the copies of keys in `scan_index` and of values in `forwarded`.
+    copies: usize,
 }
 
 impl<V, C> Overlay<V, C> {
@@ -76,6 +83,7 @@ impl<V, C> Overlay<V, C> {
             scan_index: None,
             hand: 0,
             forwarded: HashMap::new(),
+            copies: 0,
         }
     }
 
@@ -100,7 +108,7 @@ impl<V, C> Overlay<V, C> {
     /// Writes a value, or deletes the key with `None`: the key is dirty until the commit, and last
     /// in the order of writes.
     ///
-    /// `size` is about that of the serialised value in bytes. With `pending`, downstream sees the
+    /// `size` is about that of the value in bytes, with what its context refers to. With `pending`, downstream sees the
     /// value through [`next_pending`](Self::next_pending); without, the caller has forwarded it,
     /// and the key is no longer pending.
     pub fn write(&mut self, key: &[u8], value: Option<V>, context: C, size: usize, pending: bool) {
@@ -110,7 +118,9 @@ impl<V, C> Overlay<V, C> {
                 let slot = self.slab.slot_mut(index);
                 let before = std::mem::replace(&mut slot.value, value);
                 if pending && slot.is_dirty() && !slot.is_pending() {
+                    let charge = slot.charge;
                     self.forwarded.insert(index, before);
+                    self.charge_copy(charge);
                 }
                 self.recharge(index, size);
                 index
@@ -179,6 +189,10 @@ impl<V, C> Overlay<V, C> {
         if is_empty_range(from, to) {
             return Vec::new();
         }
+        if self.scan_index.is_none() {
+            let keys = self.slab.chain(Chain::Dirty).map(|index| self.slab.slot(index).key.len());
+            self.charge_copy(keys.map(scan_charge).sum());
+        }
         let slab = &self.slab;
         let index = self.scan_index.get_or_insert_with(|| {
             slab.chain(Chain::Dirty).map(|index| (slab.slot(index).key.clone(), index)).collect()
@@ -207,11 +221,8 @@ impl<V, C> Overlay<V, C> {
             self.slab.unlink(Chain::Pending, index);
             self.slab.slot_mut(index).context = None;
         }
-        self.forwarded.clear();
         self.dirty_bytes = 0;
-        if let Some(index) = &mut self.scan_index {
-            index.clear();
-        }
+        self.drop_copies();
         let limit = self.account.budget().overlay_limit();
         self.evict(limit - limit / 8, self.slab.capacity() * 2);
     }
@@ -222,6 +233,7 @@ impl<V, C> Overlay<V, C> {
         while let Some(index) = self.slab.first(Chain::Dirty) {
             self.remove(index);
         }
+        self.drop_copies();
     }
 
     /// The number of dirty entries.
@@ -279,7 +291,9 @@ impl<V, C> Overlay<V, C> {
         if !slot.is_dirty() {
             self.dirty_bytes += slot.charge;
             if let Some(scan_index) = &mut self.scan_index {
+                let charge = scan_charge(slot.key.len());
                 scan_index.insert(slot.key.clone(), index);
+                self.charge_copy(charge);
             }
         }
         self.slab.move_to_end(Chain::Dirty, index);
@@ -307,9 +321,24 @@ impl<V, C> Overlay<V, C> {
         slot.charge = charge;
     }
 
-    /// What an entry is charged for: its bytes, its slot and its place in the table.
+    /// What an entry is charged for: its bytes, its slot and its part of the table.
     fn charge(key: &[u8], size: usize) -> usize {
-        size_of::<Slot<V, C>>() + size_of::<u64>() + key.len() + size
+        let slot = size_of::<Slot<V, C>>() + TABLE_BYTES;
+        slot + key.len() + size + 2 * ALLOCATION_BYTES
+    }
+
+    fn charge_copy(&mut self, bytes: usize) {
+        self.copies += bytes;
+        self.account.add(bytes);
+    }
+
+    /// Forgets what was copied of entries that are no longer dirty.
+    fn drop_copies(&mut self) {
+        self.forwarded.clear();
+        if let Some(index) = &mut self.scan_index {
+            index.clear();
+        }
+        self.account.sub(std::mem::take(&mut self.copies));
     }
 
     fn remove(&mut self, index: u32) {
@@ -350,6 +379,11 @@ impl<V, C> Overlay<V, C> {
             self.hand += 1;
         }
     }
+}
+
+/// What the copy of a key takes in the index of scans.
+fn scan_charge(key_bytes: usize) -> usize {
+    key_bytes + 3 * ALLOCATION_BYTES
 }
 
 impl<V, C> std::fmt::Debug for Overlay<V, C> {

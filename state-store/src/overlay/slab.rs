@@ -1,11 +1,17 @@
-//! The entries of an overlay in one vector, threaded by two chains: the dirty entries and the
-//! pending ones, each in the order of their last write. Moving an entry to the end of a chain
-//! touches its neighbours only.
+//! The entries of an overlay, threaded by two chains: the dirty entries and the pending ones, each
+//! in the order of their last write. Moving an entry to the end of a chain touches its neighbours
+//! only.
+//!
+//! Slots are in blocks that stay where they are: one vector would double when it is full, and be there
+//! twice while it moves, neither of which a budget can be charged for.
 
 use std::sync::atomic::AtomicBool;
 
 /// The end of a chain.
 const NONE: u32 = u32::MAX;
+
+/// The slots of a block. Only the first block grows, so that a small store takes little.
+const BLOCK: usize = 256;
 
 /// One key of the overlay.
 #[derive(Debug)]
@@ -97,7 +103,8 @@ impl Ends {
 /// Invariant: an index that the overlay's table or a chain holds is that of an occupied slot.
 #[derive(Debug)]
 pub(super) struct Slab<V, C> {
-    slots: Vec<Option<Slot<V, C>>>,
+    blocks: Vec<Vec<Option<Slot<V, C>>>>,
+    capacity: usize,
     free: Vec<u32>,
     dirty: Ends,
     pending: Ends,
@@ -105,38 +112,50 @@ pub(super) struct Slab<V, C> {
 
 impl<V, C> Slab<V, C> {
     pub(super) fn new() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), dirty: Ends::EMPTY, pending: Ends::EMPTY }
+        let (dirty, pending) = (Ends::EMPTY, Ends::EMPTY);
+        Self { blocks: Vec::new(), capacity: 0, free: Vec::new(), dirty, pending }
     }
 
     /// The number of slots, occupied or not.
     pub(super) fn capacity(&self) -> usize {
-        self.slots.len()
+        self.capacity
     }
 
     pub(super) fn insert(&mut self, slot: Slot<V, C>) -> u32 {
         if let Some(index) = self.free.pop()
-            && let Some(place) = self.slots.get_mut(index as usize)
+            && let Some(place) = self.place(index)
         {
             *place = Some(slot);
             return index;
         }
         #[expect(clippy::expect_used, reason = "four thousand million entries don't fit a budget")]
-        let index =
-            u32::try_from(self.slots.len()).expect("an overlay has fewer than 2^32 entries");
-        self.slots.push(Some(slot));
+        let index = u32::try_from(self.capacity).expect("an overlay has fewer than 2^32 entries");
+        match self.blocks.last_mut() {
+            Some(block) if block.len() < BLOCK => block.push(Some(slot)),
+            full => {
+                let mut block = Vec::with_capacity(if full.is_some() { BLOCK } else { 0 });
+                block.push(Some(slot));
+                self.blocks.push(block);
+            }
+        }
+        self.capacity += 1;
         index
+    }
+
+    fn place(&mut self, index: u32) -> Option<&mut Option<Slot<V, C>>> {
+        self.blocks.get_mut(index as usize / BLOCK)?.get_mut(index as usize % BLOCK)
     }
 
     pub(super) fn remove(&mut self, index: u32) -> Option<Slot<V, C>> {
         self.unlink(Chain::Dirty, index);
         self.unlink(Chain::Pending, index);
-        let slot = self.slots.get_mut(index as usize)?.take()?;
+        let slot = self.place(index)?.take()?;
         self.free.push(index);
         Some(slot)
     }
 
     pub(super) fn find(&self, index: u32) -> Option<&Slot<V, C>> {
-        self.slots.get(index as usize)?.as_ref()
+        self.blocks.get(index as usize / BLOCK)?.get(index as usize % BLOCK)?.as_ref()
     }
 
     #[expect(clippy::expect_used, reason = "the slab's invariant")]
@@ -146,7 +165,7 @@ impl<V, C> Slab<V, C> {
 
     #[expect(clippy::expect_used, reason = "the slab's invariant")]
     pub(super) fn slot_mut(&mut self, index: u32) -> &mut Slot<V, C> {
-        let slot = self.slots.get_mut(index as usize).and_then(Option::as_mut);
+        let slot = self.place(index).and_then(Option::as_mut);
         slot.expect("an index that is held is that of an occupied slot")
     }
 

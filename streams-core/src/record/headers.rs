@@ -19,6 +19,9 @@ pub struct Headers(Vec<Header>);
 
 type Header = (Box<str>, Option<Box<[u8]>>);
 
+/// What the allocator adds to headers that are shared.
+const HEAP_BYTES: usize = 64;
+
 impl Headers {
     /// No headers; does not allocate.
     pub const fn new() -> Self {
@@ -53,6 +56,13 @@ impl Headers {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The memory that they take, in bytes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let of =
+            |(name, value): &Header| name.len() + value.as_ref().map_or(0, |value| value.len());
+        self.0.iter().map(of).sum::<usize>() + self.0.capacity() * size_of::<Header>() + HEAP_BYTES
     }
 
     /// Removes all headers and keeps the memory.

@@ -14,6 +14,7 @@ mod rows;
 mod state_store;
 #[cfg(test)]
 mod tests;
+mod value_size;
 mod window;
 
 #[cfg(feature = "fuzzing")]

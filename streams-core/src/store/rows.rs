@@ -4,7 +4,7 @@ use std::{ops::Bound, sync::Arc};
 
 use state_store::{Direction, MemoryBudget, Overlay, merge_range};
 
-use super::{ChangelogWriter, RecordContext, StoreContext, ValueCodec};
+use super::{ChangelogWriter, RecordContext, StoreContext, ValueCodec, value_size::ValueSize};
 use crate::{
     BoxError, Error, ErrorKind, Result,
     serde::{SerdeRef, Written},
@@ -39,9 +39,7 @@ pub(super) struct Rows<K, V> {
     context: Option<StoreContext>,
     overlay: Overlay<V, RecordContext>,
     record: RecordContext,
-    /// Bytes of a value, for the budget: the last that was read, or the average at the last commit. What a value that is
-    /// not serialised yet takes can only be guessed.
-    value_bytes: usize,
+    sizes: ValueSize,
     /// Buffers that each row and each value reuses: a plain key, a local key, a value.
     plain_key: Vec<u8>,
     key: Vec<u8>,
@@ -66,7 +64,7 @@ impl<K, V: Clone> Rows<K, V> {
             context: None,
             overlay: Overlay::new(MemoryBudget::new(0, 0).overlay_account()),
             record: RecordContext::default(),
-            value_bytes: 0,
+            sizes: ValueSize::new(),
             plain_key: Vec::new(),
             key: Vec::new(),
             value: Vec::new(),
@@ -78,8 +76,16 @@ impl<K, V: Clone> Rows<K, V> {
         self.context = Some(context);
     }
 
+    /// The record that writes from now on. Its headers are kept only for what a cache will forward: many entries
+    /// would hold on to them for nothing.
     pub(super) fn set_record_context(&mut self, context: &RecordContext) {
-        self.record.clone_from(context);
+        let headers = if self.caching() { context.headers.clone() } else { None };
+        self.record = RecordContext {
+            timestamp: context.timestamp,
+            offset: context.offset,
+            input: context.input,
+            headers,
+        };
     }
 
     pub(super) fn caching(&self) -> bool {
@@ -208,7 +214,6 @@ impl<K, V: Clone> Rows<K, V> {
         changelog_key: impl Fn(&[u8]) -> Option<&[u8]>,
     ) -> Result {
         let mut bytes = std::mem::take(&mut self.value);
-        let (mut total, mut values) = (0, 0);
         let context = self.context()?;
         for (key, value, record) in self.overlay.dirty() {
             bytes.clear();
@@ -226,16 +231,31 @@ impl<K, V: Clone> Rows<K, V> {
                 writer.batch.delete(context.id, key);
                 writer.log(logged_key, None, record.timestamp)?;
             } else {
-                total += bytes.len();
-                values += 1;
                 writer.batch.put(context.id, key, &bytes);
                 let (logged, timestamp) = self.codec.changelog(&bytes, record.timestamp);
                 writer.log(logged_key, Some(logged), timestamp)?;
             }
         }
-        self.value_bytes = total.checked_div(values).unwrap_or(self.value_bytes);
         self.value = bytes;
         Ok(())
+    }
+
+    /// What an entry of this value takes beside its slot, about.
+    fn size_of(&mut self, value: Option<&V>) -> usize {
+        let headers = self.record.headers.as_ref().map_or(0, |headers| headers.bytes());
+        let Some(value) = value else { return headers };
+        let size = self.sizes.estimate().unwrap_or_else(|| self.measure(value));
+        headers + size
+    }
+
+    /// The bytes of a value; the mean if it has none, which the commit will say.
+    fn measure(&mut self, value: &V) -> usize {
+        let topic = self.context.as_ref().map_or("", |context| &context.topic);
+        self.value.clear();
+        let written = self.codec.write(topic, value, &mut self.value);
+        let bytes = if written.is_ok() { self.value.len() } else { 0 };
+        self.sizes.measured(bytes);
+        bytes
     }
 
     /// Logs the row of a local key once more, under its key in the changelog.
@@ -297,7 +317,7 @@ impl<'r, K, V: Clone> Row<'r, K, V> {
     pub(super) fn write(self, value: Option<V>) {
         let rows = self.rows;
         let pending = rows.caching();
-        let size = rows.value_bytes.max(size_of::<V>());
+        let size = rows.size_of(value.as_ref());
         rows.overlay.write(&rows.key, value, rows.record.clone(), size, pending);
     }
 
@@ -306,9 +326,6 @@ impl<'r, K, V: Clone> Row<'r, K, V> {
         let rows = &mut *self.rows;
         if rows.overlay.lookup(&rows.key).is_none() {
             let (value, size) = rows.read_committed(&rows.key)?;
-            if value.is_some() {
-                rows.value_bytes = size;
-            }
             rows.overlay.fill(&rows.key, value, size);
         }
         Ok(())

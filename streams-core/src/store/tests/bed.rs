@@ -152,6 +152,11 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
         self.changelog.0.iter().map(|record| record.key.as_slice())
     }
 
+    /// Whether the overlay takes more than it may.
+    pub(super) fn overlay_exceeded(&self) -> bool {
+        self.budget.overlay_exceeded()
+    }
+
     /// Says that a record of this timestamp is processed.
     pub(super) fn begin_record(&mut self, timestamp: i64) {
         let context = RecordContext { timestamp, ..RecordContext::default() };

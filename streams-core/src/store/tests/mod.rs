@@ -7,6 +7,7 @@
 mod bed;
 mod engine;
 mod key_value;
+mod memory;
 mod model;
 mod window;
 
