@@ -12,6 +12,7 @@
 mod board;
 mod movement;
 mod standby;
+mod standby_settings;
 #[cfg(test)]
 mod tests;
 
@@ -19,13 +20,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+pub use self::standby_settings::StandbySettings;
 use self::{
     board::{Board, Class},
     movement::Movements,
 };
 use crate::{
     TaskId,
-    client::StandbySettings,
     membership::{InternalTopics, TaskAssignment, TaskOffsets},
 };
 

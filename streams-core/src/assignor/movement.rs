@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::board::Board;
-use crate::{TaskId, client::StandbySettings};
+use super::{StandbySettings, board::Board};
+use crate::TaskId;
 
 /// Where the plan for stateful tasks differs from the board.
 #[derive(Debug, Default)]

@@ -9,8 +9,8 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use super::{board::Board, movement::Movements};
-use crate::{TaskId, client::StandbySettings};
+use super::{StandbySettings, board::Board, movement::Movements};
+use crate::TaskId;
 
 /// The members that keep standbys, by task.
 pub(super) fn place(

@@ -31,12 +31,10 @@ mod supplier;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::java_protocol::feed_group_decoders;
 pub use self::{
-    admin::{Admin, NewTopic, TopicDescription},
+    admin::{Admin, TopicDescription},
     consumer::Consumer,
     lease::Lease,
-    membership::{
-        GroupMetadata, Heartbeat, JoinGroup, Membership, OffsetAndMetadata, StandbySettings,
-    },
+    membership::{GroupMetadata, Heartbeat, JoinGroup, Membership, OffsetAndMetadata},
     producer::{BatchReport, ProduceRecord, Producer},
     records::{RecordBatch, RecordView, Records},
     supplier::{
@@ -44,3 +42,4 @@ pub use self::{
         ProducerSettings,
     },
 };
+pub use crate::{assignor::StandbySettings, membership::NewTopic};

@@ -9,8 +9,8 @@ mod partition_counts;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::partition_counts::PartitionCounts;
-use super::{GroupTopology, InternalTopic, Subtopology};
-use crate::{Error, ErrorKind, Result, TaskId, client::NewTopic};
+use super::{GroupTopology, InternalTopic, NewTopic, Subtopology};
+use crate::{Error, ErrorKind, Result, TaskId};
 
 /// The tasks of a topology and the internal topics that it needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,11 +7,13 @@
 mod assignment;
 mod group_topology;
 mod internal_topics;
+mod new_topic;
 mod task_id;
 
 pub use self::{
     assignment::{TaskAssignment, TaskOffsets},
     group_topology::{GroupTopology, InternalTopic, Subtopology},
     internal_topics::InternalTopics,
+    new_topic::NewTopic,
     task_id::{ParseTaskIdError, TaskId},
 };
