@@ -204,14 +204,14 @@ impl GlobalThread {
             task.add_batch(batch);
         }
         let processed = task.process(now_ms, &mut self.producer);
-        count(&self.app.counters.dropped, task.take_dropped());
+        count(&self.app.shared.counters.dropped, task.take_dropped());
         let processed = processed?;
         if let Some(producer) = &mut self.producer {
             // A position behind a record says that its dead letter is written.
             producer.flush()?.into_iter().try_for_each(|report| report.result.map(drop))?;
         }
         task.commit(&mut self.producer)?;
-        count(&self.app.counters.processed, processed);
+        count(&self.app.shared.counters.processed, processed);
         Ok(())
     }
 
@@ -363,7 +363,7 @@ impl GlobalThread {
     }
 
     fn listener(&self) -> Option<Arc<dyn StateRestoreListener>> {
-        self.app.restore_listener.lock().clone()
+        self.app.shared.restore_listener()
     }
 
     /// Where the task was when user code panicked.

@@ -152,7 +152,7 @@ impl Restorer {
     }
 
     fn listener(&self) -> Option<Arc<dyn StateRestoreListener>> {
-        self.app.restore_listener.lock().clone()
+        self.app.shared.restore_listener()
     }
 
     /// Begins to restore a task, from the offsets that its databases know. A changelog whose beginning
@@ -370,7 +370,7 @@ impl Restorer {
             changelog.next_offset = batch.next_offset();
             let records = u64::try_from(batch.len()).unwrap_or(0);
             changelog.restored += records;
-            let counters = &self.app.counters;
+            let counters = &self.app.shared.counters;
             count(
                 if task.standby { &counters.standby_updates } else { &counters.restored },
                 records,

@@ -21,6 +21,13 @@ pub(crate) struct StoredState {
     threads: Mutex<BTreeSet<usize>>,
 }
 
+impl StoredState {
+    /// The state of these tasks was removed from disk.
+    pub(super) fn forget(&self, removed: &[String]) {
+        self.sums.lock().retain(|task, _| !removed.contains(&task.to_string()));
+    }
+}
+
 /// A stream thread's part in reporting, as long as it is kept.
 #[derive(Debug)]
 pub(super) struct Reporter {
@@ -30,13 +37,13 @@ pub(super) struct Reporter {
 
 impl Reporter {
     pub(super) fn new(app: Arc<App>, thread: usize) -> Self {
-        app.stored_state.threads.lock().insert(thread);
+        app.shared.stored_state.threads.lock().insert(thread);
         Self { app, thread }
     }
 
     /// What this thread is to report: all of it, if it is the first of its instance.
     pub(super) fn offset_sums(&self) -> BTreeMap<TaskId, i64> {
-        let StoredState { sums, threads } = &self.app.stored_state;
+        let StoredState { sums, threads } = &self.app.shared.stored_state;
         if threads.lock().first() == Some(&self.thread) {
             sums.lock().clone()
         } else {
@@ -47,7 +54,7 @@ impl Reporter {
 
 impl Drop for Reporter {
     fn drop(&mut self) {
-        self.app.stored_state.threads.lock().remove(&self.thread);
+        self.app.shared.stored_state.threads.lock().remove(&self.thread);
     }
 }
 
@@ -81,7 +88,7 @@ impl App {
         }
         match self.open_databases(task) {
             Ok(databases) => {
-                self.stored_state.sums.lock().remove(&task);
+                self.shared.stored_state.sums.lock().remove(&task);
                 Ok(Some(databases))
             }
             Err(error) => {
@@ -96,15 +103,10 @@ impl App {
         if databases.persistent.is_some()
             && let Some(sum) = self.offset_sum(task, &databases, true)
         {
-            self.stored_state.sums.lock().insert(task, sum);
+            self.shared.stored_state.sums.lock().insert(task, sum);
         }
         drop(databases);
         self.unlock_task(task);
-    }
-
-    /// The state of these tasks was removed from disk.
-    pub(super) fn forget_stored_state(&self, removed: &[String]) {
-        self.stored_state.sums.lock().retain(|task, _| !removed.contains(&task.to_string()));
     }
 
     /// Up to where the stores of a task have read its changelogs; `None` if it has none, or can't tell. What is only

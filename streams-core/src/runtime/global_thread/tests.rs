@@ -149,7 +149,7 @@ fn rows(thread: &GlobalThread) -> Vec<String> {
 }
 
 fn processed(thread: &GlobalThread) -> u64 {
-    thread.app.counters.snapshot().processed
+    thread.app.shared.counters.snapshot().processed
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl Commits {
         for (_, task) in parts.tasks.running_mut() {
             task.apply_commit(written)?;
         }
-        count(&self.app.counters.commits, 1);
+        count(&self.app.shared.counters.commits, 1);
         parts.mend.mend(parts.tasks, parts.writer, parts.member)?;
         self.purge_repartition_topics(parts.tasks, now_ms);
         Ok(())

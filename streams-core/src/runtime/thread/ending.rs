@@ -38,7 +38,7 @@ impl Ending<'_> {
             self.mend.forget(changelog);
         }
         task.close()?;
-        count(&self.app.counters.dropped, task.take_dropped());
+        count(&self.app.shared.counters.dropped, task.take_dropped());
         Ok(())
     }
 

@@ -141,9 +141,10 @@ impl Member {
         Ok(heartbeat.shutdown)
     }
 
-    /// Leaves the group, unless the member is static: then its tasks wait for it until the session times out.
-    pub(super) fn leave(&mut self) -> Result {
-        if self.app.config.group_instance_id().is_some() {
+    /// Leaves the group. The tasks of a static member wait for it until the session times out, unless it leaves
+    /// `for_good`.
+    pub(super) fn leave(&mut self, for_good: bool) -> Result {
+        if self.app.config.group_instance_id().is_some() && !for_good {
             return Ok(());
         }
         self.target = None;

@@ -14,12 +14,13 @@
 //! | `watch` | partitions that stand still |
 //! | `pace`, `patience` | how long a run may be, and how long the cluster may fail |
 //!
-//! Four files say what is done with several of them: `hand_over` follows the target, `start` makes a task, `work` processes,
-//! `ending` ends.
+//! `holdings` has all of these that belong to tasks. Four files say what is done with several of them: `hand_over` follows the
+//! target, `start` makes a task, `work` processes, `ending` ends.
 
 mod commit;
 mod ending;
 mod hand_over;
+mod holdings;
 mod input;
 mod inspect;
 mod member;

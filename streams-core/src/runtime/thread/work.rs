@@ -60,7 +60,7 @@ impl Work<'_> {
                 break;
             }
         }
-        count(&self.app.counters.processed, processed);
+        count(&self.app.shared.counters.processed, processed);
         Ok((processed, interrupted))
     }
 
@@ -166,7 +166,7 @@ impl Work<'_> {
     fn count_dropped(&mut self, id: TaskId) {
         let dropped = self.tasks.running_task(id).map_or(0, ActiveTask::take_dropped);
         if dropped > 0 {
-            count(&self.app.counters.dropped, dropped);
+            count(&self.app.shared.counters.dropped, dropped);
         }
     }
 }

@@ -94,7 +94,7 @@ impl Writer {
                 error.in_context(format!("a batch for {topic_partition} was not written"))
             })?;
             let next = base + i64::try_from(records).unwrap_or(0);
-            count(&self.app.counters.produced, u64::try_from(records).unwrap_or(0));
+            count(&self.app.shared.counters.produced, u64::try_from(records).unwrap_or(0));
             mend.wrote(&topic_partition, base, next);
             written.insert(topic_partition, next);
         }

@@ -199,7 +199,7 @@ fn global_unrest(cluster: &EmbeddedCluster, instance: &Instance) -> Result<Optio
         return Ok(Some("has not filled its global stores".to_owned()));
     }
     let app = &instance.app;
-    let Some(databases) = app.global_databases.lock().clone() else { return Ok(None) };
+    let Some(databases) = app.shared.global_databases() else { return Ok(None) };
     for (topic, store) in app.topology.global_topics() {
         let Some((database, _)) = databases.of(store) else { continue };
         for record in cluster.read_all(topic, app.isolation())? {
@@ -217,7 +217,7 @@ pub(super) fn check_global_stores(world: &World) -> Result<Option<String>> {
     let mut known: BTreeMap<usize, (usize, Rows)> = BTreeMap::new();
     for (index, machine) in world.machines.iter().enumerate() {
         let Some(instance) = &machine.instance else { continue };
-        let Some(databases) = instance.app.global_databases.lock().clone() else { continue };
+        let Some(databases) = instance.app.shared.global_databases() else { continue };
         for store in instance.app.topology.global_stores() {
             let Some((database, id)) = databases.of(store) else { continue };
             let rows =

@@ -98,7 +98,7 @@ impl Instance {
     pub(super) fn close(&mut self) -> Vec<Error> {
         let now_ms = self.app.clock.now_ms();
         let close = |stepped: &mut SteppedThread| {
-            let closed = guarded(|| stepped.thread.close(now_ms));
+            let closed = guarded(|| stepped.thread.close(now_ms, false));
             let failed = closed.err().map(|error| give_up(&mut stepped.thread, error).0);
             stepped.thread.release_restorer();
             stepped.restore(now_ms);

@@ -9,13 +9,15 @@ use std::{
 };
 
 use super::{
+    super::{
+        global_thread::GlobalThread,
+        restore_worker::RestoreWorker,
+        thread::{StreamThread, is_transient},
+    },
     State, UncaughtExceptionResponse,
     app::App,
-    global_thread::GlobalThread,
     lifecycle::{GlobalPhase, Lifecycle, StopSignal, ThreadSlot},
     metrics::ThreadMetadata,
-    restore_worker::RestoreWorker,
-    thread::{StreamThread, is_transient},
 };
 use crate::{Error, ErrorKind, Result, time::duration_ms};
 
@@ -188,7 +190,7 @@ fn drive(
             return None;
         }
         if stop.is_set() {
-            let closed = guarded(|| thread.close(app.clock.now_ms()));
+            let closed = guarded(|| thread.close(app.clock.now_ms(), stop.leaves()));
             return closed.map_err(|error| give_up(thread, error).0).err();
         }
         let turn = guarded(|| thread.run_once(app.clock.now_ms(), app.config.poll_interval()));

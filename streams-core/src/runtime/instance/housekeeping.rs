@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-use super::{app::App, metrics::StreamsMetrics};
-use crate::time::duration_ms;
+use super::{
+    super::{storage::TaskStorage, stored_state::StoredState},
+    metrics::{Counters, StreamsMetrics},
+};
+use crate::{config::ValidConfig, time::duration_ms};
 
 /// When the next of each is due, on the instance's clock.
 #[derive(Debug, Default)]
@@ -14,34 +17,43 @@ pub(crate) struct Housekeeping {
     logged: StreamsMetrics,
 }
 
-impl App {
-    /// Does what is due, unless another thread is at it. For an instance that runs: while it rebalances, tasks that
-    /// it is about to open may look obsolete.
-    pub(crate) fn keep_house(&self, now_ms: i64) {
-        let Some(mut due) = self.housekeeping.try_lock() else { return };
+/// What it works on.
+pub(crate) struct House<'a> {
+    pub(crate) config: &'a ValidConfig,
+    pub(crate) storage: Option<&'a dyn TaskStorage>,
+    pub(crate) stored_state: &'a StoredState,
+    pub(crate) counters: &'a Counters,
+}
+
+impl Housekeeping {
+    /// Does what is due. For an instance that runs: while it rebalances, tasks that it is about to open may look
+    /// obsolete.
+    pub(crate) fn keep(&mut self, house: &House<'_>, now_ms: i64) {
         // First after one delay: until then tasks come back to the state that they left here.
-        let delay = self.config.state_cleanup_delay();
+        let delay = house.config.state_cleanup_delay();
         let next = now_ms.saturating_add(duration_ms(delay).max(1));
-        if now_ms >= *due.clean_up_ms.get_or_insert(next) {
-            due.clean_up_ms = Some(next);
-            self.remove_obsolete_tasks(delay, now_ms);
+        if now_ms >= *self.clean_up_ms.get_or_insert(next) {
+            self.clean_up_ms = Some(next);
+            house.remove_obsolete_tasks(delay, now_ms);
         }
-        let Some(interval) = self.config.log_summary_interval() else { return };
+        let Some(interval) = house.config.log_summary_interval() else { return };
         let next = now_ms.saturating_add(duration_ms(interval).max(1));
-        if now_ms >= *due.summary_ms.get_or_insert(next) {
-            due.summary_ms = Some(next);
-            self.log_summary(&mut due.logged);
+        if now_ms >= *self.summary_ms.get_or_insert(next) {
+            self.summary_ms = Some(next);
+            house.log_summary(&mut self.logged);
         }
     }
+}
 
+impl House<'_> {
     /// Removes state of tasks that nobody has used for `state.cleanup.delay.ms`.
     fn remove_obsolete_tasks(&self, delay: Duration, now_ms: i64) {
-        let Some(storage) = &self.storage else { return };
+        let Some(storage) = self.storage else { return };
         match storage.remove_unowned(delay, now_ms) {
             Ok(removed) if removed.is_empty() => {}
             Ok(removed) => {
                 tracing::info!(tasks = ?removed, "removed state not used for {delay:?}");
-                self.forget_stored_state(&removed);
+                self.stored_state.forget(&removed);
             }
             Err(error) => tracing::warn!("obsolete state is not removed: {error}"),
         }

@@ -1,21 +1,14 @@
-//! What the threads of an instance share.
+//! What is fixed once an instance is made, and all its threads share.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
 };
 
-use parking_lot::Mutex;
 use state_store::Database;
 use uuid::Uuid;
 
-use super::{
-    housekeeping::Housekeeping, listener::StateRestoreListener, metrics::Counters,
-    storage::TaskStorage, stored_state::StoredState,
-};
+use super::{super::storage::TaskStorage, housekeeping::House, shared::Shared};
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{ClientSupplier, IsolationLevel, JoinGroup, OffsetReset, StandbySettings},
@@ -37,15 +30,9 @@ pub(crate) struct App {
     pub(crate) settings: Arc<TaskSettings>,
     /// Where state outlives the instance; `None` if no store does.
     pub(crate) storage: Option<Arc<dyn TaskStorage>>,
-    /// Of the global stores, from when they are opened until all threads have ended.
-    pub(crate) global_databases: Mutex<Option<TaskDatabases>>,
     pub(crate) process_id: Uuid,
-    pub(crate) counters: Counters,
-    pub(crate) restore_listener: Mutex<Option<Arc<dyn StateRestoreListener>>>,
-    pub(crate) housekeeping: Mutex<Housekeeping>,
-    pub(crate) stored_state: StoredState,
-    /// Whether nothing is processed, restored or punctuated until the instance is resumed.
-    pub(crate) paused: AtomicBool,
+    /// What changes while the instance lives.
+    pub(crate) shared: Shared,
 }
 
 impl std::fmt::Debug for App {
@@ -60,7 +47,7 @@ impl App {
     }
 
     pub(crate) fn is_paused(&self) -> bool {
-        self.paused.load(Ordering::Relaxed)
+        self.shared.is_paused()
     }
 
     pub(crate) fn exactly_once(&self) -> bool {
@@ -217,7 +204,7 @@ impl App {
             })
         });
         match &opened {
-            Ok(databases) => *self.global_databases.lock() = Some(databases.clone()),
+            Ok(databases) => self.shared.set_global_databases(Some(databases.clone())),
             Err(_) => self.unlock_task(TaskId::GLOBAL),
         }
         opened
@@ -225,16 +212,28 @@ impl App {
 
     /// Lets go of the global stores, when nobody reads them any more.
     pub(crate) fn release_global(&self) {
-        *self.global_databases.lock() = None;
+        self.shared.set_global_databases(None);
         self.unlock_task(TaskId::GLOBAL);
     }
 
     /// Gives a task the global stores to read.
     pub(crate) fn add_global_stores(&self, stores: &mut [Option<Box<dyn StateStore>>]) -> Result {
-        let databases = self.global_databases.lock().clone();
+        let databases = self.shared.global_databases();
         databases.map_or(Ok(()), |databases| {
             add_global_stores(&self.topology, &self.settings, &databases, stores)
         })
+    }
+
+    /// Does what is due now and then, unless another thread is at it.
+    pub(crate) fn keep_house(&self, now_ms: i64) {
+        let Some(mut housekeeping) = self.shared.housekeeping.try_lock() else { return };
+        let house = House {
+            config: &self.config,
+            storage: self.storage.as_deref(),
+            stored_state: &self.shared.stored_state,
+            counters: &self.shared.counters,
+        };
+        housekeeping.keep(&house, now_ms);
     }
 
     /// Locks a task's state; whether it was free.

@@ -24,6 +24,8 @@ use crate::Error;
 pub(crate) struct StopSignal {
     /// Commit, give up all tasks, leave the group.
     pub(crate) close: AtomicBool,
+    /// With that, the membership ends although it is static: nobody comes back for its tasks.
+    pub(crate) leave: AtomicBool,
     /// End at once, as in a crash.
     pub(crate) abandon: AtomicBool,
 }
@@ -31,6 +33,10 @@ pub(crate) struct StopSignal {
 impl StopSignal {
     pub(crate) fn is_set(&self) -> bool {
         self.close.load(Ordering::SeqCst) || self.abandoned()
+    }
+
+    pub(crate) fn leaves(&self) -> bool {
+        self.leave.load(Ordering::SeqCst)
     }
 
     pub(crate) fn abandoned(&self) -> bool {

@@ -1,0 +1,207 @@
+//! One instance of an application.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+
+use super::{
+    State, StateRestoreListener, StreamsMetrics, ThreadMetadata, UncaughtExceptionResponse,
+    app::App, builder::KafkaStreamsBuilder, lifecycle::Lifecycle,
+};
+use crate::{
+    Error, ErrorKind, Result, client::ClientSupplier, config::StreamsConfig, topology::Topology,
+};
+
+/// One instance of an application: it runs its share of a topology's tasks on its stream threads.
+/// Instances with the same application id share the work. Java's `KafkaStreams`.
+///
+/// Dropping it without [`close`](Self::close) is like a crash: nothing more is committed, and others take
+/// over when the session times out.
+pub struct KafkaStreams {
+    pub(super) app: Arc<App>,
+    pub(super) lifecycle: Arc<Lifecycle>,
+    /// Held while a thread is added.
+    pub(super) adding: Mutex<()>,
+}
+
+impl std::fmt::Debug for KafkaStreams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KafkaStreams({}, {})", self.app.application_id(), self.state())
+    }
+}
+
+impl KafkaStreamsBuilder {
+    /// The instance, not started yet. It locks its state directory.
+    ///
+    /// # Errors
+    /// `Config` with every problem of the configuration; `State` if the state directory is in use by
+    /// another process or can't be written.
+    pub fn build(self) -> Result<KafkaStreams> {
+        let app = self.into_app()?;
+        Ok(KafkaStreams {
+            app: Arc::new(app),
+            lifecycle: Arc::new(Lifecycle::new()),
+            adding: Mutex::default(),
+        })
+    }
+}
+
+impl KafkaStreams {
+    /// An instance of `topology` on the Kafka cluster of `bootstrap.servers`, not started yet.
+    ///
+    /// # Errors
+    /// As [`KafkaStreamsBuilder::build`], or `Config` if settings of the clients are wrong.
+    #[cfg(feature = "rdkafka")]
+    pub fn new(topology: Topology, config: StreamsConfig) -> Result<Self> {
+        let clients = crate::client::rdkafka::RdKafkaSupplier::new(&config)?;
+        Self::with_client_supplier(topology, config, clients)
+    }
+
+    /// An instance of `topology` on the cluster that `clients` reach, not started yet. Java's constructor with a
+    /// `KafkaClientSupplier`.
+    ///
+    /// # Errors
+    /// As [`KafkaStreamsBuilder::build`].
+    pub fn with_client_supplier(
+        topology: Topology,
+        config: StreamsConfig,
+        clients: impl ClientSupplier + 'static,
+    ) -> Result<Self> {
+        Self::builder(topology, config, clients).build()
+    }
+
+    /// For handlers and a clock given in code.
+    pub fn builder(
+        topology: Topology,
+        config: StreamsConfig,
+        clients: impl ClientSupplier + 'static,
+    ) -> KafkaStreamsBuilder {
+        KafkaStreamsBuilder::new(topology, config, Arc::new(clients))
+    }
+
+    /// Stops processing, punctuations and restore, but keeps the tasks: the instance stays in its group and its state
+    /// does not change. What was processed is still committed, and global stores are kept up to date. Java's `pause`
+    /// (KIP-834).
+    pub fn pause(&self) {
+        if self.app.shared.pause(true) {
+            tracing::info!("paused");
+        }
+    }
+
+    /// Goes on after [`pause`](Self::pause).
+    pub fn resume(&self) {
+        if self.app.shared.pause(false) {
+            tracing::info!("resumed");
+        }
+    }
+
+    /// Whether it is paused.
+    pub fn is_paused(&self) -> bool {
+        self.app.is_paused()
+    }
+
+    /// The state.
+    pub fn state(&self) -> State {
+        self.lifecycle.state()
+    }
+
+    /// Has `listener` called with the new and the old state at each change.
+    pub fn on_state_change(&self, listener: impl Fn(State, State) + Send + Sync + 'static) {
+        *self.lifecycle.state_listener.lock() = Some(Arc::new(listener));
+    }
+
+    /// Has `handler` decide what follows when a stream thread fails; without one the instance is closed. It is told of
+    /// a failure of global stores too, which always closes the instance.
+    pub fn on_uncaught_exception(
+        &self,
+        handler: impl Fn(&Error) -> UncaughtExceptionResponse + Send + Sync + 'static,
+    ) {
+        *self.lifecycle.uncaught.lock() = Some(Arc::new(handler));
+    }
+
+    /// Has `listener` told of the restore of stores, and of how global stores are filled.
+    pub fn on_restore(&self, listener: impl StateRestoreListener + 'static) {
+        self.app.shared.set_restore_listener(Arc::new(listener));
+    }
+
+    /// Waits until the instance is in one of `states`, or for `timeout`. Returns the state then.
+    pub async fn wait_for(&self, states: &[State], timeout: Duration) -> State {
+        let mut watch = self.lifecycle.watch();
+        let reached = watch.wait_for(|state| states.contains(state));
+        let _ = tokio::time::timeout(timeout, reached).await; // The state says which it was.
+        self.state()
+    }
+
+    /// The error that ended the instance, if one did.
+    pub fn error(&self) -> Option<Error> {
+        self.lifecycle.error.lock().clone()
+    }
+
+    /// The stream threads that are alive, with their tasks.
+    pub fn metadata_for_local_threads(&self) -> Vec<ThreadMetadata> {
+        let threads = self.lifecycle.threads.lock();
+        threads.values().filter(|slot| slot.alive).map(|slot| slot.metadata.clone()).collect()
+    }
+
+    /// Counters since the instance was made.
+    pub fn metrics(&self) -> StreamsMetrics {
+        self.app.shared.counters.snapshot()
+    }
+
+    /// Commits, gives up all tasks, leaves the group and waits for the threads, at most for `timeout`.
+    ///
+    /// # Errors
+    /// `Timeout` if threads are still at work then; they end on their own. The error of a thread that could
+    /// not commit.
+    pub async fn close(&self, timeout: Duration) -> Result {
+        let failed = self.state() == State::Error;
+        self.lifecycle.transition(State::PendingShutdown);
+        self.lifecycle.close_all();
+        if !self.lifecycle.wait_all_ended(timeout).await {
+            let text = format!("threads are still at work after {timeout:?}");
+            return Err(Error::new(ErrorKind::Timeout, text));
+        }
+        self.lifecycle.transition(State::NotRunning);
+        match self.error() {
+            Some(error) if !failed => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes the local state of all tasks. Only while the instance is not running.
+    ///
+    /// # Errors
+    /// `InvalidState` while it runs, `State` if files can't be removed.
+    pub fn clean_up(&self) -> Result {
+        if !matches!(self.state(), State::Created | State::NotRunning | State::Error) {
+            let text =
+                format!("local state can't be removed while the instance is {}", self.state());
+            return Err(Error::new(ErrorKind::InvalidState, text));
+        }
+        if let Some(storage) = &self.app.storage {
+            storage.clean_up()?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for KafkaStreams {
+    fn drop(&mut self) {
+        let handles: Vec<std::thread::JoinHandle<()>> = {
+            let mut threads = self.lifecycle.threads.lock();
+            for slot in threads.values() {
+                slot.stop.abandon.store(true, Ordering::SeqCst);
+            }
+            threads.values_mut().filter_map(|slot| slot.handle.take()).collect()
+        };
+        self.lifecycle.global.stop.abandon.store(true, Ordering::SeqCst);
+        let handles = handles.into_iter().chain(self.lifecycle.global.handle.lock().take());
+        for handle in handles {
+            // A panic of user code was caught inside; there is nothing left to report.
+            let _ = handle.join();
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! An instance of an application: its lifecycle, its threads, what they share.
+//!
+//! `app` holds what is fixed, `shared` what changes. Only `driver` starts threads.
+
+pub(super) mod app;
+mod banner;
+mod builder;
+pub(super) mod driver;
+mod housekeeping;
+mod idle;
+mod kafka_streams;
+mod lifecycle;
+pub(super) mod listener;
+pub(super) mod metrics;
+mod shared;
+mod start;
+mod state;
+
+pub(crate) use self::builder::Handlers;
+pub(crate) use self::{
+    app::App,
+    driver::{give_up, guarded},
+};
+pub use self::{
+    builder::KafkaStreamsBuilder,
+    kafka_streams::KafkaStreams,
+    listener::{RestoreProgress, StateRestoreListener, UncaughtExceptionResponse},
+    metrics::{StreamsMetrics, ThreadMetadata},
+    state::State,
+};

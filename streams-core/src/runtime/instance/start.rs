@@ -1,0 +1,132 @@
+//! Starting an instance, and stream threads that come and go while it runs (KIP-663).
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use super::{
+    super::{global_thread::GlobalThread, thread::StreamThread},
+    KafkaStreams, State,
+    banner::log_start,
+    driver,
+};
+use crate::{Error, ErrorKind, Result};
+
+impl KafkaStreams {
+    /// Starts the instance. First its global stores are filled with all that their topics have now, which this waits
+    /// for. Then the stream threads are started: they join the group, restore state and process until
+    /// [`close`](Self::close); this returns as soon as they run. A topology of nothing but global stores has no stream
+    /// threads, and runs at once.
+    ///
+    /// # Errors
+    /// `InvalidState` if it was started before, or closed meanwhile; `Unavailable` if the cluster can't be reached,
+    /// `State` if state on disk can't be read, `MissingSourceTopic` if the topic of a global store does not exist, or
+    /// what made it impossible to fill the store. After all but the first the instance is in error; make another one.
+    pub async fn start(&self) -> Result {
+        if self.state() != State::Created {
+            let text = format!("the instance is {}; it can be started once", self.state());
+            return Err(Error::new(ErrorKind::InvalidState, text));
+        }
+        log_start(&self.app.config);
+        self.lifecycle.transition(State::Rebalancing);
+        let started = match self.start_global().await {
+            Ok(()) => self.start_threads(),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &started {
+            // Those that were started stop with it.
+            self.lifecycle.close_all();
+            // Whoever closed it meanwhile meant no error.
+            let closed =
+                self.state() == State::PendingShutdown || self.state() == State::NotRunning;
+            self.lifecycle.ended(0, Some(error.clone()).filter(|_| !closed));
+        }
+        tokio::task::yield_now().await;
+        started
+    }
+
+    /// Starts the thread of the global stores, if there are any, and waits until it has filled them.
+    async fn start_global(&self) -> Result {
+        if self.app.topology.global_stores().is_empty() {
+            return Ok(());
+        }
+        driver::spawn_global(&self.app, &self.lifecycle, GlobalThread::new(self.app.clone())?)?;
+        if self.lifecycle.wait_filled().await && self.state() == State::Rebalancing {
+            return Ok(());
+        }
+        Err(self.error().unwrap_or_else(|| {
+            let text = "the instance was closed while its global stores were filled";
+            Error::new(ErrorKind::InvalidState, text)
+        }))
+    }
+
+    fn start_threads(&self) -> Result {
+        if self.app.group_topology.subtopologies.is_empty() {
+            self.lifecycle.transition(State::Running);
+            return Ok(());
+        }
+        self.app.find_stored_state()?;
+        for index in 1..=self.app.config.num_stream_threads() {
+            let thread = StreamThread::new(&self.app, index)?;
+            driver::spawn(&self.app, &self.lifecycle, thread)?;
+        }
+        if !self.state().is_running_or_rebalancing() {
+            // It was closed, or the global stores failed, when not all threads were there to hear of it.
+            self.lifecycle.close_all();
+        }
+        Ok(())
+    }
+
+    /// Starts one more stream thread and returns its name (KIP-663).
+    ///
+    /// # Errors
+    /// `InvalidState` if the instance is not running or its topology has no tasks, `Unavailable` if the cluster can't be
+    /// reached.
+    pub fn add_stream_thread(&self) -> Result<String> {
+        // One at a time, for the number that is free now is taken only when the thread is there.
+        let _adding = self.adding.lock();
+        self.must_run()?;
+        if self.app.group_topology.subtopologies.is_empty() {
+            let text = "the topology has global stores alone, and no task for a stream thread";
+            return Err(Error::new(ErrorKind::InvalidState, text));
+        }
+        let index = {
+            let threads = self.lifecycle.threads.lock();
+            // A dead thread's number is free again.
+            let alive = |index: &usize| threads.get(index).is_some_and(|slot| slot.alive);
+            (1..=threads.len()).find(|index| !alive(index)).unwrap_or(threads.len() + 1)
+        };
+        let thread = StreamThread::new(&self.app, index)?;
+        let name = thread.0.name().to_owned();
+        driver::spawn(&self.app, &self.lifecycle, thread)?;
+        Ok(name)
+    }
+
+    /// Closes the stream thread with the highest number, waits for it at most for `timeout`, and returns its
+    /// name: `None` if there is none (KIP-663).
+    ///
+    /// # Errors
+    /// `InvalidState` if the instance is not running, `Timeout` if the thread is still at work; it ends on its own.
+    pub async fn remove_stream_thread(&self, timeout: Duration) -> Result<Option<String>> {
+        self.must_run()?;
+        let (removed, name) = {
+            let mut threads = self.lifecycle.threads.lock();
+            let last = threads.iter_mut().rev().find(|(_, slot)| slot.alive && !slot.stop.is_set());
+            let Some((index, slot)) = last else { return Ok(None) };
+            slot.stop.leave.store(true, Ordering::SeqCst);
+            slot.stop.close.store(true, Ordering::SeqCst);
+            (*index, slot.metadata.thread_name.clone())
+        };
+        if self.lifecycle.wait_ended(|index| index == removed, timeout).await {
+            return Ok(Some(name));
+        }
+        let text = format!("thread {name} is still at work after {timeout:?}");
+        Err(Error::new(ErrorKind::Timeout, text))
+    }
+
+    fn must_run(&self) -> Result {
+        if self.state().is_running_or_rebalancing() {
+            return Ok(());
+        }
+        let text = format!("the instance is {}, not running", self.state());
+        Err(Error::new(ErrorKind::InvalidState, text))
+    }
+}
