@@ -17,7 +17,7 @@ mod offsets;
 mod topic_partition;
 
 pub use self::{
-    admin::{CreatedTopics, GroupDescription, NewTopic, TopicDescription},
+    admin::{CreatedTopics, GroupDescription, NewTopic, PartitionOffsets, TopicDescription},
     cluster::Client,
     config::{
         ClientCertificate, ClientConfig, SaslConfig, Security, SecurityProtocol, TlsConfig,

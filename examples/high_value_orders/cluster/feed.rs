@@ -59,8 +59,8 @@ fn create_topics(admin: &mut dyn Admin, partitions: i32) -> Result<(), Failure> 
         config: keeps_all.clone(),
     };
     let topics: Vec<NewTopic> = topology::TOPICS.iter().map(|topic| new(topic)).collect();
-    admin.create_topics(&topics)?;
-    for (topic, description) in admin.describe_topics(&topology::TOPICS)? {
+    admin.create_topics(&topics).wait()?;
+    for (topic, description) in admin.describe_topics(&topology::TOPICS).wait()? {
         if description.partitions != partitions {
             let found = description.partitions;
             let text = format!(

@@ -39,15 +39,15 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<String, Failure> {
 
 fn read(clients: &RdKafkaSupplier, topic: &'static str) -> Result<OutputTopic, Failure> {
     let mut admin = clients.admin()?;
-    let described = admin.describe_topics(&[topic])?;
+    let described = admin.describe_topics(&[topic]).wait()?;
     let partitions = described.get(topic).map(|description| description.partitions);
     let partitions = partitions.ok_or_else(|| {
         format!("topic {topic} does not exist: `feed` creates it, `run` writes it")
     })?;
     let places: Vec<_> =
         (0..partitions).map(|partition| TopicPartition::new(topic, partition)).collect();
-    let starts = admin.earliest_offsets(&places)?;
-    let ends = admin.latest_offsets(&places, IsolationLevel::ReadCommitted)?;
+    let starts = admin.earliest_offsets(&places).all().wait()?;
+    let ends = admin.latest_offsets(&places, IsolationLevel::ReadCommitted).all().wait()?;
     let settings = ConsumerSettings {
         client_id: "high-value-orders-verify".to_owned(),
         isolation: IsolationLevel::ReadCommitted,

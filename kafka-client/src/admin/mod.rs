@@ -10,5 +10,6 @@ mod topics;
 
 pub use self::{
     groups::GroupDescription,
+    offsets::PartitionOffsets,
     topics::{CreatedTopics, NewTopic, TopicDescription},
 };

@@ -11,11 +11,12 @@ use kafka_protocol::{
     },
     protocol::StrBytes,
 };
+use tokio::time::{Instant, sleep};
 
 use super::topics::millis;
 use crate::{
-    Client, Error, ErrorKind, IsolationLevel, Result, TopicPartition, error::check_code,
-    topic_partition::by_topic,
+    Client, Error, ErrorKind, IsolationLevel, Result, TopicPartition, cluster::may_pass,
+    error::check_code, topic_partition::by_topic,
 };
 
 /// Kafka's timestamp that asks for the first offset.
@@ -23,31 +24,39 @@ const EARLIEST: i64 = -2;
 /// Kafka's timestamp that asks for the offset behind the last record.
 const LATEST: i64 = -1;
 
+/// How often partitions are tried that others need not wait for: a leader that moved is found at the second try.
+const PARTIAL_TRIES: u32 = 4;
+
+/// An offset of each partition that was asked for, or why there is none.
+pub type PartitionOffsets = BTreeMap<TopicPartition, Result<i64>>;
+
 impl Client {
-    /// The first offset that is still in the log of each partition.
+    /// The first offset that is still in the log of each partition, or why it is not known: `NotFound` if the partition
+    /// does not exist, `Retriable` if it has no leader now, which keeps nothing back of the others.
     ///
     /// # Errors
-    /// `NotFound` if a partition does not exist.
+    /// Why no broker could be asked.
     pub async fn earliest_offsets(
         &self,
         partitions: &[TopicPartition],
-    ) -> Result<BTreeMap<TopicPartition, i64>> {
+    ) -> Result<PartitionOffsets> {
         let asked = partitions.iter().map(|place| (place.clone(), EARLIEST)).collect();
-        self.list_offsets(&asked, IsolationLevel::ReadUncommitted).await
+        self.list_offsets(asked, IsolationLevel::ReadUncommitted).await
     }
 
     /// The offset behind the last record: of the log (the high watermark), or of its stable part with
-    /// [`IsolationLevel::ReadCommitted`].
+    /// [`IsolationLevel::ReadCommitted`]. Partitions without one are told as by
+    /// [`earliest_offsets`](Self::earliest_offsets).
     ///
     /// # Errors
-    /// `NotFound` if a partition does not exist.
+    /// Why no broker could be asked.
     pub async fn latest_offsets(
         &self,
         partitions: &[TopicPartition],
         isolation: IsolationLevel,
-    ) -> Result<BTreeMap<TopicPartition, i64>> {
+    ) -> Result<PartitionOffsets> {
         let asked = partitions.iter().map(|place| (place.clone(), LATEST)).collect();
-        self.list_offsets(&asked, isolation).await
+        self.list_offsets(asked, isolation).await
     }
 
     /// The offset of the first record with the given timestamp (ms since 1970) or a later one; partitions without such
@@ -66,8 +75,14 @@ impl Client {
             return Err(Error::new(ErrorKind::Invalid, context));
         }
         let asked = times.iter().cloned().collect();
-        let mut offsets = self.list_offsets(&asked, isolation).await?;
-        offsets.retain(|_, offset| *offset >= 0);
+        let found = self.list_offsets(asked, isolation).await?;
+        let mut offsets = BTreeMap::new();
+        for (place, offset) in found {
+            let offset = offset?;
+            if offset >= 0 {
+                offsets.insert(place, offset);
+            }
+        }
         Ok(offsets)
     }
 
@@ -85,30 +100,77 @@ impl Client {
         self.retrying("DeleteRecords", || self.try_delete_records(&before)).await
     }
 
+    /// Asks until all partitions are answered, refused for good, or no more are to be expected soon. While nobody
+    /// answers at all, it goes on for as long as any call may.
     async fn list_offsets(
         &self,
-        asked: &BTreeMap<TopicPartition, i64>,
+        asked: BTreeMap<TopicPartition, i64>,
         isolation: IsolationLevel,
-    ) -> Result<BTreeMap<TopicPartition, i64>> {
-        self.retrying("ListOffsets", || self.try_list_offsets(asked, isolation)).await
+    ) -> Result<PartitionOffsets> {
+        let deadline = Instant::now() + self.config().api_timeout();
+        let (mut found, mut open) = (PartitionOffsets::new(), asked);
+        let mut tries = 0;
+        while !open.is_empty() {
+            let answers = self.retrying("ListOffsets", || self.try_list_offsets(&open, isolation));
+            found.extend(answers.await?);
+            tries += 1;
+            let again = |place: &TopicPartition| match found.get(place) {
+                Some(Err(error)) => may_pass(error, tries),
+                Some(Ok(_)) | None => false,
+            };
+            open.retain(|place, _| again(place));
+            let nobody_answers = found.values().all(|answer| {
+                let failed = answer.as_ref().err();
+                failed.is_some_and(|error| {
+                    matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout)
+                })
+            });
+            let pause = self.config().backoff(tries);
+            if (tries >= PARTIAL_TRIES && !nobody_answers) || Instant::now() + pause >= deadline {
+                break;
+            }
+            if !open.is_empty() {
+                self.forget_leaders();
+                sleep(pause).await;
+            }
+        }
+        Ok(found)
     }
 
     async fn try_list_offsets(
         &self,
         asked: &BTreeMap<TopicPartition, i64>,
         isolation: IsolationLevel,
-    ) -> Result<BTreeMap<TopicPartition, i64>> {
-        let mut found = BTreeMap::new();
-        for (leader, places) in self.by_leader(asked.keys()).await? {
+    ) -> Result<PartitionOffsets> {
+        let mut found = PartitionOffsets::new();
+        let mut by_leader: BTreeMap<i32, Vec<&TopicPartition>> = BTreeMap::new();
+        for (place, leader) in self.leaders(asked.keys()).await? {
+            match leader {
+                Ok(leader) => by_leader.entry(leader).or_default().push(place),
+                Err(error) => drop(found.insert(place.clone(), Err(error))),
+            }
+        }
+        for (leader, places) in by_leader {
             let request = list_request(&with_values(&places, asked), isolation)
                 .with_timeout_ms(millis(self.config().request_timeout));
-            let answer: ListOffsetsResponse = self.call_node(leader, request).await?;
+            let answer: Result<ListOffsetsResponse> = self.call_node(leader, request).await;
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(error) => {
+                    let failed =
+                        places.into_iter().map(|place| (place.clone(), Err(error.clone())));
+                    found.extend(failed);
+                    continue;
+                }
+            };
             for topic in answer.topics {
                 for partition in topic.partitions {
                     let index = partition.partition_index;
                     let place = TopicPartition::new(topic.name.to_string(), index);
-                    check_code(partition.error_code, format_args!("ListOffsets of {place}"), None)?;
-                    found.insert(place, partition.offset);
+                    let context = format_args!("ListOffsets of {place}");
+                    let checked = check_code(partition.error_code, context, None);
+                    let offset = checked.map(|()| partition.offset);
+                    found.insert(place, offset);
                 }
             }
         }
@@ -149,10 +211,10 @@ fn with_values<'a>(
 }
 
 /// Checks that no partition was left unanswered: callers index by what they asked for.
-fn answered(
+fn answered<V>(
     api: &str,
     asked: &BTreeMap<TopicPartition, i64>,
-    found: &BTreeMap<TopicPartition, i64>,
+    found: &BTreeMap<TopicPartition, V>,
 ) -> Result {
     match asked.keys().find(|place| !found.contains_key(*place)) {
         None => Ok(()),

@@ -27,6 +27,7 @@ use kafka_protocol::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+pub(crate) use self::retry::may_pass;
 use self::{
     connections::Connections,
     metadata::{Leaders, Metadata},
@@ -177,16 +178,27 @@ impl Client {
         &self,
         partitions: impl Iterator<Item = &'a TopicPartition> + Clone + Send,
     ) -> Result<BTreeMap<i32, Vec<&'a TopicPartition>>> {
+        let mut by_leader: BTreeMap<i32, Vec<_>> = BTreeMap::new();
+        for (partition, leader) in self.leaders(partitions).await? {
+            by_leader.entry(leader?).or_default().push(partition);
+        }
+        Ok(by_leader)
+    }
+
+    /// The leader of each partition, or why it has none: `NotFound` if it does not exist, else `Retriable`.
+    ///
+    /// # Errors
+    /// Why no broker could be asked.
+    pub(crate) async fn leaders<'a>(
+        &self,
+        partitions: impl Iterator<Item = &'a TopicPartition> + Clone + Send,
+    ) -> Result<Vec<(&'a TopicPartition, Result<i32>)>> {
         let stale = self.stale_topics(partitions.clone());
         if !stale.is_empty() {
             self.describe_leaders(&stale).await?;
         }
-        let mut by_leader: BTreeMap<i32, Vec<_>> = BTreeMap::new();
         let metadata = self.0.metadata.lock();
-        for partition in partitions {
-            by_leader.entry(metadata.leader(partition)?).or_default().push(partition);
-        }
-        Ok(by_leader)
+        Ok(partitions.map(|partition| (partition, metadata.leader(partition))).collect())
     }
 
     fn stale_topics<'a>(
@@ -204,7 +216,8 @@ impl Client {
         stale
     }
 
-    fn forget_leaders(&self) {
+    /// Has leaders and controller looked up anew before the next call.
+    pub(crate) fn forget_leaders(&self) {
         self.0.metadata.lock().forget_leaders();
     }
 

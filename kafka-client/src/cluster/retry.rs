@@ -48,7 +48,7 @@ impl Client {
 }
 
 /// Whether another try may succeed.
-fn may_pass(error: &Error, tries: u32) -> bool {
+pub(crate) fn may_pass(error: &Error, tries: u32) -> bool {
     match error.kind() {
         // While a group rebalances or a transaction is open the caller has to do something, or to decide.
         ErrorKind::Retriable => !matches!(error.code(), Some(27 | 88)),

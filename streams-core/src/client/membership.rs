@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
-use super::Lease;
+use super::{Answer, Lease};
 use crate::{
     Result, TopicPartition,
     assignor::StandbySettings,
@@ -90,21 +90,15 @@ pub trait Membership: Send + Debug {
     /// [`Heartbeat::shutdown`]. Java's `SHUTDOWN_APPLICATION` (KIP-671).
     fn shutdown_application(&mut self);
 
-    /// Commits input offsets under the member's epoch.
-    ///
-    /// # Errors
-    /// `Fenced` if the epoch is stale.
-    fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result;
+    /// Begins to commit input offsets under the member's epoch. Answers with `Fenced` if the epoch is stale.
+    fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Answer<()>;
 
-    /// The committed offsets of the group; partitions without one are left out. Waits until no
-    /// transaction holds an offset of them back.
-    ///
-    /// # Errors
-    /// `Unavailable` while a transaction with offsets of these partitions is open: again later.
+    /// Asks for the committed offsets of the group; partitions without one are left out. Answers with `Unavailable`
+    /// while a transaction with offsets of these partitions is open: again later.
     fn committed_offsets(
         &mut self,
         partitions: &[TopicPartition],
-    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>>;
+    ) -> Answer<BTreeMap<TopicPartition, OffsetAndMetadata>>;
 
     /// Who this member is, for transactional commits.
     fn group_metadata(&self) -> GroupMetadata;

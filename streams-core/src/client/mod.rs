@@ -3,13 +3,15 @@
 //! [`Consumer`], [`Producer`], [`Admin`] and [`Membership`] are all that a stream thread knows of
 //! the outside; [`ClientSupplier`] makes them. One suite of contract tests holds for every
 //! implementation. Invariants: no public type names a client library or a protocol crate; a call
-//! returns no later than the wait it is given, so that a simulator can step the runtime.
+//! returns no later than the wait it is given, so that a simulator can step the runtime. What has to wait for the
+//! cluster begins, and its [`Answer`] is asked for later.
 //!
 //! Errors: [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) had no effect and may be
 //! repeated, [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) may have had its effect,
 //! [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) means that this member or producer is a zombie.
 
 mod admin;
+mod answer;
 mod consumer;
 pub mod embedded;
 #[cfg(any(feature = "fuzzing", feature = "rdkafka", test))]
@@ -31,7 +33,8 @@ mod supplier;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::java_protocol::feed_group_decoders;
 pub use self::{
-    admin::{Admin, TopicDescription},
+    admin::{Admin, PartitionOffsets, TopicDescription},
+    answer::Answer,
     consumer::Consumer,
     lease::Lease,
     membership::{GroupMetadata, Heartbeat, JoinGroup, Membership, OffsetAndMetadata},

@@ -256,7 +256,7 @@ impl GlobalThread {
         let topics = self.app.topology.global_topics().into_iter();
         let topics: Vec<String> = topics.map(|(topic, _)| self.app.topic_name(topic)).collect();
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-        let described = self.admin.describe_topics(&names)?;
+        let described = self.admin.describe_topics(&names).wait()?;
         if let Some(topic) = topics.iter().find(|topic| !described.contains_key(*topic)) {
             return Err(missing(topic));
         }
@@ -265,11 +265,13 @@ impl GlobalThread {
 
     fn logs(&mut self, inputs: &[TopicPartition]) -> Result<Logs> {
         let admin = &mut self.admin;
-        let firsts = admin.earliest_offsets(inputs)?;
-        let ends = admin.latest_offsets(inputs, IsolationLevel::ReadUncommitted)?;
+        let firsts = admin.earliest_offsets(inputs).all().wait()?;
+        let ends = admin.latest_offsets(inputs, IsolationLevel::ReadUncommitted).all().wait()?;
         let visible_ends = match self.app.isolation() {
             IsolationLevel::ReadUncommitted => ends.clone(),
-            isolation @ IsolationLevel::ReadCommitted => admin.latest_offsets(inputs, isolation)?,
+            isolation @ IsolationLevel::ReadCommitted => {
+                admin.latest_offsets(inputs, isolation).all().wait()?
+            }
         };
         Ok(Logs { firsts, ends, visible_ends })
     }

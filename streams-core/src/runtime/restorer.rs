@@ -168,9 +168,10 @@ impl Restorer {
     ) -> Result {
         let partitions = self.app.changelogs(task);
         let all: Vec<TopicPartition> = partitions.values().cloned().collect();
-        let earliest = self.admin.earliest_offsets(&all)?;
+        let earliest = self.admin.earliest_offsets(&all).all().wait()?;
         // The log's end, not the stable part: a restore waits for the transactions of a crashed writer.
-        let latest = self.admin.latest_offsets(&all, IsolationLevel::ReadUncommitted)?;
+        let latest =
+            self.admin.latest_offsets(&all, IsolationLevel::ReadUncommitted).all().wait()?;
         let app = self.app.clone();
         let mut changelogs = Vec::new();
         for (store, partition) in partitions {

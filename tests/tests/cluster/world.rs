@@ -316,7 +316,7 @@ impl World {
             config: BTreeMap::new(),
         };
         let topics: Vec<NewTopic> = topics.iter().map(topic).collect();
-        self.clients().admin().unwrap().create_topics(&topics).unwrap();
+        self.clients().admin().unwrap().create_topics(&topics).wait().unwrap();
     }
 }
 

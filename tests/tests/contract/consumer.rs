@@ -227,7 +227,7 @@ fn a_log_that_was_cut_off_is_read_from_where_it_begins() {
     everywhere(|world| {
         let place = world.partition();
         world.write(&place, &["a", "b", "c"]);
-        world.admin().delete_records(&[(place.clone(), 2)]).unwrap();
+        world.admin().delete_records(&[(place.clone(), 2)]).wait().unwrap();
         let mut consumer = world.consumer(ReadUncommitted);
         consumer.assign(&place, 1).unwrap();
         assert_eq!(poll_error(&mut *consumer).kind(), ErrorKind::InvalidState);

@@ -87,7 +87,7 @@ fn turn_until(workers: &mut [&mut Worker], tasks: &[usize]) {
 /// Repeats a commit that a rebalance holds up.
 fn commit(worker: &mut Worker, place: &TopicPartition, offset: i64) -> Result {
     let offsets = [(place.clone(), committed(offset))];
-    eventually("an answer to a commit", || match worker.member.commit_offsets(&offsets) {
+    eventually("an answer to a commit", || match worker.member.commit_offsets(&offsets).wait() {
         Err(error) if error.kind() == ErrorKind::Unavailable => None,
         other => Some(other),
     })
@@ -100,11 +100,12 @@ fn committed(offset: i64) -> OffsetAndMetadata {
 /// What the group has committed of a partition, once nothing holds it back.
 fn find(worker: &mut Worker, place: &TopicPartition) -> Option<OffsetAndMetadata> {
     let places = [place.clone()];
-    let found =
-        eventually("the committed offsets", || match worker.member.committed_offsets(&places) {
+    let found = eventually("the committed offsets", || {
+        match worker.member.committed_offsets(&places).wait() {
             Err(error) if error.kind() == ErrorKind::Unavailable => None,
             other => Some(other.unwrap()),
-        });
+        }
+    });
     found.get(place).cloned()
 }
 
@@ -199,7 +200,7 @@ fn offsets_of_a_transaction_count_when_it_is_committed_and_not_before() {
             let group = one.member.group_metadata();
             producer.send_offsets(&[(place.clone(), committed(offset))], &group).unwrap();
             let open = one.member.committed_offsets(std::slice::from_ref(&place));
-            assert_eq!(open.unwrap_err().kind(), ErrorKind::Unavailable);
+            assert_eq!(open.wait().unwrap_err().kind(), ErrorKind::Unavailable);
             if is_committed {
                 producer.commit_transaction().unwrap();
                 assert_eq!(find(&mut one, &place), Some(committed(offset)));

@@ -16,7 +16,7 @@ use crate::world::{World, append, eventually, everywhere, poll_until, read_for_a
 fn assert_stable_end(world: &World, place: &TopicPartition, end: i64) {
     let (mut admin, places) = (world.admin(), [place.clone()]);
     eventually("the end of the transaction", || {
-        let ends = admin.latest_offsets(&places, ReadCommitted).unwrap();
+        let ends = admin.latest_offsets(&places, ReadCommitted).all().wait().unwrap();
         let found = ends.get(place).copied().unwrap();
         assert!(found <= end);
         (found == end).then_some(())

@@ -81,7 +81,7 @@ fn a_compacted_topic_refuses_a_record_without_a_key() {
     everywhere(|world| {
         let mut topic = crate::world::new_topic(&world.unique("compacted"), 1);
         topic.config.insert("cleanup.policy".to_owned(), "compact".to_owned());
-        world.admin().create_topics(&[topic.clone()]).unwrap();
+        world.admin().create_topics(&[topic.clone()]).wait().unwrap();
         let place = TopicPartition::new(topic.name, 0);
         let mut producer = world.producer();
         let headers = Headers::new();
@@ -110,7 +110,7 @@ fn a_topic_that_does_not_exist_is_neither_counted_nor_written_to_nor_made() {
         let headers = Headers::new();
         let error = producer.append(&nowhere, record("a", &headers)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidTopic);
-        assert!(world.admin().describe_topics(&[&name]).unwrap().is_empty());
+        assert!(world.admin().describe_topics(&[&name]).wait().unwrap().is_empty());
         let topic = world.topic(3);
         assert_eq!(producer.partitions(&topic).unwrap(), 3);
         let beyond = TopicPartition::new(topic, 3);

@@ -94,7 +94,7 @@ impl World {
     /// Makes a topic; its name.
     pub(crate) fn topic(&self, partitions: i32) -> String {
         let name = self.unique("topic");
-        self.admin().create_topics(&[new_topic(&name, partitions)]).unwrap();
+        self.admin().create_topics(&[new_topic(&name, partitions)]).wait().unwrap();
         name
     }
 

@@ -11,8 +11,9 @@ use std::{
 use streams_core::{
     Error, ErrorKind, KafkaStreams, Result, TopicPartition,
     client::{
-        Admin, ClientSupplier, Consumer, ConsumerSettings, GroupMetadata, Heartbeat, JoinGroup,
-        Membership, OffsetAndMetadata, Producer, ProducerSettings, embedded::EmbeddedCluster,
+        Admin, Answer, ClientSupplier, Consumer, ConsumerSettings, GroupMetadata, Heartbeat,
+        JoinGroup, Membership, OffsetAndMetadata, Producer, ProducerSettings,
+        embedded::EmbeddedCluster,
     },
     config::ProcessingGuarantee,
     membership::{TaskAssignment, TaskOffsets},
@@ -97,9 +98,10 @@ impl Membership for Member {
         self.inner.shutdown_application();
     }
 
-    fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result {
+    fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Answer<()> {
         if self.door.refuses.load(Ordering::SeqCst) {
-            return Err(Error::new(ErrorKind::Fenced, "the group does not know the member"));
+            let error = Error::new(ErrorKind::Fenced, "the group does not know the member");
+            return Answer::ready(Err(error));
         }
         self.inner.commit_offsets(offsets)
     }
@@ -107,7 +109,7 @@ impl Membership for Member {
     fn committed_offsets(
         &mut self,
         partitions: &[TopicPartition],
-    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>> {
+    ) -> Answer<BTreeMap<TopicPartition, OffsetAndMetadata>> {
         self.inner.committed_offsets(partitions)
     }
 

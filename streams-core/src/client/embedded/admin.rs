@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{OperationKind, log::PartitionLog, shared::Shared};
 use crate::{
-    Result, TopicPartition,
-    client::{Admin, IsolationLevel, NewTopic, TopicDescription},
+    TopicPartition,
+    client::{Admin, Answer, IsolationLevel, NewTopic, PartitionOffsets, TopicDescription},
 };
 
 /// Looks up and changes topics.
@@ -22,37 +22,40 @@ impl EmbeddedAdmin {
     fn offsets(
         &self,
         partitions: &[TopicPartition],
-        of: impl Fn(&PartitionLog) -> i64,
-    ) -> Result<BTreeMap<TopicPartition, i64>> {
-        self.shared.read("", OperationKind::ListOffsets, |state| {
-            state.check_leaders(partitions.iter())?;
-            let offset = |place: &TopicPartition| Ok((place.clone(), of(state.log(place)?)));
-            partitions.iter().map(offset).collect()
+        of: impl Fn(&PartitionLog) -> i64 + Send + 'static,
+    ) -> Answer<PartitionOffsets> {
+        let partitions = partitions.to_vec();
+        self.shared.begin_read("", OperationKind::ListOffsets, move |state| {
+            let offset = |place: TopicPartition| {
+                let offset = state.led_log(&place).map(&of);
+                (place, offset)
+            };
+            Ok(partitions.into_iter().map(offset).collect())
         })
     }
 }
 
 impl Admin for EmbeddedAdmin {
-    fn describe_topics(&mut self, topics: &[&str]) -> Result<BTreeMap<String, TopicDescription>> {
-        self.shared.read("", OperationKind::DescribeTopics, |state| {
-            let describe = |name: &&str| {
-                let topic = state.topics.get(*name)?;
+    fn describe_topics(&mut self, topics: &[&str]) -> Answer<BTreeMap<String, TopicDescription>> {
+        let topics: Vec<String> = topics.iter().map(|name| (*name).to_owned()).collect();
+        self.shared.begin_read("", OperationKind::DescribeTopics, move |state| {
+            let describe = |name: String| {
+                let topic = state.topics.get(name.as_str())?;
                 let partitions = topic.partition_count();
                 let config = topic.config.clone();
-                Some(((*name).to_owned(), TopicDescription { partitions, config }))
+                Some((name, TopicDescription { partitions, config }))
             };
-            Ok(topics.iter().filter_map(describe).collect())
+            Ok(topics.into_iter().filter_map(describe).collect())
         })
     }
 
-    fn create_topics(&mut self, topics: &[NewTopic]) -> Result {
-        self.shared.call("", OperationKind::CreateTopics, |state| state.create_topics(topics))
+    fn create_topics(&mut self, topics: &[NewTopic]) -> Answer<()> {
+        let topics = topics.to_vec();
+        let kind = OperationKind::CreateTopics;
+        self.shared.begin("", kind, move |state| state.create_topics(&topics))
     }
 
-    fn earliest_offsets(
-        &mut self,
-        partitions: &[TopicPartition],
-    ) -> Result<BTreeMap<TopicPartition, i64>> {
+    fn earliest_offsets(&mut self, partitions: &[TopicPartition]) -> Answer<PartitionOffsets> {
         self.offsets(partitions, PartitionLog::start)
     }
 
@@ -60,14 +63,15 @@ impl Admin for EmbeddedAdmin {
         &mut self,
         partitions: &[TopicPartition],
         isolation: IsolationLevel,
-    ) -> Result<BTreeMap<TopicPartition, i64>> {
-        self.offsets(partitions, |log| log.visible_end(isolation))
+    ) -> Answer<PartitionOffsets> {
+        self.offsets(partitions, move |log| log.visible_end(isolation))
     }
 
-    fn delete_records(&mut self, before: &[(TopicPartition, i64)]) -> Result {
-        self.shared.call("", OperationKind::DeleteRecords, |state| {
-            state.check_leaders(before.iter().map(|(partition, _)| partition))?;
-            for (partition, offset) in before {
+    fn delete_records(&mut self, before: &[(TopicPartition, i64)]) -> Answer<()> {
+        let before = before.to_vec();
+        self.shared.begin("", OperationKind::DeleteRecords, move |state| {
+            for (partition, offset) in &before {
+                state.led_log(partition)?;
                 state.log_mut(partition)?.delete_before(*offset);
             }
             Ok(())

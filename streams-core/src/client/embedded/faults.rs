@@ -58,7 +58,7 @@ pub enum Fault {
     Unavailable,
     /// The call has its effect but fails with `Timeout`; one that only reads fails with `Unavailable`.
     LostReply,
-    /// The call happens after a wait on the cluster's clock.
+    /// The call happens after a wait on the cluster's clock: its caller waits, or its answer is late.
     Delay(Duration),
     /// What a producer without transactions sends arrives so much later, whatever becomes of the producer, which is told
     /// `Timeout` at once. For every other call it is a [`LostReply`](Self::LostReply).

@@ -1,14 +1,23 @@
 //! A member's side of the group protocol.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+    },
+};
 
 use super::{OperationKind, coordinator::HeartbeatRequest, shared::Shared};
 use crate::{
     ErrorKind, Result, TopicPartition,
-    client::{GroupMetadata, Heartbeat, JoinGroup, Membership, OffsetAndMetadata},
+    client::{Answer, GroupMetadata, Heartbeat, JoinGroup, Membership, OffsetAndMetadata},
     membership::{TaskAssignment, TaskOffsets},
     time::duration_ms,
 };
+
+/// An epoch that no member has.
+const NO_EPOCH: i32 = -1;
 
 /// One member of a group of the embedded cluster.
 ///
@@ -20,6 +29,8 @@ pub(super) struct EmbeddedMembership {
     member_id: String,
     /// 0 while it does not belong to the group.
     epoch: i32,
+    /// The epoch of which the owner was told that a commit was refused: that membership is over.
+    refused_epoch: Arc<AtomicI32>,
     reported: Option<TaskAssignment>,
     told: Option<TaskAssignment>,
     sent_at_ms: i64,
@@ -37,6 +48,7 @@ impl EmbeddedMembership {
             join,
             member_id,
             epoch: 0,
+            refused_epoch: Arc::new(AtomicI32::new(NO_EPOCH)),
             reported: None,
             told: None,
             sent_at_ms: 0,
@@ -62,6 +74,9 @@ impl EmbeddedMembership {
 impl Membership for EmbeddedMembership {
     fn heartbeat(&mut self, owned: &TaskAssignment, offsets: &TaskOffsets) -> Result<Heartbeat> {
         let now_ms = self.shared.now_ms();
+        if self.refused_epoch.swap(NO_EPOCH, Ordering::SeqCst) == self.epoch {
+            self.forget();
+        }
         if !self.is_due(owned, now_ms) {
             return Ok(Heartbeat { assignment: None, shutdown: self.told_shutdown });
         }
@@ -99,28 +114,33 @@ impl Membership for EmbeddedMembership {
         self.shutdown = true;
     }
 
-    fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result {
-        let metadata = self.group_metadata();
+    fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Answer<()> {
+        let (metadata, offsets) = (self.group_metadata(), offsets.to_vec());
+        let (refused, epoch) = (Arc::clone(&self.refused_epoch), self.epoch);
         let client_id = &self.join.client_id;
-        let committed = self.shared.call(client_id, OperationKind::CommitOffsets, |state| {
+        let committed = self.shared.begin(client_id, OperationKind::CommitOffsets, move |state| {
             let group = state.group_mut(&metadata.group_id);
-            group.check_commit(&metadata, offsets)?;
-            group.offsets.commit(offsets);
+            group.check_commit(&metadata, &offsets)?;
+            group.offsets.commit(&offsets);
             Ok(())
         });
-        if committed.as_ref().is_err_and(|error| error.kind() == ErrorKind::Fenced) {
-            self.forget();
-        }
-        committed
+        committed.map_err(move |error| {
+            if error.kind() == ErrorKind::Fenced {
+                refused.store(epoch, Ordering::SeqCst);
+            }
+            error
+        })
     }
 
     fn committed_offsets(
         &mut self,
         partitions: &[TopicPartition],
-    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>> {
-        self.shared.read(&self.join.client_id, OperationKind::FetchOffsets, |state| {
-            let group = state.groups.get(&self.join.group_id);
-            group.map_or_else(|| Ok(BTreeMap::new()), |group| group.offsets.stable(partitions))
+    ) -> Answer<BTreeMap<TopicPartition, OffsetAndMetadata>> {
+        let (group_id, partitions) = (self.join.group_id.clone(), partitions.to_vec());
+        let client_id = &self.join.client_id;
+        self.shared.begin_read(client_id, OperationKind::FetchOffsets, move |state| {
+            let group = state.groups.get(&group_id);
+            group.map_or_else(|| Ok(BTreeMap::new()), |group| group.offsets.stable(&partitions))
         })
     }
 

@@ -15,7 +15,14 @@ use std::{
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::{ClusterSettings, Fault, FaultInjector, Operation, OperationKind, state::ClusterState};
-use crate::{Error, ErrorKind, Result, time::Clock};
+use crate::{
+    Error, ErrorKind, Result,
+    client::{
+        Answer,
+        answer::{Alarms, Delay},
+    },
+    time::Clock,
+};
 
 pub(super) struct Shared {
     state: Mutex<ClusterState>,
@@ -27,6 +34,8 @@ pub(super) struct Shared {
     injects: AtomicBool,
     injector: Mutex<Option<Box<dyn FaultInjector>>>,
     members_made: AtomicU64,
+    /// Told as time passes.
+    alarms: Arc<Alarms>,
 }
 
 impl fmt::Debug for Shared {
@@ -46,6 +55,7 @@ impl Shared {
             injects: AtomicBool::new(false),
             injector: Mutex::new(None),
             members_made: AtomicU64::new(0),
+            alarms: Arc::default(),
         }
     }
 
@@ -56,6 +66,7 @@ impl Shared {
     /// The state, with all that is due by now done.
     pub(super) fn lock(&self) -> MutexGuard<'_, ClusterState> {
         let now_ms = self.now_ms();
+        self.alarms.ring(now_ms);
         let mut state = self.state.lock();
         state.tick(now_ms);
         state
@@ -121,6 +132,49 @@ impl Shared {
         read(&self.lock())
     }
 
+    /// As [`call`](Self::call), but the caller does not wait: a delay makes the answer late.
+    pub(super) fn begin<T>(
+        self: &Arc<Self>,
+        client_id: &str,
+        kind: OperationKind,
+        effect: impl FnOnce(&mut ClusterState) -> Result<T> + Send + 'static,
+    ) -> Answer<T> {
+        match self.fate(client_id, kind) {
+            Fault::None => Answer::ready(effect(&mut self.lock())),
+            Fault::Unavailable => Answer::ready(Err(unavailable(client_id, kind))),
+            Fault::LostReply | Fault::Late(_) => {
+                // Its outcome is what nobody gets to know.
+                drop(effect(&mut self.lock()));
+                Answer::ready(Err(no_reply(client_id, kind)))
+            }
+            Fault::Delay(delay) => {
+                let delay = Delay::new(Arc::clone(&self.clock), delay, Arc::clone(&self.alarms));
+                let shared = Arc::clone(self);
+                Answer::delayed(delay, move || effect(&mut shared.lock()))
+            }
+        }
+    }
+
+    /// As [`begin`](Self::begin), of a call that only reads.
+    pub(super) fn begin_read<T>(
+        self: &Arc<Self>,
+        client_id: &str,
+        kind: OperationKind,
+        read: impl FnOnce(&ClusterState) -> Result<T> + Send + 'static,
+    ) -> Answer<T> {
+        match self.fate(client_id, kind) {
+            Fault::None => Answer::ready(read(&self.lock())),
+            Fault::Unavailable | Fault::LostReply | Fault::Late(_) => {
+                Answer::ready(Err(unavailable(client_id, kind)))
+            }
+            Fault::Delay(delay) => {
+                let delay = Delay::new(Arc::clone(&self.clock), delay, Arc::clone(&self.alarms));
+                let shared = Arc::clone(self);
+                Answer::delayed(delay, move || read(&shared.lock()))
+            }
+        }
+    }
+
     /// As [`read`](Self::read), for a call that takes the lock itself.
     pub(super) fn before_read(&self, client_id: &str, kind: OperationKind) -> Result {
         if self.before(client_id, kind)? == Reply::Given {
@@ -130,18 +184,9 @@ impl Shared {
         }
     }
 
-    /// The first half of a call: lets a fault befall it.
+    /// The first half of a call whose caller waits: lets a fault befall it.
     pub(super) fn before(&self, client_id: &str, kind: OperationKind) -> Result<Reply> {
-        if self.down.load(Ordering::Relaxed) {
-            return Err(unavailable(client_id, kind));
-        }
-        if !self.injects.load(Ordering::Relaxed) {
-            return Ok(Reply::Given);
-        }
-        let operation = Operation { client_id, kind };
-        let fault =
-            self.injector.lock().as_mut().map_or(Fault::None, |faults| faults.before(operation));
-        match fault {
+        match self.fate(client_id, kind) {
             Fault::None => Ok(Reply::Given),
             Fault::Unavailable => Err(unavailable(client_id, kind)),
             Fault::LostReply => Ok(Reply::Lost),
@@ -151,6 +196,18 @@ impl Shared {
             }
             Fault::Late(wait) => Ok(Reply::Late(wait)),
         }
+    }
+
+    /// What befalls a call.
+    fn fate(&self, client_id: &str, kind: OperationKind) -> Fault {
+        if self.down.load(Ordering::Relaxed) {
+            return Fault::Unavailable;
+        }
+        if !self.injects.load(Ordering::Relaxed) {
+            return Fault::None;
+        }
+        let operation = Operation { client_id, kind };
+        self.injector.lock().as_mut().map_or(Fault::None, |faults| faults.before(operation))
     }
 }
 

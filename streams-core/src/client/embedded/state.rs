@@ -137,6 +137,12 @@ impl ClusterState {
         log.ok_or_else(|| missing_partition(place, topic.partition_count()))
     }
 
+    /// The log of a partition that has a leader.
+    pub(super) fn led_log(&self, place: &TopicPartition) -> Result<&PartitionLog> {
+        self.check_leaders(std::iter::once(place))?;
+        self.log(place)
+    }
+
     /// Whether the topic of a partition is compacted.
     pub(super) fn is_compacted(&mut self, place: &TopicPartition) -> Result<bool> {
         self.topic_and_log(place).map(|(compacted, ..)| compacted)

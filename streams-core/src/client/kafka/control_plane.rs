@@ -1,19 +1,18 @@
 //! The one place where synchronous callers meet the asynchronous client.
 
-use std::{
-    fmt,
-    future::Future,
-    sync::{Arc, mpsc},
-    time::Duration,
-};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use kafka_client::{Client, ClientConfig};
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    sync::oneshot,
+    time::timeout,
+};
 
 use super::{ClassicMembership, KafkaAdmin, StreamsMembership, convert};
 use crate::{
     Error, ErrorKind, Result,
-    client::{Admin, JoinGroup, Membership},
+    client::{Admin, Answer, JoinGroup, Membership},
     config::GroupProtocol,
     time::Clock,
 };
@@ -106,30 +105,38 @@ impl ControlPlane {
             .ok_or_else(|| Error::new(ErrorKind::InvalidState, "the control plane has ended"))
     }
 
-    /// Runs a call and waits for its answer, however the caller's thread is run.
-    ///
-    /// # Errors
-    /// What the call fails with; `Timeout` if it does not end in time.
-    pub(super) fn call<T: Send + 'static>(
+    /// Begins a call, which goes on whether its answer is asked for or not. The answer comes within the time that the
+    /// client allows a call, with `Timeout` at the latest.
+    pub(super) fn begin<T: Send + 'static>(
         &self,
         call: impl Future<Output = kafka_client::Result<T>> + Send + 'static,
-    ) -> Result<T> {
-        let (sender, receiver) = mpsc::sync_channel(1);
-        self.handle()?.spawn(async move {
-            // Whoever asked may have stopped waiting.
-            let _ = sender.send(call.await);
-        });
+    ) -> Answer<T> {
+        let handle = match self.handle() {
+            Ok(handle) => handle,
+            Err(error) => return Answer::ready(Err(error)),
+        };
         let limit = self.client.config().api_timeout().saturating_add(SLACK);
-        match receiver.recv_timeout(limit) {
-            Ok(answer) => answer.map_err(convert),
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                let text = format!("the cluster gave no answer within {limit:?}");
-                Err(Error::new(ErrorKind::Timeout, text))
+        let (sender, receiver) = oneshot::channel();
+        handle.spawn(async move {
+            // Whoever asked may have stopped waiting.
+            let _ = sender.send(timeout(limit, call).await);
+        });
+        // The call needs the runtime for as long as somebody waits for it.
+        let runtime = Arc::clone(&self.runtime);
+        Answer::later(async move {
+            let answered = receiver.await;
+            drop(runtime);
+            match answered {
+                Ok(Ok(answer)) => answer.map_err(convert),
+                Ok(Err(_)) => {
+                    let text = format!("the cluster gave no answer within {limit:?}");
+                    Err(Error::new(ErrorKind::Timeout, text))
+                }
+                Err(_) => {
+                    let text = "a call of the control plane ended without an answer";
+                    Err(Error::new(ErrorKind::Fatal, text))
+                }
             }
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                let text = "a call of the control plane ended without an answer";
-                Err(Error::new(ErrorKind::Fatal, text))
-            }
-        }
+        })
     }
 }

@@ -236,7 +236,11 @@ impl Leading {
             return Some(BTreeMap::new());
         }
         let isolation = kafka_client::IsolationLevel::ReadUncommitted;
-        match self.client.latest_offsets(&partitions, isolation).await {
+        let ends = self.client.latest_offsets(&partitions, isolation).await.and_then(|ends| {
+            let known = ends.into_iter().map(|(place, end)| end.map(|end| (place, end)));
+            known.collect::<kafka_client::Result<_>>()
+        });
+        match ends {
             Ok(ends) => Some(convert_partitions(ends)),
             Err(error) => {
                 tracing::warn!(group = %self.group_id, "tasks stay where they are, for the ends of changelogs are not known: {error}");

@@ -6,8 +6,8 @@ use kafka_client::{ErrorKind, GroupMember, TopicPartition as ClientPartition};
 
 use super::{ControlPlane, convert_partitions, partitions_of};
 use crate::{
-    Result, TopicPartition,
-    client::{GroupMetadata, OffsetAndMetadata},
+    TopicPartition,
+    client::{Answer, GroupMetadata, OffsetAndMetadata},
 };
 
 /// `REBALANCE_IN_PROGRESS`: between `JoinGroup` and `SyncGroup`.
@@ -43,19 +43,17 @@ impl GroupOffsets {
     }
 
     /// Commits under the newest generation. A refusal that the member's next generation may well cure is tried again
-    /// for a while: to give up means to drop work.
-    ///
-    /// # Errors
-    /// `Fenced` if the member is a zombie; `Unavailable` if the group rebalances for long.
+    /// for a while: to give up means to drop work. Answers with `Fenced` if the member is a zombie, with `Unavailable` if
+    /// the group rebalances for long.
     pub(super) fn commit(
         &self,
         identity: Arc<impl Identity>,
         offsets: &[(TopicPartition, OffsetAndMetadata)],
-    ) -> Result {
+    ) -> Answer<()> {
         let client = self.control.client().clone();
         let offsets: Vec<_> = offsets.iter().map(offset).collect();
         let mut tries = self.patience.as_millis() / PAUSE.as_millis();
-        self.control.call(async move {
+        self.control.begin(async move {
             loop {
                 let before = identity.metadata();
                 let committed = client.commit_offsets(&member(&before), &offsets).await;
@@ -84,26 +82,23 @@ impl GroupOffsets {
         })
     }
 
-    /// What the group has committed.
-    ///
-    /// # Errors
-    /// `Unavailable` while a transaction holds an offset back.
+    /// Asks what the group has committed. Answers with `Unavailable` while a transaction holds an offset back.
     pub(super) fn committed(
         &self,
         group_id: &str,
         partitions: &[TopicPartition],
-    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>> {
+    ) -> Answer<BTreeMap<TopicPartition, OffsetAndMetadata>> {
         let client = self.control.client().clone();
         let group_id = group_id.to_owned();
         let partitions = partitions_of(partitions);
         let found = self
             .control
-            .call(async move { client.committed_offsets(&group_id, &partitions).await })?;
+            .begin(async move { client.committed_offsets(&group_id, &partitions).await });
         let convert = |(place, committed): (_, kafka_client::OffsetAndMetadata)| {
             let (offset, metadata) = (committed.offset, committed.metadata);
             (place, OffsetAndMetadata { offset, metadata })
         };
-        Ok(convert_partitions(found).into_iter().map(convert).collect())
+        found.map(move |found| convert_partitions(found).into_iter().map(convert).collect())
     }
 }
 

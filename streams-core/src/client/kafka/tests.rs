@@ -41,7 +41,7 @@ fn records_may_be_on_their_way_while_the_session_lasts_for_certain() {
 fn create(control: &ControlPlane, topic: &str, partitions: i32) {
     let name = topic.to_owned();
     let topic = NewTopic { name, partitions, replication_factor: 1, config: BTreeMap::new() };
-    control.admin().create_topics(&[topic]).unwrap();
+    control.admin().create_topics(&[topic]).wait().unwrap();
 }
 
 /// A member of group `app` that reads topic `app-in` and keeps state.
@@ -139,7 +139,7 @@ fn share_hand_over_and_leave(protocol: GroupProtocol) {
     let mut a = Worker::new(&control, join(&app, 1, protocol));
     turn_until([&mut a], "a has all", |[a]| a.active() == [0, 1, 2, 3]);
     let changelog = format!("{app}-store-changelog");
-    let described = control.admin().describe_topics(&[&changelog]).unwrap();
+    let described = control.admin().describe_topics(&[&changelog]).wait().unwrap();
     assert_eq!(described[&changelog].partitions, 4);
     assert_eq!(described[&changelog].config.get("cleanup.policy").unwrap(), "compact");
 
@@ -170,9 +170,9 @@ fn commit_and_be_fenced(protocol: GroupProtocol) {
     turn_until([&mut a], "a has all", |[a]| a.active() == [0, 1]);
     let place = TopicPartition::new(format!("{app}-in"), 1);
     let committed = OffsetAndMetadata { offset: 42, metadata: "time".to_owned() };
-    a.member.commit_offsets(&[(place.clone(), committed.clone())]).unwrap();
+    a.member.commit_offsets(&[(place.clone(), committed.clone())]).wait().unwrap();
     let places = [place.clone(), TopicPartition::new(format!("{app}-in"), 0)];
-    let found = a.member.committed_offsets(&places).unwrap();
+    let found = a.member.committed_offsets(&places).wait().unwrap();
     assert_eq!(found, [(place.clone(), committed.clone())].into());
 
     // Others are in the group, or anybody might commit.
@@ -180,7 +180,7 @@ fn commit_and_be_fenced(protocol: GroupProtocol) {
     turn_until([&mut a, &mut b], "they share", |[_, b]| b.active().len() == 1);
     a.member.leave().unwrap();
     turn_until([&mut b], "b has all", |[b]| b.active() == [0, 1]);
-    let refused = a.member.commit_offsets(&[(place, committed)]).unwrap_err();
+    let refused = a.member.commit_offsets(&[(place, committed)]).wait().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Fenced, "{refused}");
     b.member.leave().unwrap();
 }
@@ -252,7 +252,7 @@ fn calls_work_within_another_runtime_and_an_unreachable_cluster_is_unavailable()
     let outer = tokio::runtime::Builder::new_current_thread().build().unwrap();
     outer.block_on(async {
         let control = ControlPlane::new(config, Arc::new(SystemClock)).unwrap();
-        let error = control.admin().describe_topics(&["in"]).unwrap_err();
+        let error = control.admin().describe_topics(&["in"]).wait().unwrap_err();
         let kinds = [ErrorKind::Unavailable, ErrorKind::Timeout];
         assert!(kinds.contains(&error.kind()), "{error}");
         drop(control);

@@ -134,7 +134,7 @@ impl World {
 
     fn delete_before(&self, partition: i32, offset: i64) {
         let place = TopicPartition::new("tab", partition);
-        self.cluster.admin().unwrap().delete_records(&[(place, offset)]).unwrap();
+        self.cluster.admin().unwrap().delete_records(&[(place, offset)]).wait().unwrap();
     }
 }
 

@@ -179,7 +179,7 @@ impl Commits {
         if before.is_empty() {
             return;
         }
-        if let Err(error) = self.admin.delete_records(&before) {
+        if let Err(error) = self.admin.delete_records(&before).wait() {
             tracing::debug!(thread = %self.thread, "repartition topics are purged later: {error}");
         }
     }

@@ -49,7 +49,9 @@ impl Input {
 
     /// Where partitions end; those that the cluster does not tell of are left out, for that is reported elsewhere.
     pub(super) fn ends(&mut self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, i64> {
-        self.admin.latest_offsets(partitions, self.app.isolation()).unwrap_or_default()
+        let ends = self.admin.latest_offsets(partitions, self.app.isolation()).wait();
+        let ends = ends.unwrap_or_default().into_iter();
+        ends.filter_map(|(partition, end)| Some((partition, end.ok()?))).collect()
     }
 
     /// Begins to read.
@@ -89,7 +91,7 @@ impl Input {
         if let Some(count) = self.partition_counts.get(topic) {
             return Ok(*count);
         }
-        let described = self.admin.describe_topics(&[topic])?;
+        let described = self.admin.describe_topics(&[topic]).wait()?;
         let count = described.get(topic).map(|description| description.partitions);
         let count = count.ok_or_else(|| {
             // The coordinator saw it, or there would be no task: a broker may hear of a new topic a moment later.
@@ -119,8 +121,9 @@ impl Input {
         inputs: &[TopicPartition],
         committed: &BTreeMap<TopicPartition, OffsetAndMetadata>,
     ) -> Result<Vec<(TopicPartition, i64)>> {
-        let firsts = self.admin.earliest_offsets(inputs)?;
-        let ends = self.admin.latest_offsets(inputs, IsolationLevel::ReadUncommitted)?;
+        let firsts = self.admin.earliest_offsets(inputs).all().wait()?;
+        let ends =
+            self.admin.latest_offsets(inputs, IsolationLevel::ReadUncommitted).all().wait()?;
         let mut positions = Vec::new();
         for partition in inputs {
             let (first, end) = (firsts.get(partition).copied(), ends.get(partition).copied());

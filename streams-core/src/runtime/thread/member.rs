@@ -62,14 +62,14 @@ impl Member {
         &mut self,
         offsets: &[(TopicPartition, OffsetAndMetadata)],
     ) -> Result {
-        self.membership.commit_offsets(offsets)
+        self.membership.commit_offsets(offsets).wait()
     }
 
     pub(super) fn committed_offsets(
         &mut self,
         partitions: &[TopicPartition],
     ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>> {
-        self.membership.committed_offsets(partitions)
+        self.membership.committed_offsets(partitions).wait()
     }
 
     /// Hears from the coordinator; returns whether it was told a new target. Work goes on without it for as long as the

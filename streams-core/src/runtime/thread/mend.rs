@@ -115,7 +115,7 @@ impl Mend {
         if changelogs.is_empty() {
             return;
         }
-        match self.admin.latest_offsets(&changelogs, IsolationLevel::ReadUncommitted) {
+        match self.admin.latest_offsets(&changelogs, IsolationLevel::ReadUncommitted).all().wait() {
             Ok(ends) => {
                 for (changelog, end) in ends {
                     self.grew(&changelog, end);
@@ -197,7 +197,7 @@ impl Mend {
             *range = (range.0.min(*from), range.1.max(*to));
         }
         let changelogs: Vec<_> = ranges.keys().cloned().collect();
-        let firsts = self.admin.earliest_offsets(&changelogs)?;
+        let firsts = self.admin.earliest_offsets(&changelogs).all().wait()?;
         let settings = ConsumerSettings {
             client_id: format!("{}-foreign-rows-consumer", self.thread),
             role: ConsumerRole::Restore,

@@ -1,3 +1,5 @@
+use std::task::Waker;
+
 use super::*;
 use crate::{
     ErrorKind,
@@ -86,7 +88,9 @@ fn a_partition_without_a_leader_holds_up_nothing_but_itself() {
     };
     assert_eq!(read(&mut consumer), [1]);
     let mut admin = cluster.admin().unwrap();
-    assert_eq!(admin.earliest_offsets(&places).unwrap_err().kind(), ErrorKind::Unavailable);
+    let firsts = admin.earliest_offsets(&places).wait().unwrap();
+    assert_eq!(firsts[&places[0]].as_ref().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(*firsts[&places[1]].as_ref().unwrap(), 0);
     cluster.leaderless("t", 0, false).unwrap();
     assert_eq!(read(&mut consumer), [0]);
 }
@@ -158,7 +162,7 @@ fn while_the_broker_is_down_nothing_is_served_and_nothing_is_lost() {
     let down = consumer.poll(10, Duration::ZERO).unwrap_err();
     assert_eq!(down.kind(), ErrorKind::Unavailable);
     let mut admin = cluster.admin().unwrap();
-    assert_eq!(admin.describe_topics(&["t"]).unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(admin.describe_topics(&["t"]).wait().unwrap_err().kind(), ErrorKind::Unavailable);
     cluster.broker_down(false);
     assert_eq!(poll(&mut *consumer, 10), ["v"]);
 }
@@ -174,4 +178,26 @@ fn a_fetch_whose_reply_was_lost_does_not_move_the_consumer() {
     let lost = consumer.poll(10, Duration::ZERO).unwrap_err();
     assert_eq!(lost.kind(), ErrorKind::Unavailable);
     assert_eq!(poll(&mut *consumer, 10), ["v"]);
+}
+
+#[test]
+fn a_delay_makes_an_answer_late_and_holds_nobody_up() {
+    let (cluster, clock) = cluster();
+    cluster.create_topic("t", 1).unwrap();
+    let mut admin = cluster.admin().unwrap();
+    let topic = NewTopic {
+        name: "later".to_owned(),
+        partitions: 1,
+        replication_factor: -1,
+        config: BTreeMap::new(),
+    };
+    strike(&cluster, OperationKind::ListOffsets, Fault::Delay(Duration::from_secs(5)));
+    let mut answer = admin.earliest_offsets(&[place("t", 0)]).all();
+    assert!(answer.poll_with(Waker::noop()).is_none());
+    clock.advance(Duration::from_secs(5));
+    assert_eq!(answer.poll_with(Waker::noop()).unwrap().unwrap()[&place("t", 0)], 0);
+    // Whoever waits waits on the cluster's clock, which does not stand still for that.
+    strike(&cluster, OperationKind::CreateTopics, Fault::Delay(Duration::from_secs(5)));
+    admin.create_topics(&[topic]).wait().unwrap();
+    assert_eq!(cluster.topics().len(), 2);
 }

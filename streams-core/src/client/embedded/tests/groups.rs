@@ -162,7 +162,7 @@ fn a_static_member_gets_its_tasks_back_and_its_former_self_is_fenced() {
     assert_eq!(again.active(), tasks);
     assert_eq!((again.epoch(), b.epoch()), (epoch, epoch), "there was no rebalance");
     let offsets = [(place("in", 0), at(1))];
-    assert_eq!(a.member.commit_offsets(&offsets).unwrap_err().kind(), ErrorKind::Fenced);
+    assert_eq!(a.member.commit_offsets(&offsets).wait().unwrap_err().kind(), ErrorKind::Fenced);
 
     let mut third = Worker::new(&cluster, instance("a"));
     third.beat();

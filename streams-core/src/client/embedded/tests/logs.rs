@@ -146,14 +146,14 @@ fn deleted_records_move_the_start_of_the_log() {
     }
     let mut admin = cluster.admin().unwrap();
     let partition = place("t", 0);
-    admin.delete_records(&[(partition.clone(), 2)]).unwrap();
-    let earliest = admin.earliest_offsets(std::slice::from_ref(&partition)).unwrap();
+    admin.delete_records(&[(partition.clone(), 2)]).wait().unwrap();
+    let earliest = admin.earliest_offsets(std::slice::from_ref(&partition)).all().wait().unwrap();
     assert_eq!(earliest[&partition], 2);
     assert_eq!(values(&cluster, "t", IsolationLevel::ReadUncommitted), ["c"]);
     let mut consumer = consumer(&cluster, IsolationLevel::ReadUncommitted);
     consumer.assign(&partition, 0).unwrap();
     assert_eq!(consumer.poll(10, Duration::ZERO).unwrap_err().kind(), ErrorKind::InvalidState);
-    admin.delete_records(&[(partition.clone(), 99)]).unwrap();
+    admin.delete_records(&[(partition.clone(), 99)]).wait().unwrap();
     write(&cluster, "t", "k", Some("d"));
     consumer.assign(&partition, 3).unwrap();
     assert_eq!(poll(&mut *consumer, 10), ["d"]);
@@ -163,9 +163,9 @@ fn deleted_records_move_the_start_of_the_log() {
 fn topics_are_checked_created_once_and_described() {
     let (cluster, _) = cluster();
     let mut admin = cluster.admin().unwrap();
-    admin.create_topics(&[topic_with("t", &[("cleanup.policy", "compact")])]).unwrap();
-    admin.create_topics(&[NewTopic { partitions: 9, ..topic_with("t", &[]) }]).unwrap();
-    let described = admin.describe_topics(&["t", "missing"]).unwrap();
+    admin.create_topics(&[topic_with("t", &[("cleanup.policy", "compact")])]).wait().unwrap();
+    admin.create_topics(&[NewTopic { partitions: 9, ..topic_with("t", &[]) }]).wait().unwrap();
+    let described = admin.describe_topics(&["t", "missing"]).wait().unwrap();
     assert_eq!(described.len(), 1);
     assert_eq!(described["t"].partitions, 1);
     assert_eq!(described["t"].config["cleanup.policy"], "compact");
@@ -178,7 +178,7 @@ fn topics_are_checked_created_once_and_described() {
     ];
     for topic in refused {
         let name = topic.name.clone();
-        let error = admin.create_topics(&[topic]).unwrap_err();
+        let error = admin.create_topics(&[topic]).wait().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidTopic);
         assert!(error.to_string().contains(&name), "{error}");
     }

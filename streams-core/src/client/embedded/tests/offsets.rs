@@ -16,10 +16,10 @@ fn a_member_commits_and_reads_back_the_offsets_of_its_group() {
     let (cluster, _) = cluster();
     let mut worker = working(&cluster);
     let (zero, one) = (place("in", 0), place("in", 1));
-    assert!(worker.member.committed_offsets(from_ref(&zero)).unwrap().is_empty());
+    assert!(worker.member.committed_offsets(from_ref(&zero)).wait().unwrap().is_empty());
     let committed = OffsetAndMetadata { offset: 5, metadata: "time".to_owned() };
-    worker.member.commit_offsets(&[(zero.clone(), committed.clone())]).unwrap();
-    let read = worker.member.committed_offsets(&[zero.clone(), one]).unwrap();
+    worker.member.commit_offsets(&[(zero.clone(), committed.clone())]).wait().unwrap();
+    let read = worker.member.committed_offsets(&[zero.clone(), one]).wait().unwrap();
     assert_eq!(read, BTreeMap::from([(zero, committed)]));
     assert_eq!(cluster.committed("app"), read);
 }
@@ -33,16 +33,16 @@ fn offsets_of_a_transaction_count_from_its_commit() {
     producer.begin_transaction().unwrap();
     let metadata = worker.member.group_metadata();
     producer.send_offsets(&[(zero.clone(), at(3))], &metadata).unwrap();
-    let held = worker.member.committed_offsets(from_ref(&zero)).unwrap_err();
+    let held = worker.member.committed_offsets(from_ref(&zero)).wait().unwrap_err();
     assert_eq!(held.kind(), ErrorKind::Unavailable);
-    assert!(worker.member.committed_offsets(&[place("in", 1)]).unwrap().is_empty());
+    assert!(worker.member.committed_offsets(&[place("in", 1)]).wait().unwrap().is_empty());
     producer.abort_transaction().unwrap();
-    assert!(worker.member.committed_offsets(from_ref(&zero)).unwrap().is_empty());
+    assert!(worker.member.committed_offsets(from_ref(&zero)).wait().unwrap().is_empty());
 
     producer.begin_transaction().unwrap();
     producer.send_offsets(&[(zero.clone(), at(4))], &metadata).unwrap();
     producer.commit_transaction().unwrap();
-    let read = worker.member.committed_offsets(from_ref(&zero)).unwrap();
+    let read = worker.member.committed_offsets(from_ref(&zero)).wait().unwrap();
     assert_eq!(read[&zero], at(4));
 }
 
@@ -55,7 +55,7 @@ fn a_new_producer_lets_go_of_the_offsets_that_the_old_one_left_pending() {
     zombie.begin_transaction().unwrap();
     zombie.send_offsets(&[(zero.clone(), at(3))], &worker.member.group_metadata()).unwrap();
     drop(transactional(&cluster, "tx"));
-    assert!(worker.member.committed_offsets(&[zero]).unwrap().is_empty());
+    assert!(worker.member.committed_offsets(&[zero]).wait().unwrap().is_empty());
 }
 
 #[test]
@@ -69,7 +69,10 @@ fn a_zombie_can_commit_neither_offsets_nor_a_transaction_with_them() {
     assert_eq!(heir.active(), ["0_0", "0_1"]);
 
     let offsets = [(place("in", 0), at(9))];
-    assert_eq!(zombie.member.commit_offsets(&offsets).unwrap_err().kind(), ErrorKind::Fenced);
+    assert_eq!(
+        zombie.member.commit_offsets(&offsets).wait().unwrap_err().kind(),
+        ErrorKind::Fenced
+    );
     let mut producer = transactional(&cluster, "tx");
     producer.begin_transaction().unwrap();
     let refused = producer.send_offsets(&offsets, &stale).unwrap_err();

@@ -53,9 +53,12 @@ fn an_open_transaction_holds_back_all_that_is_behind_it() {
     assert_eq!(values(&cluster, "t", ReadCommitted), ["before"]);
     let mut admin = cluster.admin().unwrap();
     let partition = [place("t", 0)];
-    let stable = admin.latest_offsets(&partition, ReadCommitted).unwrap();
+    let stable = admin.latest_offsets(&partition, ReadCommitted).all().wait().unwrap();
     assert_eq!(stable[&partition[0]], 1);
-    assert_eq!(admin.latest_offsets(&partition, ReadUncommitted).unwrap()[&partition[0]], 4);
+    assert_eq!(
+        admin.latest_offsets(&partition, ReadUncommitted).all().wait().unwrap()[&partition[0]],
+        4
+    );
     one.abort_transaction().unwrap();
     assert_eq!(values(&cluster, "t", ReadCommitted), ["before", "two"]);
 }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
-    client::{GroupMetadata, Heartbeat, JoinGroup, Lease, Membership, OffsetAndMetadata},
+    client::{Answer, GroupMetadata, Heartbeat, JoinGroup, Lease, Membership, OffsetAndMetadata},
     membership::{TaskAssignment, TaskOffsets},
 };
 
@@ -163,14 +163,14 @@ impl Membership for ClassicMembership {
         }
     }
 
-    fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result {
+    fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Answer<()> {
         self.offsets.commit(Arc::clone(&self.seat), offsets)
     }
 
     fn committed_offsets(
         &mut self,
         partitions: &[TopicPartition],
-    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>> {
+    ) -> Answer<BTreeMap<TopicPartition, OffsetAndMetadata>> {
         self.offsets.committed(&self.seat.group_id, partitions)
     }
 
@@ -190,6 +190,6 @@ impl Membership for ClassicMembership {
             return Ok(());
         }
         let seat = Arc::clone(&self.seat);
-        self.control.call(async move { seat.member.leave().await })
+        self.control.begin(async move { seat.member.leave().await }).wait()
     }
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
-        GroupMetadata, Heartbeat, JoinGroup, Lease, Membership, OffsetAndMetadata,
+        Answer, GroupMetadata, Heartbeat, JoinGroup, Lease, Membership, OffsetAndMetadata,
         java_protocol::HostInfo,
     },
     membership::{TaskAssignment, TaskOffsets},
@@ -213,14 +213,14 @@ impl Membership for StreamsMembership {
         }
     }
 
-    fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result {
+    fn commit_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Answer<()> {
         self.offsets.commit(Arc::clone(&self.seat), offsets)
     }
 
     fn committed_offsets(
         &mut self,
         partitions: &[TopicPartition],
-    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>> {
+    ) -> Answer<BTreeMap<TopicPartition, OffsetAndMetadata>> {
         self.offsets.committed(&self.seat.group_id, partitions)
     }
 
@@ -239,7 +239,7 @@ impl Membership for StreamsMembership {
             return Ok(());
         }
         let seat = Arc::clone(&self.seat);
-        self.control.call(async move { seat.member.leave().await })
+        self.control.begin(async move { seat.member.leave().await }).wait()
     }
 }
 
