@@ -22,7 +22,7 @@ pub(crate) use self::{
     processor_node::ProcessorNode,
     punctuation::Schedule,
     sink::{SinkNode, SinkTopic},
-    source::{Loaded, Source, SourceNode},
+    source::{Loaded, Reading, Source, SourceNode},
 };
 
 use crate::{BoxError, Record, Result};

@@ -4,8 +4,11 @@ use std::{any::Any, sync::Arc};
 
 use super::{Children, Event};
 use crate::{
-    BoxError, Error, ErrorKind, Headers, Record, Result, TopicPartition, client::RecordView,
-    serde::SerdeRef, task::TaskState, topology::NodeInfo,
+    BoxError, Error, ErrorKind, Headers, Record, Result, TaskId, TopicPartition,
+    client::RecordView,
+    serde::SerdeRef,
+    task::{TaskSettings, TaskState},
+    topology::NodeInfo,
 };
 
 /// What a timestamp extractor is told.
@@ -37,6 +40,16 @@ pub(crate) enum Loaded {
     Unreadable(&'static str, BoxError),
 }
 
+/// The surroundings of a record that is to be decoded.
+pub(crate) struct Reading<'a> {
+    pub(crate) task: TaskId,
+    pub(crate) settings: &'a TaskSettings,
+    pub(crate) topic_partition: &'a TopicPartition,
+    /// Greatest timestamp of the partition's records so far; -1 before the first.
+    pub(crate) partition_time: i64,
+    pub(crate) now_ms: i64,
+}
+
 /// A source node without its types. It holds the decoded head of each of its input partitions.
 pub(crate) trait Source: Send {
     /// The node's name.
@@ -47,8 +60,7 @@ pub(crate) trait Source: Send {
         &mut self,
         input: usize,
         record: &RecordView<'_>,
-        partition_time: i64,
-        task: &TaskState,
+        reading: &Reading<'_>,
     ) -> Result<Loaded>;
 
     /// Pushes the head of `input` through everything below.
@@ -92,15 +104,15 @@ impl<K: Send, V: Send> SourceNode<K, V> {
         &self,
         key: &K,
         value: &V,
-        (place, record): (&TopicPartition, &RecordView<'_>),
-        partition_time: i64,
-        task: &TaskState,
+        record: &RecordView<'_>,
+        reading: &Reading<'_>,
     ) -> Result<i64> {
         static NONE: Headers = Headers::new();
+        let Reading { topic_partition, partition_time, .. } = *reading;
         let Some(extractor) = &self.extractor else {
-            let extractor = &task.shared_settings.timestamp_extractor;
-            return extractor.timestamp(record.timestamp, partition_time, task.now_ms, &|| {
-                format!("{place}@{}", record.offset)
+            let extractor = &reading.settings.timestamp_extractor;
+            return extractor.timestamp(record.timestamp, partition_time, reading.now_ms, &|| {
+                format!("{topic_partition}@{}", record.offset)
             });
         };
         let mut own = Headers::new();
@@ -108,14 +120,11 @@ impl<K: Send, V: Send> SourceNode<K, V> {
         let headers = if own.is_empty() { &NONE } else { &own };
         let record_offset = record.offset;
         let record = Record::new(key, value, record.timestamp, headers);
-        let ask = ExtractTimestamp {
-            record,
-            topic_partition: place,
-            offset: record_offset,
-            partition_time,
-        };
+        let offset = record_offset;
+        let ask = ExtractTimestamp { record, topic_partition, offset, partition_time };
         extractor(&ask).map_err(|cause| {
-            let text = format!("the timestamp extractor failed on {place}@{record_offset}");
+            let text =
+                format!("the timestamp extractor failed on {topic_partition}@{record_offset}");
             Error::with_source(ErrorKind::Processing, text, cause)
         })
     }
@@ -130,22 +139,19 @@ impl<K: Send + 'static, V: Send + 'static> Source for SourceNode<K, V> {
         &mut self,
         input: usize,
         record: &RecordView<'_>,
-        partition_time: i64,
-        task: &TaskState,
+        reading: &Reading<'_>,
     ) -> Result<Loaded> {
-        let Some(place) = task.inputs.get(input) else {
-            return Err(Error::new(ErrorKind::Fatal, "a record came from no input"));
-        };
-        let (key, value) = match self.decode(&place.topic, record) {
+        let Reading { task, topic_partition, .. } = reading;
+        let (key, value) = match self.decode(&topic_partition.topic, record) {
             Ok(decoded) => decoded,
             Err((part, cause)) => return Ok(Loaded::Unreadable(part, cause)),
         };
-        let timestamp = self.timestamp(&key, &value, (place, record), partition_time, task)?;
+        let timestamp = self.timestamp(&key, &value, record, reading)?;
         if timestamp < 0 {
-            let (task_id, offset) = (task.id, record.offset);
+            let offset = record.offset;
             tracing::warn!(
-                task = %task_id,
-                "dropped {place}@{offset}: its timestamp is negative ({timestamp})"
+                %task,
+                "dropped {topic_partition}@{offset}: its timestamp is negative ({timestamp})"
             );
             return Ok(Loaded::WithoutTime);
         }

@@ -3,13 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    HeadRecord, Readiness, TaskDatabases, TaskState, commit::CommitState,
-    commit_metadata::CommitMetadata,
+    Head, Readiness, TaskDatabases, TaskState, commit::CommitState, commit_metadata::CommitMetadata,
 };
 use crate::{
     Error, ErrorKind, Headers, Record, Result, TopicPartition,
     client::{OffsetAndMetadata, Producer, RecordBatch},
-    processor::{Children, Event, Loaded, PunctuationType, Source},
+    processor::{Children, Event, Loaded, PunctuationType, Reading, Source},
     store::{RecordContext, StateStore},
 };
 
@@ -22,6 +21,15 @@ pub(crate) struct ActiveTask {
     /// Which source reads each input.
     pub(super) input_sources: Vec<usize>,
     pub(super) commit: CommitState,
+}
+
+/// Records that a task processed in one go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// Number of records.
+    pub(crate) processed: usize,
+    /// Why no more were processed; `Ready` if it was their number.
+    pub(crate) readiness: Readiness,
 }
 
 impl std::fmt::Debug for ActiveTask {
@@ -140,8 +148,40 @@ impl ActiveTask {
         self.state.group.readiness(now_ms, |input| inputs.get(input).and_then(&mut lag))
     }
 
-    /// Processes the next record, depth first, to the end of every branch, and the stream-time
-    /// punctuations that it makes due. Returns whether there was one.
+    /// Processes records, each depth first to the end of every branch, with the stream-time punctuations that it makes
+    /// due: up to `max_records`, for as long as the task is ready. The caller looks at its clock between runs.
+    pub(crate) fn process_run(
+        &mut self,
+        now_ms: i64,
+        max_records: usize,
+        mut lag: impl FnMut(&TopicPartition) -> Option<i64>,
+        producer: &mut Option<Box<dyn Producer>>,
+    ) -> Result<Run> {
+        let mut readiness = self.readiness(now_ms, &mut lag);
+        if readiness != Readiness::Ready || max_records == 0 {
+            return Ok(Run { processed: 0, readiness });
+        }
+        lend(self, producer, |task| {
+            task.state.now_ms = now_ms;
+            let mut processed = 0;
+            while readiness == Readiness::Ready && processed < max_records {
+                if !task.process_next()? {
+                    // Those that were left could not be read, and a handler let them pass.
+                    readiness = Readiness::Empty;
+                    break;
+                }
+                processed += 1;
+                // Nothing is queued meanwhile: a task that is ready stays so until a queue runs empty.
+                if task.state.group.has_emptied() {
+                    readiness = task.readiness(now_ms, &mut lag);
+                }
+            }
+            Ok(Run { processed, readiness })
+        })
+    }
+
+    /// Processes the next record, whether or not another partition may still have an earlier one. Returns whether there
+    /// was one.
     pub(crate) fn process(
         &mut self,
         now_ms: i64,
@@ -149,64 +189,76 @@ impl ActiveTask {
     ) -> Result<bool> {
         lend(self, producer, |task| {
             task.state.now_ms = now_ms;
-            task.load_heads()?;
-            let Some((input, timestamp)) = task.state.group.next() else { return Ok(false) };
-            task.process_head(input, timestamp)?;
-            if !task.state.schedule.is_empty() {
-                task.punctuate_due(PunctuationType::StreamTime)?;
-            }
-            Ok(true)
+            task.process_next()
         })
     }
 
-    /// Decodes the head of each queue that lacks one; records that a handler drops are passed over.
-    fn load_heads(&mut self) -> Result {
-        while let Some(input) = self.state.group.next_to_load() {
-            let partition_time = self.state.group.partition_time(input);
-            let source = self.input_sources.get(input).and_then(|at| self.sources.get_mut(*at));
-            let Some(source) = source else {
+    fn process_next(&mut self) -> Result<bool> {
+        self.decode_heads()?;
+        let Some(head) = self.state.group.take_head() else { return Ok(false) };
+        let processed = self.process_head(&head);
+        // After an error too, for the record is decoded no more: it is passed over.
+        self.state.group.done(head);
+        processed?;
+        if !self.state.schedule.is_empty() {
+            self.punctuate_due(PunctuationType::StreamTime)?;
+        }
+        Ok(true)
+    }
+
+    /// Decodes the first record of each queue that lacks a head; records that a handler drops are passed over.
+    fn decode_heads(&mut self) -> Result {
+        while let Some(undecoded) = self.state.group.undecoded() {
+            let input = undecoded.input();
+            let at = self.input_sources.get(input);
+            let source = at.and_then(|at| self.sources.get_mut(*at));
+            let (Some(source), Some(topic_partition)) = (source, self.state.inputs.get(input))
+            else {
                 return Err(Error::new(ErrorKind::Fatal, "an input has no source node"));
             };
-            let Some(record) = self.state.group.current(input) else {
+            let Some(record) = undecoded.record() else {
                 return Err(Error::new(ErrorKind::Fatal, "a queue's first batch is used up"));
             };
-            let has_headers = record.headers().len() > 0;
-            let head = HeadRecord { offset: record.offset, has_headers };
-            match source.load(input, &record, partition_time, &self.state)? {
+            let reading = Reading {
+                task: self.state.id,
+                settings: &self.state.shared_settings,
+                topic_partition,
+                partition_time: undecoded.partition_time(),
+                now_ms: self.state.now_ms,
+            };
+            match source.load(input, &record, &reading)? {
                 Loaded::Ready(timestamp) => {
-                    self.state.group.loaded(timestamp, head);
+                    undecoded.decoded(timestamp);
                     continue;
                 }
-                Loaded::WithoutTime => self.state.dropped += 1,
+                Loaded::WithoutTime => {
+                    undecoded.dropped();
+                    self.state.dropped += 1;
+                }
                 Loaded::Unreadable(part, cause) => {
-                    let node = source.name().clone();
-                    self.state.unreadable(&node, input, part, cause)?;
+                    let (node, batch) = (source.name().clone(), undecoded.batch());
+                    self.state.unreadable(&node, batch, part, cause)?;
+                    if let Some(undecoded) = self.state.group.undecoded() {
+                        undecoded.dropped();
+                    }
                 }
             }
-            self.state.group.dropped();
             self.commit.progress = true;
         }
         Ok(())
     }
 
-    fn process_head(&mut self, input: usize, timestamp: i64) -> Result {
+    fn process_head(&mut self, head: &Head) -> Result {
+        let Head { input, timestamp, offset, has_headers } = *head;
         self.commit.progress = true;
-        self.state.group.chosen(input, timestamp);
-        let HeadRecord { offset, has_headers } = self.state.group.head(input);
         let headers = if has_headers { self.read_headers(input) } else { None };
-        self.state.enter(RecordContext {
-            timestamp,
-            offset,
-            input: Some(input),
-            headers: headers.clone(),
-        });
+        let context = RecordContext { timestamp, offset, input: Some(input), headers };
+        let headers = context.headers.clone();
+        self.state.enter(context);
         let source = self.input_sources.get(input).and_then(|at| self.sources.get_mut(*at));
-        if let Some(source) = source {
-            let headers = headers.as_deref().unwrap_or(&NO_HEADERS);
-            source.push(input, timestamp, headers, &mut self.state)?;
-        }
-        self.state.group.advance();
-        Ok(())
+        let Some(source) = source else { return Ok(()) };
+        let headers = headers.as_deref().unwrap_or(&NO_HEADERS);
+        source.push(input, timestamp, headers, &mut self.state)
     }
 
     fn read_headers(&self, input: usize) -> Option<Arc<Headers>> {

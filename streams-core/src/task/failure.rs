@@ -3,7 +3,7 @@
 use super::TaskState;
 use crate::{
     BoxError, Error, ErrorKind, Headers, Result, TopicPartition,
-    client::{ProduceRecord, RecordView},
+    client::{ProduceRecord, RecordBatch, RecordView},
     handler::{DeadLetter, ErrorContext, HandlerResponse, Reaction},
     partitioner::partition_for_key,
 };
@@ -44,17 +44,15 @@ impl TaskState {
         self.react("production.exception.handler", &response, error)
     }
 
-    /// The source `node` could not read `part` (key or value) of the record that is next in an input.
+    /// The source `node` could not read `part` (key or value) of the record at an index of a batch.
     #[cold]
     pub(crate) fn unreadable(
         &mut self,
         node: &str,
-        input: usize,
+        batch: Option<(RecordBatch, usize)>,
         part: &str,
         cause: BoxError,
     ) -> Result {
-        // A handle of the batch, which stays where it is: handlers are told what is in it.
-        let batch = self.group.current_batch(input).map(|(batch, index)| (batch.clone(), index));
         match batch.as_ref().and_then(|(batch, index)| Some((batch, batch.get(*index)?))) {
             Some((batch, record)) => {
                 self.deserialization_failed(node, batch.topic_partition(), &record, part, cause)

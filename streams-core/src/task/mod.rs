@@ -16,12 +16,12 @@ mod settings;
 mod state;
 
 pub(crate) use self::{
-    active::ActiveTask,
+    active::{ActiveTask, Run},
     commit::CommitState,
     commit_metadata::CommitMetadata,
     databases::TaskDatabases,
     global::{GlobalTask, add_global_stores, open_global_databases},
-    partition_group::{HeadRecord, PartitionGroup, Readiness},
+    partition_group::{Head, PartitionGroup, Readiness},
     settings::TaskSettings,
     state::{SharedNode, TaskState},
 };

@@ -1,4 +1,8 @@
 //! The input queues of a task, and which record comes next.
+//!
+//! A record passes two guards on its way. [`Undecoded`] is the first of a queue that nobody has read yet; letting go
+//! of it changes nothing. [`Head`] is the record whose turn it is; it is given back when it is through, and only
+//! then is the next one of its queue looked at.
 
 use std::collections::VecDeque;
 
@@ -28,6 +32,8 @@ pub(crate) struct PartitionGroup {
     /// Inputs that have a decoded head.
     heads: Heads,
     max_task_idle_ms: i64,
+    /// Whether a queue ran empty since readiness was asked.
+    emptied: bool,
 }
 
 #[derive(Debug, Default)]
@@ -49,12 +55,73 @@ struct Queue {
     idle_until: Option<i64>,
 }
 
-/// What is needed of a decoded record when its turn comes, without a look into its batch.
+/// The part of a decoded record that is needed when its turn comes, without a look into its batch.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct HeadRecord {
-    /// Its offset.
+struct HeadRecord {
+    offset: i64,
+    has_headers: bool,
+}
+
+/// The first record of a queue, which is not decoded yet.
+#[derive(Debug)]
+pub(crate) struct Undecoded<'a> {
+    group: &'a mut PartitionGroup,
+    input: usize,
+}
+
+impl Undecoded<'_> {
+    /// The queue that it is in.
+    pub(crate) const fn input(&self) -> usize {
+        self.input
+    }
+
+    /// The record, as it was read.
+    pub(crate) fn record(&self) -> Option<RecordView<'_>> {
+        self.group.current(self.input)
+    }
+
+    /// Handle of the batch that it is in, and its index there.
+    pub(crate) fn batch(&self) -> Option<(RecordBatch, usize)> {
+        let queue = self.group.queues.get(self.input)?;
+        queue.batches.front().map(|batch| (batch.clone(), queue.index))
+    }
+
+    /// Greatest timestamp of the records that were taken from its queue; -1 before the first.
+    pub(crate) fn partition_time(&self) -> i64 {
+        self.group.partition_time(self.input)
+    }
+
+    /// The record is decoded, and waits for its turn at `timestamp`.
+    pub(crate) fn decoded(self, timestamp: i64) {
+        let record = self.record();
+        let head = record.map_or_else(HeadRecord::default, |record| HeadRecord {
+            offset: record.offset,
+            has_headers: record.headers().len() > 0,
+        });
+        self.group.unloaded.pop_front();
+        if let Some(queue) = self.group.queues.get_mut(self.input) {
+            queue.head = head;
+        }
+        self.group.heads.push(self.input, timestamp);
+    }
+
+    /// The record is passed over; the next one of the queue is looked at before any other's.
+    pub(crate) fn dropped(self) {
+        self.group.unloaded.pop_front();
+        if self.group.take(self.input) {
+            self.group.unloaded.push_front(self.input);
+        }
+    }
+}
+
+/// The record whose turn it is. Its bytes stay at the front of its queue until it is [`done`](PartitionGroup::done),
+/// for messages and dead letters.
+#[must_use = "its queue stands still until the head is done"]
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) input: usize,
+    pub(crate) timestamp: i64,
     pub(crate) offset: i64,
-    /// Whether it has headers.
     pub(crate) has_headers: bool,
 }
 
@@ -62,7 +129,8 @@ impl PartitionGroup {
     pub(crate) fn new(inputs: usize, max_task_idle_ms: i64) -> Self {
         let queue = || Queue { partition_time: -1, ..Queue::default() };
         let queues = (0..inputs).map(|_| queue()).collect();
-        Self { queues, unloaded: VecDeque::new(), heads: Heads::default(), max_task_idle_ms }
+        let (unloaded, heads) = (VecDeque::new(), Heads::default());
+        Self { queues, unloaded, heads, max_task_idle_ms, emptied: false }
     }
 
     /// Sets what a commit knew: the partition's time.
@@ -101,67 +169,39 @@ impl PartitionGroup {
         self.queues.iter().map(|queue| queue.len)
     }
 
-    /// What is known of the decoded record of an input.
-    pub(crate) fn head(&self, input: usize) -> HeadRecord {
-        self.queues.get(input).map_or_else(HeadRecord::default, |queue| queue.head)
-    }
-
     /// The raw record at the head of an input: the one that is to be decoded or is being processed.
     pub(crate) fn current(&self, input: usize) -> Option<RecordView<'_>> {
         let queue = self.queues.get(input)?;
         queue.batches.front()?.get(queue.index)
     }
 
-    /// The input that has a record but no decoded head for longest.
-    pub(crate) fn next_to_load(&self) -> Option<usize> {
-        self.unloaded.front().copied()
+    /// The record that has waited longest to be decoded.
+    pub(crate) fn undecoded(&mut self) -> Option<Undecoded<'_>> {
+        let input = *self.unloaded.front()?;
+        Some(Undecoded { group: self, input })
     }
 
-    /// The batch that [`current`](Self::current) is in, and the record's index in it.
-    pub(crate) fn current_batch(&self, input: usize) -> Option<(&RecordBatch, usize)> {
-        let queue = self.queues.get(input)?;
-        queue.batches.front().map(|batch| (batch, queue.index))
+    /// Takes the head that comes next: partition time moves on before the record runs.
+    pub(crate) fn take_head(&mut self) -> Option<Head> {
+        let (input, timestamp) = self.heads.first()?;
+        self.heads.pop();
+        let queue = self.queues.get_mut(input)?;
+        queue.partition_time = queue.partition_time.max(timestamp);
+        let HeadRecord { offset, has_headers } = queue.head;
+        Some(Head { input, timestamp, offset, has_headers })
     }
 
-    /// The record of the input that [`next_to_load`](Self::next_to_load) named was decoded.
-    pub(crate) fn loaded(&mut self, timestamp: i64, head: HeadRecord) {
-        if let Some(input) = self.unloaded.pop_front() {
-            if let Some(queue) = self.queues.get_mut(input) {
-                queue.head = head;
-            }
-            self.heads.push(input, timestamp);
+    /// The record is through: the position moves behind it, and the next one of its queue is to be decoded.
+    pub(crate) fn done(&mut self, head: Head) {
+        let Head { input, .. } = head;
+        if self.take(input) {
+            self.unloaded.push_back(input);
         }
     }
 
-    /// The record of the input that [`next_to_load`](Self::next_to_load) named was dropped.
-    pub(crate) fn dropped(&mut self) {
-        if let Some(input) = self.unloaded.pop_front()
-            && self.take(input)
-        {
-            self.unloaded.push_front(input);
-        }
-    }
-
-    /// The input whose head comes next, and its timestamp.
-    pub(crate) fn next(&self) -> Option<(usize, i64)> {
-        self.heads.first()
-    }
-
-    /// The head of an input is chosen: partition time moves on before the record runs.
-    pub(crate) fn chosen(&mut self, input: usize, timestamp: i64) {
-        if let Some(queue) = self.queues.get_mut(input) {
-            queue.partition_time = queue.partition_time.max(timestamp);
-        }
-    }
-
-    /// The record that [`next`](Self::next) named was processed.
-    pub(crate) fn advance(&mut self) {
-        if let Some((input, _)) = self.heads.first() {
-            self.heads.pop();
-            if self.take(input) {
-                self.unloaded.push_back(input);
-            }
-        }
+    /// Whether a queue ran empty since readiness was asked, so that it is to be asked anew.
+    pub(crate) const fn has_emptied(&self) -> bool {
+        self.emptied
     }
 
     /// Removes the first record of an input. Returns whether there is another one.
@@ -178,6 +218,7 @@ impl PartitionGroup {
             queue.batches.pop_front();
             queue.index = 0;
         }
+        self.emptied = true;
         false
     }
 
@@ -195,6 +236,7 @@ impl PartitionGroup {
         now_ms: i64,
         mut lag: impl FnMut(usize) -> Option<i64>,
     ) -> Readiness {
+        self.emptied = false;
         if self.queues.iter().all(|queue| queue.len == 0) {
             return Readiness::Empty;
         }
@@ -241,10 +283,36 @@ mod tests {
     }
 
     fn take_next(group: &mut PartitionGroup) {
-        let offset = group.current(0).unwrap().offset;
-        group.loaded(0, HeadRecord { offset, has_headers: false });
-        assert_eq!(group.head(0).offset, offset);
-        group.advance();
+        let undecoded = group.undecoded().unwrap();
+        let offset = undecoded.record().unwrap().offset;
+        undecoded.decoded(0);
+        let head = group.take_head().unwrap();
+        assert_eq!(head.offset, offset);
+        group.done(head);
+    }
+
+    #[test]
+    fn an_undecoded_record_that_is_let_go_of_stays_where_it_is() {
+        let mut group = PartitionGroup::new(1, 0);
+        group.add(0, batch(&[3, 4], 5));
+        assert_eq!(group.undecoded().unwrap().record().unwrap().offset, 3);
+        assert_eq!(group.undecoded().unwrap().record().unwrap().offset, 3);
+        group.undecoded().unwrap().dropped();
+        assert_eq!(group.undecoded().unwrap().record().unwrap().offset, 4);
+    }
+
+    #[test]
+    fn readiness_is_to_be_asked_anew_once_a_queue_has_run_empty() {
+        let mut group = PartitionGroup::new(2, 10);
+        group.add(0, batch(&[0, 1], 2));
+        group.add(1, batch(&[0], 1));
+        assert_eq!(group.readiness(0, |_| None), Readiness::Ready);
+        take_next(&mut group);
+        assert!(!group.has_emptied(), "the first queue has another record");
+        take_next(&mut group);
+        assert!(group.has_emptied(), "the second has none");
+        assert_eq!(group.readiness(0, |_| None), Readiness::Wait);
+        assert!(!group.has_emptied());
     }
 
     #[test]

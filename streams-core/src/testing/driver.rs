@@ -345,6 +345,9 @@ impl Driver {
 
     /// Processes until all queues are empty.
     fn complete(&mut self) -> Result {
+        // What a record did that failed in an earlier call.
+        self.commit()?;
+        self.return_to_queues()?;
         while self.task.buffered() > 0 {
             let processed = self.task.process(self.now_ms, &mut self.producer);
             self.count_dropped();

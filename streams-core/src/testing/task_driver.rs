@@ -16,7 +16,7 @@ use crate::{
     config::StreamsConfig,
     runtime::Handlers,
     store::StateStore,
-    task::{ActiveTask, GlobalTask, Readiness},
+    task::{ActiveTask, GlobalTask},
     topology::Topology,
 };
 
@@ -111,14 +111,9 @@ impl TaskDriver {
     /// # Errors
     /// What user code returns and a handler decides to fail on.
     pub fn process(&mut self) -> Result<u64> {
-        let mut processed = 0;
         // The cluster is known to hold nothing behind what is queued.
-        while self.task.readiness(0, |_| Some(0)) == Readiness::Ready
-            && self.task.process(0, &mut self.producer)?
-        {
-            processed += 1;
-        }
-        Ok(processed)
+        let run = self.task.process_run(0, usize::MAX, |_| Some(0), &mut self.producer)?;
+        Ok(u64::try_from(run.processed).unwrap_or(u64::MAX))
     }
 
     /// Pushes records through what is below the source of a topic, as if it had just decoded them: without queue,

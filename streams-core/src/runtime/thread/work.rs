@@ -112,14 +112,7 @@ impl Work<'_> {
             return Ok(0);
         }
         self.writer.begin(self.member, now_ms)?;
-        let mut done = 0;
-        while done < records
-            && (done == 0 || task.readiness(now_ms, lag) == Readiness::Ready)
-            && task.process(now_ms, self.writer.producer())?
-        {
-            done += 1;
-        }
-        Ok(done)
+        Ok(task.process_run(now_ms, records, lag, self.writer.producer())?.processed)
     }
 
     /// A record that takes longer than a transaction may can never be committed; one that takes longer than the group
