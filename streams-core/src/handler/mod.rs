@@ -5,10 +5,12 @@
 //! nothing is dropped without a log line and a count.
 
 mod dead_letter;
+mod handlers;
 mod response;
 
 use crate::{Error, Headers, TaskId, TopicPartition};
 
+pub(crate) use self::handlers::Handlers;
 pub use self::{
     dead_letter::{DeadLetter, dead_letter},
     response::{HandlerResponse, Reaction},

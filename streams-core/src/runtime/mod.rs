@@ -21,7 +21,7 @@ pub use self::instance::{
 use self::instance::{app, listener, metrics};
 pub(crate) use self::{
     global_thread::GlobalThread,
-    instance::{App, Handlers, give_up, guarded},
+    instance::{App, give_up, guarded},
     restore_worker::RestoreWorker,
     storage::TaskStorage,
     thread::StreamThread,

@@ -11,10 +11,9 @@ use crate::{
         ValidConfig,
     },
     handler::{
-        DeserializationExceptionHandler, LogAndContinue, LogAndFail, ProcessingExceptionHandler,
-        ProductionExceptionHandler,
+        DeserializationExceptionHandler, Handlers, LogAndContinue, LogAndFail,
+        ProcessingExceptionHandler, ProductionExceptionHandler,
     },
-    runtime::Handlers,
 };
 
 /// Settings and handlers of the tasks of an application.

@@ -12,9 +12,9 @@ use crate::{
     Result,
     config::StreamsConfig,
     handler::{
-        DeserializationExceptionHandler, ProcessingExceptionHandler, ProductionExceptionHandler,
+        DeserializationExceptionHandler, Handlers, ProcessingExceptionHandler,
+        ProductionExceptionHandler,
     },
-    runtime::Handlers,
     topology::Topology,
 };
 

@@ -12,7 +12,7 @@ use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::Producer,
     config::StreamsConfig,
-    runtime::Handlers,
+    handler::Handlers,
     store::{StateStore, StoreSpec},
     task::{
         ActiveTask, CommitState, GlobalTask, TaskDatabases, TaskSettings, TaskState,

@@ -14,7 +14,7 @@ use crate::{
     Error, ErrorKind, Record, Result,
     client::{Producer, RecordBatch, Records},
     config::StreamsConfig,
-    runtime::Handlers,
+    handler::Handlers,
     store::StateStore,
     task::{ActiveTask, GlobalTask},
     topology::Topology,

@@ -11,20 +11,13 @@ use crate::{
     client::ClientSupplier,
     config::{StreamsConfig, ValidConfig},
     handler::{
-        DeserializationExceptionHandler, ProcessingExceptionHandler, ProductionExceptionHandler,
+        DeserializationExceptionHandler, Handlers, ProcessingExceptionHandler,
+        ProductionExceptionHandler,
     },
     task::TaskSettings,
     time::{Clock, SystemClock},
     topology::Topology,
 };
-
-/// Handlers given in code instead of by configuration.
-#[derive(Clone, Default)]
-pub(crate) struct Handlers {
-    pub(crate) deserialization: Option<Arc<dyn DeserializationExceptionHandler>>,
-    pub(crate) processing: Option<Arc<dyn ProcessingExceptionHandler>>,
-    pub(crate) production: Option<Arc<dyn ProductionExceptionHandler>>,
-}
 
 /// The parts of an instance that are code rather than settings, before it is made.
 pub struct KafkaStreamsBuilder {

@@ -16,7 +16,6 @@ mod shared;
 mod start;
 mod state;
 
-pub(crate) use self::builder::Handlers;
 pub(crate) use self::{
     app::App,
     driver::{give_up, guarded},

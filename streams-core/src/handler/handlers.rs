@@ -1,0 +1,15 @@
+//! The handlers of a program.
+
+use std::sync::Arc;
+
+use super::{
+    DeserializationExceptionHandler, ProcessingExceptionHandler, ProductionExceptionHandler,
+};
+
+/// Handlers given in code instead of by configuration.
+#[derive(Clone, Default)]
+pub(crate) struct Handlers {
+    pub(crate) deserialization: Option<Arc<dyn DeserializationExceptionHandler>>,
+    pub(crate) processing: Option<Arc<dyn ProcessingExceptionHandler>>,
+    pub(crate) production: Option<Arc<dyn ProductionExceptionHandler>>,
+}
