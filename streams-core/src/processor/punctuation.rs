@@ -41,7 +41,8 @@ struct Entry {
     node: usize,
     kind: PunctuationType,
     interval_ms: i64,
-    due: i64,
+    /// `None` once its next time is beyond the range of time.
+    due: Option<i64>,
 }
 
 impl Schedule {
@@ -55,8 +56,8 @@ impl Schedule {
     ) -> PunctuatorId {
         let interval_ms = duration_ms(interval).max(1);
         let due = match kind {
-            PunctuationType::StreamTime => 0,
-            PunctuationType::WallClockTime => now.saturating_add(interval_ms),
+            PunctuationType::StreamTime => Some(0),
+            PunctuationType::WallClockTime => now.checked_add(interval_ms),
         };
         let id = PunctuatorId(self.next_id);
         self.next_id += 1;
@@ -81,21 +82,19 @@ impl Schedule {
         kind: PunctuationType,
         time: i64,
     ) -> Option<(usize, Punctuation)> {
-        let due = self.entries.iter_mut().filter(|entry| entry.kind == kind && entry.due <= time);
-        let entry = due.min_by_key(|entry| entry.due)?;
-        let mut next = entry.due.saturating_add(entry.interval_ms);
-        if next <= time {
-            let missed = (time - entry.due) / entry.interval_ms;
-            next = entry.due + (missed + 1) * entry.interval_ms;
-        }
-        entry.due = next;
+        let of_kind = self.entries.iter_mut().filter(|entry| entry.kind == kind);
+        let due = of_kind.filter_map(|entry| Some((entry.due.filter(|due| *due <= time)?, entry)));
+        let (due, entry) = due.min_by_key(|(due, _)| *due)?;
+        let missed = (time - due) / entry.interval_ms;
+        let intervals = (missed + 1).checked_mul(entry.interval_ms);
+        entry.due = intervals.and_then(|intervals| due.checked_add(intervals));
         Some((entry.node, Punctuation { id: entry.id, timestamp: time }))
     }
 
     /// When the next wall-clock punctuation is due.
     pub(crate) fn next_wall_clock(&self) -> Option<i64> {
         let wall = self.entries.iter().filter(|entry| entry.kind == PunctuationType::WallClockTime);
-        wall.map(|entry| entry.due).min()
+        wall.filter_map(|entry| entry.due).min()
     }
 }
 
@@ -118,6 +117,20 @@ mod tests {
         assert!(due(80), "a punctuation that is missed by a whole interval");
         assert!(!due(80), "does not run again at once");
         assert!(due(90));
+    }
+
+    /// A timestamp at the end of time made the next one overflow: a panic, or millions of calls.
+    #[test]
+    fn at_the_end_of_time_there_is_one_call_and_none_is_due_after_it() {
+        for kind in [PunctuationType::StreamTime, PunctuationType::WallClockTime] {
+            let mut schedule = Schedule::default();
+            schedule.add(0, Duration::from_millis(10), kind, 0);
+            assert!(schedule.next_due(kind, i64::MAX - 1).is_some());
+            assert!(schedule.next_due(kind, i64::MAX).is_none(), "{kind:?}");
+            assert_eq!(schedule.next_wall_clock(), None);
+            schedule.add(0, Duration::from_millis(10), PunctuationType::WallClockTime, i64::MAX);
+            assert!(schedule.next_due(PunctuationType::WallClockTime, i64::MAX).is_none());
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! and at the figures once the bad one is dealt with.
 
 mod configuration;
+mod end_of_time;
 mod panics;
 mod reading;
 mod state_directory;
