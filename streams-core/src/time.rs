@@ -1,7 +1,7 @@
 //! Time as the runtime sees it.
 
 use std::{
-    fmt::Debug,
+    fmt::{self, Debug, Display, Formatter},
     sync::atomic::{AtomicI64, Ordering},
     time::Duration,
 };
@@ -65,7 +65,89 @@ impl Clock for ManualClock {
     fn sleep(&self, _duration: Duration) {}
 }
 
+/// Dates below this count are not written as such: they are those of tests, whose clocks begin at the epoch.
+const FIRST_DATE_MS: i64 = 100_000_000_000;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A time in milliseconds since the epoch as people read it: RFC 3339, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Date(pub(crate) i64);
+
+impl Display for Date {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.0 < FIRST_DATE_MS {
+            return write!(f, "{}", self.0);
+        }
+        let (year, month, day) = civil(self.0.div_euclid(DAY_MS));
+        let ms = self.0.rem_euclid(DAY_MS);
+        let (hour, minute) = (ms / 3_600_000, ms / 60_000 % 60);
+        let (second, ms) = (ms / 1_000 % 60, ms % 1_000);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+    }
+}
+
+/// The time from one moment to another, in milliseconds since the epoch, as people read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) i64, pub(crate) i64);
+
+impl Display for Span {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let lasted = u64::try_from(self.1.saturating_sub(self.0)).unwrap_or(0);
+        write!(f, "{:?} since {}", Duration::from_millis(lasted), Date(self.0))
+    }
+}
+
+/// Year, month and day of a number of days since the epoch. The calendar repeats every 400 years, and within those a
+/// year is counted from March, so that a leap day comes last.
+const fn civil(days: i64) -> (i64, i64, i64) {
+    const DAYS_OF_400_YEARS: i64 = 146_097;
+    /// From the first of March of the year 0 to the epoch.
+    const EPOCH: i64 = 719_468;
+    let days = days.saturating_add(EPOCH);
+    let (cycle, day) = (days.div_euclid(DAYS_OF_400_YEARS), days.rem_euclid(DAYS_OF_400_YEARS));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let first = (153 * month + 2) / 5;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (cycle * 400 + year + next, month, day - first + 1)
+}
+
 /// A duration in whole milliseconds; one beyond the range of `i64` saturates.
 pub fn duration_ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Date, Span};
+
+    #[test]
+    fn a_time_is_written_as_a_date() {
+        // As `date -u -d @SECONDS` writes them.
+        for (ms, text) in [
+            (1_795_880_506_514, "2026-11-28T15:41:46.514Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (951_868_799_999, "2000-02-29T23:59:59.999Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (1_704_067_199_000, "2023-12-31T23:59:59.000Z"),
+        ] {
+            assert_eq!(Date(ms).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_span_is_a_duration_with_its_beginning() {
+        let since = 1_795_880_506_514;
+        let text = "61.5s since 2026-11-28T15:41:46.514Z";
+        assert_eq!(Span(since, since + 61_500).to_string(), text);
+    }
+
+    #[test]
+    fn times_of_tests_and_those_without_a_date_are_numbers_and_long_years() {
+        assert_eq!(Date(400).to_string(), "400");
+        assert_eq!(Date(-1).to_string(), "-1");
+        assert_eq!(Date(i64::MAX).to_string(), "292278994-08-17T07:12:55.807Z");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc, time::Duration};
 
-use super::{Children, PunctuationType, PunctuatorId};
+use super::{Children, Names, PunctuationType, PunctuatorId};
 use crate::{
     Error, ErrorKind, Headers, Record, RecordMetadata, Result, TaskId,
     store::{GlobalStore, GlobalStoreRef, Origin, RecordContext, StateStore, StoreRef},
@@ -60,12 +60,11 @@ impl<'a> StoreAccess<'a> {
     #[inline]
     fn into_store<S: StateStore>(self, store: StoreRef<S>) -> Result<&'a mut S> {
         if !self.node.stores.contains(&store.index) {
-            return Err(not_connected(self.node, store.index));
+            return Err(not_connected(self.node, store.index, &self.task.shared.names));
         }
         let task = self.task;
         let Some(state) = task.stores.get_mut(store.index).and_then(Option::as_mut) else {
-            let text = format!("store {} is not in this task", store.index);
-            return Err(Error::new(ErrorKind::Topology, text));
+            return Err(not_connected(self.node, store.index, &task.shared.names));
         };
         state.set_record_context(&task.record);
         let state: &mut dyn Any = &mut **state;
@@ -76,11 +75,14 @@ impl<'a> StoreAccess<'a> {
 }
 
 #[cold]
-fn not_connected(node: &NodeInfo, store: usize) -> Error {
-    let text = format!(
-        "node `{}` is not connected to store {store}; connect it where the node is added",
-        node.name
-    );
+fn not_connected(node: &NodeInfo, store: usize, names: &Names) -> Error {
+    let node = &node.name;
+    let text = match names.stores.get(store) {
+        Some(store) => format!(
+            "node `{node}` is not connected to store `{store}`; connect it where the node is added"
+        ),
+        None => format!("node `{node}` used a reference to a store of another topology"),
+    };
     Error::new(ErrorKind::Topology, text)
 }
 
@@ -104,7 +106,7 @@ impl<K, V> Context<'_, K, V> {
             return self.forward_changed(None, record);
         }
         for child in self.children.iter_mut() {
-            child.node.push(record, self.task)?;
+            child.push(record, self.task)?;
         }
         Ok(())
     }
@@ -133,7 +135,7 @@ impl<K, V> Context<'_, K, V> {
         let mut children = self.children.iter_mut().enumerate();
         let done = children.try_for_each(|(index, child)| match to {
             Some(only) if only != index => Ok(()),
-            _ => child.node.push(record, self.task),
+            _ => child.push(record, self.task),
         });
         self.task.record = current;
         done
@@ -228,9 +230,9 @@ impl<K, V> Context<'_, K, V> {
     ) -> R {
         static NONE: Headers = Headers::new();
         let headers: Option<Arc<Headers>> = context.headers.clone();
-        let current = std::mem::replace(&mut self.task.record, context.clone());
+        let current = self.task.switch(context.clone());
         let done = body(self, headers.as_deref().unwrap_or(&NONE));
-        self.task.record = current;
+        self.task.switch(current);
         done
     }
 

@@ -4,6 +4,7 @@
 //! all that is below it when `forward` returns. Everything it may do while it holds a record goes
 //! through its [`Context`].
 
+mod at_work;
 mod context;
 mod node;
 mod processor_node;
@@ -11,18 +12,19 @@ mod punctuation;
 mod sink;
 mod source;
 
+pub(crate) use self::{
+    at_work::{AtWork, Names, TaskWatch},
+    node::{Child, Children, Event, Link, Node, SharedNode, SharedNodes},
+    processor_node::ProcessorNode,
+    punctuation::Schedule,
+    sink::{SinkNode, SinkTopic},
+    source::{Loaded, Reading, Source, SourceNode},
+};
 pub use self::{
     context::{Context, StoreAccess},
     punctuation::{Punctuation, PunctuationType, PunctuatorId},
     sink::{StreamPartitioner, TopicNameExtractor},
     source::{ExtractTimestamp, TimestampExtractor},
-};
-pub(crate) use self::{
-    node::{Child, Children, Event, Link, Node},
-    processor_node::ProcessorNode,
-    punctuation::Schedule,
-    sink::{SinkNode, SinkTopic},
-    source::{Loaded, Reading, Source, SourceNode},
 };
 
 use crate::{BoxError, Record, Result};

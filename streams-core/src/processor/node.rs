@@ -1,7 +1,8 @@
 //! The wiring of a task: an owned tree of nodes, and links to those with several parents.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
+use super::Names;
 use crate::{Error, ErrorKind, Record, Result, task::TaskState};
 
 /// What a parent sees of a node: one virtual call per node and record.
@@ -43,12 +44,54 @@ impl Event {
 
 /// A child with its name, for forwarding to it alone.
 pub(crate) struct Child<K, V> {
+    pub(crate) id: usize,
     pub(crate) name: Arc<str>,
     pub(crate) node: Box<dyn Node<K, V>>,
 }
 
+impl<K, V> Child<K, V> {
+    /// Has the node process a record, to the end of every branch.
+    #[inline]
+    pub(crate) fn push(&mut self, record: Record<'_, K, V>, task: &mut TaskState) -> Result {
+        let above = task.at_work.enter(self.id);
+        let done = self.node.push(record, task);
+        task.at_work.leave(above);
+        done
+    }
+}
+
 /// The children of a node, in the order in which they were added.
 pub(crate) type Children<K, V> = Vec<Child<K, V>>;
+
+/// A node with several parents, without its types.
+pub(crate) struct SharedNode {
+    /// A `Box<dyn Node<K, V>>`.
+    pub(crate) node: Box<dyn Any + Send>,
+    /// Calls the node's `control`.
+    pub(crate) control: fn(&mut dyn Any, Event, &mut TaskState) -> Result,
+}
+
+/// What all nodes of a task reach.
+#[derive(Default)]
+pub(crate) struct SharedNodes {
+    /// Nodes with several parents.
+    pub(crate) slots: Vec<Option<SharedNode>>,
+    pub(crate) names: Arc<Names>,
+}
+
+impl SharedNodes {
+    /// Takes a node out of its slot.
+    pub(crate) fn take(&mut self, slot: usize) -> Option<SharedNode> {
+        self.slots.get_mut(slot).and_then(Option::take)
+    }
+
+    /// Puts a node back.
+    pub(crate) fn put(&mut self, slot: usize, node: SharedNode) {
+        if let Some(slot) = self.slots.get_mut(slot) {
+            *slot = Some(node);
+        }
+    }
+}
 
 /// Stands in each parent for a node with several parents, which lives in a slot of the task.
 ///
@@ -60,8 +103,7 @@ pub(crate) struct Link {
 
 impl<K: 'static, V: 'static> Node<K, V> for Link {
     fn push(&mut self, record: Record<'_, K, V>, task: &mut TaskState) -> Result {
-        let taken = task.shared.get_mut(self.slot).and_then(Option::take);
-        let Some(mut shared) = taken else {
+        let Some(mut shared) = task.shared.take(self.slot) else {
             return Err(Error::new(
                 ErrorKind::Fatal,
                 "a node with several parents ran within itself",
@@ -71,9 +113,7 @@ impl<K: 'static, V: 'static> Node<K, V> for Link {
             Some(node) => node.push(record, task),
             None => Err(Error::new(ErrorKind::Fatal, "a link joins nodes of different types")),
         };
-        if let Some(slot) = task.shared.get_mut(self.slot) {
-            *slot = Some(shared);
-        }
+        task.shared.put(self.slot, shared);
         done
     }
 

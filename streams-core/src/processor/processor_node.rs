@@ -4,7 +4,8 @@ use std::{any::Any, marker::PhantomData, sync::Arc};
 
 use super::{Children, Context, Event, Node, Processor};
 use crate::{
-    BoxError, Error, Record, Result, store::RecordContext, task::TaskState, topology::NodeInfo,
+    BoxError, Error, ErrorKind, Record, Result, store::RecordContext, task::TaskState,
+    topology::NodeInfo,
 };
 
 /// A processor with this task's children below it.
@@ -38,15 +39,25 @@ impl<P, KIn, VIn, KOut, VOut> ProcessorNode<P, KIn, VIn, KOut, VOut> {
         }
     }
 
-    /// As `failed`. A punctuation has no record: the one before it is not to blame.
+    /// A punctuation that fails goes to the handler too, but without a record: the one before it is not to blame.
+    /// Without its `init` or `flush` a processor can't go on, whatever a handler says of records.
     #[cold]
     fn event_failed(&self, event: Event, error: BoxError, task: &mut TaskState) -> Result {
-        let Event::Punctuate { punctuation, .. } = event else { return self.failed(error, task) };
+        let Event::Punctuate { punctuation, .. } = event else {
+            let error = match error.downcast::<Error>() {
+                Ok(error) => return Err(*error),
+                Err(error) => error,
+            };
+            let called = if matches!(event, Event::Init) { "init" } else { "flush" };
+            let text =
+                format!("`{called}` of node `{}` failed in task {}", self.info.name, task.id);
+            return Err(Error::with_source(ErrorKind::Processing, text, error));
+        };
         let timestamp = punctuation.timestamp;
         let none = RecordContext { timestamp, offset: -1, input: None, headers: None };
-        let current = std::mem::replace(&mut task.record, none);
+        let current = task.switch(none);
         let done = self.failed(error, task);
-        task.record = current;
+        task.switch(current);
         done
     }
 }
@@ -65,6 +76,7 @@ where
 
     fn control(&mut self, event: Event, task: &mut TaskState) -> Result {
         if event.is_for(self.info.id) {
+            let above = task.at_work.enter(self.info.id);
             let mut context = Self::context(&self.info, &mut self.children, task);
             let done = match event {
                 Event::Init => self.processor.init(&mut context),
@@ -82,9 +94,9 @@ where
                     Ok(())
                 }
             };
-            if let Err(error) = done {
-                self.event_failed(event, error, task)?;
-            }
+            let done = done.or_else(|error| self.event_failed(event, error, task));
+            task.at_work.leave(above);
+            done?;
             if !event.is_for_all() {
                 return Ok(());
             }

@@ -52,8 +52,8 @@ pub(crate) struct Reading<'a> {
 
 /// A source node without its types. It holds the decoded head of each of its input partitions.
 pub(crate) trait Source: Send {
-    /// The node's name.
-    fn name(&self) -> &Arc<str>;
+    /// The node.
+    fn info(&self) -> &NodeInfo;
 
     /// Decodes the record and keeps it as the head of `input`.
     fn load(
@@ -131,8 +131,8 @@ impl<K: Send, V: Send> SourceNode<K, V> {
 }
 
 impl<K: Send + 'static, V: Send + 'static> Source for SourceNode<K, V> {
-    fn name(&self) -> &Arc<str> {
-        &self.info.name
+    fn info(&self) -> &NodeInfo {
+        &self.info
     }
 
     fn load(
@@ -176,7 +176,7 @@ impl<K: Send + 'static, V: Send + 'static> Source for SourceNode<K, V> {
         };
         let record = Record::new(&key, &value, timestamp, headers);
         for child in &mut self.children {
-            child.node.push(record, task)?;
+            child.push(record, task)?;
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ use crate::{
         RecordBatch,
     },
     task::{GlobalTask, TaskDatabases},
-    time::duration_ms,
+    time::{Span, duration_ms},
 };
 
 /// Fills the global stores of an instance. Driven by [`run_once`](Self::run_once).
@@ -148,9 +148,9 @@ impl GlobalThread {
         }
         let since = *self.failing_since.get_or_insert(now_ms);
         if now_ms - since > duration_ms(self.app.config.task_timeout()) {
-            let text = format!(
-                "global stores made no progress for longer than task.timeout.ms ({since} to {now_ms})"
-            );
+            let span = Span(since, now_ms);
+            let text =
+                format!("global stores made no progress for longer than task.timeout.ms ({span})");
             return Err(error.in_context(text));
         }
         Ok(())

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Headers, Record, Result, TopicPartition,
     client::{OffsetAndMetadata, Producer, RecordBatch},
-    processor::{Children, Event, Loaded, PunctuationType, Reading, Source},
+    processor::{Children, Event, Loaded, PunctuationType, Reading, Source, TaskWatch},
     store::{RecordContext, StateStore},
 };
 
@@ -96,13 +96,10 @@ impl ActiveTask {
         for source in &mut self.sources {
             source.control(event, &mut self.state)?;
         }
-        for slot in 0..self.state.shared.len() {
-            let taken = self.state.shared.get_mut(slot).and_then(Option::take);
-            let Some(mut shared) = taken else { continue };
+        for slot in 0..self.state.shared.slots.len() {
+            let Some(mut shared) = self.state.shared.take(slot) else { continue };
             let done = (shared.control)(&mut *shared.node, event, &mut self.state);
-            if let Some(slot) = self.state.shared.get_mut(slot) {
-                *slot = Some(shared);
-            }
+            self.state.shared.put(slot, shared);
             done?;
         }
         Ok(())
@@ -121,11 +118,17 @@ impl ActiveTask {
         self.state.group.buffered()
     }
 
+    /// A look at where it is, for any thread.
+    pub(crate) fn watch(&self) -> TaskWatch {
+        self.state.watch()
+    }
+
     /// Where it was when user code panicked, and the producer that was lent to it then: `None` if it was
     /// not at work.
     pub(crate) fn interrupted(&mut self) -> Option<(String, Box<dyn Producer>)> {
         let producer = self.state.producer.take()?;
-        Some((format!("task {} at {}", self.state.id, self.state.place()), producer))
+        let place = self.watch().whereabouts().map(|place| place.to_string());
+        Some((place.unwrap_or_else(|| format!("task {}", self.state.id)), producer))
     }
 
     /// Where the current record came from, for messages.
@@ -219,6 +222,9 @@ impl ActiveTask {
             let Some(record) = undecoded.record() else {
                 return Err(Error::new(ErrorKind::Fatal, "a queue's first batch is used up"));
             };
+            let at_work = &self.state.at_work;
+            at_work.record(input, record.offset);
+            let above = at_work.enter(source.info().id);
             let reading = Reading {
                 task: self.state.id,
                 settings: &self.state.shared_settings,
@@ -226,7 +232,9 @@ impl ActiveTask {
                 partition_time: undecoded.partition_time(),
                 now_ms: self.state.now_ms,
             };
-            match source.load(input, &record, &reading)? {
+            let loaded = source.load(input, &record, &reading)?;
+            at_work.leave(above);
+            match loaded {
                 Loaded::Ready(timestamp) => {
                     undecoded.decoded(timestamp);
                     continue;
@@ -236,8 +244,10 @@ impl ActiveTask {
                     self.state.dropped += 1;
                 }
                 Loaded::Unreadable(part, cause) => {
-                    let (node, batch) = (source.name().clone(), undecoded.batch());
-                    self.state.unreadable(&node, batch, part, cause)?;
+                    let (node, batch) = (source.info().name.clone(), undecoded.batch());
+                    if let Some((batch, index)) = &batch {
+                        self.state.unreadable(&node, (batch, *index), part, cause)?;
+                    }
                     if let Some(undecoded) = self.state.group.undecoded() {
                         undecoded.dropped();
                     }
@@ -294,7 +304,7 @@ impl ActiveTask {
                     headers: headers.clone(),
                 });
                 for child in children.iter_mut() {
-                    child.node.push(record, &mut task.state)?;
+                    child.push(record, &mut task.state)?;
                 }
                 pushed += 1;
             }

@@ -44,17 +44,17 @@ impl TaskState {
         self.react("production.exception.handler", &response, error)
     }
 
-    /// The source `node` could not read `part` (key or value) of the record at an index of a batch.
+    /// The source `node` could not read `part` (key or value) of the record at `index` of a batch.
     #[cold]
     pub(crate) fn unreadable(
         &mut self,
         node: &str,
-        batch: Option<(RecordBatch, usize)>,
+        (batch, index): (&RecordBatch, usize),
         part: &str,
         cause: BoxError,
     ) -> Result {
-        match batch.as_ref().and_then(|(batch, index)| Some((batch, batch.get(*index)?))) {
-            Some((batch, record)) => {
+        match batch.get(index) {
+            Some(record) => {
                 self.deserialization_failed(node, batch.topic_partition(), &record, part, cause)
             }
             None => Ok(()),

@@ -16,12 +16,12 @@ mod settings;
 mod state;
 
 pub(crate) use self::{
-    active::{ActiveTask, Run},
+    active::ActiveTask,
     commit::CommitState,
     commit_metadata::CommitMetadata,
     databases::TaskDatabases,
     global::{GlobalTask, add_global_stores, open_global_databases},
     partition_group::{Head, PartitionGroup, Readiness},
     settings::TaskSettings,
-    state::{SharedNode, TaskState},
+    state::TaskState,
 };

@@ -192,6 +192,7 @@ impl PartitionGroup {
     }
 
     /// The record is through: the position moves behind it, and the next one of its queue is to be decoded.
+    #[expect(clippy::needless_pass_by_value, reason = "a head is done once")]
     pub(crate) fn done(&mut self, head: Head) {
         let Head { input, .. } = head;
         if self.take(input) {

@@ -1,22 +1,15 @@
 //! The part of a task that its nodes reach while they run.
 
-use std::{any::Any, sync::Arc};
+use std::sync::Arc;
 
 use super::{PartitionGroup, TaskSettings};
 use crate::{
     Error, ErrorKind, RecordMetadata, Result, TaskId, TopicPartition,
     client::Producer,
-    processor::{Event, Schedule},
+    processor::{AtWork, Schedule, SharedNodes, TaskWatch},
     store::{RecordContext, StateStore},
+    time::Date,
 };
-
-/// A node with several parents, without its types.
-pub(crate) struct SharedNode {
-    /// A `Box<dyn Node<K, V>>`.
-    pub(crate) node: Box<dyn Any + Send>,
-    /// Calls the node's `control`.
-    pub(crate) control: fn(&mut dyn Any, Event, &mut TaskState) -> Result,
-}
 
 /// What nodes read and write of their task.
 pub(crate) struct TaskState {
@@ -24,8 +17,7 @@ pub(crate) struct TaskState {
     pub(crate) shared_settings: Arc<TaskSettings>,
     /// Stores by their number in the topology; `None` for those of other sub-topologies.
     pub(crate) stores: Vec<Option<Box<dyn StateStore>>>,
-    /// Nodes with several parents.
-    pub(crate) shared: Vec<Option<SharedNode>>,
+    pub(crate) shared: SharedNodes,
     /// Input partitions, by number.
     pub(crate) inputs: Vec<TopicPartition>,
     pub(crate) group: PartitionGroup,
@@ -38,6 +30,7 @@ pub(crate) struct TaskState {
     pub(crate) dropped: u64,
     /// The thread's producer, lent while the task runs.
     pub(crate) producer: Option<Box<dyn Producer>>,
+    pub(crate) at_work: Arc<AtWork>,
 }
 
 impl TaskState {
@@ -52,7 +45,7 @@ impl TaskState {
             id,
             shared_settings,
             stores,
-            shared: Vec::new(),
+            shared: SharedNodes::default(),
             inputs,
             group,
             schedule: Schedule::default(),
@@ -62,6 +55,7 @@ impl TaskState {
             commit_requested: false,
             dropped: 0,
             producer: None,
+            at_work: Arc::default(),
         }
     }
 
@@ -69,7 +63,24 @@ impl TaskState {
     #[inline]
     pub(crate) fn enter(&mut self, record: RecordContext) {
         self.stream_time = self.stream_time.max(record.timestamp);
+        self.at_work.context(&record);
         self.record = record;
+    }
+
+    /// Makes another record the current one. Returns the one before, to come back to.
+    pub(crate) fn switch(&mut self, record: RecordContext) -> RecordContext {
+        self.at_work.context(&record);
+        std::mem::replace(&mut self.record, record)
+    }
+
+    /// A look at where the task is, for any thread.
+    pub(crate) fn watch(&self) -> TaskWatch {
+        TaskWatch {
+            task: self.id,
+            inputs: self.inputs.clone(),
+            names: self.shared.names.clone(),
+            at_work: self.at_work.clone(),
+        }
     }
 
     /// The thread's producer.
@@ -93,7 +104,7 @@ impl TaskState {
     pub(crate) fn place(&self) -> String {
         match self.record_metadata().topic_partition {
             Some(place) => format!("{place}@{}", self.record.offset),
-            None => format!("a punctuation at {}", self.record.timestamp),
+            None => format!("a punctuation at {}", Date(self.record.timestamp)),
         }
     }
 }

@@ -1,8 +1,12 @@
 //! The finished topology, and its parts that run apart from each other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{NodeDef, NodeKind, RepartitionDef, StoreDef, definition::CopartitionGroup};
+use crate::processor::Names;
 
 /// A topology: nodes, stores and internal topics. Immutable; Java's `Topology`.
 pub struct Topology {
@@ -12,6 +16,7 @@ pub struct Topology {
     pub(crate) copartition: Vec<CopartitionGroup>,
     /// The sub-topology of each node.
     subtopologies: Vec<u32>,
+    pub(crate) names: Arc<Names>,
 }
 
 impl std::fmt::Debug for Topology {
@@ -28,7 +33,11 @@ impl Topology {
         copartition: Vec<CopartitionGroup>,
     ) -> Self {
         let subtopologies = group(&nodes);
-        Self { nodes, stores, repartition, copartition, subtopologies }
+        let names = Arc::new(Names {
+            nodes: nodes.iter().map(|node| node.name.clone()).collect(),
+            stores: stores.iter().map(|store| store.spec.name.clone()).collect(),
+        });
+        Self { nodes, stores, repartition, copartition, subtopologies, names }
     }
 
     /// Numbers of the sub-topologies.

@@ -9,8 +9,7 @@ use std::{
 use super::{NodeInfo, NodeKind, Topology};
 use crate::{
     Error, ErrorKind, Result,
-    processor::{Child, Children, Link, Node, Source},
-    task::SharedNode,
+    processor::{Child, Children, Link, Node, SharedNode, SharedNodes, Source},
 };
 
 /// Builds the nodes of one task, children before parents.
@@ -18,14 +17,14 @@ pub(crate) struct TaskBuilder<'a> {
     topology: &'a Topology,
     application_id: &'a str,
     slots: BTreeMap<usize, usize>,
-    shared: Vec<Option<SharedNode>>,
+    shared: SharedNodes,
 }
 
 /// The nodes of a task.
 pub(crate) struct TaskNodes {
     /// Sources with the topics that they read, by their names on the cluster.
     pub(crate) sources: Vec<(Box<dyn Source>, Vec<String>)>,
-    pub(crate) shared: Vec<Option<SharedNode>>,
+    pub(crate) shared: SharedNodes,
 }
 
 impl<'a> TaskBuilder<'a> {
@@ -62,8 +61,8 @@ impl<'a> TaskBuilder<'a> {
         application_id: &'a str,
         nodes: Vec<usize>,
     ) -> Result<TaskNodes> {
-        let mut builder =
-            Self { topology, application_id, slots: BTreeMap::new(), shared: Vec::new() };
+        let shared = SharedNodes { slots: Vec::new(), names: topology.names.clone() };
+        let mut builder = Self { topology, application_id, slots: BTreeMap::new(), shared };
         let mut sources = Vec::new();
         for index in nodes {
             let Some(node) = topology.nodes.get(index) else { continue };
@@ -109,11 +108,11 @@ impl<'a> TaskBuilder<'a> {
         let name = def.name.clone();
         if def.parents.len() > 1 {
             let slot = self.shared_slot(index)?;
-            return Ok(Child { name, node: Box::new(Link { slot }) });
+            return Ok(Child { id: index, name, node: Box::new(Link { slot }) });
         }
         let node = self.node(index)?;
         match node.downcast::<Box<dyn Node<K, V>>>() {
-            Ok(node) => Ok(Child { name, node: *node }),
+            Ok(node) => Ok(Child { id: index, name, node: *node }),
             Err(_) => Err(Error::new(
                 ErrorKind::Topology,
                 format!("node `{name}` has other types than its parent forwards"),
@@ -141,8 +140,8 @@ impl<'a> TaskBuilder<'a> {
             Some(NodeKind::Processor { control, .. } | NodeKind::Sink { control, .. }) => *control,
             _ => return Err(Error::new(ErrorKind::Fatal, "a source node can't be a child")),
         };
-        let slot = self.shared.len();
-        self.shared.push(Some(SharedNode { node, control }));
+        let slot = self.shared.slots.len();
+        self.shared.slots.push(Some(SharedNode { node, control }));
         self.slots.insert(index, slot);
         Ok(slot)
     }

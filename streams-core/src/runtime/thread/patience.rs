@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Error, ErrorKind, Result, time::duration_ms};
+use crate::{Error, ErrorKind, Result, time::{Span, duration_ms}};
 
 /// Whether the cluster may serve the same call later.
 pub(crate) fn is_transient(error: &Error) -> bool {
@@ -76,7 +76,7 @@ impl Patience {
     /// What to say when it has.
     pub(super) fn exhausted(&self, error: Error, now_ms: i64) -> Error {
         let since = self.failing_since.unwrap_or(now_ms);
-        let text = format!("no progress for longer than task.timeout.ms ({since} to {now_ms})");
+        let text = format!("no progress for longer than task.timeout.ms ({})", Span(since, now_ms));
         error.in_context(text)
     }
 }

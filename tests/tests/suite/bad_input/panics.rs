@@ -1,14 +1,22 @@
 //! User code that panics.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use streams_core::{
-    BoxError, ErrorKind, KafkaStreams,
+    BoxError, ErrorKind, KafkaStreams, Record,
+    processor::{Context, ExtractTimestamp, Processor, Punctuation, PunctuationType},
     runtime::{State, UncaughtExceptionResponse},
+    serde::{long, string},
+    time::{Clock, SystemClock},
+    topology::{SinkOptions, SourceOptions, TopologyBuilder},
 };
+use streams_dsl::StreamsBuilder;
 
 use super::{
     GUARANTEES, assert_says, failure, feed, in_memory, one_partition, start, summing_topology, sums,
@@ -47,7 +55,8 @@ async fn a_thread_that_panicked_is_replaced_and_processes_the_record_again() {
             let asked = asked.clone();
             move |error| {
                 assert_eq!(error.kind(), ErrorKind::Panic);
-                let place = "task 0_0 at in-0@123: user code panicked: no order costs -5";
+                let place =
+                    "node `sum` of task 0_0 at in-0@123: user code panicked: no order costs -5";
                 assert_says(error, &[place]);
                 asked.fetch_add(1, Ordering::SeqCst);
                 panics.store(false, Ordering::SeqCst);
@@ -94,4 +103,77 @@ async fn an_uncaught_exception_handler_that_panics_closes_the_instance() {
     instance.on_uncaught_exception(|_| panic!("the handler has a bug too"));
     instance.start().await.unwrap();
     assert_says(&failure(&instance).await, &["in-0@123: user code panicked: no order costs -5"]);
+}
+
+/// The message had task and record, but with a dozen operators one had to guess which of them it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_an_operator_of_the_dsl_names_the_operator_and_one_in_a_serde_the_source() {
+    let cluster = one_partition();
+    feed(&cluster, &BAD.to_be_bytes());
+    let check = panic_while(Arc::new(AtomicBool::new(true)));
+    let builder = StreamsBuilder::new();
+    let numbers = builder.stream::<String, i64>("in").named("all").filter(|_, _| true);
+    let checked = numbers.named("check").map_values(move |value| check(*value).unwrap_or_default());
+    checked.filter(|_, _| true).to("out");
+    let instance = start(builder.build().unwrap(), in_memory(GUARANTEES[0]), &cluster).await;
+    assert_says(&failure(&instance).await, &["node `check` of task 0_0 at in-0@123: user code"]);
+
+    let mut builder = TopologyBuilder::new();
+    let extractor = |asked: &ExtractTimestamp<'_, String, i64>| -> Result<i64, BoxError> {
+        assert!(*asked.record.value != BAD, "no time for {}", asked.record.value);
+        Ok(asked.record.timestamp)
+    };
+    let options = SourceOptions::new(["in"], string(), long());
+    let options = options.with_timestamp_extractor(Arc::new(extractor));
+    let source = builder.add_source("orders", options);
+    builder.add_sink("sink", SinkOptions::topic("out", string(), long()), &[source]);
+    let instance = start(builder.build().unwrap(), in_memory(GUARANTEES[1]), &cluster).await;
+    assert_says(&failure(&instance).await, &["node `orders` of task 0_0 at in-0@123: user code"]);
+}
+
+/// Panics in a punctuation.
+struct Tick(PunctuationType);
+
+impl Processor<String, i64, String, i64> for Tick {
+    fn init(&mut self, context: &mut Context<'_, String, i64>) -> Result<(), BoxError> {
+        context.schedule(Duration::from_millis(50), self.0);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<'_, String, i64>,
+        context: &mut Context<'_, String, i64>,
+    ) -> Result<(), BoxError> {
+        Ok(context.forward(record)?)
+    }
+
+    fn punctuate(
+        &mut self,
+        _punctuation: Punctuation,
+        _context: &mut Context<'_, String, i64>,
+    ) -> Result<(), BoxError> {
+        panic!("out of cheese")
+    }
+}
+
+/// It was `a punctuation at 1795880506514`, without a node.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_a_punctuation_names_the_node_and_the_date() {
+    for kind in [PunctuationType::WallClockTime, PunctuationType::StreamTime] {
+        let cluster = one_partition();
+        crate::harness::produce(&cluster, "in", "k", "12345678", SystemClock.now_ms());
+        let mut builder = TopologyBuilder::new();
+        let source = builder.add_source("source", SourceOptions::new(["in"], string(), long()));
+        let tick = builder.add_processor("tick", move || Tick(kind), &[source]);
+        builder.add_sink("sink", SinkOptions::topic("out", string(), long()), &[tick]);
+        let instance = start(builder.build().unwrap(), in_memory(GUARANTEES[0]), &cluster).await;
+        let text = failure(&instance).await.to_string();
+        let (before, after) =
+            text.split_once("node `tick` of task 0_0 at a punctuation at ").unwrap();
+        assert_eq!(before, "", "{text}");
+        let (date, after) = after.split_once(": ").unwrap();
+        assert_eq!((date.len(), &date[..2], &date[10..11]), (24, "20", "T"), "{text}");
+        assert!(after.ends_with("out of cheese"), "{text}");
+    }
 }

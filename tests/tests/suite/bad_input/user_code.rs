@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use streams_core::{
     BoxError, ErrorKind, Record,
-    config::ProcessingHandlerChoice,
+    config::{ProcessingHandlerChoice, StreamsConfig},
     processor::{Context, Processor, Punctuation, PunctuationType},
     serde,
-    topology::{SinkOptions, SourceOptions, TopologyBuilder},
+    store::Stores,
+    testing::TopologyTestDriver,
+    topology::{SinkOptions, SourceOptions, Topology, TopologyBuilder},
 };
 use streams_dsl::StreamsBuilder;
 
@@ -112,6 +114,80 @@ async fn a_punctuation_that_fails_is_not_blamed_on_the_record_before_it() {
     let instance = start(builder.build().unwrap(), in_memory(GUARANTEES[0]), &cluster).await;
     let error = failure(&instance).await;
     assert_says(&error, &["node `clock` failed on a punctuation at 400: the clock is wrong"]);
+}
+
+/// A processor that needs what its `init` could not get.
+#[derive(Default)]
+struct Needs {
+    ready: bool,
+    /// Whether `init` or the flush at the commit fails.
+    fails_late: bool,
+}
+
+impl Processor<String, i64, String, i64> for Needs {
+    fn init(&mut self, _context: &mut Context<'_, String, i64>) -> Result<(), BoxError> {
+        if self.fails_late { Ok(()) } else { Err("the lookup table can't be loaded".into()) }
+    }
+
+    fn process(
+        &mut self,
+        record: Record<'_, String, i64>,
+        context: &mut Context<'_, String, i64>,
+    ) -> Result<(), BoxError> {
+        let ready = i64::from(self.ready);
+        Ok(context.forward(record.with_value(&ready))?)
+    }
+
+    fn flush(&mut self, _context: &mut Context<'_, String, i64>) -> Result<(), BoxError> {
+        Err("the cache is out of reach".into())
+    }
+}
+
+/// A topology with the processor `needs`, which forwards for a cached store.
+fn needing(fails_late: bool) -> Topology {
+    let mut builder = TopologyBuilder::new();
+    let source = SourceOptions::new(["in"], serde::string(), serde::long());
+    let source = builder.add_source("source", source);
+    let needs = move || Needs { fails_late, ..Needs::default() };
+    let node = builder.add_processor("needs", needs, &[source]);
+    let cache = Stores::key_value("cache", serde::string(), serde::long()).in_memory();
+    let cache = builder.add_state_store(cache.with_caching_enabled());
+    builder.connect(node.id(), cache);
+    builder.flush_with(cache, node.id());
+    builder.add_sink("sink", SinkOptions::topic("out", serde::string(), serde::long()), &[node]);
+    builder.build().unwrap()
+}
+
+/// With a handler that continues, a failing `init` was logged and let pass: the processor then worked without what it
+/// needs. Handlers decide on records and punctuations alone, as in Java.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_init_that_fails_ends_the_thread_whatever_the_handler_says() {
+    for guarantee in GUARANTEES {
+        let cluster = one_partition();
+        feed(&cluster, &0_i64.to_be_bytes());
+        let config = in_memory(guarantee)
+            .processing_exception_handler(ProcessingHandlerChoice::LogAndContinue);
+        let instance = start(needing(false), config, &cluster).await;
+        let error = failure(&instance).await;
+        assert_eq!(error.kind(), ErrorKind::Processing);
+        let text = "`init` of node `needs` failed in task 0_0: the lookup table can't be loaded";
+        assert_says(&error, &[text]);
+        assert_eq!(cluster.end_offset("out", 0).unwrap(), 0, "nothing was processed");
+    }
+}
+
+#[test]
+fn an_init_or_a_flush_that_fails_is_an_error_of_the_test_driver_though_its_handler_continues() {
+    let config = || {
+        StreamsConfig::new("app", "unused:9092")
+            .processing_exception_handler(ProcessingHandlerChoice::LogAndContinue)
+    };
+    let error = TopologyTestDriver::new(&needing(false), config()).unwrap_err();
+    assert_says(&error, &["`init` of node `needs` failed in task 0_0"]);
+    let driver = TopologyTestDriver::new(&needing(true), config()).unwrap();
+    let mut input = driver.input_topic("in", serde::string(), serde::long());
+    let error = input.pipe_input("k".to_owned(), 1, 0).unwrap_err();
+    assert_says(&error, &["`flush` of node `needs` failed in task 0_0: the cache is out of reach"]);
 }
 
 #[test]
