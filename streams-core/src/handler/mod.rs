@@ -29,9 +29,9 @@ pub struct ErrorContext<'a> {
     pub offset: i64,
     /// Timestamp of the input record or punctuation, in milliseconds since the epoch.
     pub timestamp: i64,
-    /// Key bytes of the input record.
+    /// Key bytes of the input record; `None` too in a punctuation, and for a change that a cache or a buffer held back.
     pub key: Option<&'a [u8]>,
-    /// Value bytes of the input record.
+    /// Value bytes of the input record; `None` where the key's are.
     pub value: Option<&'a [u8]>,
     /// Headers of the input record.
     pub headers: &'a Headers,

@@ -87,7 +87,8 @@ impl TaskState {
         self.react("deserialization.exception.handler", &response, error)
     }
 
-    /// Asks a handler about the current record, as it was read.
+    /// Asks a handler about the current record, as it was read. The bytes of a record whose change was held back, by a
+    /// cache or a buffer, are gone when that goes on: its position is all that is told of it, as in Java.
     fn ask(
         &self,
         node: &str,
@@ -95,6 +96,7 @@ impl TaskState {
     ) -> HandlerResponse {
         let none = Headers::new();
         let raw = self.record.input.and_then(|input| self.group.current(input));
+        let raw = raw.filter(|raw| raw.offset == self.record.offset);
         handle(&ErrorContext {
             task: self.id,
             node,
