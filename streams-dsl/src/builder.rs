@@ -321,7 +321,8 @@ impl StreamsBuilder {
     }
 
     /// Adds a store for processors: see [`KStream::process_with`] and
-    /// [`KStream::process_values_with`]. Java's `addStateStore`.
+    /// [`KStream::process_values_with`]. One that none of them gets is a mistake that [`build`](Self::build) reports.
+    /// Java's `addStateStore`.
     #[track_caller]
     pub fn add_state_store<S: StateStore>(&self, store: StoreBuilder<S>) -> StoreHandle<S> {
         let name: Arc<str> = store.name().into();
@@ -330,7 +331,7 @@ impl StreamsBuilder {
         let place = Location::caller();
         self.graph.lock().add(&name, Role::Other, &[], place, move |lowering| {
             let store = store.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-            lowering.add_store(store);
+            lowering.add_user_store(store);
         });
         StoreHandle::new(name)
     }

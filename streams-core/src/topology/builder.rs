@@ -72,9 +72,13 @@ impl TopologyBuilder {
         if self.nodes.iter().any(|node| *node.name == *name) {
             self.problem(format!("a node named `{name}` exists already"));
         }
+        if parents.is_empty() && !matches!(kind, NodeKind::Source { .. }) {
+            self.problem(format!("node `{name}` has no parents, so that no record comes to it"));
+        }
         for parent in parents {
-            if let Some(parent) = self.nodes.get_mut(*parent) {
-                parent.children.push(index);
+            match self.nodes.get_mut(*parent) {
+                Some(parent) => parent.children.push(index),
+                None => self.problem(format!("a parent of node `{name}` is of another topology")),
             }
         }
         let parents = parents.to_vec();
@@ -176,7 +180,8 @@ impl TopologyBuilder {
         NodeId(self.add(name, kind, &indexes(parents)))
     }
 
-    /// Adds a store. It is in the task of every node that it is [connected](Self::connect) to.
+    /// Adds a store. It is in the task of every node that it is [connected](Self::connect) to; one that is connected to
+    /// none is a mistake.
     #[track_caller]
     pub fn add_state_store<S: StateStore>(&mut self, builder: StoreBuilder<S>) -> StoreRef<S> {
         StoreRef::new(self.add_store(builder, false))
@@ -188,7 +193,9 @@ impl TopologyBuilder {
         if self.stores.iter().any(|store| store.spec.name == spec.name) {
             self.problem(format!("a store named `{}` exists already", spec.name));
         }
-        self.stores.push(StoreDef { spec, make, source_changelog: None, flushed_by: None, global });
+        let caller = Location::caller();
+        let (source_changelog, flushed_by) = (None, None);
+        self.stores.push(StoreDef { spec, make, source_changelog, flushed_by, global, caller });
         self.stores.len() - 1
     }
 
@@ -274,10 +281,14 @@ impl TopologyBuilder {
     }
 
     /// Lets a node use a store: both are in one sub-topology from then on.
+    #[track_caller]
     pub fn connect<S>(&mut self, node: NodeId, store: StoreRef<S>) {
-        if let Some(node) = self.nodes.get_mut(node.0)
-            && !node.stores.contains(&store.index)
-        {
+        let known = store.index < self.stores.len();
+        let Some(node) = self.nodes.get_mut(node.0).filter(|_| known) else {
+            self.problem("a node or a store that is to be connected is of another topology");
+            return;
+        };
+        if !node.stores.contains(&store.index) {
             node.stores.push(store.index);
         }
     }
@@ -316,6 +327,14 @@ impl TopologyBuilder {
         let mut problems = self.problems;
         if self.nodes.iter().all(|node| !matches!(node.kind, NodeKind::Source { .. })) {
             problems.push("the topology reads no topic".to_owned());
+        }
+        for (index, store) in self.stores.iter().enumerate() {
+            if !self.nodes.iter().any(|node| node.stores.contains(&index)) {
+                let (name, caller) = (&store.spec.name, store.caller);
+                problems.push(format!(
+                    "store `{name}` is connected to no node; connect it to those that use it ({caller})"
+                ));
+            }
         }
         if !problems.is_empty() {
             let text = format!("the topology has mistakes:\n  {}", problems.join("\n  "));

@@ -1,6 +1,6 @@
 //! Nodes and stores as data.
 
-use std::{any::Any, collections::BTreeSet, sync::Arc};
+use std::{any::Any, collections::BTreeSet, panic::Location, sync::Arc};
 
 use super::TaskBuilder;
 use crate::{
@@ -59,6 +59,8 @@ pub(crate) struct StoreDef {
     pub(crate) flushed_by: Option<usize>,
     /// Whether every instance has all of it, and no task owns it.
     pub(crate) global: bool,
+    /// The line that added it.
+    pub(crate) caller: &'static Location<'static>,
 }
 
 impl StoreDef {

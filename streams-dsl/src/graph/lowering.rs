@@ -2,7 +2,7 @@
 
 use std::{
     any::Any,
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     convert::Infallible,
     sync::Arc,
 };
@@ -16,7 +16,7 @@ use streams_core::{
 };
 
 use super::{
-    BuildSettings, GraphNode, GraphNodeId, SharedGraph, Slot, at,
+    BuildSettings, GraphNode, GraphNodeId, Place, SharedGraph, Slot, at,
     merge_repartitions::merge_repartitions,
     naming::has_number,
     passes::{above_null_key_joins, merge_sources, order},
@@ -40,6 +40,8 @@ pub(crate) struct Lowering<'g> {
     readers: HashMap<String, Arc<str>>,
     /// All stores by name, each as a `StoreRef<S>` or a `GlobalStoreRef<S>`.
     stores: HashMap<Arc<str>, Box<dyn Any>>,
+    /// Stores that the program added by itself and no node has used yet, with the lines that added them.
+    unused: BTreeMap<Arc<str>, Place>,
     /// Nodes above a join that keeps records without a key.
     above_null_key_joins: HashSet<GraphNodeId>,
     settings: BuildSettings,
@@ -74,6 +76,7 @@ impl SharedGraph {
             names: HashSet::new(),
             readers: HashMap::new(),
             stores: HashMap::new(),
+            unused: BTreeMap::new(),
             above_null_key_joins: above_null_key_joins(&graph),
             settings,
             generated: Vec::new(),
@@ -91,6 +94,7 @@ impl SharedGraph {
             lowering.topology.copartition(&ids);
         }
         lowering.check_names();
+        lowering.check_stores();
         if lowering.problems.is_empty() {
             return lowering.topology.build();
         }
@@ -115,6 +119,17 @@ impl Lowering<'_> {
              names, which change with the topology: {names}; name them by Materialized, Grouped, Joined, Repartitioned \
              or Suppressed"
         ));
+    }
+
+    /// Notes a mistake for each store that no node uses.
+    fn check_stores(&mut self) {
+        for (name, place) in std::mem::take(&mut self.unused) {
+            let text = format!(
+                "store `{name}` is connected to no node; give it to the processors that use it, as in \
+                 `process_with(&store, …)`"
+            );
+            self.problems.push(at(place, text));
+        }
     }
 
     /// Remembers the name of a store or repartition topic if it was generated.
@@ -278,6 +293,13 @@ impl Lowering<'_> {
         store
     }
 
+    /// Adds a store of the program, which some node below must use.
+    pub(crate) fn add_user_store<S: StateStore>(&mut self, builder: StoreBuilder<S>) {
+        let (name, place) = (builder.name().into(), self.node().map(|node| node.place));
+        self.add_store(builder);
+        self.unused.extend(place.map(|place| (name, place)));
+    }
+
     fn take_store(&mut self, name: &str) -> Arc<str> {
         let name: Arc<str> = name.into();
         if self.stores.contains_key(&name) {
@@ -289,6 +311,7 @@ impl Lowering<'_> {
 
     /// The store of this name, if it has been added.
     pub(crate) fn store<S: StateStore>(&mut self, name: &str) -> Option<StoreRef<S>> {
+        self.unused.remove(name);
         self.find_store(name)
     }
 

@@ -5,6 +5,7 @@
 
 mod configuration;
 mod end_of_time;
+mod mistakes;
 mod panics;
 mod reading;
 mod state_directory;
