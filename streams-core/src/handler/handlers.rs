@@ -13,3 +13,10 @@ pub(crate) struct Handlers {
     pub(crate) processing: Option<Arc<dyn ProcessingExceptionHandler>>,
     pub(crate) production: Option<Arc<dyn ProductionExceptionHandler>>,
 }
+
+impl Handlers {
+    /// Whether any is code.
+    pub(crate) const fn are_code(&self) -> bool {
+        self.deserialization.is_some() || self.processing.is_some() || self.production.is_some()
+    }
+}

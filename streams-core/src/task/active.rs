@@ -6,7 +6,7 @@ use super::{
     Head, Readiness, TaskDatabases, TaskState, commit::CommitState, commit_metadata::CommitMetadata,
 };
 use crate::{
-    Error, ErrorKind, Headers, Record, Result, TopicPartition,
+    Error, ErrorKind, Headers, Record, RecordMetadata, Result, TopicPartition,
     client::{OffsetAndMetadata, Producer, RecordBatch},
     processor::{Children, Event, Loaded, PunctuationType, Reading, Source, TaskWatch},
     store::{RecordContext, StateStore},
@@ -116,6 +116,11 @@ impl ActiveTask {
     /// Records queued.
     pub(crate) fn buffered(&self) -> usize {
         self.state.group.buffered()
+    }
+
+    /// Where the current record came from.
+    pub(crate) fn record_metadata(&self) -> RecordMetadata {
+        self.state.record_metadata()
     }
 
     /// A look at where it is, for any thread.

@@ -6,6 +6,7 @@ use std::{fmt, sync::Arc};
 use super::task::DatabaseOf;
 use super::{
     TopologyTestDriver,
+    log::Log,
     task::{self, OpenDatabase},
 };
 use crate::{
@@ -92,9 +93,10 @@ impl<'a> TestDriverBuilder<'a> {
     /// `Config` if the configuration has problems, `State` if the stores can't be opened, or what a
     /// processor's `init` returns.
     pub fn build(self) -> Result<TopologyTestDriver> {
+        let writes = task::written_topics(self.topology, &self.config, &self.handlers)?;
         let tasks = task::configured(self.topology, &self.config, self.handlers, &self.open)?;
         let names = task::store_names(self.topology);
-        TopologyTestDriver::start(tasks, names, self.wall_clock_ms)
+        TopologyTestDriver::start(tasks, names, Log::shared(writes), self.wall_clock_ms)
     }
 }
 

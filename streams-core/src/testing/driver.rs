@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     ProducedRecord, TestDriverBuilder, TestInputTopic, TestOutputTopic,
+    descent::Descent,
     log::{RecordingProducer, SharedLog},
     task::{self, Tasks},
 };
@@ -90,6 +91,7 @@ pub(super) struct Driver {
     now_ms: i64,
     /// How many of the produced records were put into the queues of topics that are read too.
     returned: usize,
+    descent: Descent,
 }
 
 impl TopologyTestDriver {
@@ -106,8 +108,12 @@ impl TopologyTestDriver {
         TestDriverBuilder::new(topology, config)
     }
 
-    pub(super) fn start(tasks: Tasks, store_names: Vec<Arc<str>>, now_ms: i64) -> Result<Self> {
-        let log = SharedLog::default();
+    pub(super) fn start(
+        tasks: Tasks,
+        store_names: Vec<Arc<str>>,
+        log: SharedLog,
+        now_ms: i64,
+    ) -> Result<Self> {
         let producer: Box<dyn Producer> = Box::new(RecordingProducer::new(log.clone()));
         let Tasks { task, global } = tasks;
         let mut driver = Driver {
@@ -118,6 +124,7 @@ impl TopologyTestDriver {
             store_names,
             now_ms,
             returned: 0,
+            descent: Descent::default(),
         };
         if let Some(global) = &mut driver.global {
             global.start(&[], now_ms, &mut driver.producer)?;
@@ -147,7 +154,8 @@ impl TopologyTestDriver {
     }
 
     /// A topic to read what the topology writes, from the first record that was not read yet.
-    /// Internal topics have the application id before their names.
+    /// Internal topics have the application id before their names. Reading one that the topology does not write to is an
+    /// error.
     pub fn output_topic<K, V>(
         &self,
         name: &str,
@@ -352,9 +360,11 @@ impl Driver {
             let processed = self.task.process(self.now_ms, &mut self.producer);
             self.count_dropped();
             processed?;
+            self.descent.processed(&self.task.record_metadata());
             self.commit()?;
             self.return_to_queues()?;
         }
+        self.descent.clear();
         Ok(())
     }
 
@@ -373,15 +383,16 @@ impl Driver {
         let mut fresh = Vec::new();
         {
             let log = self.log.lock();
-            for record in log.produced().get(self.returned..).unwrap_or_default() {
+            let from = std::mem::replace(&mut self.returned, log.produced().len());
+            for record in log.produced().get(from..).unwrap_or_default() {
                 let place = &record.topic_partition;
                 if self.task.inputs().contains(place) || self.global_inputs().contains(place) {
                     let data = (record.key.as_deref(), record.value.as_deref());
                     let (place, offset) = (place.clone(), record.offset);
+                    self.descent.returned(&place, offset)?;
                     fresh.push(batch(place, offset, data, record.timestamp, &record.headers));
                 }
             }
-            self.returned = log.produced().len();
         }
         fresh.into_iter().try_for_each(|batch| self.enqueue(batch))
     }

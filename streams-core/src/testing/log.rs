@@ -1,7 +1,7 @@
 //! What a driver's topics hold: the records that the topology wrote, in the order of production.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     sync::Arc,
 };
 
@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::ProducedRecord;
 use crate::{
-    Result, TopicPartition,
+    Error, ErrorKind, Result, TopicPartition,
     client::{BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer},
 };
 
@@ -22,12 +22,33 @@ pub(super) struct Log {
     cursors: HashMap<String, usize>,
     /// Records that the task dropped.
     pub(super) dropped: u64,
+    /// The topics that the topology may write to; `None` if it chooses them record by record.
+    writes: Option<BTreeSet<String>>,
 }
 
 /// A driver's topics, shared with its producer and its output topics.
 pub(super) type SharedLog = Arc<Mutex<Log>>;
 
 impl Log {
+    /// The topics of a topology that may write to these, or to any.
+    pub(super) fn shared(writes: Option<BTreeSet<String>>) -> SharedLog {
+        Arc::new(Mutex::new(Self { writes, ..Self::default() }))
+    }
+
+    /// Fails if the topology does not write to a topic, as when its name is misspelt.
+    pub(super) fn check(&self, topic: &str) -> Result {
+        let Some(writes) = self.writes.as_ref().filter(|writes| !writes.contains(topic)) else {
+            return Ok(());
+        };
+        if self.produced.iter().any(|record| record.topic() == topic) {
+            return Ok(());
+        }
+        let known: Vec<&str> = writes.iter().map(String::as_str).collect();
+        let text =
+            format!("the topology writes to no topic {topic}; it writes to: {}", known.join(", "));
+        Err(Error::new(ErrorKind::InvalidState, text))
+    }
+
     /// The offset of the next record of a partition, piped in or produced.
     pub(super) fn take_offset(&mut self, place: &TopicPartition) -> i64 {
         match self.next_offsets.entry(place.clone()) {

@@ -9,6 +9,7 @@
 
 mod builder;
 mod commit_text;
+mod descent;
 mod discarding_producer;
 mod driver;
 mod input_topic;

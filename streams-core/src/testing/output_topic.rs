@@ -23,9 +23,10 @@ impl<K, V> TestOutputTopic<K, V> {
         Self { log, topic: topic.to_owned(), key_serde, value_serde }
     }
 
-    /// Whether all records of the topic were read.
+    /// Whether all records of the topic were read. `false` of a topic that the topology does not write to, so that a
+    /// test with a misspelt name does not pass.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len() == 0 && self.log.lock().check(&self.topic).is_ok()
     }
 
     /// Number of records that were not read yet. Java's `getQueueSize`.
@@ -36,9 +37,14 @@ impl<K, V> TestOutputTopic<K, V> {
     /// The next record; `None` if all were read.
     ///
     /// # Errors
-    /// `Deserialization` if the serdes can't read it; it counts as read.
+    /// `Deserialization` if the serdes can't read it; it counts as read. `InvalidState` if the topology does not write
+    /// to the topic.
     pub fn read_record(&self) -> Result<Option<TestRecord<K, V>>> {
-        let record = self.log.lock().read(&self.topic);
+        let record = {
+            let mut log = self.log.lock();
+            log.check(&self.topic)?;
+            log.read(&self.topic)
+        };
         record.map(|record| self.decode(record)).transpose()
     }
 

@@ -2,7 +2,7 @@
 //! stores.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -11,14 +11,14 @@ use state_store::{Database, MemoryBudget, MemoryDatabase};
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::Producer,
-    config::StreamsConfig,
+    config::{StreamsConfig, ValidConfig},
     handler::Handlers,
     store::{StateStore, StoreSpec},
     task::{
         ActiveTask, CommitState, GlobalTask, TaskDatabases, TaskSettings, TaskState,
         add_global_stores, open_global_databases,
     },
-    topology::{StoreDef, TaskBuilder, Topology, changelog_topic},
+    topology::{NodeKind, StoreDef, TaskBuilder, Topology, changelog_topic},
 };
 
 /// Opens the database of the stores of these names that are on disk: those of the task, or the global ones.
@@ -51,13 +51,51 @@ pub(super) fn configured(
     handlers: Handlers,
     open: &OpenDatabase,
 ) -> Result<Tasks> {
-    let config = config.validate().map_err(|problems| {
-        let text = "the configuration of the test driver has problems";
-        Error::with_source(ErrorKind::Config, text, problems)
-    })?;
+    let config = validated(config)?;
     let budget =
         MemoryBudget::new(config.state_memory_max_bytes(), config.statestore_cache_max_bytes());
     build(topology, &Arc::new(TaskSettings::new(&config, handlers, budget)), open)
+}
+
+fn validated(config: &StreamsConfig) -> Result<ValidConfig> {
+    config.validate().map_err(|problems| {
+        let text = "the configuration of the test driver has problems";
+        Error::with_source(ErrorKind::Config, text, problems)
+    })
+}
+
+/// The topics that a topology may write to, internal ones and that of dead letters included; `None` if a sink or a
+/// handler that is code chooses them record by record.
+pub(super) fn written_topics(
+    topology: &Topology,
+    config: &StreamsConfig,
+    handlers: &Handlers,
+) -> Result<Option<BTreeSet<String>>> {
+    if handlers.are_code() {
+        return Ok(None);
+    }
+    let config = validated(config)?;
+    let mut topics: BTreeSet<String> =
+        config.dead_letter_queue_topic().map(str::to_owned).into_iter().collect();
+    for node in &topology.nodes {
+        match &node.kind {
+            NodeKind::Sink { topic: None, .. } => return Ok(None),
+            NodeKind::Sink { topic: Some(topic), .. } => {
+                topics.insert(topology.topic_name(config.application_id(), topic));
+            }
+            NodeKind::Source { .. } | NodeKind::Processor { .. } => {}
+        }
+    }
+    let changelogs = logged_stores(topology);
+    topics.extend(changelogs.map(|(_, store)| changelog_topic(config.application_id(), store)));
+    Ok(Some(topics))
+}
+
+/// The stores with a changelog of their own, with their numbers.
+fn logged_stores(topology: &Topology) -> impl Iterator<Item = (usize, &str)> {
+    let stores = topology.stores.iter().enumerate();
+    let logged = stores.filter(|(_, def)| def.spec.logging && def.source_changelog.is_none());
+    logged.map(|(index, def)| (index, &*def.spec.name))
 }
 
 /// The names of the stores, by their numbers in the topology.
@@ -138,14 +176,10 @@ fn commit_state(
     settings: &TaskSettings,
     databases: TaskDatabases,
 ) -> CommitState {
-    let mut changelogs = BTreeMap::new();
-    let mut flushes = Vec::new();
-    for (index, def) in topology.stores.iter().enumerate() {
-        if def.spec.logging && def.source_changelog.is_none() {
-            let topic = changelog_topic(&settings.application_id, &def.spec.name);
-            changelogs.insert(index, TopicPartition::new(topic, 0));
-        }
-        flushes.extend(def.flushed_by);
-    }
-    CommitState::new(databases, changelogs, flushes)
+    let changelogs = logged_stores(topology).map(|(index, store)| {
+        let topic = changelog_topic(&settings.application_id, store);
+        (index, TopicPartition::new(topic, 0))
+    });
+    let flushes = topology.stores.iter().filter_map(|def| def.flushed_by);
+    CommitState::new(databases, changelogs.collect(), flushes.collect())
 }

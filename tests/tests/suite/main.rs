@@ -17,4 +17,5 @@ mod restore;
 mod shutdown;
 mod simulation;
 mod suppress;
+mod test_driver;
 mod windows;
