@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{Error, ErrorKind, Result, time::{Span, duration_ms}};
+use crate::{
+    Error, ErrorKind, Result,
+    time::{Span, duration_ms},
+};
 
 /// Whether the cluster may serve the same call later.
 pub(crate) fn is_transient(error: &Error) -> bool {
