@@ -112,6 +112,19 @@ choices! {
         WallclockTimestampExtractor = "WallclockTimestampExtractor",
     }
 
+    /// What happens to a record of a source topic whose timestamp is further ahead of the wall clock than
+    /// `timestamp.max.ahead.ms`: `timestamp.ahead.policy`. Java has no such setting.
+    TimestampAheadPolicy in "" {
+        /// The thread ends with an error that names the record.
+        #[default]
+        Fail = "fail",
+        /// The record is processed as if its timestamp were the latest one that is let in.
+        Clamp = "clamp",
+        /// The record is dropped, logged and counted, and sent as a dead letter where a topic for them is
+        /// configured.
+        Drop = "drop",
+    }
+
     /// One rewriting of the topology: an item of `topology.optimization`.
     TopologyOptimization in "" {
         /// A table reads its source topic back instead of keeping a changelog of its own.

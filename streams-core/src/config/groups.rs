@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::choice::{
     AutoOffsetReset, Choice as _, DeserializationHandlerChoice, DslStore, GroupProtocol,
-    ProcessingGuarantee, ProcessingHandlerChoice, ProductionHandlerChoice,
+    ProcessingGuarantee, ProcessingHandlerChoice, ProductionHandlerChoice, TimestampAheadPolicy,
     TimestampExtractorChoice, TopologyOptimization,
 };
 use super::client_keys::{EOS_TRANSACTION_TIMEOUT_MS, SESSION_TIMEOUT_MS};
@@ -61,6 +61,8 @@ pub(super) struct Processing {
     pub(super) outer_join_emit_interval: Duration,
     pub(super) windowed_emit_interval: Duration,
     pub(super) default_timestamp_extractor: TimestampExtractorChoice,
+    pub(super) timestamp_max_ahead: Option<Duration>,
+    pub(super) timestamp_ahead_policy: TimestampAheadPolicy,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,6 +168,10 @@ impl Processing {
             windowed_emit_interval: settings
                 .span("__emit.interval.ms.kstreams.windowed.aggregation__"),
             default_timestamp_extractor: settings.choice("default.timestamp.extractor"),
+            timestamp_max_ahead: settings
+                .effective("timestamp.max.ahead.ms")
+                .map(|text| as_span(parse_number(Some(text)))),
+            timestamp_ahead_policy: settings.choice("timestamp.ahead.policy"),
         }
     }
 }

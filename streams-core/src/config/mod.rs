@@ -34,8 +34,8 @@ mod tests;
 
 pub use self::choice::{
     AutoOffsetReset, DeserializationHandlerChoice, DslStore, GroupProtocol, ProcessingGuarantee,
-    ProcessingHandlerChoice, ProductionHandlerChoice, TimestampExtractorChoice,
-    TopologyOptimization,
+    ProcessingHandlerChoice, ProductionHandlerChoice, TimestampAheadPolicy,
+    TimestampExtractorChoice, TopologyOptimization,
 };
 pub use self::client_keys::ClientRole;
 pub use self::error::{ConfigError, ConfigProblem, ConfigProblemKind};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::check;
 use super::choice::{
     DeserializationHandlerChoice, GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice,
-    ProductionHandlerChoice, TimestampExtractorChoice, TopologyOptimization,
+    ProductionHandlerChoice, TimestampAheadPolicy, TimestampExtractorChoice, TopologyOptimization,
 };
 use super::documentation;
 use super::error::{ConfigError, ConfigProblem, ConfigProblemKind};
@@ -238,6 +238,21 @@ impl StreamsConfig {
     /// Where timestamps come from unless a source says otherwise (`default.timestamp.extractor`).
     pub fn default_timestamp_extractor(self, choice: TimestampExtractorChoice) -> Self {
         self.set("default.timestamp.extractor", choice)
+    }
+
+    /// How far the timestamps of source topics may be ahead of the wall clock
+    /// (`timestamp.max.ahead.ms`); `None`, the default, lets all in.
+    pub fn timestamp_max_ahead(self, ahead: Option<Duration>) -> Self {
+        match ahead {
+            Some(span) => self.set_span("timestamp.max.ahead.ms", span),
+            None => self.set("timestamp.max.ahead.ms", ""),
+        }
+    }
+
+    /// What happens to a record whose timestamp is further ahead (`timestamp.ahead.policy`, default
+    /// `fail`).
+    pub fn timestamp_ahead_policy(self, policy: TimestampAheadPolicy) -> Self {
+        self.set("timestamp.ahead.policy", policy)
     }
 
     /// Whether generated names of stores and internal topics are refused

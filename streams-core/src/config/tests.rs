@@ -60,6 +60,8 @@ fn defaults_are_those_of_java() {
         config.default_timestamp_extractor(),
         TimestampExtractorChoice::FailOnInvalidTimestamp
     );
+    assert_eq!(config.timestamp_max_ahead(), None);
+    assert_eq!(config.timestamp_ahead_policy(), TimestampAheadPolicy::Fail);
     assert_eq!(config.state_dir(), std::env::temp_dir().join("kafka-streams"));
     assert_eq!(config.state_memory_max_bytes(), 268_435_456);
     assert_eq!(config.statestore_cache_max_bytes(), 10_485_760);
@@ -109,6 +111,8 @@ fn typed_methods_set_the_values_that_the_getters_give_back() {
             .max_task_idle(Some(Duration::from_millis(250)))
             .buffered_records_per_partition(10)
             .task_timeout(Duration::ZERO)
+            .timestamp_max_ahead(Some(Duration::from_secs(60)))
+            .timestamp_ahead_policy(TimestampAheadPolicy::Drop)
             .state_cleanup_delay(Duration::from_secs(1))
             .state_dir("/var/lib/orders")
             .state_memory_max_bytes(1 << 21)
@@ -129,6 +133,8 @@ fn typed_methods_set_the_values_that_the_getters_give_back() {
     assert_eq!(config.max_task_idle_ms(), 250);
     assert_eq!(config.buffered_records_per_partition(), 10);
     assert_eq!(config.task_timeout(), Duration::ZERO);
+    assert_eq!(config.timestamp_max_ahead(), Some(Duration::from_secs(60)));
+    assert_eq!(config.timestamp_ahead_policy(), TimestampAheadPolicy::Drop);
     assert_eq!(config.state_cleanup_delay(), Duration::from_secs(1));
     assert_eq!(config.state_dir(), Path::new("/var/lib/orders"));
     assert_eq!(config.state_memory_max_bytes(), 1 << 21);
@@ -289,6 +295,8 @@ fn numbers_out_of_range_are_refused() {
         ("statestore.cache.max.bytes", "-1"),
         ("consumer.session.timeout.ms", "0"),
         ("max.poll.records", "none"),
+        ("timestamp.max.ahead.ms", "-1"),
+        ("timestamp.ahead.policy", "ignore"),
     ] {
         let problem = only_problem(key, value);
         assert!(problem.starts_with(&format!("`{key}` = `{value}`: ")), "{problem}");

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::check;
 use super::choice::{
     AutoOffsetReset, DeserializationHandlerChoice, DslStore, GroupProtocol, ProcessingGuarantee,
-    ProcessingHandlerChoice, ProductionHandlerChoice, TimestampExtractorChoice,
-    TopologyOptimization,
+    ProcessingHandlerChoice, ProductionHandlerChoice, TimestampAheadPolicy,
+    TimestampExtractorChoice, TopologyOptimization,
 };
 use super::client_keys::ClientRole;
 use super::groups::Groups;
@@ -184,6 +184,16 @@ impl ValidConfig {
     /// `default.timestamp.extractor`.
     pub fn default_timestamp_extractor(&self) -> TimestampExtractorChoice {
         self.groups.processing.default_timestamp_extractor
+    }
+
+    /// `timestamp.max.ahead.ms`; `None` where every timestamp is let in.
+    pub fn timestamp_max_ahead(&self) -> Option<Duration> {
+        self.groups.processing.timestamp_max_ahead
+    }
+
+    /// `timestamp.ahead.policy`.
+    pub fn timestamp_ahead_policy(&self) -> TimestampAheadPolicy {
+        self.groups.processing.timestamp_ahead_policy
     }
 
     /// `state.dir`; unless it is set, `kafka-streams` in the directory of temporary files.

@@ -7,6 +7,7 @@ use crate::{
     Error, ErrorKind, Headers, Record, RecordMetadata, Result, TaskId,
     store::{GlobalStore, GlobalStoreRef, Origin, RecordContext, StateStore, StoreRef},
     task::TaskState,
+    time::Date,
     topology::NodeInfo,
 };
 
@@ -254,12 +255,19 @@ impl<K, V> Context<'_, K, V> {
         Origin { timestamp: *timestamp, metadata, headers: headers.clone() }
     }
 
-    /// Drops the current record: says why in the log, with its place, and counts it.
+    /// Drops the current record and counts it. Says why in the log, with its place, for the first record
+    /// that this node drops; of those after it one per 30 seconds, with their number.
     #[cold]
     pub fn drop_record(&mut self, reason: &str) {
-        let (node, place) = (&self.node.name, self.task.place());
-        tracing::warn!(task = %self.task.id, node = %node, record = %place, "dropped: {reason}");
-        self.task.dropped += 1;
+        let (input, offset) = (self.task.record.input, self.task.record.offset);
+        let timestamp = self.task.record.timestamp;
+        let TaskState { drops, inputs, now_ms, .. } = &mut *self.task;
+        drops.note(&self.node.name, 1, *now_ms, || {
+            match input.and_then(|input| inputs.get(input)) {
+                Some(partition) => format!("dropped {partition}@{offset}: {reason}"),
+                None => format!("dropped what a punctuation at {} sent: {reason}", Date(timestamp)),
+            }
+        });
     }
 
     /// The task.

@@ -84,6 +84,14 @@ impl<K, V> SinkNode<K, V> {
             }
         };
         let count = task.producer()?.partitions(&topic).map_err(|cause| match cause.kind() {
+            ErrorKind::InvalidTopic if task.is_repartition(&topic) => {
+                let id = &task.shared_settings.application_id;
+                cause.in_context(format!(
+                    "the group `{id}` has not created the internal topic {topic}: either it was deleted, or \
+                     another topology uses the application.id `{id}`; give each topology an application.id \
+                     of its own, or restart all instances so that the topic is created"
+                ))
+            }
             ErrorKind::InvalidTopic => {
                 cause.in_context("the topic of a sink must exist; create it, then start again")
             }

@@ -4,7 +4,7 @@ use std::{any::Any, sync::Arc};
 
 use super::{Children, Event};
 use crate::{
-    BoxError, Error, ErrorKind, Headers, Record, Result, TaskId, TopicPartition,
+    BoxError, Error, ErrorKind, Headers, Record, Result, TopicPartition,
     client::RecordView,
     serde::SerdeRef,
     task::{TaskSettings, TaskState},
@@ -34,15 +34,14 @@ pub type TimestampExtractor<K, V> =
 pub(crate) enum Loaded {
     /// It waits to be pushed, at this timestamp.
     Ready(i64),
-    /// Its timestamp is negative: it is to be dropped.
-    WithoutTime,
+    /// Its timestamp, which is this, is negative: it is to be dropped.
+    WithoutTime(i64),
     /// Its key or value (which of them is said) can't be read: a handler is to decide.
     Unreadable(&'static str, BoxError),
 }
 
 /// The surroundings of a record that is to be decoded.
 pub(crate) struct Reading<'a> {
-    pub(crate) task: TaskId,
     pub(crate) settings: &'a TaskSettings,
     pub(crate) topic_partition: &'a TopicPartition,
     /// Greatest timestamp of the partition's records so far; -1 before the first.
@@ -141,19 +140,13 @@ impl<K: Send + 'static, V: Send + 'static> Source for SourceNode<K, V> {
         record: &RecordView<'_>,
         reading: &Reading<'_>,
     ) -> Result<Loaded> {
-        let Reading { task, topic_partition, .. } = reading;
-        let (key, value) = match self.decode(&topic_partition.topic, record) {
+        let (key, value) = match self.decode(&reading.topic_partition.topic, record) {
             Ok(decoded) => decoded,
             Err((part, cause)) => return Ok(Loaded::Unreadable(part, cause)),
         };
         let timestamp = self.timestamp(&key, &value, record, reading)?;
         if timestamp < 0 {
-            let offset = record.offset;
-            tracing::warn!(
-                %task,
-                "dropped {topic_partition}@{offset}: its timestamp is negative ({timestamp})"
-            );
-            return Ok(Loaded::WithoutTime);
+            return Ok(Loaded::WithoutTime(timestamp));
         }
         if self.heads.len() <= input {
             self.heads.resize_with(input + 1, || None);

@@ -129,7 +129,7 @@ impl GlobalThread {
         match self.turn(now_ms, max_wait) {
             Ok(turn) => {
                 if self.failing_since.take().is_some() {
-                    tracing::info!(thread = %self.name, "the cluster is in reach again");
+                    tracing::info!(thread = %self.name, "the cluster serves this thread again");
                 }
                 Ok(turn)
             }
@@ -144,7 +144,7 @@ impl GlobalThread {
     /// Goes on without a call that the cluster did not serve, unless it has been out of reach for too long.
     fn try_again(&mut self, error: Error, now_ms: i64) -> Result {
         if self.failing_since.is_none() {
-            tracing::warn!(thread = %self.name, "the cluster is out of reach, trying again: {error}");
+            tracing::warn!(thread = %self.name, "the cluster does not serve this thread, trying again: {error}");
         }
         let since = *self.failing_since.get_or_insert(now_ms);
         if now_ms - since > duration_ms(self.app.config.task_timeout()) {

@@ -214,6 +214,10 @@ impl<K, V: Clone> KeyValueStore<K, V> {
 }
 
 impl<K: 'static, V: Clone + Send + 'static> StateStore for KeyValueStore<K, V> {
+    fn name(&self) -> &str {
+        Self::name(self)
+    }
+
     fn open(&mut self, context: StoreContext) -> Result {
         self.rows.open(context);
         Ok(())

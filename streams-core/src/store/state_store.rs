@@ -79,6 +79,9 @@ impl ChangelogWriter<'_> {
 
 /// A store of a task, without its types. Implemented by the stores of this module.
 pub trait StateStore: Any + Send {
+    /// The store's name.
+    fn name(&self) -> &str;
+
     /// Opens it on the task's database.
     ///
     /// # Errors

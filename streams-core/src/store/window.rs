@@ -133,7 +133,6 @@ impl<K, V: Clone> WindowStore<K, V> {
         if start.div_euclid(self.segment_interval_ms) < self.first_live_segment()
             || (!self.persistent && start <= self.observed_stream_time - self.retention_ms)
         {
-            tracing::warn!(store = %self.rows.name, start, "dropped a row of an expired window");
             self.dropped += 1;
             return Ok(());
         }
@@ -247,6 +246,10 @@ impl<K, V: Clone> WindowStore<K, V> {
 }
 
 impl<K: 'static, V: Clone + Send + 'static> StateStore for WindowStore<K, V> {
+    fn name(&self) -> &str {
+        Self::name(self)
+    }
+
     fn open(&mut self, context: StoreContext) -> Result {
         let observed = context.database.offset(&stream_time_entry(self.name()))?;
         self.observed_stream_time = observed.unwrap_or(-1);

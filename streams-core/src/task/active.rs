@@ -216,6 +216,7 @@ impl ActiveTask {
 
     /// Decodes the first record of each queue that lacks a head; records that a handler drops are passed over.
     fn decode_heads(&mut self) -> Result {
+        let latest = self.state.latest_timestamp();
         while let Some(undecoded) = self.state.group.undecoded() {
             let input = undecoded.input();
             let at = self.input_sources.get(input);
@@ -231,7 +232,6 @@ impl ActiveTask {
             at_work.record(input, record.offset);
             let above = at_work.enter(source.info().id);
             let reading = Reading {
-                task: self.state.id,
                 settings: &self.state.shared_settings,
                 topic_partition,
                 partition_time: undecoded.partition_time(),
@@ -241,12 +241,28 @@ impl ActiveTask {
             at_work.leave(above);
             match loaded {
                 Loaded::Ready(timestamp) => {
-                    undecoded.decoded(timestamp);
-                    continue;
-                }
-                Loaded::WithoutTime => {
+                    if timestamp <= latest {
+                        undecoded.decoded(timestamp);
+                        continue;
+                    }
+                    let (node, batch) = (source.info().name.clone(), undecoded.batch());
+                    let let_in = match &batch {
+                        Some((batch, index)) => {
+                            self.state.too_far_ahead(&node, (batch, *index), timestamp)?
+                        }
+                        None => None,
+                    };
+                    let Some(undecoded) = self.state.group.undecoded() else { continue };
+                    if let Some(timestamp) = let_in {
+                        undecoded.decoded(timestamp);
+                        continue;
+                    }
                     undecoded.dropped();
-                    self.state.dropped += 1;
+                }
+                Loaded::WithoutTime(timestamp) => {
+                    let (node, offset) = (source.info().name.clone(), record.offset);
+                    undecoded.dropped();
+                    self.state.without_time(&node, input, offset, timestamp);
                 }
                 Loaded::Unreadable(part, cause) => {
                     let (node, batch) = (source.info().name.clone(), undecoded.batch());
@@ -354,9 +370,16 @@ impl ActiveTask {
 
     /// Records dropped since the last call.
     pub(crate) fn take_dropped(&mut self) -> u64 {
-        let stores = self.state.stores.iter_mut().flatten();
-        let of_stores: u64 = stores.map(|store| store.take_dropped()).sum();
-        std::mem::take(&mut self.state.dropped) + of_stores
+        let TaskState { stores, drops, now_ms, .. } = &mut self.state;
+        for store in stores.iter_mut().flatten() {
+            let dropped = store.take_dropped();
+            if dropped > 0 {
+                drops.note(store.name(), dropped, *now_ms, || {
+                    "dropped rows of expired windows".into()
+                });
+            }
+        }
+        drops.take()
     }
 
     /// Calls each processor's `close`.

@@ -16,7 +16,8 @@ impl TaskState {
         let error = Error::with_source(ErrorKind::Processing, text, cause);
         let handler = self.shared_settings.processing_handler.clone();
         let response = self.ask(node, |context| handler.handle(context, &error));
-        self.react("processing.exception.handler", &response, error)
+        let is_built_in = self.shared_settings.built_in.processing;
+        self.react(node, "processing.exception.handler", is_built_in, &response, error)
     }
 
     /// User code of `node`, which fills a global store, failed on the current record. As in Java unless
@@ -41,7 +42,7 @@ impl TaskState {
         let error = cause.in_context(format!("sink `{node}` failed on {}", self.place()));
         let handler = self.shared_settings.production_handler.clone();
         let response = self.ask(node, |context| handler.handle(context, topic, &error));
-        self.react("production.exception.handler", &response, error)
+        self.react(node, "production.exception.handler", false, &response, error)
     }
 
     /// The source `node` could not read `part` (key or value) of the record at `index` of a batch.
@@ -84,7 +85,8 @@ impl TaskState {
             headers: &headers,
         };
         let response = self.shared_settings.deserialization_handler.handle(&context, &error);
-        self.react("deserialization.exception.handler", &response, error)
+        let is_built_in = self.shared_settings.built_in.deserialization;
+        self.react(node, "deserialization.exception.handler", is_built_in, &response, error)
     }
 
     /// Asks a handler about the current record, as it was read. The bytes of a record whose change was held back, by a
@@ -109,8 +111,26 @@ impl TaskState {
         })
     }
 
-    /// Does what the handler answered; `setting` is the one that chooses it.
-    fn react(&mut self, setting: &str, response: &HandlerResponse, error: Error) -> Result {
+    /// The timestamp of a record that source `node` read is negative, which drops it.
+    #[cold]
+    pub(super) fn without_time(&mut self, node: &str, input: usize, offset: i64, timestamp: i64) {
+        let Self { drops, inputs, now_ms, .. } = self;
+        drops.note(node, 1, *now_ms, || {
+            let partition = inputs.get(input).map_or_else(String::new, ToString::to_string);
+            format!("dropped {partition}@{offset}: its timestamp is negative ({timestamp})")
+        });
+    }
+
+    /// Does what the handler of `node` answered; `setting` is the one that chooses it. With `says` a dropped record
+    /// is said here, which a handler of the user's own does itself.
+    pub(super) fn react(
+        &mut self,
+        node: &str,
+        setting: &str,
+        says: bool,
+        response: &HandlerResponse,
+        error: Error,
+    ) -> Result {
         for letter in &response.dead_letters {
             self.send_dead_letter(letter).map_err(|cause| {
                 let topic = &letter.topic;
@@ -122,7 +142,12 @@ impl TaskState {
         }
         match response.reaction {
             Reaction::Continue => {
-                self.dropped += 1;
+                if says {
+                    let line = || format!("dropped a record: {error}");
+                    self.drops.note(node, 1, self.now_ms, line);
+                } else {
+                    self.drops.count();
+                }
                 Ok(())
             }
             Reaction::Fail => {

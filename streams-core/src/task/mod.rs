@@ -5,9 +5,11 @@
 //! its database that the cluster has not committed.
 
 mod active;
+mod ahead;
 mod commit;
 mod commit_metadata;
 mod databases;
+mod drops;
 mod failure;
 mod global;
 mod heads;
@@ -20,6 +22,7 @@ pub(crate) use self::{
     commit::CommitState,
     commit_metadata::CommitMetadata,
     databases::TaskDatabases,
+    drops::Drops,
     global::{GlobalTask, add_global_stores, open_global_databases},
     partition_group::{Head, PartitionGroup, Readiness},
     settings::TaskSettings,

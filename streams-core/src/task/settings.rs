@@ -7,13 +7,14 @@ use state_store::MemoryBudget;
 use crate::{
     Error, ErrorKind, Result,
     config::{
-        DeserializationHandlerChoice, ProcessingHandlerChoice, TimestampExtractorChoice,
-        ValidConfig,
+        DeserializationHandlerChoice, ProcessingHandlerChoice, TimestampAheadPolicy,
+        TimestampExtractorChoice, ValidConfig,
     },
     handler::{
-        DeserializationExceptionHandler, Handlers, LogAndContinue, LogAndFail,
+        Continue, DeserializationExceptionHandler, Handlers, LogAndFail,
         ProcessingExceptionHandler, ProductionExceptionHandler,
     },
+    time::duration_ms,
 };
 
 /// Settings and handlers of the tasks of an application.
@@ -22,9 +23,15 @@ pub(crate) struct TaskSettings {
     pub(crate) max_task_idle_ms: i64,
     pub(crate) caching: bool,
     pub(crate) timestamp_extractor: DefaultTimestampExtractor,
+    /// `timestamp.max.ahead.ms`; `i64::MAX` lets every timestamp in.
+    pub(crate) max_ahead_ms: i64,
+    pub(crate) ahead_policy: TimestampAheadPolicy,
+    /// `errors.dead.letter.queue.topic.name`.
+    pub(crate) dead_letter_topic: Option<String>,
     pub(crate) deserialization_handler: Arc<dyn DeserializationExceptionHandler>,
     pub(crate) processing_handler: Arc<dyn ProcessingExceptionHandler>,
     pub(crate) production_handler: Arc<dyn ProductionExceptionHandler>,
+    pub(crate) built_in: BuiltIn,
     /// Memory of the process's stores.
     pub(crate) budget: MemoryBudget,
 }
@@ -34,15 +41,15 @@ impl TaskSettings {
     pub(crate) fn new(config: &ValidConfig, handlers: Handlers, budget: MemoryBudget) -> Self {
         let dead_letter_topic = config.dead_letter_queue_topic().map(str::to_owned);
         let fail = LogAndFail { dead_letter_topic: dead_letter_topic.clone() };
-        let resume = LogAndContinue { dead_letter_topic };
+        let resume = || Arc::new(Continue { dead_letter_topic: dead_letter_topic.clone() });
         let deserialization: Arc<dyn DeserializationExceptionHandler> =
             match config.deserialization_exception_handler() {
-                DeserializationHandlerChoice::LogAndContinue => Arc::new(resume.clone()),
+                DeserializationHandlerChoice::LogAndContinue => resume(),
                 DeserializationHandlerChoice::LogAndFail => Arc::new(fail.clone()),
             };
         let processing: Arc<dyn ProcessingExceptionHandler> =
             match config.processing_exception_handler() {
-                ProcessingHandlerChoice::LogAndContinue => Arc::new(resume),
+                ProcessingHandlerChoice::LogAndContinue => resume(),
                 ProcessingHandlerChoice::LogAndFail => Arc::new(fail.clone()),
             };
         Self {
@@ -63,12 +70,26 @@ impl TaskSettings {
                     DefaultTimestampExtractor::Wallclock
                 }
             },
+            max_ahead_ms: config.timestamp_max_ahead().map_or(i64::MAX, duration_ms),
+            ahead_policy: config.timestamp_ahead_policy(),
+            built_in: BuiltIn {
+                deserialization: handlers.deserialization.is_none(),
+                processing: handlers.processing.is_none(),
+            },
             deserialization_handler: handlers.deserialization.unwrap_or(deserialization),
             processing_handler: handlers.processing.unwrap_or(processing),
             production_handler: handlers.production.unwrap_or_else(|| Arc::new(fail)),
             budget,
+            dead_letter_topic,
         }
     }
+}
+
+/// Which handlers are the configuration's, so that the task says what they drop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BuiltIn {
+    pub(crate) deserialization: bool,
+    pub(crate) processing: bool,
 }
 
 impl fmt::Debug for TaskSettings {

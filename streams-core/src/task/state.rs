@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{PartitionGroup, TaskSettings};
+use super::{Drops, PartitionGroup, TaskSettings};
 use crate::{
     Error, ErrorKind, RecordMetadata, Result, TaskId, TopicPartition,
     client::Producer,
@@ -27,7 +27,7 @@ pub(crate) struct TaskState {
     pub(crate) stream_time: i64,
     pub(crate) now_ms: i64,
     pub(crate) commit_requested: bool,
-    pub(crate) dropped: u64,
+    pub(crate) drops: Drops,
     /// The thread's producer, lent while the task runs.
     pub(crate) producer: Option<Box<dyn Producer>>,
     pub(crate) at_work: Arc<AtWork>,
@@ -53,7 +53,7 @@ impl TaskState {
             stream_time: -1,
             now_ms: 0,
             commit_requested: false,
-            dropped: 0,
+            drops: Drops::new(id),
             producer: None,
             at_work: Arc::default(),
         }
@@ -92,6 +92,12 @@ impl TaskState {
                 "records can be forwarded to a topic only while the task runs",
             )),
         }
+    }
+
+    /// Whether a topic has the name of a repartition topic of this application.
+    pub(crate) fn is_repartition(&self, topic: &str) -> bool {
+        let rest = topic.strip_prefix(&*self.shared_settings.application_id);
+        rest.is_some_and(|rest| rest.starts_with('-') && rest.ends_with("-repartition"))
     }
 
     /// Where the current record came from.

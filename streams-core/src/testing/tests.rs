@@ -10,6 +10,8 @@ use crate::{
     topology::{NodeRef, SinkOptions, SourceOptions, Topology, TopologyBuilder},
 };
 
+mod ahead;
+mod drops;
 mod global;
 
 type Texts<'a> = Context<'a, String, String>;

@@ -2,7 +2,7 @@
 
 use super::super::choice::{
     DeserializationHandlerChoice, GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice,
-    ProductionHandlerChoice, TimestampExtractorChoice, TopologyOptimization,
+    ProductionHandlerChoice, TimestampAheadPolicy, TimestampExtractorChoice, TopologyOptimization,
 };
 use super::super::entry::{DefaultValue, Entry, Importance};
 use super::super::kind::Kind;
@@ -171,6 +171,25 @@ pub(super) const ENTRIES: &[Entry] = &[
         "How long a task may fail on timeouts of the brokers before the error is raised; 0 \
          raises the first one.",
     ),
+    medium(
+        "timestamp.ahead.policy",
+        "fail",
+        Kind::OneOf { names: TimestampAheadPolicy::NAMES, refused: &[] },
+        "What happens to a record that `timestamp.max.ahead.ms` keeps out. `fail` ends the thread \
+         with an error that names the record, `clamp` processes it at the latest timestamp that is \
+         let in, `drop` passes it over and sends a dead letter if \
+         `errors.dead.letter.queue.topic.name` is set.",
+    ),
+    medium(
+        "timestamp.max.ahead.ms",
+        "",
+        Kind::millis_from(0),
+        "How far the timestamp of a record of a source topic may be ahead of the wall clock. One \
+         such record moves stream time on: it closes every window before it, and what comes on time \
+         after it is late. Unset, as in Java, every timestamp is let in. Repartition topics and \
+         global stores are not looked at.",
+    )
+    .defaulting(DefaultValue::Null),
     medium(
         "topology.optimization",
         "none",

@@ -46,7 +46,7 @@ impl Patience {
     /// A turn came to its end.
     pub(super) fn end_turn(&mut self) {
         if !self.passed_over && self.failing_since.take().is_some() {
-            tracing::info!(thread = %self.thread, "the cluster is in reach again");
+            tracing::info!(thread = %self.thread, "the cluster serves this thread again");
         }
     }
 
@@ -70,7 +70,7 @@ impl Patience {
     /// Whether the cluster has not failed for too long yet. Says once that it does.
     pub(super) fn bears(&mut self, error: &Error, now_ms: i64) -> bool {
         if self.failing_since.is_none() {
-            tracing::warn!(thread = %self.thread, "the cluster is out of reach, trying again: {error}");
+            tracing::warn!(thread = %self.thread, "the cluster does not serve this thread, trying again: {error}");
         }
         let since = *self.failing_since.get_or_insert(now_ms);
         now_ms - since <= self.timeout_ms

@@ -284,6 +284,10 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
 }
 
 impl<K: 'static, V: Clone + Send + 'static> StateStore for ChangeBuffer<K, V> {
+    fn name(&self) -> &str {
+        Self::name(self)
+    }
+
     fn open(&mut self, context: StoreContext) -> Result {
         let database = context.database.clone();
         let id = context.id;

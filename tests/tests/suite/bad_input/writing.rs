@@ -20,7 +20,7 @@ use super::{
     BAD_OFFSET, DEAD_LETTERS, GOOD, GUARANTEES, assert_dead_letter, assert_says, failure, feed,
     in_memory, start, summing_topology, sums,
 };
-use crate::harness::{PATIENCE, last_counts, processed};
+use crate::harness::{APP, PATIENCE, last_counts, processed};
 
 /// Larger than the cluster takes once it is doubled.
 const BAD: &[u8] = &[7; 80];
@@ -127,6 +127,24 @@ async fn a_missing_sink_topic_is_named_with_its_sink_and_nothing_is_lost_once_it
         expected.insert("bad".to_owned(), 0);
         assert_eq!(last_counts(&cluster, "out"), expected, "{guarantee:?}");
     }
+}
+
+/// A user whose second topology used the `application.id` of another was told to create an internal topic.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_internal_topic_is_explained_and_nobody_is_told_to_create_it() {
+    let cluster = crate::harness::cluster();
+    cluster.create_topic("in", 1).unwrap();
+    feed(&cluster, &0_i64.to_be_bytes());
+    let mut builder = TopologyBuilder::new();
+    let source = SourceOptions::new(["in"], serde::bytes(), serde::bytes());
+    let source = builder.add_source("source", source);
+    let topic = format!("{APP}-by-value-repartition");
+    builder.add_sink("sink", SinkOptions::topic(&topic, serde::bytes(), serde::bytes()), &[source]);
+    let instance = start(builder.build().unwrap(), in_memory(GUARANTEES[0]), &cluster).await;
+    let error = failure(&instance).await;
+    let id = format!("another topology uses the application.id `{APP}`");
+    assert_says(&error, &["sink `sink` could not write in-0@0", &topic, &id]);
+    assert!(!error.to_string().contains("create it"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
