@@ -59,10 +59,11 @@ impl ClientEvents {
     /// connects again and sends again.
     pub(super) fn log(&self, level: i32, facility: &str, text: &str) {
         let client = &self.client_id;
-        // The one switch that the simple consumer has against storing offsets itself is called deprecated.
-        let is_known = facility == "CONFWARN" && text.contains("auto.commit.enable");
+        // The configuration was checked before a client is made with it: what librdkafka has to say of it, such as
+        // that the one switch against storing offsets itself is deprecated, asks nobody to do anything.
+        let is_settled = facility == "CONFWARN";
         match level {
-            _ if is_known => tracing::debug!(target: "librdkafka", %client, facility, "{text}"),
+            _ if is_settled => tracing::debug!(target: "librdkafka", %client, facility, "{text}"),
             ..=2 => tracing::error!(target: "librdkafka", %client, facility, "{text}"),
             3 | 4 => tracing::warn!(target: "librdkafka", %client, facility, "{text}"),
             5 => tracing::info!(target: "librdkafka", %client, facility, "{text}"),
@@ -104,5 +105,23 @@ impl ClientEvents {
     /// The delivery reports since they were taken last.
     pub(super) fn take_deliveries(&self) -> Deliveries {
         std::mem::take(&mut *self.deliveries.lock())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ClientEvents;
+    use crate::testing::log_lines::lines_of;
+
+    #[test]
+    fn what_librdkafka_says_of_checked_settings_is_for_debugging_and_the_rest_is_not() {
+        let events = ClientEvents::new("app-1", None);
+        let lines = lines_of(|| {
+            events.log(4, "CONFWARN", "Configuration property `x` is deprecated");
+            events.log(3, "FAIL", "connection refused");
+            events.log(6, "GETPID", "acquired");
+        });
+        let levels: Vec<_> = lines.iter().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(levels, ["DEBUG", "WARN", "DEBUG"]);
     }
 }
