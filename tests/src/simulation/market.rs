@@ -9,7 +9,7 @@ use streams_core::{
     config::ProcessingGuarantee,
     serde,
     store::Stores,
-    testing::simulation::{Compare, Random, SimulationBuilder},
+    testing::simulation::{Compare, Random, SimulationBuilder, work},
     topology::Topology,
 };
 use streams_dsl::{Materialized, StreamsBuilder, TimeWindows};
@@ -24,7 +24,10 @@ fn market_topology(random: &mut Random) -> Topology {
     let per_town = if in_memory { per_town.in_memory() } else { per_town };
     moves
         .to_table::<String, String>()
-        .group_by(|person, town| (town.clone(), person.clone()))
+        .group_by(|person, town| {
+            work();
+            (town.clone(), person.clone())
+        })
         .count_as(per_town)
         .to_stream()
         // A town in which nobody lives has no row: where a cache lets only the newest count through, one that was never

@@ -8,8 +8,10 @@
 mod counting;
 mod lookup;
 mod market;
+mod merging;
 mod orders;
 mod shop;
+mod standing_by;
 mod ticking;
 mod ties;
 
@@ -26,8 +28,10 @@ pub use self::{
     counting::{counting, counting_topology, counts, expected_counts},
     lookup::lookup,
     market::market,
+    merging::merging,
     orders::orders,
     shop::{shop, shop_that_compares},
+    standing_by::standing_by,
     ticking::ticking,
     ties::ties,
 };

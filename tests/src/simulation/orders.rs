@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use streams_core::{
     config::ProcessingGuarantee,
     serde::json,
-    testing::simulation::{Compare, Random, SimulationBuilder, SimulationRecord},
+    testing::simulation::{Compare, Random, SimulationBuilder, SimulationRecord, work},
     topology::Topology,
 };
 use streams_dsl::{Consumed, Materialized, StreamsBuilder, TimeWindows};
@@ -39,7 +39,11 @@ fn orders_topology(random: &mut Random) -> Topology {
         .serde::<Customer>(json())
         .serde::<EnrichedOrder>(json());
     let orders = builder.stream::<String, Order>("orders");
-    orders.filter(|_, order| order.amount > 1_000.0).to("high-value-orders");
+    let is_high = |_: &String, order: &Order| {
+        work();
+        order.amount > 1_000.0
+    };
+    orders.filter(is_high).to("high-value-orders");
 
     let count = Materialized::named("orders-per-customer");
     orders

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use streams_core::{
     config::ProcessingGuarantee,
-    testing::simulation::{Compare, Random, SimulationBuilder, SimulationRecord},
+    testing::simulation::{Compare, Random, SimulationBuilder, SimulationRecord, work},
     topology::Topology,
 };
 use streams_dsl::{Materialized, StreamsBuilder, TimeWindows};
@@ -18,7 +18,10 @@ fn shop_topology(random: &mut Random) -> Topology {
     let per_product = Materialized::named("per-product");
     let per_product = if in_memory { per_product.in_memory() } else { per_product };
     orders
-        .group_by(|_, product| product.clone())
+        .group_by(|_, product| {
+            work();
+            product.clone()
+        })
         .count_as(per_product)
         .to_stream()
         .to("per-product");

@@ -9,7 +9,7 @@ use streams_core::{
     processor::{Context, Processor, Punctuation, PunctuationType},
     serde,
     store::{KeyValueStore, StoreRef, Stores},
-    testing::simulation::{Outcome, SimulationBuilder},
+    testing::simulation::{Outcome, SimulationBuilder, work},
     topology::{SinkOptions, SourceOptions, Topology, TopologyBuilder},
 };
 
@@ -47,6 +47,7 @@ impl Processor<String, String, String, i64> for Ticker {
         record: Record<'_, String, String>,
         context: &mut Context<'_, String, i64>,
     ) -> Result<(), BoxError> {
+        work();
         self.count(record.key, record.timestamp, context)
     }
 

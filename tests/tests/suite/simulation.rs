@@ -5,8 +5,8 @@ use streams_core::{
     testing::simulation::{Compare, Faults, SimulationBuilder, seeds},
 };
 use tests::simulation::{
-    counting, counts, expected_counts, last_counts, lookup, market, orders, shop,
-    shop_that_compares, ticking, ties,
+    counting, counts, expected_counts, last_counts, lookup, market, merging, orders, shop,
+    shop_that_compares, standing_by, ticking, ties,
 };
 
 fn runs(simulation: SimulationBuilder) {
@@ -99,6 +99,21 @@ fn simulation_of_a_market_is_exactly_once_through_tables_windows_and_punctuation
 #[test]
 fn simulation_of_a_market_at_least_once_comes_to_rest() {
     seeds(0..100).for_each(|seed| runs_on_some_disk(market(seed, AtLeastOnce), seed));
+}
+
+#[test]
+fn simulation_of_merged_topics_that_grow_gives_each_record_its_result_once() {
+    seeds(0..100).for_each(|seed| runs(merging(seed, ExactlyOnceV2)));
+}
+
+#[test]
+fn simulation_of_merged_topics_that_grow_at_least_once_loses_no_record() {
+    seeds(0..60).for_each(|seed| runs(merging(seed, AtLeastOnce)));
+}
+
+#[test]
+fn simulation_of_standbys_that_take_over_at_least_once_counts_no_window_too_low() {
+    seeds(0..100).for_each(|seed| runs_on_some_disk(standing_by(seed), seed));
 }
 
 #[test]

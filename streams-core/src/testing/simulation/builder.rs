@@ -21,6 +21,7 @@ pub struct SimulationBuilder {
     pub(super) threads: usize,
     pub(super) steps: usize,
     pub(super) topics: Vec<(String, i32)>,
+    pub(super) growing: Vec<(String, i32)>,
     pub(super) input_before: Option<Input>,
     pub(super) input: Option<Input>,
     pub(super) faults: Faults,
@@ -52,6 +53,7 @@ impl SimulationBuilder {
             threads: 1,
             steps: 1_200,
             topics: Vec::new(),
+            growing: Vec::new(),
             input_before: None,
             input: None,
             faults: Faults::all(),
@@ -120,6 +122,13 @@ impl SimulationBuilder {
     #[must_use]
     pub fn topic(mut self, name: impl Into<String>, partitions: i32) -> Self {
         self.topics.push((name.into(), partitions));
+        self
+    }
+
+    /// Lets a topic grow, to so many partitions at most. What is checked must not depend on where a key is.
+    #[must_use]
+    pub fn grows(mut self, name: impl Into<String>, most: i32) -> Self {
+        self.growing.push((name.into(), most));
         self
     }
 

@@ -13,11 +13,17 @@ use super::{
     world::World,
 };
 use crate::{
-    Result, TaskId, TopicPartition, client::embedded::EmbeddedCluster, membership::InternalTopics,
-    runtime::App, task::TaskDatabases,
+    Result, TaskId, TopicPartition,
+    client::embedded::{EmbeddedCluster, StoredRecord},
+    membership::InternalTopics,
+    runtime::App,
+    task::TaskDatabases,
 };
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// What was deleted at the beginning of changelogs, where newer rows superseded it.
+pub(super) type Truncated = BTreeMap<TopicPartition, Vec<StoredRecord>>;
 
 /// What a store must have of its changelog's visible records below its offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +38,9 @@ pub(super) enum Exactness {
 /// The rows that a changelog gives, up to an offset.
 struct Replay {
     rows: Rows,
+    /// Rows that were deleted at the beginning and that nothing superseded yet, up to the offset. Who began behind
+    /// them does not have them.
+    deleted: Rows,
     /// All rows that ever were, with their keys; empty unless they are asked for.
     ever: BTreeSet<(Vec<u8>, Vec<u8>)>,
     /// Records read, of which compaction has taken none if they are as many as the offset says.
@@ -42,7 +51,7 @@ struct Replay {
 
 /// Checks that each store has what it must have of its changelog. Returns what does not hold.
 pub(super) fn check_stores(
-    cluster: &EmbeddedCluster,
+    (cluster, truncated): (&EmbeddedCluster, &Truncated),
     app: &App,
     task: TaskId,
     databases: &TaskDatabases,
@@ -54,11 +63,24 @@ pub(super) fn check_stores(
         // Without an offset a restore was interrupted while it loaded rows; the next one starts over.
         let Some(offset) = database.offset(&changelog.topic)? else { continue };
         let format = def.spec.format;
-        let mut replay = replay(cluster, &changelog, format, (offset, exactness))?;
+        let mut replay = {
+            let mut records = truncated.get(&changelog).cloned().unwrap_or_default();
+            let deleted = records.len();
+            // Not as a reader sees it: a zombie that goes on may open a transaction behind which the next owner's
+            // records are hidden until it ends. They are committed all the same, and in its store.
+            records.extend(cluster.committed_records(&changelog)?);
+            replay(&records, deleted, format, (offset, exactness))?
+        };
         let rows = database.range(id, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
         let mut rows = rows.collect::<state_store::Result<Rows>>()?;
         keep_live(&mut rows, format, replay.max_start);
         keep_live(&mut replay.rows, format, replay.max_start);
+        for (key, value) in replay.deleted {
+            // Either is right.
+            if rows.get(&key) == Some(&value) {
+                rows.remove(&key);
+            }
+        }
         let place = format!("store `{}` of task {task} at {changelog}@{offset}", def.spec.name);
         if exactness == Exactness::AnyRows {
             let is_compacted = replay.records < offset;
@@ -102,28 +124,33 @@ pub(super) fn behind(
     Ok(None)
 }
 
+/// Replays records up to an offset, of which the first were deleted.
 fn replay(
-    cluster: &EmbeddedCluster,
-    changelog: &TopicPartition,
+    records: &[StoredRecord],
+    deleted: usize,
     format: StoreFormat,
     (end, exactness): (i64, Exactness),
 ) -> Result<Replay> {
-    let mut replay =
-        Replay { rows: Rows::new(), ever: BTreeSet::new(), records: 0, max_start: None };
+    let mut replay = Replay {
+        rows: Rows::new(),
+        deleted: Rows::new(),
+        ever: BTreeSet::new(),
+        records: 0,
+        max_start: None,
+    };
     let (mut key, mut value) = (Vec::new(), Vec::new());
-    // Not as a reader sees it: a zombie that goes on may open a transaction behind which the next owner's records
-    // are hidden until it ends. They are committed all the same, and in its store.
-    for record in cluster.committed_records(changelog)? {
-        if record.offset >= end {
-            continue;
-        }
+    let below = records.iter().enumerate().filter(|(_, record)| record.offset < end);
+    for (index, record) in below {
         replay.records += 1;
         let Some(logged) = &record.key else { continue };
         let (logged, time) = ((logged, record.value.as_deref()), record.timestamp);
         let put = format.from_changelog(logged.0, logged.1, time, &mut key, &mut value)?;
         replay.max_start = replay.max_start.max(start_of(&key, format));
+        replay.deleted.remove(&key);
         if put && exactness == Exactness::AnyRows {
             replay.ever.insert((key.clone(), value.clone()));
+        } else if put && index < deleted {
+            replay.deleted.insert(key.clone(), value.clone());
         } else if put {
             replay.rows.insert(key.clone(), value.clone());
         } else {
@@ -259,7 +286,13 @@ pub(super) fn unowned(world: &World) -> Result<Option<String>> {
     not_running(&world.cluster, &instance.app, &running)
 }
 
-/// An input partition of which the group has not committed everything.
+/// What the group has not committed of its input, as any instance that is up knows it.
+pub(super) fn uncommitted_input(world: &World) -> Result<Option<String>> {
+    let instance = world.machines.iter().find_map(|machine| machine.instance.as_ref());
+    instance.map_or(Ok(None), |instance| uncommitted(&world.cluster, &instance.app))
+}
+
+/// An input partition of which the group has not committed everything, be it the user's or the application's own.
 fn uncommitted(cluster: &EmbeddedCluster, app: &App) -> Result<Option<String>> {
     let committed = cluster.committed(app.application_id());
     let described = cluster.topics();

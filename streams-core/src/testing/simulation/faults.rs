@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::Random;
+
 /// A kind of mishap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -27,10 +29,23 @@ pub enum FaultKind {
     BrokerDown,
     /// The clock jumps forward.
     ClockJump,
+    /// A topic that the scenario lets grow gets more partitions.
+    Growth,
+    /// One partition has no leader for a while.
+    Leaderless,
+    /// The group takes no offsets for a while, as while it rebalances.
+    RefusedCommits,
+    /// What a producer without transactions sent arrives later, when its sender has given it up.
+    LateWrites,
+    /// The beginning of a changelog is deleted, as far as newer rows supersede it.
+    Truncation,
+    /// Each call of a client takes time; so does user code that asks for it by [`work`](super::work), sometimes much.
+    SlowCode,
 }
 
 impl FaultKind {
-    const ALL: [Self; 10] = [
+    /// Drawn from one sequence, in this order.
+    const OLDER: [Self; 10] = [
         Self::Crash,
         Self::LostState,
         Self::Close,
@@ -42,6 +57,16 @@ impl FaultKind {
         Self::BrokerDown,
         Self::ClockJump,
     ];
+
+    /// Drawn from a sequence of their own, so that seeds keep what they have of the older ones.
+    const NEWER: [Self; 6] = [
+        Self::Growth,
+        Self::Leaderless,
+        Self::RefusedCommits,
+        Self::LateWrites,
+        Self::Truncation,
+        Self::SlowCode,
+    ];
 }
 
 /// The kinds of mishaps that a simulation may choose from. Each seed chooses its own few of them.
@@ -51,7 +76,7 @@ pub struct Faults(BTreeSet<FaultKind>);
 impl Faults {
     /// Everything.
     pub fn all() -> Self {
-        Self(FaultKind::ALL.into_iter().collect())
+        Self(FaultKind::OLDER.into_iter().chain(FaultKind::NEWER).collect())
     }
 
     /// Nothing.
@@ -78,9 +103,17 @@ impl Faults {
         self.0.contains(&kind)
     }
 
-    /// Those that `keep` chooses, asked in a fixed order.
-    pub(super) fn filtered(&self, mut keep: impl FnMut(FaultKind) -> bool) -> Self {
-        Self(self.0.iter().copied().filter(|kind| keep(*kind)).collect())
+    /// Those that a seed has of these. Half of all seeds have none of the newer kinds.
+    pub(super) fn chosen(&self, older: &mut Random, newer: &mut Random) -> Self {
+        let has_newer = newer.per_mille(500);
+        let chosen = |kind: &FaultKind| {
+            if FaultKind::NEWER.contains(kind) {
+                newer.per_mille(400) && has_newer
+            } else {
+                older.per_mille(600)
+            }
+        };
+        Self(self.0.iter().copied().filter(chosen).collect())
     }
 }
 

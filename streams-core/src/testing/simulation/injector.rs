@@ -5,7 +5,7 @@ use std::{sync::Weak, time::Duration};
 use parking_lot::Mutex;
 
 use super::world::World;
-use crate::client::embedded::{Fault, FaultInjector, Operation};
+use crate::client::embedded::{Fault, FaultInjector, Operation, OperationKind};
 
 /// How many of a thousand calls meet with what.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,6 +15,15 @@ pub(super) struct CallRates {
     pub(super) pause: u64,
     /// The longest pause in milliseconds.
     pub(super) pause_ms_max: i64,
+    pub(super) late: u64,
+    /// The latest arrival of what is late, in milliseconds.
+    pub(super) late_ms_max: i64,
+    /// The longest call in milliseconds.
+    pub(super) call_ms_max: i64,
+    /// How long user code takes at most for a record, in milliseconds; so many of a thousand take up to `long_record_ms_max`.
+    pub(super) record_ms_max: i64,
+    pub(super) long_record: u64,
+    pub(super) long_record_ms_max: i64,
 }
 
 /// Decides the fate of calls as the world's random numbers say.
@@ -28,6 +37,22 @@ impl FaultInjector for CallFaults {
         let Some(who) = world.current else { return Fault::None };
         let rates = world.rates;
         let kind = operation.kind;
+        if rates.call_ms_max > 0 {
+            let ms = world.random.between(0, rates.call_ms_max);
+            world.clock.advance(ms);
+        }
+        let commits = matches!(kind, OperationKind::CommitOffsets | OperationKind::SendOffsets);
+        if commits && world.now_ms() < world.refuses_commits_until_ms {
+            world.counters.failed_calls += 1;
+            world.say(Some(who), &format!("{kind:?} is refused"));
+            return Fault::Unavailable;
+        }
+        if kind == OperationKind::Produce && rates.late > 0 && world.random.per_mille(rates.late) {
+            let ms = world.random.between(1, rates.late_ms_max);
+            world.counters.failed_calls += 1;
+            world.say(Some(who), &format!("{kind:?} arrives {ms} ms later"));
+            return Fault::Late(Duration::from_millis(ms.unsigned_abs()));
+        }
         if world.random.per_mille(rates.unavailable) {
             world.counters.failed_calls += 1;
             world.say(Some(who), &format!("{kind:?} fails"));

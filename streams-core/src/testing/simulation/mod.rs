@@ -1,8 +1,9 @@
 //! A simulation: several instances of an application under faults, from one seed.
 //!
 //! [`Simulation`] runs the real runtime, restore and membership code of a user's topology on the embedded cluster, in
-//! one thread and in virtual time. A seed decides whose turn it is, how time passes, which calls fail or lose their
-//! replies, who crashes, closes, stands still or joins. All the time it is checked that
+//! one thread and in virtual time. A seed decides whose turn it is, how time passes, also within a turn, which calls fail
+//! or lose their replies, which writes arrive late, who crashes, closes, stands still or joins, which topics grow, lose
+//! a leader or their beginning. All the time it is checked that
 //!
 //! - committed offsets do not go back;
 //! - no two members that the coordinator knows process one task;
@@ -10,7 +11,8 @@
 //!   left on a disk after a crash. With at-least-once, where nothing keeps a zombie from writing to a changelog, it has
 //!   no row that was not written there until faults end.
 //!
-//! Then faults end. Soon after that each task must have an owner, and when everything is at rest
+//! Then faults end. Soon after that each task must have an owner, some time later all input must be committed, and when
+//! everything is at rest
 //!
 //! - each task runs on exactly one member, all input is committed, and each store is exactly its changelog;
 //! - with exactly-once the committed output is, key by key, that of a sequential run; with at-least-once nothing is
@@ -69,6 +71,7 @@ mod failure;
 mod faults;
 mod injector;
 mod instance;
+mod mishap;
 mod outcome;
 mod random;
 mod record;
@@ -76,6 +79,8 @@ mod run;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod truncation;
+mod work;
 mod world;
 
 pub use self::{
@@ -88,6 +93,7 @@ pub use self::{
     record::SimulationRecord,
     run::Simulation,
     trace::Trace,
+    work::work,
 };
 
 /// The environment variable that names the one seed to run.

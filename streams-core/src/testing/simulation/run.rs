@@ -13,10 +13,11 @@ use super::{
     disk::{Disk, MemoryDisk},
     injector::{CallFaults, CallRates},
     instance::Instance,
+    work::Working,
     world::{Machine, World, step},
 };
 use crate::{
-    Error, ErrorKind, Headers, KafkaStreams, Result,
+    Error, ErrorKind, Headers, KafkaStreams, Result, TopicPartition,
     client::{
         ProduceRecord,
         embedded::{ClusterSettings, EmbeddedCluster},
@@ -33,6 +34,9 @@ const SETTLE_STEPS: usize = 30_000;
 /// that are gone have run out: rebalances and restores take some turns of each thread.
 const OWNED_WITHIN_MS: i64 = 10_000;
 
+/// Within this time, in milliseconds, all input must be committed once each task runs.
+const COMMITTED_WITHIN_MS: i64 = 120_000;
+
 /// Turns between two looks at all stores.
 const STEPS_BETWEEN_LOOKS: usize = 100;
 
@@ -41,22 +45,26 @@ const STEPS_BETWEEN_LOOKS: usize = 100;
 ///
 /// Made by [`Simulation::builder`]; see the [module](super) for what is checked.
 pub struct Simulation {
-    setup: SimulationBuilder,
-    world: Arc<Mutex<World>>,
-    cluster: EmbeddedCluster,
-    clock: Arc<VirtualClock>,
-    random: Random,
+    pub(super) setup: SimulationBuilder,
+    pub(super) world: Arc<Mutex<World>>,
+    pub(super) cluster: EmbeddedCluster,
+    pub(super) clock: Arc<VirtualClock>,
+    pub(super) random: Random,
+    /// For the kinds of faults that came later.
+    pub(super) local_random: Random,
     /// What this seed lets go wrong.
-    faults: Faults,
-    session_ms: i64,
+    pub(super) faults: Faults,
+    pub(super) session_ms: i64,
     transaction_timeout_ms: i64,
     exactly_once: bool,
     application_id: String,
     /// Of a thousand turns so many are preceded by a mishap.
     mishaps: u64,
-    down_until_ms: Option<i64>,
+    pub(super) down_until_ms: Option<i64>,
+    /// The partition that has no leader, and until when.
+    pub(super) leaderless: Option<(TopicPartition, i64)>,
     /// When each machine that is down comes up again.
-    restarts_ms: Vec<i64>,
+    pub(super) restarts_ms: Vec<i64>,
 }
 
 impl std::fmt::Debug for Simulation {
@@ -85,7 +93,9 @@ impl Simulation {
         };
         #[cfg(feature = "planted-bugs")]
         let planted = crate::planted::Planted::new(simulation.setup.planted);
+        let working = Working::in_world(Arc::downgrade(&simulation.world));
         let input = simulation.play();
+        drop(working);
         // The reference run must be right.
         #[cfg(feature = "planted-bugs")]
         drop(planted);
@@ -125,7 +135,8 @@ impl Simulation {
             };
             world.machines.push(Machine { disk, instance: None, up: false, naps_until_ms: 0 });
         }
-        let faults = setup.faults.filtered(|_| random.per_mille(600));
+        let mut local_random = Random::new(!setup.seed);
+        let faults = setup.faults.chosen(&mut random, &mut local_random);
         let joins = faults.has(FaultKind::Join);
         let restarts_ms = (0..setup.instances)
             .map(|index| if joins && index > 0 { random.between(0, 10_000) } else { 0 })
@@ -144,8 +155,10 @@ impl Simulation {
             application_id,
             mishaps: random.pick(&[3, 8, 15]).copied().unwrap_or(0),
             down_until_ms: None,
+            leaderless: None,
             restarts_ms,
             random,
+            local_random,
             setup,
         })
     }
@@ -172,6 +185,9 @@ impl Simulation {
             written = due;
             if self.random.per_mille(self.mishaps) {
                 self.mishap()?;
+            }
+            if self.local_random.per_mille(self.mishaps) {
+                self.local_mishap()?;
             }
             self.clock.advance(self.random.between(0, 30));
             step(&self.world);
@@ -205,15 +221,23 @@ impl Simulation {
     }
 
     fn set_rates(&mut self) {
-        let (faults, random) = (&self.faults, &mut self.random);
-        let mut rate = |kind, rates: &[u64]| {
+        let faults = &self.faults;
+        let pick = |random: &mut Random, kind, rates: &[u64]| {
             if faults.has(kind) { random.pick(rates).copied().unwrap_or(0) } else { 0 }
         };
+        let (older, newer) = (&mut self.random, &mut self.local_random);
+        let slow = faults.has(FaultKind::SlowCode);
         let rates = CallRates {
-            unavailable: rate(FaultKind::Unavailable, &[2, 10, 40]),
-            lost_reply: rate(FaultKind::LostReply, &[2, 10, 40]),
-            pause: rate(FaultKind::Pause, &[1, 2, 4]),
+            unavailable: pick(older, FaultKind::Unavailable, &[2, 10, 40]),
+            lost_reply: pick(older, FaultKind::LostReply, &[2, 10, 40]),
+            pause: pick(older, FaultKind::Pause, &[1, 2, 4]),
             pause_ms_max: self.session_ms * 2,
+            late: pick(newer, FaultKind::LateWrites, &[5, 20, 80]),
+            late_ms_max: self.session_ms * 2,
+            call_ms_max: i64::from(slow),
+            record_ms_max: if slow { newer.pick(&[1, 5, 20]).copied().unwrap_or(1) } else { 0 },
+            long_record: pick(newer, FaultKind::SlowCode, &[0, 5, 20]),
+            long_record_ms_max: self.session_ms / 3,
         };
         let mut world = self.world.lock();
         world.rates = rates;
@@ -232,6 +256,7 @@ impl Simulation {
             }
             now_ms
         };
+        self.give_leader(false)?;
         for index in 0..self.restarts_ms.len() {
             let up = self.world.lock().machines.get(index).is_none_or(|machine| machine.up);
             let due = self.restarts_ms.get(index).is_some_and(|due| *due <= now_ms);
@@ -242,7 +267,7 @@ impl Simulation {
         Ok(())
     }
 
-    fn restart_in(&mut self, index: usize, ms: i64) {
+    pub(super) fn restart_in(&mut self, index: usize, ms: i64) {
         let at_ms = self.world.lock().now_ms() + ms;
         if let Some(due) = self.restarts_ms.get_mut(index) {
             *due = at_ms;
@@ -282,102 +307,18 @@ impl Simulation {
         }
     }
 
-    fn disk(&self, index: usize) -> Option<Arc<dyn Disk>> {
+    pub(super) fn disk(&self, index: usize) -> Option<Arc<dyn Disk>> {
         self.world.lock().machines.get(index).map(|machine| machine.disk.clone())
     }
 
-    /// Something that goes wrong on a large scale.
-    fn mishap(&mut self) -> Result {
-        let kinds = [
-            FaultKind::Crash,
-            FaultKind::Close,
-            FaultKind::Nap,
-            FaultKind::BrokerDown,
-            FaultKind::ClockJump,
-        ];
-        let kinds: Vec<FaultKind> =
-            kinds.into_iter().filter(|kind| self.faults.has(*kind)).collect();
-        let machines = u64::try_from(self.restarts_ms.len()).unwrap_or(1);
-        let index = usize::try_from(self.random.below(machines)).unwrap_or(0);
-        match self.random.pick(&kinds) {
-            Some(FaultKind::Crash) => self.crash(index)?,
-            Some(FaultKind::Close) => self.close(index),
-            Some(FaultKind::Nap) => {
-                let ms = self.random.between(100, self.session_ms * 2);
-                let mut world = self.world.lock();
-                let until = world.now_ms() + ms;
-                let napped = world.machines.get_mut(index).filter(|machine| machine.up);
-                if let Some(machine) = napped {
-                    machine.naps_until_ms = until;
-                    world.counters.stand_stills += 1;
-                    world.say(Some(index), &format!("naps for {ms} ms"));
-                }
-            }
-            Some(FaultKind::BrokerDown) => {
-                let ms = self.random.between(10, self.session_ms * 2);
-                let mut world = self.world.lock();
-                self.down_until_ms = Some(world.now_ms() + ms);
-                self.cluster.broker_down(true);
-                world.say(None, &format!("the cluster is down for {ms} ms"));
-            }
-            Some(FaultKind::ClockJump) => {
-                let ms = self.random.between(1_000, 20_000);
-                self.clock.advance(ms);
-                self.world.lock().say(None, &format!("the clock jumps by {ms} ms"));
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn take_down(&mut self, index: usize) -> Option<Instance> {
-        let comes_back_in = self.random.between(0, self.session_ms * 2);
-        self.restart_in(index, comes_back_in);
-        let mut world = self.world.lock();
-        let machine = world.machines.get_mut(index)?;
-        let instance = machine.instance.take()?;
-        machine.up = false;
-        Some(instance)
-    }
-
-    fn crash(&mut self, index: usize) -> Result {
-        let Some(instance) = self.take_down(index) else { return Ok(()) };
-        let app = instance.app.clone();
-        drop(instance);
-        let Some(disk) = self.disk(index) else { return Ok(()) };
-        disk.crash(&mut self.random)?;
-        let lost = self.faults.has(FaultKind::LostState) && self.random.per_mille(300);
-        {
-            let mut world = self.world.lock();
-            world.counters.crashes += 1;
-            world.say(Some(index), if lost { "crashes and loses its disk" } else { "crashes" });
-        }
-        self.check_disk(index, &app, &*disk)?;
-        if lost {
-            disk.wipe(&mut self.random)?;
-        }
-        Ok(())
-    }
-
-    fn close(&mut self, index: usize) {
-        let Some(mut instance) = self.take_down(index) else { return };
-        self.world.lock().current = Some(index);
-        let errors = instance.close();
-        let mut world = self.world.lock();
-        world.current = None;
-        world.counters.closes += 1;
-        world.say(Some(index), "closes");
-        for error in errors {
-            world.say(Some(index), &format!("could not close in order: {error}"));
-        }
-    }
-
     /// What is on a disk belongs to the offset that is on it.
-    fn check_disk(&self, index: usize, app: &App, disk: &dyn Disk) -> Result {
+    pub(super) fn check_disk(&self, index: usize, app: &App, disk: &dyn Disk) -> Result {
         let exactness = self.exactness();
         for task in disk.tasks()? {
             let databases = app.open_databases(task)?;
-            let wrong = checks::check_stores(&self.cluster, app, task, &databases, exactness)?;
+            let truncated = self.world.lock().truncated.clone();
+            let logs = (&self.cluster, &truncated);
+            let wrong = checks::check_stores(logs, app, task, &databases, exactness)?;
             if let Some(wrong) = wrong {
                 self.world.lock().fail(format!("on the disk of instance-{index}, {wrong}"));
             }
@@ -387,8 +328,14 @@ impl Simulation {
 
     /// Whether no zombie may have written to a changelog: with at-least-once nothing keeps one from it.
     fn stores_are_exact(&self) -> bool {
-        let zombies =
-            [FaultKind::Nap, FaultKind::Pause, FaultKind::BrokerDown, FaultKind::ClockJump];
+        let zombies = [
+            FaultKind::Nap,
+            FaultKind::Pause,
+            FaultKind::BrokerDown,
+            FaultKind::ClockJump,
+            FaultKind::LateWrites,
+            FaultKind::SlowCode,
+        ];
         self.exactly_once || !zombies.iter().any(|kind| self.faults.has(*kind))
     }
 
@@ -400,10 +347,14 @@ impl Simulation {
     /// No more faults; machines that are down come up, or stay down for good.
     fn heal(&mut self) -> Result {
         self.cluster.broker_down(false);
+        self.give_leader(true)?;
         let mut down = Vec::new();
         {
             let mut world = self.world.lock();
-            world.rates = CallRates::default();
+            world.refuses_commits_until_ms = 0;
+            // User code stays as slow as it is.
+            let CallRates { call_ms_max, record_ms_max, .. } = world.rates;
+            world.rates = CallRates { call_ms_max, record_ms_max, ..CallRates::default() };
             for (index, machine) in world.machines.iter_mut().enumerate() {
                 machine.naps_until_ms = 0;
                 if !machine.up {
@@ -425,6 +376,7 @@ impl Simulation {
     fn settle(&mut self) -> Result {
         let lasts_ms = self.session_ms + self.transaction_timeout_ms + OWNED_WITHIN_MS;
         let deadline_ms = self.world.lock().now_ms() + lasts_ms;
+        let committed_by_ms = deadline_ms + COMMITTED_WITHIN_MS;
         let (mut why, mut owned) = (None, false);
         for turn in 0..SETTLE_STEPS {
             // Time passes fast and slowly by turns: sessions and transactions must run out, and there must be rest
@@ -441,6 +393,13 @@ impl Simulation {
                 owned = unowned.is_none();
                 if let Some(unowned) = unowned.filter(|_| world.now_ms() > deadline_ms) {
                     world.fail(format!("{lasts_ms} ms after the last fault {unowned}"));
+                    return Ok(());
+                }
+                if world.now_ms() > committed_by_ms
+                    && let Some(uncommitted) = checks::uncommitted_input(&world)?
+                {
+                    let lasted_ms = lasts_ms + COMMITTED_WITHIN_MS;
+                    world.fail(format!("{lasted_ms} ms after the last fault {uncommitted}"));
                     return Ok(());
                 }
                 why = checks::unrest(&world)?;
@@ -463,7 +422,8 @@ impl Simulation {
             for stepped in &instance.threads {
                 for (task, databases) in stepped.open_databases() {
                     let (cluster, app) = (&self.cluster, &instance.app);
-                    let found = checks::check_stores(cluster, app, task, &databases, exactness)?;
+                    let logs = (cluster, &world.truncated);
+                    let found = checks::check_stores(logs, app, task, &databases, exactness)?;
                     wrong.extend(found.map(|found| format!("{when}{found}")));
                 }
             }

@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     ErrorKind, TaskId, TopicPartition,
-    client::{GroupMetadata, embedded::EmbeddedCluster},
+    client::{
+        GroupMetadata,
+        embedded::{EmbeddedCluster, StoredRecord},
+    },
     time::Clock,
 };
 
@@ -43,6 +46,12 @@ pub(super) struct World {
     pub(super) current: Option<usize>,
     /// Whether somebody pauses in the middle of a turn.
     pub(super) pausing: bool,
+    /// Until then the group takes no offsets.
+    pub(super) refuses_commits_until_ms: i64,
+    /// When each topic that grew did so for the last time.
+    pub(super) grown_ms: BTreeMap<String, i64>,
+    /// What was deleted at the beginning of changelogs.
+    pub(super) truncated: BTreeMap<TopicPartition, Vec<StoredRecord>>,
     /// The first thing that did not hold.
     pub(super) failed: Option<String>,
     /// What the threads of instances that take their turns processed when these began. An instance may stand still in
@@ -75,6 +84,9 @@ impl World {
             counters: SimulationCounters::default(),
             current: None,
             pausing: false,
+            refuses_commits_until_ms: 0,
+            grown_ms: BTreeMap::new(),
+            truncated: BTreeMap::new(),
             failed: None,
             taking_turns: BTreeMap::new(),
             committed: BTreeMap::new(),

@@ -1,0 +1,195 @@
+//! What goes wrong on a large scale, now and then.
+//!
+//! Kinds that came later draw from a sequence of their own, and at a rate of their own: so that the older ones don't get
+//! rarer, and a seed without the newer ones takes the course it always took.
+
+use super::{FaultKind, instance::Instance, run::Simulation, truncation::superseded_before};
+use crate::{Result, TopicPartition};
+
+/// The kinds that strike whole machines, the cluster or the clock.
+const LARGE: [FaultKind; 5] = [
+    FaultKind::Crash,
+    FaultKind::Close,
+    FaultKind::Nap,
+    FaultKind::BrokerDown,
+    FaultKind::ClockJump,
+];
+
+/// The kinds that strike topics and partitions.
+const LOCAL: [FaultKind; 4] =
+    [FaultKind::Growth, FaultKind::Leaderless, FaultKind::RefusedCommits, FaultKind::Truncation];
+
+impl Simulation {
+    fn allowed(&self, kinds: &[FaultKind]) -> Vec<FaultKind> {
+        kinds.iter().copied().filter(|kind| self.faults.has(*kind)).collect()
+    }
+
+    /// Something that befalls a machine, the cluster or the clock.
+    pub(super) fn mishap(&mut self) -> Result {
+        let kinds = self.allowed(&LARGE);
+        let machines = u64::try_from(self.restarts_ms.len()).unwrap_or(1);
+        let index = usize::try_from(self.random.below(machines)).unwrap_or(0);
+        match self.random.pick(&kinds) {
+            Some(FaultKind::Crash) => self.crash(index)?,
+            Some(FaultKind::Close) => self.close(index),
+            Some(FaultKind::Nap) => {
+                let ms = self.random.between(100, self.session_ms * 2);
+                let mut world = self.world.lock();
+                let until = world.now_ms() + ms;
+                let napped = world.machines.get_mut(index).filter(|machine| machine.up);
+                if let Some(machine) = napped {
+                    machine.naps_until_ms = until;
+                    world.counters.stand_stills += 1;
+                    world.say(Some(index), &format!("naps for {ms} ms"));
+                }
+            }
+            Some(FaultKind::BrokerDown) => {
+                let ms = self.random.between(10, self.session_ms * 2);
+                let mut world = self.world.lock();
+                self.down_until_ms = Some(world.now_ms() + ms);
+                self.cluster.broker_down(true);
+                world.say(None, &format!("the cluster is down for {ms} ms"));
+            }
+            Some(FaultKind::ClockJump) => {
+                let ms = self.random.between(1_000, 20_000);
+                self.clock.advance(ms);
+                self.world.lock().say(None, &format!("the clock jumps by {ms} ms"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Something that befalls a topic or a partition.
+    pub(super) fn local_mishap(&mut self) -> Result {
+        let kinds = self.allowed(&LOCAL);
+        match self.local_random.pick(&kinds) {
+            Some(FaultKind::Growth) => self.grow(),
+            Some(FaultKind::Leaderless) => self.take_leader(),
+            Some(FaultKind::RefusedCommits) => {
+                let ms = self.local_random.between(10, self.session_ms * 2);
+                let mut world = self.world.lock();
+                world.refuses_commits_until_ms = world.now_ms() + ms;
+                world.say(None, &format!("commits are refused for {ms} ms"));
+                Ok(())
+            }
+            Some(FaultKind::Truncation) => self.truncate(),
+            _ => Ok(()),
+        }
+    }
+
+    /// One of the topics that may grow gets a partition or some.
+    fn grow(&mut self) -> Result {
+        let topics = self.cluster.topics();
+        let partitions = |name: &str| topics.get(name).map_or(0, |topic| topic.partitions);
+        let growing = self.setup.growing.iter();
+        let growing: Vec<&(String, i32)> =
+            growing.filter(|(name, most)| partitions(name) < *most).collect();
+        let Some((name, most)) = self.local_random.pick(&growing) else { return Ok(()) };
+        let from = partitions(name);
+        let total = self.local_random.between(i64::from(from) + 1, i64::from(*most));
+        let total = i32::try_from(total).unwrap_or(*most);
+        self.cluster.create_partitions(name, total)?;
+        let mut world = self.world.lock();
+        world.say(None, &format!("topic {name} grows from {from} to {total} partitions"));
+        let now_ms = world.now_ms();
+        world.grown_ms.insert(name.clone(), now_ms);
+        Ok(())
+    }
+
+    fn pick_partition(&mut self, of: impl Fn(&str) -> bool) -> Option<TopicPartition> {
+        let topics = self.cluster.topics();
+        let names: Vec<(&String, i32)> = topics
+            .iter()
+            .filter(|(name, _)| of(name))
+            .map(|(name, topic)| (name, topic.partitions))
+            .collect();
+        let (name, partitions) = *self.local_random.pick(&names)?;
+        let partition = self.local_random.between(0, i64::from(partitions) - 1);
+        Some(TopicPartition::new(name.as_str(), i32::try_from(partition).unwrap_or(0)))
+    }
+
+    /// One partition at a time is without a leader.
+    fn take_leader(&mut self) -> Result {
+        if self.leaderless.is_some() {
+            return Ok(());
+        }
+        let Some(place) = self.pick_partition(|_| true) else { return Ok(()) };
+        let ms = self.local_random.between(10, self.session_ms * 2);
+        self.cluster.leaderless(&place.topic, place.partition, true)?;
+        let mut world = self.world.lock();
+        world.say(None, &format!("{place} has no leader for {ms} ms"));
+        self.leaderless = Some((place, world.now_ms() + ms));
+        Ok(())
+    }
+
+    /// The partition without a leader gets one, when it is time or `anyhow`.
+    pub(super) fn give_leader(&mut self, anyhow: bool) -> Result {
+        let mut world = self.world.lock();
+        let now_ms = world.now_ms();
+        let Some((place, _)) = self.leaderless.take_if(|(_, until)| anyhow || *until <= now_ms)
+        else {
+            return Ok(());
+        };
+        self.cluster.leaderless(&place.topic, place.partition, false)?;
+        world.say(None, &format!("{place} has a leader again"));
+        Ok(())
+    }
+
+    /// What newer rows of a changelog supersede is deleted at its beginning.
+    fn truncate(&mut self) -> Result {
+        let is_changelog = |name: &str| name.ends_with("-changelog");
+        let Some(place) = self.pick_partition(is_changelog) else { return Ok(()) };
+        let (gone, before) = superseded_before(&self.cluster, &place)?;
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.cluster.delete_before(&place.topic, place.partition, before)?;
+        let mut world = self.world.lock();
+        world.say(None, &format!("{place} is truncated before @{before}"));
+        world.truncated.entry(place).or_default().extend(gone);
+        Ok(())
+    }
+
+    fn take_down(&mut self, index: usize) -> Option<Instance> {
+        let comes_back_in = self.random.between(0, self.session_ms * 2);
+        self.restart_in(index, comes_back_in);
+        let mut world = self.world.lock();
+        let machine = world.machines.get_mut(index)?;
+        let instance = machine.instance.take()?;
+        machine.up = false;
+        Some(instance)
+    }
+
+    fn crash(&mut self, index: usize) -> Result {
+        let Some(instance) = self.take_down(index) else { return Ok(()) };
+        let app = instance.app.clone();
+        drop(instance);
+        let Some(disk) = self.disk(index) else { return Ok(()) };
+        disk.crash(&mut self.random)?;
+        let lost = self.faults.has(FaultKind::LostState) && self.random.per_mille(300);
+        {
+            let mut world = self.world.lock();
+            world.counters.crashes += 1;
+            world.say(Some(index), if lost { "crashes and loses its disk" } else { "crashes" });
+        }
+        self.check_disk(index, &app, &*disk)?;
+        if lost {
+            disk.wipe(&mut self.random)?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, index: usize) {
+        let Some(mut instance) = self.take_down(index) else { return };
+        self.world.lock().current = Some(index);
+        let errors = instance.close();
+        let mut world = self.world.lock();
+        world.current = None;
+        world.counters.closes += 1;
+        world.say(Some(index), "closes");
+        for error in errors {
+            world.say(Some(index), &format!("could not close in order: {error}"));
+        }
+    }
+}

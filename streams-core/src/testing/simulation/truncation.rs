@@ -1,0 +1,29 @@
+//! Logs whose beginning is deleted without any loss.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Result, TopicPartition,
+    client::{
+        IsolationLevel,
+        embedded::{EmbeddedCluster, StoredRecord},
+    },
+};
+
+/// The records at the beginning of a changelog each of which a newer committed one of its key supersedes, and the offset
+/// behind them.
+pub(super) fn superseded_before(
+    cluster: &EmbeddedCluster,
+    changelog: &TopicPartition,
+) -> Result<(Vec<StoredRecord>, i64)> {
+    let records = cluster.read_all(&changelog.topic, IsolationLevel::ReadCommitted)?;
+    let records: Vec<StoredRecord> =
+        records.into_iter().filter(|record| record.partition == changelog.partition).collect();
+    let mut newest = BTreeMap::new();
+    for record in &records {
+        newest.insert(record.key.as_deref(), record.offset);
+    }
+    let before = newest.values().copied().min().unwrap_or(0);
+    let gone = records.iter().filter(|record| record.offset < before).cloned().collect();
+    Ok((gone, before))
+}
