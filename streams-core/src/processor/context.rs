@@ -2,13 +2,11 @@
 
 use std::{any::Any, sync::Arc, time::Duration};
 
-use super::{Children, Names, PunctuationType, PunctuatorId};
+use super::{Children, Names, NodeInfo, PunctuationType, PunctuatorId, TaskState};
 use crate::{
     Error, ErrorKind, Headers, Record, RecordMetadata, Result, TaskId,
     store::{GlobalStore, GlobalStoreRef, Origin, RecordContext, StateStore, StoreRef},
-    task::TaskState,
     time::Date,
-    topology::NodeInfo,
 };
 
 /// Access to the stores that a node is connected to.

@@ -3,6 +3,9 @@
 //! A [`Processor`] sees one record at a time, depth first: what it forwards has been processed by
 //! all that is below it when `forward` returns. Everything it may do while it holds a record goes
 //! through its [`Context`].
+//!
+//! Behind it are the nodes of a task, and what they reach of it. Invariant: none of this knows how a topology is
+//! described or a task is run; topologies are built of nodes, and tasks of topologies.
 
 mod at_work;
 mod context;
@@ -11,14 +14,16 @@ mod processor_node;
 mod punctuation;
 mod sink;
 mod source;
+mod state;
 
 pub(crate) use self::{
     at_work::{AtWork, Names, TaskWatch},
-    node::{Child, Children, Event, Link, Node, SharedNode, SharedNodes},
+    node::{Child, Children, Event, Link, Node, NodeInfo, SharedNode, SharedNodes},
     processor_node::ProcessorNode,
     punctuation::Schedule,
     sink::{SinkNode, SinkTopic},
     source::{Loaded, Reading, Source, SourceNode},
+    state::{Head, Readiness, TaskSettings, TaskState},
 };
 pub use self::{
     context::{Context, StoreAccess},

@@ -2,8 +2,8 @@
 
 use std::{any::Any, sync::Arc};
 
-use super::Names;
-use crate::{Error, ErrorKind, Record, Result, task::TaskState};
+use super::{Names, TaskState};
+use crate::{Error, ErrorKind, Record, Result};
 
 /// What a parent sees of a node: one virtual call per node and record.
 pub(crate) trait Node<K, V>: Send {
@@ -12,6 +12,17 @@ pub(crate) trait Node<K, V>: Send {
 
     /// Acts on an event that is its own, else passes it to its children.
     fn control(&mut self, event: Event, task: &mut TaskState) -> Result;
+}
+
+/// What a node knows of itself while it runs.
+#[derive(Debug)]
+pub(crate) struct NodeInfo {
+    pub(crate) id: usize,
+    pub(crate) name: Arc<str>,
+    /// Stores that it is connected to.
+    pub(crate) stores: Vec<usize>,
+    /// Whether it fills a global store.
+    pub(crate) global: bool,
 }
 
 /// Everything that reaches a node and is not a record.

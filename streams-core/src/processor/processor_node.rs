@@ -2,11 +2,8 @@
 
 use std::{any::Any, marker::PhantomData, sync::Arc};
 
-use super::{Children, Context, Event, Node, Processor};
-use crate::{
-    BoxError, Error, ErrorKind, Record, Result, store::RecordContext, task::TaskState,
-    topology::NodeInfo,
-};
+use super::{Children, Context, Event, Node, NodeInfo, Processor, TaskState};
+use crate::{BoxError, Error, ErrorKind, Record, Result, store::RecordContext};
 
 /// A processor with this task's children below it.
 pub(crate) struct ProcessorNode<P, KIn, VIn, KOut, VOut> {

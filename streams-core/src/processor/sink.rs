@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Event, Node};
+use super::{Event, Node, NodeInfo, TaskState};
 use crate::{
     Error, ErrorKind, Record, Result, TopicPartition,
     client::ProduceRecord,
     partitioner::partition_for_key,
     serde::{SerdeRef, Written},
-    task::TaskState,
-    topology::NodeInfo,
 };
 
 /// Chooses the topic of each record. The topics must exist. Java's `TopicNameExtractor`.

@@ -2,13 +2,10 @@
 
 use std::{any::Any, sync::Arc};
 
-use super::{Children, Event};
+use super::{Children, Event, NodeInfo, TaskSettings, TaskState};
 use crate::{
-    BoxError, Error, ErrorKind, Headers, Record, Result, TopicPartition,
-    client::RecordView,
+    BoxError, Error, ErrorKind, Headers, Record, Result, TopicPartition, client::RecordView,
     serde::SerdeRef,
-    task::{TaskSettings, TaskState},
-    topology::NodeInfo,
 };
 
 /// What a timestamp extractor is told.

@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{
-    Head, Readiness, TaskDatabases, TaskState, commit::CommitState, commit_metadata::CommitMetadata,
-};
+use super::{TaskDatabases, commit::CommitState, commit_metadata::CommitMetadata};
 use crate::{
     Error, ErrorKind, Headers, Record, RecordMetadata, Result, TopicPartition,
     client::{OffsetAndMetadata, Producer, RecordBatch},
-    processor::{Children, Event, Loaded, PunctuationType, Reading, Source, TaskWatch},
+    processor::{
+        Children, Event, Head, Loaded, PunctuationType, Readiness, Reading, Source, TaskState,
+        TaskWatch,
+    },
     store::{RecordContext, StateStore},
 };
 

@@ -5,26 +5,16 @@
 //! its database that the cluster has not committed.
 
 mod active;
-mod ahead;
 mod commit;
 mod commit_metadata;
 mod databases;
-mod drops;
-mod failure;
 mod global;
-mod heads;
-mod partition_group;
-mod settings;
-mod state;
 
 pub(crate) use self::{
     active::ActiveTask,
     commit::CommitState,
     commit_metadata::CommitMetadata,
     databases::TaskDatabases,
-    drops::Drops,
     global::{GlobalTask, add_global_stores, open_global_databases},
-    partition_group::{Head, PartitionGroup, Readiness},
-    settings::TaskSettings,
-    state::TaskState,
 };
+pub(crate) use crate::processor::{Readiness, TaskSettings, TaskState};

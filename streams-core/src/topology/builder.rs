@@ -9,15 +9,16 @@ use std::{
 };
 
 use super::{
-    NodeDef, NodeId, NodeInfo, NodeKind, NodeRef, RepartitionDef, SinkOptions, SourceOptions,
-    StoreDef, TaskBuilder, Topology,
+    NodeDef, NodeId, NodeKind, NodeRef, RepartitionDef, SinkOptions, SourceOptions, StoreDef,
+    TaskBuilder, Topology,
     definition::{BuildNode, CopartitionGroup},
 };
 use crate::{
     Error, ErrorKind, Result,
-    processor::{Event, Node, Processor, ProcessorNode, SinkNode, SinkTopic, SourceNode},
+    processor::{
+        Event, Node, NodeInfo, Processor, ProcessorNode, SinkNode, SinkTopic, SourceNode, TaskState,
+    },
     store::{GlobalStoreRef, KeyValueStore, StateStore, StoreBuilder, StoreRef},
-    task::TaskState,
 };
 
 /// Collects the nodes, stores and internal topics of a topology. Java's `Topology` while it is built.

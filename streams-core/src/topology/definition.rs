@@ -6,7 +6,7 @@ use super::TaskBuilder;
 use crate::{
     Result,
     client::OffsetReset,
-    processor::Source,
+    processor::{Event, NodeInfo, Source, TaskState},
     store::{MakeStore, StoreSpec},
 };
 
@@ -19,19 +19,7 @@ pub(crate) type BuildSource =
     Arc<dyn Fn(&mut TaskBuilder<'_>, &Arc<NodeInfo>) -> Result<Box<dyn Source>> + Send + Sync>;
 
 /// Calls the control method of a node behind `Any`.
-pub(crate) type ControlNode =
-    fn(&mut dyn Any, crate::processor::Event, &mut crate::task::TaskState) -> Result;
-
-/// What a node knows of itself while it runs.
-#[derive(Debug)]
-pub(crate) struct NodeInfo {
-    pub(crate) id: usize,
-    pub(crate) name: Arc<str>,
-    /// Stores that it is connected to.
-    pub(crate) stores: Vec<usize>,
-    /// Whether it fills a global store.
-    pub(crate) global: bool,
-}
+pub(crate) type ControlNode = fn(&mut dyn Any, Event, &mut TaskState) -> Result;
 
 /// What distinguishes the kinds of nodes.
 pub(crate) enum NodeKind {

@@ -21,7 +21,7 @@ pub use self::{
     subtopologies::Topology,
 };
 pub(crate) use self::{
-    definition::{NodeDef, NodeInfo, NodeKind, RepartitionDef, StoreDef},
+    definition::{NodeDef, NodeKind, RepartitionDef, StoreDef},
     group::changelog_topic,
     task_builder::TaskBuilder,
 };

@@ -6,10 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{NodeInfo, NodeKind, Topology};
+use super::{NodeKind, Topology};
 use crate::{
     Error, ErrorKind, Result,
-    processor::{Child, Children, Link, Node, SharedNode, SharedNodes, Source},
+    processor::{Child, Children, Link, Node, NodeInfo, SharedNode, SharedNodes, Source},
 };
 
 /// Builds the nodes of one task, children before parents.

@@ -17,7 +17,7 @@ use crate::{
 impl TaskState {
     /// Latest timestamp that is let in now.
     #[inline]
-    pub(super) fn latest_timestamp(&self) -> i64 {
+    pub(crate) fn latest_timestamp(&self) -> i64 {
         self.now_ms.saturating_add(self.shared_settings.max_ahead_ms)
     }
 
@@ -27,7 +27,7 @@ impl TaskState {
     /// # Errors
     /// `Processing` if the policy is to fail, or what sending a dead letter returns.
     #[cold]
-    pub(super) fn too_far_ahead(
+    pub(crate) fn too_far_ahead(
         &mut self,
         node: &str,
         (batch, index): (&RecordBatch, usize),

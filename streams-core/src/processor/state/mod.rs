@@ -1,12 +1,23 @@
-//! The part of a task that its nodes reach while they run.
+//! The part of a task that its nodes reach while they run: stores, input queues, the current record, the producer.
+
+mod ahead;
+mod drops;
+mod failure;
+mod heads;
+mod partition_group;
+mod settings;
 
 use std::sync::Arc;
 
-use super::{Drops, PartitionGroup, TaskSettings};
+pub(crate) use self::{
+    drops::Drops,
+    partition_group::{Head, PartitionGroup, Readiness},
+    settings::TaskSettings,
+};
+use super::{AtWork, Schedule, SharedNodes, TaskWatch};
 use crate::{
     Error, ErrorKind, RecordMetadata, Result, TaskId, TopicPartition,
     client::Producer,
-    processor::{AtWork, Schedule, SharedNodes, TaskWatch},
     store::{RecordContext, StateStore},
     time::Date,
 };

@@ -113,7 +113,7 @@ impl TaskState {
 
     /// The timestamp of a record that source `node` read is negative, which drops it.
     #[cold]
-    pub(super) fn without_time(&mut self, node: &str, input: usize, offset: i64, timestamp: i64) {
+    pub(crate) fn without_time(&mut self, node: &str, input: usize, offset: i64, timestamp: i64) {
         let Self { drops, inputs, now_ms, .. } = self;
         drops.note(node, 1, *now_ms, || {
             let partition = inputs.get(input).map_or_else(String::new, ToString::to_string);
