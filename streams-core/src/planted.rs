@@ -35,6 +35,26 @@ pub enum PlantedBug {
     RestoreUncommitted,
     /// The coordinator takes offsets from a member that it has given up.
     ZombieCommits,
+    /// Rows that others left in a changelog are not written anew.
+    ForgetForeignRows,
+    /// At least once, a window store is restored beyond the committed time, also when a standby takes over.
+    RestoreBeyondCommittedTime,
+    /// A restore ends before the last record of the changelog.
+    RestoreShortOfEnd,
+    /// A task is given up before its work is committed.
+    HandOverBeforeCommit,
+    /// A transaction that took too long is aborted, but its producer may go on.
+    TransactionOutlivesTimeout,
+    /// Offsets of an open transaction are overlooked by who starts a task.
+    OverlookPendingOffsets,
+    /// A restore waits for no transaction that a former owner left open.
+    RestoreStablePart,
+    /// A restored store says that it has one record more than it has.
+    RestoreOffsetAhead,
+    /// A producer that could not abort its transaction is used again.
+    ReuseProducerAfterFailedAbort,
+    /// A transaction whose offsets were not taken is committed all the same.
+    CommitWithoutOffsets,
 }
 
 /// Whether the simulation on this thread has planted `bug`.

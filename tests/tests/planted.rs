@@ -11,7 +11,7 @@ use streams_core::{
         simulation::{SimulationBuilder, seeds},
     },
 };
-use tests::simulation::{counting, market, orders, ticking, ties};
+use tests::simulation::{counting, market, merging, orders, standing_by, ticking, ties};
 
 /// Seeds within which a mistake must be found.
 const SEEDS: u64 = 1_000;
@@ -21,8 +21,16 @@ const SOUND_SEEDS: u64 = 100;
 
 type Scenario = fn(u64) -> SimulationBuilder;
 
-const ALL: [Scenario; 6] =
-    [count, count_at_least_once, tick, ties, market_at_least_once, orders_exactly_once];
+const ALL: [Scenario; 8] = [
+    count,
+    count_at_least_once,
+    tick,
+    ties,
+    market_at_least_once,
+    merge,
+    orders_exactly_once,
+    standing_by,
+];
 
 fn count(seed: u64) -> SimulationBuilder {
     counting(seed, ExactlyOnceV2)
@@ -38,6 +46,10 @@ fn tick(seed: u64) -> SimulationBuilder {
 
 fn market_at_least_once(seed: u64) -> SimulationBuilder {
     market(seed, AtLeastOnce)
+}
+
+fn merge(seed: u64) -> SimulationBuilder {
+    merging(seed, ExactlyOnceV2)
 }
 
 fn orders_exactly_once(seed: u64) -> SimulationBuilder {
@@ -103,6 +115,56 @@ fn a_restore_of_what_is_not_committed_is_found() {
 #[test]
 fn a_zombie_that_commits_is_found() {
     is_found(PlantedBug::ZombieCommits, &[count, market_at_least_once]);
+}
+
+#[test]
+fn rows_of_others_that_are_not_written_anew_are_found() {
+    is_found(PlantedBug::ForgetForeignRows, &[market_at_least_once]);
+}
+
+#[test]
+fn a_restore_beyond_the_committed_time_is_found() {
+    is_found(PlantedBug::RestoreBeyondCommittedTime, &[standing_by]);
+}
+
+#[test]
+fn a_restore_that_ends_too_early_is_found() {
+    is_found(PlantedBug::RestoreShortOfEnd, &[orders_exactly_once]);
+}
+
+#[test]
+fn a_task_that_is_given_up_before_the_commit_is_found() {
+    is_found(PlantedBug::HandOverBeforeCommit, &[count, orders_exactly_once]);
+}
+
+#[test]
+fn a_producer_that_goes_on_after_its_transaction_took_too_long_is_found() {
+    is_found(PlantedBug::TransactionOutlivesTimeout, &[count, merge]);
+}
+
+#[test]
+fn offsets_of_an_open_transaction_that_are_overlooked_are_found() {
+    is_found(PlantedBug::OverlookPendingOffsets, &[merge]);
+}
+
+#[test]
+fn a_restore_that_waits_for_no_open_transaction_is_found() {
+    is_found(PlantedBug::RestoreStablePart, &[orders_exactly_once]);
+}
+
+#[test]
+fn a_restored_offset_that_is_ahead_of_its_rows_is_found() {
+    is_found(PlantedBug::RestoreOffsetAhead, &[count, standing_by]);
+}
+
+#[test]
+fn a_producer_that_is_used_again_after_a_failed_abort_is_found() {
+    is_found(PlantedBug::ReuseProducerAfterFailedAbort, &[count]);
+}
+
+#[test]
+fn a_transaction_without_its_offsets_is_found() {
+    is_found(PlantedBug::CommitWithoutOffsets, &[count, merge]);
 }
 
 #[test]

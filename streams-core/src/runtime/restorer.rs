@@ -95,7 +95,8 @@ impl Changelog {
             batch.set_mark(&entry, known.max(start));
             database.write(batch)?;
         }
-        self.rows.apply(&**database, id, &self.partition.topic, self.next_offset)?;
+        let ahead = i64::from(is_planted(PlantedBug::RestoreOffsetAhead));
+        self.rows.apply(&**database, id, &self.partition.topic, self.next_offset + ahead)?;
         self.applied = self.next_offset;
         Ok(())
     }
@@ -170,8 +171,12 @@ impl Restorer {
         let all: Vec<TopicPartition> = partitions.values().cloned().collect();
         let earliest = self.admin.earliest_offsets(&all).all().wait()?;
         // The log's end, not the stable part: a restore waits for the transactions of a crashed writer.
-        let latest =
-            self.admin.latest_offsets(&all, IsolationLevel::ReadUncommitted).all().wait()?;
+        let isolation = if is_planted(PlantedBug::RestoreStablePart) {
+            self.app.isolation()
+        } else {
+            IsolationLevel::ReadUncommitted
+        };
+        let latest = self.admin.latest_offsets(&all, isolation).all().wait()?;
         let app = self.app.clone();
         let mut changelogs = Vec::new();
         for (store, partition) in partitions {
@@ -392,7 +397,8 @@ impl Restorer {
             for changelog in &mut task.changelogs {
                 let position = self.consumer.position(&changelog.partition);
                 changelog.next_offset = position.unwrap_or(changelog.next_offset);
-                let at_end = changelog.next_offset >= changelog.end;
+                let short = i64::from(is_planted(PlantedBug::RestoreShortOfEnd));
+                let at_end = changelog.next_offset >= changelog.end - short;
                 let apply = if task.standby { !progress } else { at_end && !changelog.done };
                 if apply && (!changelog.rows.is_empty() || !task.standby) {
                     if let Err(error) = changelog.apply(&task.databases) {

@@ -63,6 +63,10 @@ pub enum Fault {
     /// What a producer without transactions sends arrives so much later, whatever becomes of the producer, which is told
     /// `Timeout` at once. For every other call it is a [`LostReply`](Self::LostReply).
     Late(Duration),
+    /// Of the batches that a producer sends some are written and the others never: those at the places, in the order of
+    /// their partitions, whose bits are set. It is told `Timeout`. For every other call it is a
+    /// [`LostReply`](Self::LostReply).
+    Torn(u64),
 }
 
 /// Decides which calls fail. It is asked before each of them, in their order.

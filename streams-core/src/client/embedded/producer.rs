@@ -120,7 +120,8 @@ impl EmbeddedProducer {
                 records: records.len(),
                 result: state.append(partition, Arc::clone(records), transactional, now_ms),
             };
-            Ok(batches.iter().map(append).collect::<Vec<_>>())
+            let taken = batches.iter().enumerate().filter(|(place, _)| reply.takes(*place));
+            Ok(taken.map(|(_, batch)| batch).map(append).collect::<Vec<_>>())
         })
     }
 

@@ -142,7 +142,7 @@ impl Shared {
         match self.fate(client_id, kind) {
             Fault::None => Answer::ready(effect(&mut self.lock())),
             Fault::Unavailable => Answer::ready(Err(unavailable(client_id, kind))),
-            Fault::LostReply | Fault::Late(_) => {
+            Fault::LostReply | Fault::Late(_) | Fault::Torn(_) => {
                 // Its outcome is what nobody gets to know.
                 drop(effect(&mut self.lock()));
                 Answer::ready(Err(no_reply(client_id, kind)))
@@ -164,7 +164,7 @@ impl Shared {
     ) -> Answer<T> {
         match self.fate(client_id, kind) {
             Fault::None => Answer::ready(read(&self.lock())),
-            Fault::Unavailable | Fault::LostReply | Fault::Late(_) => {
+            Fault::Unavailable | Fault::LostReply | Fault::Late(_) | Fault::Torn(_) => {
                 Answer::ready(Err(unavailable(client_id, kind)))
             }
             Fault::Delay(delay) => {
@@ -195,6 +195,7 @@ impl Shared {
                 Ok(Reply::Given)
             }
             Fault::Late(wait) => Ok(Reply::Late(wait)),
+            Fault::Torn(written) => Ok(Reply::Torn(written)),
         }
     }
 
@@ -218,6 +219,18 @@ pub(super) enum Reply {
     Lost,
     /// Nothing, and the call has its effect only then.
     Late(Duration),
+    /// Nothing, and of what it writes only the parts have their effect whose bits are set.
+    Torn(u64),
+}
+
+impl Reply {
+    /// Whether the part of a call at this place has its effect.
+    pub(super) fn takes(self, place: usize) -> bool {
+        match self {
+            Self::Torn(written) => written.rotate_right(u32::try_from(place).unwrap_or(0)) & 1 == 1,
+            _ => true,
+        }
+    }
 }
 
 pub(super) fn no_reply(client_id: &str, kind: OperationKind) -> Error {

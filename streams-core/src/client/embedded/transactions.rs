@@ -6,7 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Error, ErrorKind, Result, TopicPartition};
+use crate::{
+    Error, ErrorKind, Result, TopicPartition,
+    planted::{PlantedBug, is_planted},
+};
 
 /// A producer, for the time that it holds its transactional id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +144,9 @@ impl Transactions {
         for held in self.ids.values_mut() {
             if held.open.as_ref().is_some_and(|open| open.began_ms < deadline_ms) {
                 expired.extend(held.end(0, false));
-                held.fence(&mut self.next_producer_id);
+                if !is_planted(PlantedBug::TransactionOutlivesTimeout) {
+                    held.fence(&mut self.next_producer_id);
+                }
             }
         }
         expired

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     Error, Result, TaskId,
     membership::TaskAssignment,
+    planted::{PlantedBug, is_planted},
     task::{CommitMetadata, TaskDatabases},
 };
 
@@ -115,7 +116,10 @@ impl Placing<'_> {
     /// Up to which time a task's records are not processed again. At least once a changelog may have rows of later
     /// ones: were they to move a window store's stream time, windows would have expired when those records come again.
     fn latest_time(&mut self, task: TaskId) -> Result<i64> {
-        if self.app.exactly_once() || !self.app.has_windows(task) {
+        if self.app.exactly_once()
+            || !self.app.has_windows(task)
+            || is_planted(PlantedBug::RestoreBeyondCommittedTime)
+        {
             return Ok(i64::MAX);
         }
         let inputs = self.input.partitions_of(task)?;

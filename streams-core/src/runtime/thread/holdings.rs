@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, TaskId,
+    planted::{PlantedBug, is_planted},
     task::{ActiveTask, Readiness},
 };
 
@@ -132,7 +133,9 @@ impl Holdings {
         now_ms: i64,
     ) -> Result {
         self.mend.look(now_ms);
-        self.commit(member, patience, now_ms)?;
+        if !is_planted(PlantedBug::HandOverBeforeCommit) {
+            self.commit(member, patience, now_ms)?;
+        }
         if self.commits.is_pending() {
             return Ok(());
         }

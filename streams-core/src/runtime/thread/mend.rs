@@ -16,6 +16,7 @@ use super::{super::app::App, member::Member, tasks::Tasks, writer::Writer};
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{Admin, ConsumerRole, ConsumerSettings, IsolationLevel},
+    planted::{PlantedBug, is_planted},
 };
 
 /// So many polls without anything end a reading; each waits so long.
@@ -156,7 +157,7 @@ impl Mend {
         let runs = |gap: &Gap| tasks.running().any(|(_, task)| task.logs_to(&gap.changelog));
         let (gaps, waiting): (Vec<Gap>, Vec<Gap>) = gaps.into_iter().partition(runs);
         self.gaps = waiting;
-        if gaps.is_empty() {
+        if gaps.is_empty() || is_planted(PlantedBug::ForgetForeignRows) {
             return Ok(());
         }
         let keys = writer.ensure(member).and_then(|()| self.foreign_keys(&gaps));

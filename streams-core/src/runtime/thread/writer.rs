@@ -10,6 +10,7 @@ use super::{
 use crate::{
     Result, TopicPartition,
     client::{BatchReport, GroupMetadata, OffsetAndMetadata, Producer, ProducerSettings},
+    planted::{PlantedBug, is_planted},
 };
 
 /// The next offset of each partition that a commit wrote to.
@@ -114,7 +115,10 @@ impl Writer {
     ) -> Result {
         let Some(producer) = &mut self.producer else { return Ok(()) };
         if !offsets.is_empty() {
-            producer.send_offsets(offsets, group)?;
+            let sent = producer.send_offsets(offsets, group);
+            if !is_planted(PlantedBug::CommitWithoutOffsets) {
+                sent?;
+            }
         }
         producer.commit_transaction()?;
         self.transaction_ms = None;
@@ -125,7 +129,10 @@ impl Writer {
     /// a producer whose state is in doubt is replaced.
     pub(super) fn abandon(&mut self) {
         let aborted = match (&mut self.producer, self.transaction_ms.take()) {
-            (Some(producer), Some(_)) => producer.abort_transaction().is_ok(),
+            (Some(producer), Some(_)) => {
+                producer.abort_transaction().is_ok()
+                    || is_planted(PlantedBug::ReuseProducerAfterFailedAbort)
+            }
             // Without transactions open batches would go out with the next flush.
             _ => self.is_transactional(),
         };

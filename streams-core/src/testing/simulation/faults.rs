@@ -39,6 +39,8 @@ pub enum FaultKind {
     LateWrites,
     /// The beginning of a changelog is deleted, as far as newer rows supersede it.
     Truncation,
+    /// Of what a producer sends some batches are written and the others never.
+    TornWrites,
     /// Each call of a client takes time; so does user code that asks for it by [`work`](super::work), sometimes much.
     SlowCode,
 }
@@ -59,12 +61,13 @@ impl FaultKind {
     ];
 
     /// Drawn from a sequence of their own, so that seeds keep what they have of the older ones.
-    const NEWER: [Self; 6] = [
+    const NEWER: [Self; 7] = [
         Self::Growth,
         Self::Leaderless,
         Self::RefusedCommits,
         Self::LateWrites,
         Self::Truncation,
+        Self::TornWrites,
         Self::SlowCode,
     ];
 }

@@ -15,6 +15,7 @@ pub(super) struct CallRates {
     pub(super) pause: u64,
     /// The longest pause in milliseconds.
     pub(super) pause_ms_max: i64,
+    pub(super) torn: u64,
     pub(super) late: u64,
     /// The latest arrival of what is late, in milliseconds.
     pub(super) late_ms_max: i64,
@@ -46,6 +47,11 @@ impl FaultInjector for CallFaults {
             world.counters.failed_calls += 1;
             world.say(Some(who), &format!("{kind:?} is refused"));
             return Fault::Unavailable;
+        }
+        if kind == OperationKind::Produce && rates.torn > 0 && world.random.per_mille(rates.torn) {
+            world.counters.failed_calls += 1;
+            world.say(Some(who), &format!("{kind:?} is torn"));
+            return Fault::Torn(world.random.next_u64());
         }
         if kind == OperationKind::Produce && rates.late > 0 && world.random.per_mille(rates.late) {
             let ms = world.random.between(1, rates.late_ms_max);

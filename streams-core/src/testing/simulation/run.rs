@@ -232,6 +232,7 @@ impl Simulation {
             lost_reply: pick(older, FaultKind::LostReply, &[2, 10, 40]),
             pause: pick(older, FaultKind::Pause, &[1, 2, 4]),
             pause_ms_max: self.session_ms * 2,
+            torn: pick(newer, FaultKind::TornWrites, &[5, 20, 80]),
             late: pick(newer, FaultKind::LateWrites, &[5, 20, 80]),
             late_ms_max: self.session_ms * 2,
             call_ms_max: i64::from(slow),

@@ -5,7 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Error, ErrorKind, Result, TopicPartition, client::OffsetAndMetadata};
+use crate::{
+    Error, ErrorKind, Result, TopicPartition,
+    client::OffsetAndMetadata,
+    planted::{PlantedBug, is_planted},
+};
 
 type Offsets = BTreeMap<TopicPartition, OffsetAndMetadata>;
 
@@ -48,7 +52,9 @@ impl GroupOffsets {
     pub(in super::super) fn stable(&self, partitions: &[TopicPartition]) -> Result<Offsets> {
         let mut found = Offsets::new();
         for partition in partitions {
-            if self.pending.values().any(|offsets| offsets.contains_key(partition)) {
+            if self.pending.values().any(|offsets| offsets.contains_key(partition))
+                && !is_planted(PlantedBug::OverlookPendingOffsets)
+            {
                 let text =
                     format!("an open transaction holds the committed offset of {partition} back");
                 return Err(Error::new(ErrorKind::Unavailable, text));

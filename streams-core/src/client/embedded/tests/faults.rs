@@ -68,6 +68,21 @@ fn a_late_batch_arrives_when_its_producer_has_given_it_up() {
 }
 
 #[test]
+fn a_torn_write_leaves_some_of_the_batches() {
+    let (cluster, _) = cluster();
+    cluster.create_topic("a", 1).unwrap();
+    cluster.create_topic("b", 1).unwrap();
+    let mut producer = producer(&cluster, None);
+    append(&mut *producer, "a", &["1"]);
+    append(&mut *producer, "b", &["2"]);
+    strike(&cluster, OperationKind::Produce, Fault::Torn(0b10));
+    assert_eq!(producer.flush().unwrap_err().kind(), ErrorKind::Timeout);
+    assert!(producer.flush().unwrap().is_empty());
+    assert!(values(&cluster, "a", IsolationLevel::ReadCommitted).is_empty());
+    assert_eq!(values(&cluster, "b", IsolationLevel::ReadCommitted), ["2"]);
+}
+
+#[test]
 fn a_partition_without_a_leader_holds_up_nothing_but_itself() {
     let (cluster, _) = cluster();
     cluster.create_topic("t", 2).unwrap();
