@@ -144,6 +144,11 @@ impl ValidConfig {
         self.groups.processing.poll
     }
 
+    /// `metadata.max.age.ms`: after what time the topics' partitions are asked for again.
+    pub fn metadata_max_age(&self) -> Duration {
+        self.groups.processing.metadata_max_age
+    }
+
     /// `max.task.idle.ms`: -1 waits for nothing, 0 for what the broker already has.
     pub fn max_task_idle_ms(&self) -> i64 {
         self.groups.processing.max_task_idle_ms

@@ -39,8 +39,9 @@ pub(crate) struct SinkNode<K, V> {
     pub(crate) key_serde: SerdeRef<K>,
     pub(crate) value_serde: SerdeRef<V>,
     pub(crate) partitioner: Option<StreamPartitioner<K, V>>,
-    /// Partitions of the fixed topic, learnt at the first record.
+    /// Partitions of the topic, as of the version of the instance's view that follows.
     partitions: Vec<TopicPartition>,
+    version: Option<u64>,
     next: usize,
     key: Vec<u8>,
     value: Vec<u8>,
@@ -61,15 +62,18 @@ impl<K, V> SinkNode<K, V> {
             value_serde,
             partitioner,
             partitions: Vec::new(),
+            version: None,
             next: 0,
             key: Vec::new(),
             value: Vec::new(),
         }
     }
 
-    /// Learns the partitions of the topic. A dynamic topic is looked up whenever it changes.
+    /// Learns the partitions of the topic, anew when the instance's view of topics has changed. A dynamic topic is looked
+    /// up whenever it is another one.
     fn look_up(&mut self, record: &Record<'_, K, V>, task: &mut TaskState) -> Result {
-        let known = self.partitions.first();
+        let version = task.shared_settings.partition_counts.version();
+        let known = self.partitions.first().filter(|_| self.version == Some(version));
         let topic: Arc<str> = match &self.topic {
             SinkTopic::Fixed(_) if known.is_some() => return Ok(()),
             SinkTopic::Fixed(topic) => topic.clone(),
@@ -81,7 +85,20 @@ impl<K, V> SinkNode<K, V> {
                 topic.into()
             }
         };
-        let count = task.producer()?.partitions(&topic).map_err(|cause| match cause.kind() {
+        let seen = Self::partitions_seen_by_producer(&topic, task)?;
+        let count = task.shared_settings.partition_counts.learn(&topic, seen);
+        if seen >= count {
+            self.version = Some(version);
+        }
+        // A producer that has not heard of new partitions yet is asked again for the next record.
+        self.partitions = (0..count.min(seen))
+            .map(|partition| TopicPartition::new(topic.clone(), partition))
+            .collect();
+        Ok(())
+    }
+
+    fn partitions_seen_by_producer(topic: &str, task: &mut TaskState) -> Result<i32> {
+        task.producer()?.partitions(topic).map_err(|cause| match cause.kind() {
             ErrorKind::InvalidTopic if task.is_repartition(&topic) => {
                 let id = &task.shared_settings.application_id;
                 cause.in_context(format!(
@@ -94,10 +111,7 @@ impl<K, V> SinkNode<K, V> {
                 cause.in_context("the topic of a sink must exist; create it, then start again")
             }
             _ => cause,
-        })?;
-        self.partitions =
-            (0..count).map(|partition| TopicPartition::new(topic.clone(), partition)).collect();
-        Ok(())
+        })
     }
 
     fn serialize(&mut self, record: &Record<'_, K, V>) -> Result<(bool, bool)> {

@@ -4,6 +4,7 @@ mod ahead;
 mod drops;
 mod failure;
 mod heads;
+mod partition_counts;
 mod partition_group;
 mod settings;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 pub(crate) use self::{
     drops::Drops,
+    partition_counts::PartitionCounts,
     partition_group::{Head, PartitionGroup, Readiness},
     settings::TaskSettings,
 };

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use state_store::MemoryBudget;
 
+use super::PartitionCounts;
 use crate::{
     Error, ErrorKind, Result,
     config::{
@@ -34,6 +35,8 @@ pub(crate) struct TaskSettings {
     pub(crate) built_in: BuiltIn,
     /// Memory of the process's stores.
     pub(crate) budget: MemoryBudget,
+    /// What sinks and inputs go by.
+    pub(crate) partition_counts: PartitionCounts,
 }
 
 impl TaskSettings {
@@ -81,6 +84,7 @@ impl TaskSettings {
             production_handler: handlers.production.unwrap_or_else(|| Arc::new(fail)),
             budget,
             dead_letter_topic,
+            partition_counts: PartitionCounts::default(),
         }
     }
 }

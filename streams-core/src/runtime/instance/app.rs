@@ -118,6 +118,12 @@ impl App {
         topics
     }
 
+    /// The topics that its tasks read, by their names on the cluster.
+    pub(crate) fn all_source_topics(&self) -> BTreeSet<String> {
+        let subtopologies = self.group_topology.subtopologies.keys();
+        subtopologies.flat_map(|subtopology| self.source_topics(*subtopology)).collect()
+    }
+
     /// Whether a topic on the cluster is a repartition topic of this application.
     pub(crate) fn is_repartition_topic(&self, topic: &str) -> bool {
         let subtopologies = self.group_topology.subtopologies.values();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::{
     super::{app::App, metrics::count},
+    asked::{ANSWER_MS, Asked},
     member::Member,
     mend::Mend,
     tasks::Tasks,
@@ -25,7 +26,7 @@ use crate::{
 pub(super) struct Commits {
     app: Arc<App>,
     thread: String,
-    admin: Box<dyn Admin>,
+    purging: Asked<()>,
     last_ms: i64,
     last_purge_ms: i64,
     prepared: Option<Prepared>,
@@ -45,6 +46,7 @@ pub(super) struct Parts<'a> {
     pub(super) member: &'a mut Member,
     pub(super) writer: &'a mut Writer,
     pub(super) mend: &'a mut Mend,
+    pub(super) admin: &'a mut dyn Admin,
 }
 
 impl Parts<'_> {
@@ -55,16 +57,16 @@ impl Parts<'_> {
 }
 
 impl Commits {
-    pub(super) fn new(app: &Arc<App>, thread: &str) -> Result<Self> {
+    pub(super) fn new(app: &Arc<App>, thread: &str) -> Self {
         let now_ms = app.clock.now_ms();
-        Ok(Self {
+        Self {
             app: Arc::clone(app),
             thread: thread.to_owned(),
-            admin: app.clients.admin()?,
+            purging: Asked::default(),
             last_ms: now_ms,
             last_purge_ms: now_ms,
             prepared: None,
-        })
+        }
     }
 
     /// Whether a commit waits for the cluster.
@@ -138,8 +140,8 @@ impl Commits {
             task.apply_commit(written)?;
         }
         count(&self.app.shared.counters.commits, 1);
-        parts.mend.mend(parts.tasks, parts.writer, parts.member)?;
-        self.purge_repartition_topics(parts.tasks, now_ms);
+        parts.mend.mend(parts.tasks, parts.writer, parts.member, now_ms)?;
+        self.purge_repartition_topics(parts, now_ms);
         Ok(())
     }
 
@@ -166,21 +168,23 @@ impl Commits {
     }
 
     /// Deletes what is consumed of repartition topics: nobody else reads them, and they have no retention.
-    fn purge_repartition_topics(&mut self, tasks: &Tasks, now_ms: i64) {
+    fn purge_repartition_topics(&mut self, parts: &mut Parts<'_>, now_ms: i64) {
+        if let Some(Err(error)) = self.purging.answer(now_ms) {
+            tracing::debug!(thread = %self.thread, "repartition topics are purged later: {error}");
+        }
         let interval_ms = duration_ms(self.app.config.repartition_purge_interval());
         if now_ms.saturating_sub(self.last_purge_ms) < interval_ms {
             return;
         }
         self.last_purge_ms = now_ms;
-        let positions = tasks.running().flat_map(|(_, task)| task.committed_positions());
+        let positions = parts.tasks.running().flat_map(|(_, task)| task.committed_positions());
         let before: Vec<_> = positions
             .filter(|(partition, _)| self.app.is_repartition_topic(&partition.topic))
             .collect();
         if before.is_empty() {
             return;
         }
-        if let Err(error) = self.admin.delete_records(&before).wait() {
-            tracing::debug!(thread = %self.thread, "repartition topics are purged later: {error}");
-        }
+        let purged = parts.admin.delete_records(&before);
+        self.purging.ask(purged, now_ms.saturating_add(ANSWER_MS));
     }
 }

@@ -70,7 +70,7 @@ impl Ending<'_> {
         let mut is_in_restorer = false;
         for (id, slot) in self.tasks.take_all() {
             match slot {
-                Slot::Waiting(databases) | Slot::Restored(databases) => {
+                Slot::Waiting(databases) | Slot::Restored(databases, _) => {
                     self.app.close_task(id, databases);
                 }
                 Slot::Running(task) => {
@@ -98,7 +98,7 @@ impl Ending<'_> {
         let mut released = running.into_iter().try_for_each(|id| self.close_task(id));
         for (id, slot) in self.tasks.take_all() {
             match slot {
-                Slot::Waiting(databases) | Slot::Restored(databases) => {
+                Slot::Waiting(databases) | Slot::Restored(databases, _) => {
                     let flushed = release(self.app, id, databases);
                     released = released.and(flushed);
                 }

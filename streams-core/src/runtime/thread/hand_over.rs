@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::{
     super::app::App,
-    input::Input,
     member::Member,
     mend::Mend,
     patience::Patience,
     restores::{Order, Outcome, Restores},
     tasks::{Slot, Tasks, keeps_as_standby},
+    topics::Topics,
 };
 use crate::{
     Error, Result, TaskId,
@@ -33,7 +33,7 @@ pub(super) fn recall(tasks: &mut Tasks, target: &TaskAssignment, restores: &Rest
     }
     for task in tasks.ids(Slot::is_restored) {
         if !target.active.contains(&task)
-            && let Some(Slot::Restored(databases)) = tasks.take(task)
+            && let Some(Slot::Restored(databases, _)) = tasks.take(task)
         {
             tasks.put(task, Slot::Waiting(databases));
         }
@@ -59,7 +59,7 @@ pub(super) struct Placing<'a> {
     pub(super) app: &'a Arc<App>,
     pub(super) target: &'a TaskAssignment,
     pub(super) member: &'a mut Member,
-    pub(super) input: &'a mut Input,
+    pub(super) topics: &'a Topics,
     pub(super) mend: &'a mut Mend,
     pub(super) restores: &'a mut Restores,
     pub(super) patience: &'a mut Patience,
@@ -90,7 +90,7 @@ impl Placing<'_> {
             }
         }
         if is_active && !is_logged {
-            return Ok(Some(Slot::Restored(databases)));
+            return Ok(Some(Slot::Restored(databases, Box::default())));
         }
         let is_standby = is_logged && keeps_as_standby(self.target, task);
         if !is_active && !is_standby {
@@ -122,8 +122,7 @@ impl Placing<'_> {
         {
             return Ok(i64::MAX);
         }
-        let inputs = self.input.partitions_of(task)?;
-        let committed = self.member.committed_offsets(&inputs)?;
+        let committed = self.member.committed_offsets(&self.topics.inputs_of(task)).wait()?;
         let times = committed.values().map(|offset| CommitMetadata::decode(&offset.metadata));
         let time = times.map(|metadata| metadata.partition_time).max();
         // What somebody else committed has no time.
@@ -152,7 +151,7 @@ pub(super) fn receive(
         match outcome {
             Outcome::Restored(task, databases) => {
                 let slot = match tasks.take(task) {
-                    Some(Slot::Restoring) => Slot::Restored(databases),
+                    Some(Slot::Restoring) => Slot::Restored(databases, Box::default()),
                     Some(Slot::Returning) => Slot::Waiting(databases),
                     _ => {
                         app.close_task(task, databases);

@@ -1,4 +1,4 @@
-//! What a thread reads: its consumer, where each partition begins, and what is held.
+//! What a thread reads: its consumer, and where each partition begins.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,12 +6,14 @@ use std::{
     time::Duration,
 };
 
-use super::{super::app::App, tasks::Tasks};
+use super::{
+    super::app::App,
+    tasks::{Slot, Tasks},
+};
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{
-        Admin, Consumer, ConsumerRole, ConsumerSettings, IsolationLevel, OffsetAndMetadata,
-        OffsetReset,
+        Consumer, ConsumerRole, ConsumerSettings, OffsetAndMetadata, OffsetReset, PartitionOffsets,
     },
     planted::{PlantedBug, is_planted},
 };
@@ -20,8 +22,8 @@ use crate::{
 pub(super) struct Input {
     app: Arc<App>,
     consumer: Box<dyn Consumer>,
-    admin: Box<dyn Admin>,
-    partition_counts: BTreeMap<String, i32>,
+    /// Tasks of whose committed offsets one may not be in its log any more.
+    doubtful: BTreeSet<TaskId>,
 }
 
 impl Input {
@@ -32,14 +34,26 @@ impl Input {
         Ok(Self {
             app: Arc::clone(app),
             consumer: app.clients.consumer(&settings)?,
-            admin: app.clients.admin()?,
-            partition_counts: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
         })
     }
 
-    /// Topics may have got more partitions since.
-    pub(super) fn forget_partition_counts(&mut self) {
-        self.partition_counts.clear();
+    /// A position was not in its log: before the tasks that run begin again, it is looked up where their logs begin and end.
+    pub(super) fn doubt(&mut self, tasks: &Tasks) {
+        self.doubtful.extend(tasks.ids(Slot::is_running));
+    }
+
+    /// The inputs of a task of which it must be known where their logs begin and end: those without a committed offset,
+    /// for that of the others is enough.
+    pub(super) fn to_look_up(
+        &self,
+        task: TaskId,
+        inputs: &[TopicPartition],
+        committed: &BTreeMap<TopicPartition, OffsetAndMetadata>,
+    ) -> Vec<TopicPartition> {
+        let all = self.doubtful.contains(&task) || is_planted(PlantedBug::SkipFirstRecord);
+        let inputs = inputs.iter();
+        inputs.filter(|input| all || !committed.contains_key(input)).cloned().collect()
     }
 
     /// Records known to be behind what was polled of a partition.
@@ -47,15 +61,9 @@ impl Input {
         self.consumer.lag(partition)
     }
 
-    /// Where partitions end; those that the cluster does not tell of are left out, for that is reported elsewhere.
-    pub(super) fn ends(&mut self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, i64> {
-        let ends = self.admin.latest_offsets(partitions, self.app.isolation()).wait();
-        let ends = ends.unwrap_or_default().into_iter();
-        ends.filter_map(|(partition, end)| Some((partition, end.ok()?))).collect()
-    }
-
-    /// Begins to read.
-    pub(super) fn begin(&mut self, positions: &[(TopicPartition, i64)]) -> Result {
+    /// Begins to read for a task.
+    pub(super) fn begin(&mut self, task: TaskId, positions: &[(TopicPartition, i64)]) -> Result {
+        self.doubtful.remove(&task);
         positions
             .iter()
             .try_for_each(|(partition, offset)| self.consumer.assign(partition, *offset))
@@ -86,71 +94,62 @@ impl Input {
         Ok(any)
     }
 
-    /// Partitions of a topic, looked up once.
-    fn partition_count(&mut self, topic: &str) -> Result<i32> {
-        if let Some(count) = self.partition_counts.get(topic) {
-            return Ok(*count);
+    /// Where to begin an input: at the committed offset, else where the source says, also if the log has no such offset any
+    /// more. `first` and `end` are known of inputs that were looked up.
+    fn position(
+        &self,
+        partition: &TopicPartition,
+        committed: Option<i64>,
+        (first, end): (Option<i64>, Option<i64>),
+    ) -> Result<i64> {
+        let is_lost = |known: &i64| {
+            first.is_some_and(|first| first > *known) || end.is_some_and(|end| end < *known)
+        };
+        let lost = committed.filter(is_lost);
+        if let Some(lost) = lost {
+            tracing::warn!(
+                "{partition} has no offset {lost} any more: it is read from where its source resets to"
+            );
         }
-        let described = self.admin.describe_topics(&[topic]).wait()?;
-        let count = described.get(topic).map(|description| description.partitions);
-        let count = count.ok_or_else(|| {
-            // The coordinator saw it, or there would be no task: a broker may hear of a new topic a moment later.
-            let text = format!("source topic {topic} is not known to the cluster; was it deleted?");
-            Error::new(ErrorKind::Unavailable, text)
-        })?;
-        self.partition_counts.insert(topic.to_owned(), count);
-        Ok(count)
-    }
-
-    /// The input partitions of a task.
-    pub(super) fn partitions_of(&mut self, task: TaskId) -> Result<Vec<TopicPartition>> {
-        let mut inputs = Vec::new();
-        let topics: BTreeSet<String> = self.app.source_topics(task.subtopology);
-        for topic in topics {
-            if task.partition < self.partition_count(&topic)? {
-                inputs.push(TopicPartition::new(topic, task.partition));
+        let reset = self.app.offset_reset(&partition.topic);
+        let offset = match (committed.filter(|_| lost.is_none()), reset) {
+            (Some(known), _) => {
+                let skips = is_planted(PlantedBug::SkipFirstRecord) && end > Some(known);
+                return Ok(known + i64::from(skips));
             }
-        }
-        Ok(inputs)
+            (None, OffsetReset::Earliest) => first,
+            (None, OffsetReset::Latest) => end,
+            (None, OffsetReset::None) => None,
+        };
+        offset.ok_or_else(|| {
+            let text = format!(
+                "{partition} has no committed offset that is still in its log, and its source says to reset to none; \
+                 commit one or choose earliest or latest"
+            );
+            Error::new(ErrorKind::InvalidState, text)
+        })
     }
 
-    /// Where to begin each input: at the committed offset, else where the source says, also if the log has no such
-    /// offset any more.
+    /// Where to begin each input.
+    ///
+    /// # Errors
+    /// `InvalidState` if a source says to reset to none, and that of a partition that could not be looked up.
     pub(super) fn positions(
-        &mut self,
+        &self,
         inputs: &[TopicPartition],
         committed: &BTreeMap<TopicPartition, OffsetAndMetadata>,
+        (firsts, ends): (&PartitionOffsets, &PartitionOffsets),
     ) -> Result<Vec<(TopicPartition, i64)>> {
-        let firsts = self.admin.earliest_offsets(inputs).all().wait()?;
-        let ends =
-            self.admin.latest_offsets(inputs, IsolationLevel::ReadUncommitted).all().wait()?;
         let mut positions = Vec::new();
         for partition in inputs {
-            let (first, end) = (firsts.get(partition).copied(), ends.get(partition).copied());
             let known = committed.get(partition).map(|committed| committed.offset);
-            let lost = known.filter(|known| first > Some(*known) || end < Some(*known));
-            if let Some(lost) = lost {
-                tracing::warn!(
-                    "{partition} has no offset {lost} any more: it is read from where its source resets to"
-                );
-            }
-            let reset = self.app.offset_reset(&partition.topic);
-            let offset = match (known.filter(|_| lost.is_none()), reset) {
-                (Some(known), _) => Some(known),
-                (None, OffsetReset::Earliest) => first,
-                (None, OffsetReset::Latest) => end,
-                (None, OffsetReset::None) => None,
+            let looked_up = |offsets: &PartitionOffsets| match offsets.get(partition).cloned() {
+                // A committed offset is good enough where nothing else can be had.
+                Some(Err(_)) if known.is_some() => Ok(None),
+                offset => offset.transpose(),
             };
-            let offset = offset.ok_or_else(|| {
-                let text = format!(
-                    "{partition} has no committed offset that is still in its log, and its source says to reset \
-                     to none; commit one or choose earliest or latest"
-                );
-                Error::new(ErrorKind::InvalidState, text)
-            })?;
-            let skips = is_planted(PlantedBug::SkipFirstRecord)
-                && known.is_some_and(|known| end > Some(known));
-            positions.push((partition.clone(), offset + i64::from(skips)));
+            let bounds = (looked_up(firsts)?, looked_up(ends)?);
+            positions.push((partition.clone(), self.position(partition, known, bounds)?));
         }
         Ok(positions)
     }

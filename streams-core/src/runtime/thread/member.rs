@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     ErrorKind, Result, TopicPartition,
-    client::{GroupMetadata, Lease, Membership, OffsetAndMetadata},
+    client::{Answer, GroupMetadata, Lease, Membership, OffsetAndMetadata},
     membership::{TaskAssignment, TaskOffsets},
     time::duration_ms,
 };
@@ -68,8 +68,8 @@ impl Member {
     pub(super) fn committed_offsets(
         &mut self,
         partitions: &[TopicPartition],
-    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>> {
-        self.membership.committed_offsets(partitions).wait()
+    ) -> Answer<BTreeMap<TopicPartition, OffsetAndMetadata>> {
+        self.membership.committed_offsets(partitions)
     }
 
     /// Hears from the coordinator; returns whether it was told a new target. Work goes on without it for as long as the

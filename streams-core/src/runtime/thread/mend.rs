@@ -10,64 +10,86 @@
 //!
 //! With transactions there are none: the cluster refuses them, and offsets are not contiguous.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use super::{super::app::App, member::Member, tasks::Tasks, writer::Writer};
+use super::{
+    super::app::App,
+    asked::{ANSWER_MS, Asked},
+    foreign_keys::{KeyReader, Keys},
+    member::Member,
+    tasks::Tasks,
+    writer::Writer,
+};
 use crate::{
-    Error, ErrorKind, Result, TaskId, TopicPartition,
-    client::{Admin, ConsumerRole, ConsumerSettings, IsolationLevel},
+    ErrorKind, Result, TaskId, TopicPartition,
+    client::{Admin, IsolationLevel, PartitionOffsets},
     planted::{PlantedBug, is_planted},
 };
 
-/// So many polls without anything end a reading; each waits so long.
-const IDLE_POLLS: usize = 20;
-const POLL_WAIT: Duration = Duration::from_millis(100);
-const POLL_RECORDS: usize = 10_000;
 /// How often it is looked behind the ends of changelogs, to which nothing may be written meanwhile; and after what time
 /// again if the cluster did not say.
 const LOOK_INTERVAL_MS: i64 = 30_000;
 const LOOK_AGAIN_MS: i64 = 300_000;
 
-/// The keys of foreign rows by changelog, with the timestamps of their records.
-type Keys = BTreeMap<TopicPartition, BTreeMap<Vec<u8>, i64>>;
+/// How long a task that is to be given up may wait for its changelogs to be mended, in milliseconds.
+const HAND_OVER_MS: i64 = 5_000;
 
 /// What a thread knows of the changelogs of its running tasks.
 pub(super) struct Mend {
     app: Arc<App>,
     thread: String,
-    admin: Box<dyn Admin>,
     /// Where each ends, as far as this thread wrote or restored it.
     ends: BTreeMap<TopicPartition, i64>,
     /// What others wrote, and was not written anew.
     gaps: Vec<Gap>,
+    looking: Asked<PartitionOffsets>,
     look_at_ms: i64,
+    reading: Option<Reading>,
+    hand_over: Option<HandOver>,
 }
 
 /// Offsets of a changelog that another writer got.
-#[derive(Debug)]
-struct Gap {
-    changelog: TopicPartition,
-    from: i64,
-    to: i64,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Gap {
+    pub(super) changelog: TopicPartition,
+    pub(super) from: i64,
+    pub(super) to: i64,
+}
+
+/// The keys of some gaps, on their way or known.
+struct Reading {
+    gaps: Vec<Gap>,
+    reader: KeyReader,
+    keys: Option<Keys>,
+}
+
+/// Tasks that wait to be given up.
+struct HandOver {
+    tasks: BTreeSet<TaskId>,
+    until_ms: i64,
+    looked: bool,
 }
 
 impl Mend {
-    pub(super) fn new(app: &Arc<App>, thread: &str) -> Result<Self> {
-        Ok(Self {
+    pub(super) fn new(app: &Arc<App>, thread: &str) -> Self {
+        Self {
             app: Arc::clone(app),
             thread: thread.to_owned(),
-            admin: app.clients.admin()?,
             ends: BTreeMap::new(),
             gaps: Vec::new(),
+            looking: Asked::default(),
             look_at_ms: 0,
-        })
+            reading: None,
+            hand_over: None,
+        }
     }
 
     /// All tasks are given up.
     pub(super) fn forget_all(&mut self) {
-        self.ends.clear();
-        self.gaps.clear();
-        self.look_at_ms = 0;
+        *self = Self::new(&self.app, &self.thread);
     }
 
     /// A task begins to write to a changelog, which is restored up to here.
@@ -109,30 +131,98 @@ impl Mend {
         !self.gaps.is_empty()
     }
 
-    /// Looks behind the ends of all changelogs. Whoever takes a task over takes what is there for the newest.
-    pub(super) fn look(&mut self, now_ms: i64) {
+    /// Begins to look behind the ends of all changelogs. Whoever takes a task over takes what is there for the newest.
+    pub(super) fn look(&mut self, admin: &mut dyn Admin, now_ms: i64) {
         self.look_at_ms = now_ms.saturating_add(LOOK_INTERVAL_MS);
         let changelogs: Vec<_> = self.ends.keys().cloned().collect();
-        if changelogs.is_empty() {
-            return;
+        if !changelogs.is_empty() {
+            let ends = admin.latest_offsets(&changelogs, IsolationLevel::ReadUncommitted);
+            self.looking.ask(ends, now_ms.saturating_add(ANSWER_MS));
         }
-        match self.admin.latest_offsets(&changelogs, IsolationLevel::ReadUncommitted).all().wait() {
-            Ok(ends) => {
+    }
+
+    /// Whether something is found or read that can go on only behind a commit.
+    pub(super) fn waits_for_commit(&self) -> bool {
+        let reads = self.reading.as_ref().is_some_and(|reading| reading.keys.is_none());
+        !self.gaps.is_empty() && !reads
+    }
+
+    /// Whether it waits for the cluster.
+    pub(super) fn is_at_work(&self) -> bool {
+        self.looking.is_open() || self.reading.is_some()
+    }
+
+    /// Whether it waits for where changelogs end.
+    pub(super) fn is_looking(&self) -> bool {
+        self.looking.is_open()
+    }
+
+    /// Looks if that was long ago, takes what was found, and reads on. It never waits.
+    pub(super) fn advance(&mut self, admin: &mut dyn Admin, now_ms: i64) {
+        if now_ms >= self.look_at_ms && !self.looking.is_open() {
+            self.look(admin, now_ms);
+        }
+        match self.looking.answer(now_ms) {
+            None => {}
+            Some(Ok(ends)) => {
                 for (changelog, end) in ends {
-                    self.grew(&changelog, end);
+                    match end {
+                        Ok(end) => self.grew(&changelog, end),
+                        Err(error) => {
+                            tracing::info!(thread = %self.thread, "it is not known where changelog {changelog} ends: {error}");
+                        }
+                    }
                 }
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 self.look_at_ms = now_ms.saturating_add(LOOK_AGAIN_MS);
                 tracing::info!(thread = %self.thread, "the cluster does not say where changelogs end: {error}");
             }
         }
+        let Some(reading) = self.reading.as_mut().filter(|reading| reading.keys.is_none()) else {
+            return;
+        };
+        match reading.reader.read(&reading.gaps, now_ms) {
+            Ok(keys) => reading.keys = keys,
+            Err(error) => {
+                tracing::warn!(thread = %self.thread, "rows that another writer left in changelogs are written anew later: {error}");
+                self.reading = None;
+            }
+        }
     }
 
-    /// The same if that was long ago.
-    pub(super) fn look_if_due(&mut self, now_ms: i64) {
-        if now_ms >= self.look_at_ms {
-            self.look(now_ms);
+    /// Whether tasks may be given up now: it was looked behind the ends of their changelogs, and nothing of others is left
+    /// there, or that took too long.
+    pub(super) fn lets_go(&mut self, gone: &[TaskId], admin: &mut dyn Admin, now_ms: i64) -> bool {
+        let tasks: BTreeSet<TaskId> = gone.iter().copied().collect();
+        if self.hand_over.as_ref().is_none_or(|hand_over| hand_over.tasks != tasks) {
+            let until_ms = now_ms.saturating_add(HAND_OVER_MS);
+            self.hand_over = Some(HandOver { tasks, until_ms, looked: false });
+            self.look(admin, now_ms);
+            self.advance(admin, now_ms);
+        }
+        let is_looking = self.looking.is_open();
+        let has_rows = gone.iter().any(|task| self.has_rows_of(*task));
+        let Some(hand_over) = &mut self.hand_over else { return true };
+        hand_over.looked |= !is_looking;
+        if now_ms < hand_over.until_ms && (!hand_over.looked || has_rows) {
+            return false;
+        }
+        if has_rows || !hand_over.looked {
+            self.warn_of(gone);
+        }
+        true
+    }
+
+    /// The tasks that waited are given up.
+    pub(super) fn has_let_go(&mut self) {
+        self.hand_over = None;
+    }
+
+    /// Warns of what the next owner will go on from.
+    pub(super) fn warn_of(&self, tasks: &[TaskId]) {
+        for task in tasks.iter().filter(|task| self.has_rows_of(**task)) {
+            tracing::warn!(thread = %self.thread, %task, "its changelogs end with rows of another writer, from which its next owner will go on");
         }
     }
 
@@ -142,8 +232,9 @@ impl Mend {
         self.gaps.iter().any(|gap| changelogs.values().any(|changelog| *changelog == gap.changelog))
     }
 
-    /// Writes anew what others wrote to the changelogs of running tasks. What can't be done now is left to the next
-    /// commit, as are rows that are seen only by the offsets of these.
+    /// Behind a commit: writes anew what others wrote to the changelogs of running tasks, if its keys are known, and begins
+    /// to read them if not. What can't be done now is left to the next commit, as are rows that are seen only by the
+    /// offsets of these.
     ///
     /// # Errors
     /// `Fenced` if the member is given up meanwhile, or those of the databases.
@@ -152,29 +243,38 @@ impl Mend {
         tasks: &mut Tasks,
         writer: &mut Writer,
         member: &Member,
+        now_ms: i64,
     ) -> Result {
-        let gaps = std::mem::take(&mut self.gaps);
-        let runs = |gap: &Gap| tasks.running().any(|(_, task)| task.logs_to(&gap.changelog));
-        let (gaps, waiting): (Vec<Gap>, Vec<Gap>) = gaps.into_iter().partition(runs);
-        self.gaps = waiting;
-        if gaps.is_empty() || is_planted(PlantedBug::ForgetForeignRows) {
-            return Ok(());
+        if is_planted(PlantedBug::ForgetForeignRows) {
+            self.gaps.clear();
         }
-        let keys = writer.ensure(member).and_then(|()| self.foreign_keys(&gaps));
-        let mended = keys.and_then(|keys| self.log_again(&keys, tasks, writer));
-        match mended {
-            Ok(()) => Ok(()),
-            Err(error) if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::State) => {
-                Err(error)
+        match self.reading.take() {
+            Some(Reading { gaps, keys: Some(keys), .. }) => {
+                self.gaps.retain(|gap| !gaps.contains(gap));
+                let mended =
+                    writer.ensure(member).and_then(|()| self.log_again(&keys, tasks, writer));
+                match mended {
+                    Ok(()) => {}
+                    Err(error) if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::State) => {
+                        return Err(error);
+                    }
+                    Err(error) => {
+                        tracing::warn!(thread = %self.thread, "rows that another writer left in changelogs are written anew later: {error}");
+                        self.gaps.extend(gaps);
+                        // What it holds of them must not go out with the next commit.
+                        writer.abandon();
+                    }
+                }
             }
-            Err(error) => {
-                tracing::warn!(thread = %self.thread, "rows that another writer left in changelogs are written anew later: {error}");
-                self.gaps.extend(gaps);
-                // What it holds of them must not go out with the next commit.
-                writer.abandon();
-                Ok(())
-            }
+            reading => self.reading = reading,
         }
+        let runs = |gap: &&Gap| tasks.running().any(|(_, task)| task.logs_to(&gap.changelog));
+        let gaps: Vec<Gap> = self.gaps.iter().filter(runs).cloned().collect();
+        if self.reading.is_none() && !gaps.is_empty() {
+            let reader = KeyReader::new(&self.app, &self.thread, &gaps, now_ms)?;
+            self.reading = Some(Reading { gaps, reader, keys: None });
+        }
+        Ok(())
     }
 
     /// Writes the rows of these keys to their changelogs, as they are now.
@@ -188,59 +288,5 @@ impl Mend {
         }
         let written = writer.flush(self)?;
         tasks.running().try_for_each(|(_, task)| task.apply_changelogs(&written))
-    }
-
-    /// Reads the keys of what others wrote.
-    fn foreign_keys(&mut self, gaps: &[Gap]) -> Result<Keys> {
-        let mut ranges: BTreeMap<TopicPartition, (i64, i64)> = BTreeMap::new();
-        for Gap { changelog, from, to } in gaps {
-            let range = ranges.entry(changelog.clone()).or_insert((*from, *to));
-            *range = (range.0.min(*from), range.1.max(*to));
-        }
-        let changelogs: Vec<_> = ranges.keys().cloned().collect();
-        let firsts = self.admin.earliest_offsets(&changelogs).all().wait()?;
-        let settings = ConsumerSettings {
-            client_id: format!("{}-foreign-rows-consumer", self.thread),
-            role: ConsumerRole::Restore,
-            isolation: IsolationLevel::ReadUncommitted,
-        };
-        let mut consumer = self.app.clients.consumer(&settings)?;
-        // What is deleted of the log is nobody's newest row.
-        for (changelog, (from, _)) in &mut ranges {
-            *from = (*from).max(firsts.get(changelog).copied().unwrap_or(0));
-        }
-        ranges.retain(|_, (from, to)| from < to);
-        for (changelog, (from, _)) in &ranges {
-            consumer.assign(changelog, *from)?;
-        }
-        let (mut keys, mut idle) = (Keys::new(), 0);
-        while !ranges.is_empty() {
-            let batches = consumer.poll(POLL_RECORDS, POLL_WAIT)?;
-            idle = if batches.is_empty() { idle + 1 } else { 0 };
-            if idle > IDLE_POLLS {
-                let text = format!("nothing of {ranges:?} can be read");
-                return Err(Error::new(ErrorKind::Unavailable, text));
-            }
-            for batch in &batches {
-                let place = batch.topic_partition();
-                for record in batch.iter() {
-                    let is_foreign = |gap: &Gap| {
-                        gap.changelog == *place && (gap.from..gap.to).contains(&record.offset)
-                    };
-                    if let Some(key) = record.key.filter(|_| gaps.iter().any(is_foreign)) {
-                        let keys = keys.entry(place.clone()).or_default();
-                        keys.insert(key.to_vec(), record.timestamp);
-                    }
-                }
-            }
-            ranges.retain(|changelog, (_, to)| {
-                let is_open = consumer.position(changelog).is_none_or(|position| position < *to);
-                if !is_open {
-                    consumer.unassign(changelog);
-                }
-                is_open
-            });
-        }
-        Ok(keys)
     }
 }

@@ -10,15 +10,19 @@
 //! | `restores` | orders to the restorer, and what came of them |
 //! | `input` | the consumer, and where each partition begins |
 //! | `writer`, `commit` | the producer and its transaction, and the four steps of a commit |
-//! | `mend` | rows in changelogs that others wrote |
+//! | `topics` | partition counts, and when they were looked at |
+//! | `mend`, `foreign_keys` | rows in changelogs that others wrote |
 //! | `watch` | partitions that stand still |
+//! | `asked` | a question to the control plane: nothing but processing blocks the thread |
 //! | `pace`, `patience` | how long a run may be, and how long the cluster may fail |
 //!
 //! `holdings` has all of these that belong to tasks. Four files say what is done with several of them: `hand_over` follows the
 //! target, `start` makes a task, `work` processes, `ending` ends.
 
+mod asked;
 mod commit;
 mod ending;
+mod foreign_keys;
 mod hand_over;
 mod holdings;
 mod input;
@@ -30,6 +34,7 @@ mod patience;
 mod restores;
 mod start;
 mod tasks;
+mod topics;
 mod turn;
 mod watch;
 mod work;

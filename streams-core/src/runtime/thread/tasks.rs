@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::metrics::ThreadMetadata;
+use super::{super::metrics::ThreadMetadata, start::Starting};
 use crate::{
     TaskId, TopicPartition,
     membership::TaskAssignment,
@@ -24,15 +24,15 @@ pub(super) enum Slot {
     Returning,
     /// The restorer was told to close it: nobody counts on it any more.
     Closing,
-    /// It is restored, and waits for its committed offsets.
-    Restored(TaskDatabases),
+    /// It is restored, and waits until it is known where it begins.
+    Restored(TaskDatabases, Box<Starting>),
     /// It processes.
     Running(Box<ActiveTask>),
 }
 
 impl Slot {
     pub(super) fn is_restored(&self) -> bool {
-        matches!(self, Self::Restored(_))
+        matches!(self, Self::Restored(..))
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -51,9 +51,9 @@ impl Slot {
         matches!(self, Self::Standby)
     }
 
-    /// Whether it is on its way to become active.
-    pub(super) fn is_coming(&self) -> bool {
-        matches!(self, Self::Restoring | Self::Returning)
+    /// Whether the next turns are to bring it on.
+    pub(super) fn is_on_its_way(&self) -> bool {
+        matches!(self, Self::Waiting(_) | Self::Restoring | Self::Returning | Self::Restored(..))
     }
 
     /// Whether the restorer has it.
@@ -128,6 +128,17 @@ impl Tasks {
         }
     }
 
+    /// A task that is restored, with what is known of where it begins.
+    pub(super) fn restored_task(
+        &mut self,
+        task: TaskId,
+    ) -> Option<(&TaskDatabases, &mut Starting)> {
+        match self.slots.get_mut(&task) {
+            Some(Slot::Restored(databases, starting)) => Some((databases, starting)),
+            _ => None,
+        }
+    }
+
     /// The task that reads a partition.
     pub(super) fn reader_of(&mut self, partition: &TopicPartition) -> Option<&mut ActiveTask> {
         self.running_mut().map(|(_, task)| task).find(|task| task.inputs().contains(partition))
@@ -156,7 +167,7 @@ impl Tasks {
                 Slot::Waiting(_) | Slot::Returning => {
                     target.is_some_and(|target| keeps_as_standby(target, *task))
                 }
-                Slot::Restoring | Slot::Restored(_) | Slot::Running(_) => false,
+                Slot::Restoring | Slot::Restored(..) | Slot::Running(_) => false,
             };
             let is_warmup = target.is_some_and(|target| target.warmup.contains(task));
             match (replica, is_warmup) {

@@ -12,10 +12,7 @@ use super::{
 };
 use crate::{Error, ErrorKind, Result};
 
-/// Commits before a thread closes, if each finds rows of others in changelogs.
-const LAST_COMMITS: usize = 3;
-
-/// How often it tries if the group can't take offsets, and after what pause again.
+/// How often a thread that closes tries to leave nothing behind, and after what pause again.
 const LAST_ATTEMPTS: usize = 20;
 const PAUSE_BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 
@@ -132,6 +129,7 @@ impl StreamThread {
         self.heartbeat(now_ms)?;
         let Self { member, holdings, patience, .. } = self;
         holdings.receive(patience, now_ms)?;
+        holdings.look_around(patience, now_ms)?;
         if holdings.commit_is_pending() {
             holdings.commit(member, patience, now_ms)?;
         }
@@ -178,7 +176,7 @@ impl StreamThread {
     fn heartbeat(&mut self, now_ms: i64) -> Result {
         let (tasks, restores) = (self.holdings.tasks(), self.holdings.restores());
         if self.member.heartbeat(tasks, restores, &mut self.patience, now_ms)? {
-            self.holdings.forget_partition_counts();
+            self.holdings.is_assigned();
         }
         Ok(())
     }
@@ -221,22 +219,26 @@ impl StreamThread {
 
     /// Commits until there is no work left: more than once where rows of others are to be written anew, and where the
     /// group can't take offsets now.
+    ///
+    /// # Errors
+    /// `Unavailable` if the group took no offsets in all that time.
     fn commit_before_closing(&mut self, now_ms: i64) -> Result {
         self.holdings.look_for_foreign_rows(now_ms);
-        let (mut committed, mut attempts) = (0, 0);
-        while committed < LAST_COMMITS
-            && attempts < LAST_ATTEMPTS
-            && self.holdings.has_work(&mut self.member)
-        {
-            if attempts > committed {
+        for attempt in 0..LAST_ATTEMPTS {
+            if attempt > 0 {
                 self.app.clock.sleep(PAUSE_BETWEEN_ATTEMPTS);
             }
-            // A zombie must hear that it is one before it writes. Without work it has nothing to write.
-            self.heartbeat(now_ms)?;
             let now_ms = self.app.clock.now_ms();
-            self.holdings.commit(&mut self.member, &mut self.patience, now_ms)?;
-            attempts += 1;
-            committed += usize::from(!self.holdings.commit_is_pending());
+            self.holdings.look_around(&mut self.patience, now_ms)?;
+            // A zombie must hear that it is one before it writes. Without work it has nothing to write.
+            if self.holdings.has_work(&mut self.member) {
+                self.heartbeat(now_ms)?;
+                self.holdings.commit(&mut self.member, &mut self.patience, now_ms)?;
+            }
+            let is_done = !self.holdings.has_work(&mut self.member);
+            if is_done && !self.holdings.looks_for_foreign_rows() {
+                return Ok(());
+            }
         }
         if self.holdings.commit_is_pending() {
             return Err(Error::new(ErrorKind::Unavailable, "the group took no offsets"));

@@ -5,8 +5,17 @@
 
 use std::collections::HashMap;
 
-use super::{input::Input, restores::Restores, tasks::Tasks};
-use crate::TopicPartition;
+use super::{
+    super::app::App,
+    asked::{ANSWER_MS, Asked},
+    input::Input,
+    restores::Restores,
+    tasks::Tasks,
+};
+use crate::{
+    TopicPartition,
+    client::{Admin, PartitionOffsets},
+};
 
 /// For how long a partition may stand still before it is reported, in milliseconds.
 const PATIENCE_MS: i64 = 60_000;
@@ -76,9 +85,67 @@ impl Standstills {
     }
 }
 
-/// How far each task has come. Where nothing was fetched yet, which may be what is wrong, the cluster is asked.
-fn readings_of_tasks(tasks: &Tasks, input: &mut Input) -> Vec<Reading> {
-    let mut readings = Vec::new();
+/// Looks for what stands still, and says so.
+#[derive(Default)]
+pub(super) struct Watch {
+    standstills: Standstills,
+    /// The ends of partitions of which nothing was fetched yet, which may be what is wrong.
+    asked: Asked<PartitionOffsets>,
+}
+
+impl Watch {
+    /// Reports what stands still, in processing or in restore. Nothing does while the instance is paused.
+    pub(super) fn look(
+        &mut self,
+        thread: &str,
+        (tasks, input, restores): (&Tasks, &Input, &Restores),
+        admin: &mut dyn Admin,
+        app: &App,
+        now_ms: i64,
+    ) {
+        if !self.standstills.is_due(now_ms) {
+            return;
+        }
+        let (mut readings, mut unknown) = (Vec::new(), Vec::new());
+        if !app.is_paused() {
+            readings = restores.readings();
+            unknown = readings_of_tasks(tasks, input, &mut readings);
+        }
+        if !unknown.is_empty() {
+            if !self.asked.is_open() {
+                let partitions: Vec<_> =
+                    unknown.iter().map(|(partition, _)| partition.clone()).collect();
+                let ends = admin.latest_offsets(&partitions, app.isolation());
+                self.asked.ask(ends, now_ms.saturating_add(ANSWER_MS));
+            }
+            // A cluster that does not answer is reported elsewhere.
+            let Some(ends) = self.asked.answer(now_ms) else { return };
+            let ends = ends.unwrap_or_default();
+            readings.extend(unknown.into_iter().map(|(partition, position)| {
+                let end = ends.get(&partition).and_then(|end| end.as_ref().ok().copied());
+                let waiting = (end.unwrap_or(position) - position).max(0);
+                Reading { partition, position, waiting }
+            }));
+        }
+        for Standstill { partition, position, waiting, since_ms } in
+            self.standstills.look(readings, now_ms)
+        {
+            let seconds = since_ms / 1_000;
+            tracing::warn!(
+                thread, %partition, position, waiting,
+                "no progress for {seconds} s, although {waiting} records wait: an open transaction may hold them back, \
+                 another input of the task may be without records (max.task.idle.ms), or user code is stuck"
+            );
+        }
+    }
+}
+
+/// Adds how far each task has come. Returns the partitions of which nothing was fetched yet, with their positions.
+fn readings_of_tasks(
+    tasks: &Tasks,
+    input: &Input,
+    readings: &mut Vec<Reading>,
+) -> Vec<(TopicPartition, i64)> {
     let mut unknown = Vec::new();
     for (_, task) in tasks.running() {
         for (partition, position, queued) in task.positions() {
@@ -92,43 +159,7 @@ fn readings_of_tasks(tasks: &Tasks, input: &mut Input) -> Vec<Reading> {
             readings.push(Reading { partition: partition.clone(), position, waiting });
         }
     }
-    if unknown.is_empty() {
-        return readings;
-    }
-    let partitions: Vec<_> = unknown.iter().map(|(partition, _)| partition.clone()).collect();
-    let ends = input.ends(&partitions);
-    readings.extend(unknown.into_iter().map(|(partition, position)| {
-        let end = ends.get(&partition).copied().unwrap_or(position);
-        Reading { partition, position, waiting: (end - position).max(0) }
-    }));
-    readings
-}
-
-/// Reports what stands still, in processing or in restore. Nothing does while the instance is paused.
-pub(super) fn report(
-    standstills: &mut Standstills,
-    thread: &str,
-    (tasks, input, restores): (&Tasks, &mut Input, &Restores),
-    is_paused: bool,
-    now_ms: i64,
-) {
-    if !standstills.is_due(now_ms) {
-        return;
-    }
-    let mut readings = Vec::new();
-    if !is_paused {
-        readings = restores.readings();
-        readings.extend(readings_of_tasks(tasks, input));
-    }
-    for Standstill { partition, position, waiting, since_ms } in standstills.look(readings, now_ms)
-    {
-        let seconds = since_ms / 1_000;
-        tracing::warn!(
-            thread, %partition, position, waiting,
-            "no progress for {seconds} s, although {waiting} records wait: an open transaction may hold them back, \
-             another input of the task may be without records (max.task.idle.ms), or user code is stuck"
-        );
-    }
+    unknown
 }
 
 #[cfg(test)]

@@ -1,0 +1,80 @@
+//! How many partitions each topic has, as an instance sees it.
+//!
+//! All tasks of an instance go by one view, so that the records of a key go to one partition whichever task writes them.
+//! It is renewed with the metadata (`metadata.max.age.ms`). Invariant: the version changes with each count that does.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use parking_lot::RwLock;
+
+/// The view of an instance.
+#[derive(Debug, Default)]
+pub(crate) struct PartitionCounts {
+    counts: RwLock<BTreeMap<String, i32>>,
+    version: AtomicU64,
+}
+
+impl PartitionCounts {
+    /// Tells whether counts are those of an earlier look. Read for each record that a sink writes.
+    #[inline]
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// The partitions of a topic, if somebody has looked.
+    pub(crate) fn of(&self, topic: &str) -> Option<i32> {
+        self.counts.read().get(topic).copied()
+    }
+
+    /// The topics that somebody has looked for.
+    pub(crate) fn topics(&self) -> Vec<String> {
+        self.counts.read().keys().cloned().collect()
+    }
+
+    /// The first look at a topic. Returns what all go by: what another one saw before.
+    pub(crate) fn learn(&self, topic: &str, partitions: i32) -> i32 {
+        *self.counts.write().entry(topic.to_owned()).or_insert(partitions)
+    }
+
+    /// A later look. A topic that has fewer partitions than before was made anew.
+    pub(crate) fn renew(&self, seen: &BTreeMap<String, i32>) {
+        let mut counts = self.counts.write();
+        let mut changed = false;
+        for (topic, partitions) in seen {
+            let known = counts.insert(topic.clone(), *partitions);
+            changed |= known.is_some_and(|known| known != *partitions);
+        }
+        if changed {
+            self.version.fetch_add(1, Ordering::Release);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(topic: &str, partitions: i32) -> BTreeMap<String, i32> {
+        BTreeMap::from([(topic.to_owned(), partitions)])
+    }
+
+    #[test]
+    fn the_version_changes_with_a_count_and_not_with_a_look() {
+        let counts = PartitionCounts::default();
+        assert_eq!(counts.learn("out", 2), 2);
+        assert_eq!(counts.learn("out", 3), 2, "who looks later goes by the same view");
+        let first = counts.version();
+        counts.renew(&seen("out", 2));
+        counts.renew(&seen("in", 1));
+        assert_eq!(counts.version(), first);
+        counts.renew(&seen("out", 3));
+        assert_ne!(counts.version(), first);
+        assert_eq!(
+            (counts.of("out"), counts.of("in"), counts.of("else")),
+            (Some(3), Some(1), None)
+        );
+    }
+}

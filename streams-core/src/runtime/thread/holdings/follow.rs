@@ -1,0 +1,128 @@
+//! Following the target, and starting what is restored.
+
+use super::{
+    super::{
+        hand_over::{self, Placing},
+        member::Member,
+        patience::Patience,
+        start,
+        tasks::Slot,
+    },
+    Holdings,
+};
+use crate::{
+    Result, TaskId,
+    planted::{PlantedBug, is_planted},
+};
+
+impl Holdings {
+    /// Follows the target.
+    pub(in super::super) fn reconcile(
+        &mut self,
+        member: &mut Member,
+        patience: &mut Patience,
+        now_ms: i64,
+    ) -> Result {
+        let Some(target) = member.target().cloned() else { return Ok(()) };
+        if self.topics.has_changed() {
+            let running = self.tasks.running();
+            let grown = running.filter(|(id, task)| task.inputs() != self.topics.inputs_of(**id));
+            self.grown = grown.map(|(id, _)| *id).collect();
+        }
+        let running = self.tasks.ids(Slot::is_running).into_iter();
+        let stays = |task: &TaskId| target.active.contains(task) && !self.grown.contains(task);
+        let gone: Vec<TaskId> = running.filter(|task| !stays(task)).collect();
+        if !gone.is_empty() {
+            self.give_up(&gone, member, patience, now_ms)?;
+        }
+        hand_over::recall(&mut self.tasks, &target, &self.restores);
+        hand_over::take_over(&self.app, &mut self.tasks, &target)?;
+        let waiting = self.tasks.ids(Slot::is_waiting);
+        if waiting.iter().any(|task| target.active.contains(task)) {
+            // A transaction that this thread, or the one before it, left open would hold the restore up.
+            self.writer.ensure(member)?;
+        }
+        let mut placing = Placing {
+            app: &self.app,
+            target: &target,
+            member,
+            topics: &self.topics,
+            mend: &mut self.mend,
+            restores: &mut self.restores,
+            patience,
+            now_ms,
+        };
+        placing.place(&mut self.tasks)
+    }
+
+    /// Commits, and ends these tasks.
+    fn give_up(
+        &mut self,
+        gone: &[TaskId],
+        member: &mut Member,
+        patience: &mut Patience,
+        now_ms: i64,
+    ) -> Result {
+        if !self.mend.lets_go(gone, &mut *self.admin, now_ms) {
+            return if self.mend.waits_for_commit() {
+                self.commit(member, patience, now_ms)
+            } else {
+                Ok(())
+            };
+        }
+        if !is_planted(PlantedBug::HandOverBeforeCommit) {
+            self.commit(member, patience, now_ms)?;
+        }
+        // The commit may have shown more that others wrote.
+        if self.commits.is_pending() || !self.mend.lets_go(gone, &mut *self.admin, now_ms) {
+            return Ok(());
+        }
+        self.mend.has_let_go();
+        self.grown.clear();
+        gone.iter().try_for_each(|task| self.ending().close_task(*task))
+    }
+
+    /// Starts the tasks that are restored. One whose committed offsets can't be had yet waits.
+    pub(in super::super) fn start_restored(
+        &mut self,
+        member: &mut Member,
+        patience: &mut Patience,
+        now_ms: i64,
+    ) -> Result {
+        for id in self.tasks.ids(Slot::is_restored) {
+            let Some((databases, starting)) = self.tasks.restored_task(id) else { continue };
+            let known = (&mut *member, &self.input, &self.topics);
+            // A transaction of the former owner may not be finished.
+            let found = starting.advance(id, known, &mut *self.admin, now_ms);
+            let Some(start) = patience.pass_over(found, now_ms)? else { continue };
+            let databases = databases.clone();
+            self.writer.begin(member, now_ms)?;
+            let mut task = start::build(&self.app, id, databases, start.inputs)?;
+            task.init(&start.committed, now_ms, self.writer.producer())?;
+            self.input.begin(id, &start.positions)?;
+            task.starts_at(&start.positions);
+            if !self.app.exactly_once() {
+                for (changelog, end) in task.changelogs()? {
+                    self.mend.track(changelog, end);
+                }
+            }
+            self.tasks.put(id, Slot::Running(Box::new(task)));
+        }
+        Ok(())
+    }
+
+    /// Looks at topics and changelogs if it is time to, and takes what was found.
+    ///
+    /// # Errors
+    /// `MissingSourceTopic` if a source topic is gone, and those of the cluster while tasks wait for an answer.
+    pub(in super::super) fn look_around(&mut self, patience: &mut Patience, now_ms: i64) -> Result {
+        self.mend.advance(&mut *self.admin, now_ms);
+        let looked = self.topics.look(&mut *self.admin, now_ms);
+        patience.pass_over(looked, now_ms)
+    }
+
+    /// An assignment has come, and topics may have got more partitions.
+    pub(in super::super) fn is_assigned(&mut self) {
+        self.topics.expire();
+    }
+}

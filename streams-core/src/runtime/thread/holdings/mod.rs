@@ -1,0 +1,205 @@
+//! All that a thread holds for its tasks, and what is done with several of these at once.
+
+mod follow;
+mod process;
+
+use std::sync::Arc;
+
+use super::{
+    super::app::App,
+    commit::{Commits, Parts},
+    ending::Ending,
+    hand_over,
+    input::Input,
+    member::Member,
+    mend::Mend,
+    pace::Pace,
+    patience::Patience,
+    restores::{Order, Restores},
+    tasks::{Slot, Tasks},
+    topics::Topics,
+    watch::Watch,
+    writer::Writer,
+};
+use crate::{Result, TaskId, client::Admin};
+
+/// The tasks of a thread, and what it reads and writes for them.
+pub(super) struct Holdings {
+    app: Arc<App>,
+    thread: String,
+    tasks: Tasks,
+    restores: Restores,
+    admin: Box<dyn Admin>,
+    topics: Topics,
+    input: Input,
+    writer: Writer,
+    mend: Mend,
+    commits: Commits,
+    pace: Pace,
+    /// The task at which processing made room for something else.
+    interrupted: Option<TaskId>,
+    /// Tasks of which an input has appeared or gone: they begin anew with it.
+    grown: Vec<TaskId>,
+    watch: Watch,
+}
+
+impl Holdings {
+    pub(super) fn new(
+        app: &Arc<App>,
+        index: usize,
+        thread: &str,
+        restores: Restores,
+    ) -> Result<Self> {
+        Ok(Self {
+            app: app.clone(),
+            thread: thread.to_owned(),
+            tasks: Tasks::default(),
+            restores,
+            admin: app.clients.admin()?,
+            topics: Topics::new(app),
+            input: Input::new(app, thread)?,
+            writer: Writer::new(app, index, thread),
+            mend: Mend::new(app, thread),
+            commits: Commits::new(app, thread),
+            pace: Pace::new(),
+            interrupted: None,
+            grown: Vec::new(),
+            watch: Watch::default(),
+        })
+    }
+
+    pub(super) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    pub(super) fn restores(&self) -> &Restores {
+        &self.restores
+    }
+
+    pub(super) fn in_transaction(&self) -> bool {
+        self.writer.in_transaction()
+    }
+
+    /// Whether a commit waits for the group: until it is complete, nothing may happen to tasks.
+    pub(super) fn commit_is_pending(&self) -> bool {
+        self.commits.is_pending()
+    }
+
+    /// Whether something is not committed.
+    pub(super) fn has_work(&mut self, member: &mut Member) -> bool {
+        self.parts(member).have_work()
+    }
+
+    /// Takes what the restorer has to tell.
+    pub(super) fn receive(&mut self, patience: &mut Patience, now_ms: i64) -> Result {
+        let (tasks, restores) = (&mut self.tasks, &mut self.restores);
+        hand_over::receive(&self.app, tasks, restores, patience, now_ms)
+    }
+
+    /// Commits. One that the cluster could not take stays pending.
+    pub(super) fn commit(
+        &mut self,
+        member: &mut Member,
+        patience: &mut Patience,
+        now_ms: i64,
+    ) -> Result {
+        let mut parts = Parts {
+            tasks: &mut self.tasks,
+            member,
+            writer: &mut self.writer,
+            mend: &mut self.mend,
+            admin: &mut *self.admin,
+        };
+        let committed = self.commits.commit(&mut parts, now_ms);
+        if self.commits.is_pending() { patience.pass_over(committed, now_ms) } else { committed }
+    }
+
+    /// Commits if it is time to.
+    pub(super) fn commit_if_due(
+        &mut self,
+        member: &mut Member,
+        patience: &mut Patience,
+        now_ms: i64,
+    ) -> Result {
+        if now_ms >= self.commits.due_ms(&self.writer) || self.commits.is_asked_for(&self.tasks) {
+            self.commit(member, patience, now_ms)?;
+        }
+        Ok(())
+    }
+
+    /// Begins to look behind the ends of the changelogs, before somebody else goes on there.
+    pub(super) fn look_for_foreign_rows(&mut self, now_ms: i64) {
+        self.mend.look(&mut *self.admin, now_ms);
+    }
+
+    /// Whether that goes on.
+    pub(super) fn looks_for_foreign_rows(&self) -> bool {
+        self.mend.is_looking()
+    }
+
+    /// Warns of what could not be mended, before the tasks end.
+    pub(super) fn warn_of_foreign_rows(&self) {
+        self.mend.warn_of(&self.tasks.ids(Slot::is_running));
+    }
+
+    /// Reports what stands still.
+    pub(super) fn report_standstills(&mut self, now_ms: i64) {
+        let readers = (&self.tasks, &self.input, &self.restores);
+        self.watch.look(&self.thread, readers, &mut *self.admin, &self.app, now_ms);
+    }
+
+    /// Drops uncommitted work and has all tasks begin anew.
+    pub(super) fn start_over(&mut self) {
+        self.ending().start_over();
+    }
+
+    /// Gives all tasks up without committing.
+    pub(super) fn drop_work(&mut self) {
+        self.ending().drop_work();
+    }
+
+    /// Ends all tasks, which have committed everything.
+    pub(super) fn release_all(&mut self) -> Result {
+        self.ending().release_all()
+    }
+
+    /// Has the restorer let go of its tasks, and end.
+    pub(super) fn release_restorer(&self) {
+        self.restores.order(Order::Release);
+    }
+
+    /// Closes what the restorer has not released, after it has ended.
+    pub(super) fn close_returned(&mut self) {
+        self.ending().close_returned();
+    }
+
+    fn parts<'a>(&'a mut self, member: &'a mut Member) -> Parts<'a> {
+        Parts {
+            tasks: &mut self.tasks,
+            member,
+            writer: &mut self.writer,
+            mend: &mut self.mend,
+            admin: &mut *self.admin,
+        }
+    }
+
+    fn ending(&mut self) -> Ending<'_> {
+        Ending {
+            app: &self.app,
+            tasks: &mut self.tasks,
+            restores: &mut self.restores,
+            input: &mut self.input,
+            writer: &mut self.writer,
+            mend: &mut self.mend,
+            commits: &mut self.commits,
+        }
+    }
+
+    /// Takes the producer back from a task that panicked; where that task was.
+    pub(super) fn after_panic(&mut self) -> Option<String> {
+        let mut running = self.tasks.running_mut();
+        let (place, producer) = running.find_map(|(_, task)| task.interrupted())?;
+        self.writer.takes_back(producer);
+        Some(place)
+    }
+}

@@ -1,0 +1,79 @@
+//! Reading and processing.
+
+use std::time::Duration;
+
+use super::{
+    super::{member::Member, patience::Patience, tasks::Slot, work::Work},
+    Holdings,
+};
+use crate::{
+    ErrorKind, Result,
+    task::{ActiveTask, Readiness},
+};
+
+/// How long a poll may wait while a task is on its way, or an answer of the control plane.
+const ANSWER_WAIT: Duration = Duration::from_millis(5);
+
+impl Holdings {
+    /// Polls, for at most `max_wait`.
+    pub(in super::super) fn poll(
+        &mut self,
+        patience: &mut Patience,
+        now_ms: i64,
+        max_wait: Duration,
+    ) -> Result<bool> {
+        let wait = self.wait(now_ms, max_wait);
+        match self.input.poll(&mut self.tasks, wait) {
+            Err(error) if error.kind() == ErrorKind::InvalidState => {
+                // The log was truncated there, or this is a zombie and the next owner has purged what it read.
+                tracing::warn!(thread = %self.thread, "tasks start over from their committed offsets: {error}");
+                self.input.doubt(&self.tasks);
+                self.start_over();
+                Ok(true)
+            }
+            polled => patience.pass_over(polled, now_ms),
+        }
+    }
+
+    /// How long a poll may wait: not at all while there is work, and not past what is due next.
+    fn wait(&mut self, now_ms: i64, max_wait: Duration) -> Duration {
+        if !self.app.is_paused() && self.is_any_ready(now_ms) {
+            return Duration::ZERO;
+        }
+        if self.tasks.any(Slot::is_on_its_way) || self.awaits_answers() {
+            return max_wait.min(ANSWER_WAIT);
+        }
+        let punctuations = self.tasks.running().filter_map(|(_, task)| task.next_punctuation());
+        let commit = self.commits.due_ms(&self.writer);
+        let due = punctuations.chain([commit]).min().unwrap_or(commit);
+        let until_due = u64::try_from(due - now_ms).unwrap_or(0);
+        max_wait.min(Duration::from_millis(until_due.max(1)))
+    }
+
+    fn is_any_ready(&mut self, now_ms: i64) -> bool {
+        let lag = |partition: &_| self.input.lag(partition);
+        let ready = |task: &mut ActiveTask| task.readiness(now_ms, lag) == Readiness::Ready;
+        self.tasks.running_mut().any(|(_, task)| ready(task))
+    }
+
+    /// Processes and punctuates.
+    pub(in super::super) fn work(&mut self, member: &Member) -> Result<bool> {
+        let mut work = Work {
+            app: &self.app,
+            tasks: &mut self.tasks,
+            input: &self.input,
+            writer: &mut self.writer,
+            member,
+            commits: &self.commits,
+            pace: &mut self.pace,
+        };
+        let (processed, interrupted) = work.process(self.interrupted.take())?;
+        let punctuated = work.punctuate()?;
+        self.interrupted = interrupted;
+        Ok(processed > 0 || punctuated)
+    }
+
+    fn awaits_answers(&self) -> bool {
+        self.mend.is_at_work() || !self.topics.is_fresh() && self.topics.is_looking()
+    }
+}
