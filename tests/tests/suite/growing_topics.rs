@@ -89,3 +89,81 @@ async fn an_instance_with_state_stops_and_names_the_changelog_when_its_source_to
     }
     instance.close(PATIENCE).await.unwrap();
 }
+
+/// The topics of a merge may have unequal numbers of partitions. Where the smaller one grew, no task was added that could
+/// have read the new ones, and the tasks that were there kept to the inputs they had begun with.
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_that_the_smaller_of_two_merged_topics_gets_are_read_by_the_tasks_that_are_there()
+ {
+    for guarantee in [ProcessingGuarantee::AtLeastOnce, ProcessingGuarantee::ExactlyOnceV2] {
+        let cluster = cluster();
+        for (topic, partitions) in [("in", 1), ("other", 3), ("out", 1)] {
+            cluster.create_topic(topic, partitions).unwrap();
+        }
+        let builder = StreamsBuilder::new();
+        let grows = builder.stream::<String, String>("in");
+        grows.merge(&builder.stream::<String, String>("other")).to("out");
+        let directory = tempfile::tempdir().unwrap();
+        let config = config(directory.path(), guarantee).set("metadata.max.age.ms", 50);
+        let topology = builder.build().unwrap();
+        let instance =
+            KafkaStreams::with_client_supplier(topology, config, cluster.clone()).unwrap();
+        instance.start().await.unwrap();
+        produce_to(&cluster, 0, "before");
+        processed(&cluster, &["in", "other"], &[&instance]).await;
+        cluster.create_partitions("in", 3).unwrap();
+        for partition in 1..3 {
+            produce_to(&cluster, partition, &format!("after {partition}"));
+        }
+        processed(&cluster, &["in", "other"], &[&instance]).await;
+        instance.close(PATIENCE).await.unwrap();
+        assert_eq!(written(&cluster), ["after 1", "after 2", "before"]);
+    }
+}
+
+/// A sink learnt the partitions of its topic with its first record, for good: as tasks moved to others, that learnt them
+/// anew, the records of one key went to two partitions.
+#[tokio::test(flavor = "multi_thread")]
+async fn sinks_write_to_partitions_that_their_topic_gets_and_all_go_by_one_count() {
+    let cluster = cluster();
+    cluster.create_topic("in", 4).unwrap();
+    cluster.create_topic("out", 1).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let config = config(directory.path(), ProcessingGuarantee::AtLeastOnce)
+        .num_stream_threads(2)
+        .set("metadata.max.age.ms", 50);
+    let instance =
+        KafkaStreams::with_client_supplier(copying_topology(), config, cluster.clone()).unwrap();
+    instance.start().await.unwrap();
+    for n in 0..40 {
+        produce(&cluster, "in", &format!("k{n}"), "before", 1);
+    }
+    processed(&cluster, &["in"], &[&instance]).await;
+    cluster.create_partitions("out", 8).unwrap();
+    let mut round = 0;
+    eventually("a new partition is written to", || {
+        round += 1;
+        produce(&cluster, "in", &format!("k{}", round % 40), "meanwhile", 1);
+        (1..8).any(|partition| cluster.end_offset("out", partition).unwrap() > 0)
+    })
+    .await;
+    processed(&cluster, &["in"], &[&instance]).await;
+    // All threads go by it now: what comes next has one partition for each key, whichever partition it came from.
+    for partition in 0..4 {
+        for n in 0..40 {
+            let (key, headers) = (format!("k{n}"), Headers::new());
+            let (key, value) = (Some(key.as_bytes()), Some(&b"after"[..]));
+            let record = ProduceRecord { timestamp: 1, key, value, headers: &headers };
+            cluster.produce("in", Some(partition), record).unwrap();
+        }
+    }
+    processed(&cluster, &["in"], &[&instance]).await;
+    instance.close(PATIENCE).await.unwrap();
+    let records = cluster.read_all("out", IsolationLevel::ReadCommitted).unwrap();
+    let mut places = std::collections::BTreeMap::new();
+    for record in records.into_iter().filter(|record| record.value.as_deref() == Some(b"after")) {
+        let place = places.entry(record.key.clone()).or_insert(record.partition);
+        assert_eq!(*place, record.partition, "{:?} is on two partitions", record.key);
+    }
+    assert_eq!(places.len(), 40);
+}

@@ -52,3 +52,30 @@ async fn counts_are_the_same_with_any_number_of_instances_and_both_guarantees() 
         }
     }
 }
+
+/// A static member does not leave its group when it closes, for it is to come back. The tasks of a removed thread waited
+/// for it until the session was over.
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_of_a_removed_thread_move_at_once_though_its_member_is_static() {
+    let cluster = cluster();
+    cluster.create_topic("in", 4).unwrap();
+    cluster.create_topic("out", 4).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let config = config(directory.path(), ProcessingGuarantee::ExactlyOnceV2)
+        .num_stream_threads(2)
+        .set("group.instance.id", "one")
+        .session_timeout(std::time::Duration::from_secs(3_600));
+    let topology = counting_topology(false);
+    let instance = KafkaStreams::with_client_supplier(topology, config, cluster.clone()).unwrap();
+    instance.start().await.unwrap();
+    for key in keys(100) {
+        produce(&cluster, "in", &key, "v", 1);
+    }
+    processed(&cluster, &["in"], &[&instance]).await;
+    assert!(instance.remove_stream_thread(PATIENCE).await.unwrap().is_some());
+    for key in keys(100) {
+        produce(&cluster, "in", &key, "v", 2);
+    }
+    processed(&cluster, &["in"], &[&instance]).await;
+    instance.close(PATIENCE).await.unwrap();
+}

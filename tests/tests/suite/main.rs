@@ -13,10 +13,12 @@ mod instances;
 mod layers;
 mod lifecycle;
 mod lost_membership;
+mod outages;
 #[cfg(feature = "rocksdb")]
 mod restore;
 mod shutdown;
 mod simulation;
+mod slow_user_code;
 mod suppress;
 mod test_driver;
 mod windows;
