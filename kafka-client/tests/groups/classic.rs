@@ -103,11 +103,11 @@ async fn two_members_share_and_what_one_leaves_goes_to_the_other() {
     // ILLEGAL_GENERATION.
     assert_eq!(commit(&client, committer(&group, &alone), &topic, 0).await, 22);
     assert_eq!(commit(&client, committer(&group, &shared), &topic, 0).await, 0);
-    two.leave().await.unwrap();
+    two.leave(false).await.unwrap();
     // UNKNOWN_MEMBER_ID.
     assert_eq!(commit(&client, committer(&group, &generation_of_two), &topic, 0).await, 25);
     assigned(&one, 4).await;
-    one.leave().await.unwrap();
+    one.leave(false).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,7 +118,7 @@ async fn a_rebalance_can_be_asked_for_by_the_leader() {
     one.rejoin("a probing rebalance");
     let (after, _) = assigned(&one, 4).await;
     assert_eq!(after.generation_id, before.generation_id + 1);
-    one.leave().await.unwrap();
+    one.leave(false).await.unwrap();
 }
 
 /// One member's runtime stands still, as a process does whose machine sleeps.
@@ -163,7 +163,7 @@ async fn a_static_member_restarts_without_a_rebalance_and_fences_its_former_self
     let (before, numbers) = assigned(&former, 2).await;
     assigned(&one, 2).await;
     // A static member does not leave.
-    former.leave().await.unwrap();
+    former.leave(false).await.unwrap();
     let restarted = joined(&client, &Handle::current(), instance.clone());
     let (after, numbers_after) = assigned(&restarted, 2).await;
     assert_eq!((after.generation_id, numbers_after), (before.generation_id, numbers));
@@ -174,7 +174,7 @@ async fn a_static_member_restarts_without_a_rebalance_and_fences_its_former_self
     assigned(&rival, 2).await;
     let failed = eventually("the instance is fenced", || restarted.poll()).await;
     assert!(matches!(failed, Event::Failed(error) if error.code() == Some(82)));
-    one.leave().await.unwrap();
+    one.leave(false).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,5 +187,5 @@ async fn a_member_that_can_not_reach_a_broker_says_so_and_goes_on_trying() {
     assert_eq!(error.kind(), kafka_client::ErrorKind::Connection);
     assert!(member.poll().is_none());
     assert!(member.generation().is_none());
-    member.leave().await.unwrap();
+    member.leave(false).await.unwrap();
 }

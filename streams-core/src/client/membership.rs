@@ -109,9 +109,10 @@ pub trait Membership: Send + Debug {
         Lease::unlimited()
     }
 
-    /// Leaves the group at once, so that others take over without waiting for the session timeout.
+    /// Leaves the group at once, so that others take over without waiting for the session timeout. A static member
+    /// (KIP-345) leaves only `for_good`; else its tasks wait for it to come back.
     ///
     /// # Errors
     /// `Unavailable`: the session timeout will do it.
-    fn leave(&mut self) -> Result;
+    fn leave(&mut self, for_good: bool) -> Result;
 }

@@ -124,9 +124,9 @@ fn members_share_the_tasks_and_take_over_from_one_that_leaves() {
         assert_eq!(one.partitions(), [0, 1, 2, 3]);
         let mut two = Worker::new(world, group, topic, protocol);
         turn_until(&mut [&mut one, &mut two], &[2, 2]);
-        one.member.leave().unwrap();
+        one.member.leave(false).unwrap();
         turn_until(&mut [&mut two], &[4]);
-        two.member.leave().unwrap();
+        two.member.leave(false).unwrap();
     });
 }
 
@@ -138,8 +138,8 @@ fn members_get_tasks_for_partitions_that_are_added() {
         turn_until(&mut [&mut one, &mut two], &[2, 2]);
         world.grow(topic, 6);
         turn_until(&mut [&mut one, &mut two], &[3, 3]);
-        one.member.leave().unwrap();
-        two.member.leave().unwrap();
+        one.member.leave(false).unwrap();
+        two.member.leave(false).unwrap();
     });
 }
 
@@ -152,11 +152,11 @@ fn offsets_are_committed_with_their_metadata_and_found_again() {
         assert_eq!(find(&mut one, &place), None);
         commit(&mut one, &place, 7).unwrap();
         assert_eq!(find(&mut one, &place), Some(committed(7)));
-        one.member.leave().unwrap();
+        one.member.leave(false).unwrap();
         let mut two = Worker::new(world, group, topic, protocol);
         turn_until(&mut [&mut two], &[4]);
         assert_eq!(find(&mut two, &place), Some(committed(7)));
-        two.member.leave().unwrap();
+        two.member.leave(false).unwrap();
     });
 }
 
@@ -169,7 +169,7 @@ fn who_has_left_commits_nothing_any_more_neither_alone_nor_in_a_transaction() {
         let left: GroupMetadata = one.member.group_metadata();
         let mut two = Worker::new(world, group, topic, protocol);
         turn_until(&mut [&mut one, &mut two], &[2, 2]);
-        one.member.leave().unwrap();
+        one.member.leave(false).unwrap();
         turn_until(&mut [&mut two], &[4]);
         assert_eq!(commit(&mut one, &place, 3).unwrap_err().kind(), ErrorKind::Fenced);
 
@@ -181,7 +181,7 @@ fn who_has_left_commits_nothing_any_more_neither_alone_nor_in_a_transaction() {
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Fenced);
         producer.abort_transaction().unwrap();
         assert_eq!(find(&mut two, &place), None);
-        two.member.leave().unwrap();
+        two.member.leave(false).unwrap();
     });
 }
 
@@ -212,6 +212,6 @@ fn offsets_of_a_transaction_count_when_it_is_committed_and_not_before() {
         let mut consumer = world.consumer(ReadCommitted);
         consumer.assign(&output, 0).unwrap();
         assert_eq!(read(&mut *consumer, 2), ["1", "3"]);
-        one.member.leave().unwrap();
+        one.member.leave(false).unwrap();
     });
 }

@@ -90,7 +90,7 @@ impl Membership for Member {
             return Ok(Heartbeat::default());
         }
         self.is_out = true;
-        self.inner.leave()?;
+        self.inner.leave(false)?;
         Err(Error::new(ErrorKind::Fenced, "the group does not know the member"))
     }
 
@@ -117,8 +117,8 @@ impl Membership for Member {
         self.inner.group_metadata()
     }
 
-    fn leave(&mut self) -> Result {
-        self.inner.leave()
+    fn leave(&mut self, for_good: bool) -> Result {
+        self.inner.leave(for_good)
     }
 }
 

@@ -129,23 +129,23 @@ impl ClassicMember {
     }
 
     /// Leaves the group, so that others take over without waiting for the session to run out. A static member stays
-    /// in the group until its session runs out, and only the background task stops. Waits at most for the client's
-    /// request time-out.
+    /// in the group until its session runs out, and only the background task stops, unless it leaves `for_good`. Waits at
+    /// most for the client's request time-out.
     ///
     /// # Errors
     /// If the coordinator could not be told. The task has stopped nevertheless.
-    pub async fn leave(&self) -> Result {
+    pub async fn leave(&self, for_good: bool) -> Result {
         let member_id = self.seat.stop(|standing| {
             // A static member keeps its id: it may come back under it.
             match self.config.group_instance_id {
-                Some(_) => String::new(),
-                None => std::mem::take(&mut standing.member_id),
+                Some(_) if !for_good => String::new(),
+                _ => std::mem::take(&mut standing.member_id),
             }
         });
         if member_id.is_empty() {
             return Ok(());
         }
-        let request = leave_request(&self.config.group_id, &member_id, "the member is closed");
+        let request = leave_request(&self.config, &member_id, "the member is closed");
         let leaving = async {
             let answer = self.coordinator.leave(request.clone()).await;
             let Err(error) = judge_leave(&self.config.group_id, answer) else { return Ok(()) };

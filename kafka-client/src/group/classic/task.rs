@@ -79,7 +79,7 @@ impl<C: Coordinator> Task<C> {
         });
         self.seat.end(incarnation, Ended::Lost(Error::new(ErrorKind::Fenced, context)));
         let Some(member_id) = member_id.filter(|member_id| !member_id.is_empty()) else { return };
-        let request = leave_request(group, &member_id, "the owner was silent for too long");
+        let request = leave_request(&self.config, &member_id, "the owner was silent for too long");
         let answer = timeout(LEAVE_TIMEOUT, self.coordinator.leave(request)).await;
         let answer = answer.unwrap_or_else(|_| {
             Err(Error::new(ErrorKind::Timeout, format!("leaving group {group}: no answer in time")))
@@ -91,12 +91,18 @@ impl<C: Coordinator> Task<C> {
 }
 
 /// The request by which one member leaves.
-pub(super) fn leave_request(group_id: &str, member_id: &str, reason: &str) -> LeaveGroupRequest {
+pub(super) fn leave_request(
+    config: &ClassicConfig,
+    member_id: &str,
+    reason: &str,
+) -> LeaveGroupRequest {
+    let instance = config.group_instance_id.clone().map(StrBytes::from_string);
     let member = MemberIdentity::default()
+        .with_group_instance_id(instance)
         .with_member_id(StrBytes::from_string(member_id.to_owned()))
         .with_reason(Some(StrBytes::from_string(reason.to_owned())));
     LeaveGroupRequest::default()
-        .with_group_id(GroupId(StrBytes::from_string(group_id.to_owned())))
+        .with_group_id(GroupId(StrBytes::from_string(config.group_id.clone())))
         .with_members(vec![member])
 }
 

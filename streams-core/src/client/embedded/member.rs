@@ -153,13 +153,14 @@ impl Membership for EmbeddedMembership {
         }
     }
 
-    fn leave(&mut self) -> Result {
+    fn leave(&mut self, for_good: bool) -> Result {
         if self.epoch == 0 {
             return Ok(());
         }
         let now_ms = self.shared.now_ms();
         let left = self.shared.call(&self.join.client_id, OperationKind::LeaveGroup, |state| {
-            state.group_mut(&self.join.group_id).leave(&self.member_id, now_ms);
+            let group = state.group_mut(&self.join.group_id);
+            group.leave(&self.member_id, for_good, now_ms);
             Ok(())
         });
         self.forget();

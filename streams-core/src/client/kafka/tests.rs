@@ -147,10 +147,10 @@ fn share_hand_over_and_leave(protocol: GroupProtocol) {
     turn_until([&mut a, &mut b], "they share", |[a, b]| {
         a.active().len() == 2 && b.active().len() == 2
     });
-    a.member.leave().unwrap();
+    a.member.leave(false).unwrap();
     a.owned = TaskAssignment::default();
     turn_until([&mut b], "b has all", |[b]| b.active() == [0, 1, 2, 3]);
-    b.member.leave().unwrap();
+    b.member.leave(false).unwrap();
 }
 
 #[test]
@@ -178,11 +178,11 @@ fn commit_and_be_fenced(protocol: GroupProtocol) {
     // Others are in the group, or anybody might commit.
     let mut b = Worker::new(&control, join(&app, 2, protocol));
     turn_until([&mut a, &mut b], "they share", |[_, b]| b.active().len() == 1);
-    a.member.leave().unwrap();
+    a.member.leave(false).unwrap();
     turn_until([&mut b], "b has all", |[b]| b.active() == [0, 1]);
     let refused = a.member.commit_offsets(&[(place, committed)]).wait().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Fenced, "{refused}");
-    b.member.leave().unwrap();
+    b.member.leave(false).unwrap();
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn miss_a_topic(protocol: GroupProtocol) {
     };
     assert_eq!(error.kind(), ErrorKind::MissingSourceTopic, "{error}");
     assert!(error.to_string().contains(&format!("{app}-in")), "{error}");
-    a.member.leave().unwrap();
+    a.member.leave(false).unwrap();
 }
 
 #[test]
@@ -231,8 +231,8 @@ fn close_all(protocol: GroupProtocol) {
     });
     b.member.shutdown_application();
     turn_until([&mut a, &mut b], "both hear of it", |[a, b]| a.shutdown && b.shutdown);
-    a.member.leave().unwrap();
-    b.member.leave().unwrap();
+    a.member.leave(false).unwrap();
+    b.member.leave(false).unwrap();
 }
 
 #[test]

@@ -148,6 +148,6 @@ impl Member {
             return Ok(());
         }
         self.target = None;
-        self.membership.leave()
+        self.membership.leave(for_good)
     }
 }

@@ -206,8 +206,8 @@ impl Group {
     }
 
     /// Removes a member. A static one stays until its session runs out, so that it can come back.
-    pub(in super::super) fn leave(&mut self, member_id: &str, now_ms: i64) {
-        let leaves = |member: &Member| member.join.group_instance_id.is_none();
+    pub(in super::super) fn leave(&mut self, member_id: &str, for_good: bool, now_ms: i64) {
+        let leaves = |member: &Member| for_good || member.join.group_instance_id.is_none();
         if self.members.get(member_id).is_some_and(leaves) {
             self.members.remove(member_id);
             self.epoch += 1;

@@ -15,11 +15,11 @@ fn a_member_that_asks_for_it_has_all_members_told_to_close() {
     assert!(!a.member.heartbeat(&nothing.0, &nothing.1).unwrap().shutdown);
     b.member.shutdown_application();
     assert!(b.member.heartbeat(&nothing.0, &nothing.1).unwrap().shutdown);
-    a.member.leave().unwrap();
+    a.member.leave(false).unwrap();
     let a_again = a.member.heartbeat(&nothing.0, &nothing.1).unwrap();
     assert!(a_again.shutdown, "the request stays while there are members");
-    a.member.leave().unwrap();
-    b.member.leave().unwrap();
+    a.member.leave(false).unwrap();
+    b.member.leave(false).unwrap();
     let mut late = Worker::new(&cluster, stateless("late"));
     assert!(!late.member.heartbeat(&nothing.0, &nothing.1).unwrap().shutdown);
 }
@@ -130,7 +130,7 @@ fn a_member_that_leaves_is_replaced_at_once() {
         b.beat();
         clock.advance(Duration::from_secs(1));
     }
-    a.member.leave().unwrap();
+    a.member.leave(false).unwrap();
     b.beat();
     assert_eq!(b.active(), ["0_0", "0_1"]);
     assert_eq!(cluster.members("app").len(), 1);
@@ -152,7 +152,7 @@ fn a_static_member_gets_its_tasks_back_and_its_former_self_is_fenced() {
         clock.advance(Duration::from_secs(1));
     }
     let (tasks, epoch) = (a.active(), b.epoch());
-    a.member.leave().unwrap();
+    a.member.leave(false).unwrap();
     clock.advance(Duration::from_secs(30));
     b.beat();
     assert_eq!(b.owned.active.len(), 2, "within the session timeout nothing moves");
@@ -210,7 +210,7 @@ fn a_static_member_that_stays_away_is_given_up_in_the_end() {
         b.beat();
         clock.advance(Duration::from_secs(1));
     }
-    a.member.leave().unwrap();
+    a.member.leave(false).unwrap();
     for _ in 0..3 {
         clock.advance(Duration::from_secs(20));
         b.beat();
@@ -240,7 +240,7 @@ fn a_standby_takes_over() {
     let mut gone = workers.remove(at);
     let lost = gone.active()[0].clone();
     let heir = workers.iter().position(|worker| worker.standby().contains(&lost)).unwrap();
-    gone.member.leave().unwrap();
+    gone.member.leave(false).unwrap();
     workers[heir].beat();
     assert!(workers[heir].active().contains(&lost));
 }
@@ -329,7 +329,7 @@ fn a_member_with_another_topology_is_refused_until_the_others_are_gone() {
     let error = b.member.heartbeat(&b.owned, &b.offsets).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.to_string().contains("sub-topology 0 differs"), "{error}");
-    a.member.leave().unwrap();
+    a.member.leave(false).unwrap();
     b.beat();
     assert_eq!(b.owned.active, [TaskId::new(0, 0)].into());
 }

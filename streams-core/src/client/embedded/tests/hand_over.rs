@@ -89,7 +89,7 @@ impl Group {
                 self.beat(number);
             }
             Step::Leave(number) => {
-                self.workers[number].member.leave().unwrap();
+                self.workers[number].member.leave(false).unwrap();
                 self.workers[number].owned = TaskAssignment::default();
             }
             Step::Replace(number) => self.workers[number] = self.worker(number),

@@ -183,13 +183,13 @@ impl Membership for ClassicMembership {
         Lease::new(seat.delivery, move || seat.member.session_left())
     }
 
-    fn leave(&mut self) -> Result {
+    fn leave(&mut self, for_good: bool) -> Result {
         self.seat.state.lock().forget();
         self.leading.stop();
         if !std::mem::take(&mut self.is_member) {
             return Ok(());
         }
         let seat = Arc::clone(&self.seat);
-        self.control.begin(async move { seat.member.leave().await }).wait()
+        self.control.begin(async move { seat.member.leave(for_good).await }).wait()
     }
 }

@@ -233,13 +233,13 @@ impl Membership for StreamsMembership {
         Lease::new(seat.delivery, move || seat.member.session_left())
     }
 
-    fn leave(&mut self) -> Result {
+    fn leave(&mut self, _for_good: bool) -> Result {
         self.told = None;
         if !std::mem::take(&mut self.is_member) {
             return Ok(());
         }
         let seat = Arc::clone(&self.seat);
-        self.control.begin(async move { seat.member.leave().await }).wait()
+        self.control.begin(async move { seat.member.leave(false).await }).wait()
     }
 }
 
