@@ -151,3 +151,31 @@ async fn a_record_that_is_slower_than_a_transaction_may_be_ends_the_thread_by_na
         assert!(error.contains(part), "{error}");
     }
 }
+
+/// The instance said `Running`, and the group passed the record from one instance to the next, each of which it held up.
+#[tokio::test(flavor = "multi_thread")]
+async fn user_code_that_does_not_come_back_is_seen_in_the_state_and_named_when_the_instance_is_closed()
+ {
+    let cluster = impatient_cluster(Duration::from_secs(10));
+    cluster.create_topic("in", 1).unwrap();
+    cluster.create_topic("out", 1).unwrap();
+    let builder = StreamsBuilder::new();
+    let (release, hold) = std::sync::mpsc::channel::<()>();
+    let hold = std::sync::Mutex::new(hold);
+    let held = builder.stream::<String, String>("in").peek(move |_, _| {
+        // Until the test has seen what it wants, or is over.
+        let _ = hold.lock().unwrap().recv();
+    });
+    held.to("out");
+    let topology = builder.build().unwrap();
+    let (instance, _directory) =
+        start(topology, &cluster, AtLeastOnce, |config| config.set("max.poll.interval.ms", 500));
+    instance.start().await.unwrap();
+    assert_eq!(instance.wait_for(&[State::Running], PATIENCE).await, State::Running);
+    produce(&cluster, "in", "k", "v", 1);
+    assert_eq!(instance.wait_for(&[State::Rebalancing], PATIENCE).await, State::Rebalancing);
+    let error = instance.close(Duration::from_millis(100)).await.unwrap_err().to_string();
+    assert!(error.contains("task 0_0 at in-0@0"), "{error}");
+    drop(release);
+    instance.close(PATIENCE).await.unwrap();
+}

@@ -161,7 +161,8 @@ impl KafkaStreams {
         self.lifecycle.transition(State::PendingShutdown);
         self.lifecycle.close_all();
         if !self.lifecycle.wait_all_ended(timeout).await {
-            let text = format!("threads are still at work after {timeout:?}");
+            let at = self.lifecycle.whereabouts();
+            let text = format!("threads are still at work after {timeout:?}{at}");
             return Err(Error::new(ErrorKind::Timeout, text));
         }
         self.lifecycle.transition(State::NotRunning);
@@ -190,18 +191,33 @@ impl KafkaStreams {
 
 impl Drop for KafkaStreams {
     fn drop(&mut self) {
-        let handles: Vec<std::thread::JoinHandle<()>> = {
+        let threads: Vec<_> = {
             let mut threads = self.lifecycle.threads.lock();
             for slot in threads.values() {
                 slot.stop.abandon.store(true, Ordering::SeqCst);
             }
-            threads.values_mut().filter_map(|slot| slot.handle.take()).collect()
+            let slots = threads.values_mut();
+            slots.filter_map(|slot| Some((slot.handle.take()?, slot.watchdog.clone()))).collect()
         };
         self.lifecycle.global.stop.abandon.store(true, Ordering::SeqCst);
-        let handles = handles.into_iter().chain(self.lifecycle.global.handle.lock().take());
-        for handle in handles {
+        for (handle, watchdog) in threads {
+            while !handle.is_finished() && !watchdog.is_stuck() {
+                // The thread that looked after it is told to end, too.
+                let _ = watchdog.look(self.app.clock.now_ms()); // Said below.
+                std::thread::park_timeout(Duration::from_millis(5));
+            }
+            if !handle.is_finished() {
+                tracing::error!(
+                    "user code never came back, and its thread is left behind{}",
+                    self.lifecycle.whereabouts()
+                );
+                continue;
+            }
             // A panic of user code was caught inside; there is nothing left to report.
             let _ = handle.join();
+        }
+        if let Some(handle) = self.lifecycle.global.handle.lock().take() {
+            let _ = handle.join(); // As above.
         }
     }
 }

@@ -16,6 +16,7 @@ use super::{
     State, UncaughtExceptionResponse,
     listener::{StateListener, UncaughtExceptionHandler},
     metrics::ThreadMetadata,
+    watchdog::Watchdog,
 };
 use crate::Error;
 
@@ -53,6 +54,7 @@ pub(crate) struct ThreadSlot {
     pub(crate) running: bool,
     pub(crate) alive: bool,
     pub(crate) handle: Option<std::thread::JoinHandle<()>>,
+    pub(crate) watchdog: Arc<Watchdog>,
 }
 
 /// Where the thread of the global stores is.
@@ -166,6 +168,22 @@ impl Lifecycle {
             threads.values().filter(|slot| slot.alive).all(|slot| slot.running)
         };
         self.transition(if all_running { State::Running } else { State::Rebalancing });
+    }
+
+    /// User code holds a thread up: others get its tasks, until it comes back and reports.
+    pub(crate) fn is_stuck(&self, index: usize) {
+        if let Some(slot) = self.threads.lock().get_mut(&index) {
+            slot.running = false;
+        }
+        self.transition(State::Rebalancing);
+    }
+
+    /// Where user code of the stream threads is, for messages.
+    pub(crate) fn whereabouts(&self) -> String {
+        let threads = self.threads.lock();
+        let alive = threads.values().filter(|slot| slot.alive);
+        let at = alive.filter_map(|slot| slot.watchdog.whereabouts());
+        at.map(|at| format!(", user code runs: {at}")).collect()
     }
 
     /// A stream thread ended. With an error and no thread left the instance is in error.

@@ -15,6 +15,7 @@ pub(super) mod metrics;
 mod shared;
 mod start;
 mod state;
+mod watchdog;
 
 pub(crate) use self::{
     app::App,

@@ -1,9 +1,10 @@
-//! What a simulation looks at between the turns of a stream thread.
+//! What others look at between the turns of a stream thread.
 
 use super::{tasks::Slot, turn::StreamThread};
 use crate::{
     TaskId,
     client::GroupMetadata,
+    processor::TaskWatch,
     task::{ActiveTask, TaskDatabases},
 };
 
@@ -16,6 +17,11 @@ impl StreamThread {
     /// The tasks that process.
     pub(crate) fn running_tasks(&self) -> impl Iterator<Item = (&TaskId, &ActiveTask)> {
         self.tasks().running()
+    }
+
+    /// A look at each task that processes, for other threads.
+    pub(crate) fn watches(&self) -> Vec<TaskWatch> {
+        self.running_tasks().map(|(_, task)| task.watch()).collect()
     }
 
     /// The databases of the tasks that process.
