@@ -23,6 +23,9 @@ const VERSION_MAX: i16 = 9;
 /// Kafka's `GROUP_ID_NOT_FOUND`.
 const GROUP_ID_NOT_FOUND: i16 = 69;
 
+/// Kafka's word for an epoch that is not known.
+const NO_LEADER_EPOCH: i32 = -1;
+
 /// Who commits: a member of a group at one epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupMember {
@@ -43,6 +46,9 @@ pub struct OffsetAndMetadata {
     pub offset: i64,
     /// Text that goes with it.
     pub metadata: String,
+    /// The epoch of the partition's leader that the record before was read from, so that a reader notices a log that was
+    /// cut (KIP-320); `None` if it is not known.
+    pub leader_epoch: Option<i32>,
 }
 
 impl Client {
@@ -131,7 +137,9 @@ impl Client {
                 }
                 let metadata = partition.metadata.map(|text| text.to_string()).unwrap_or_default();
                 let offset = partition.committed_offset;
-                found.insert(place, OffsetAndMetadata { offset, metadata });
+                let leader_epoch =
+                    Some(partition.committed_leader_epoch).filter(|epoch| *epoch >= 0);
+                found.insert(place, OffsetAndMetadata { offset, metadata, leader_epoch });
             }
         }
         Ok(found)
@@ -161,6 +169,7 @@ fn commit_request(
             OffsetCommitRequestPartition::default()
                 .with_partition_index(index)
                 .with_committed_offset(committed.offset)
+                .with_committed_leader_epoch(committed.leader_epoch.unwrap_or(NO_LEADER_EPOCH))
                 .with_committed_metadata(Some(StrBytes::from_string(committed.metadata.clone())))
         });
         OffsetCommitRequestTopic::default()

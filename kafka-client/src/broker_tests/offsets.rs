@@ -15,7 +15,7 @@ fn nobody(group: &str) -> GroupMember {
 }
 
 fn committed(offset: i64, metadata: &str) -> OffsetAndMetadata {
-    OffsetAndMetadata { offset, metadata: metadata.into() }
+    OffsetAndMetadata { offset, metadata: metadata.into(), leader_epoch: Some(0) }
 }
 
 #[tokio::test]
@@ -65,5 +65,5 @@ async fn an_offset_that_a_transaction_holds_is_not_told() {
             found => break found.unwrap(),
         }
     };
-    assert_eq!(found[&place], committed(5, ""));
+    assert_eq!(found[&place], OffsetAndMetadata { offset: 5, ..OffsetAndMetadata::default() });
 }

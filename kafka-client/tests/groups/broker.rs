@@ -56,7 +56,7 @@ pub(crate) async fn commit(
     partition: i32,
 ) -> i16 {
     let place = TopicPartition { topic: topic.to_owned(), partition };
-    let offset = OffsetAndMetadata { offset: 7, metadata: String::new() };
+    let offset = OffsetAndMetadata { offset: 7, ..OffsetAndMetadata::default() };
     let committed = client.commit_offsets(&member, &[(place, offset)]).await;
     committed.map_or_else(|error| error.code().unwrap(), |()| 0)
 }

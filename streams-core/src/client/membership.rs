@@ -9,7 +9,7 @@ use crate::{
     Result, TopicPartition,
     assignor::StandbySettings,
     config::GroupProtocol,
-    membership::{GroupTopology, TaskAssignment, TaskOffsets},
+    membership::{GroupHosts, GroupTopology, TaskAssignment, TaskOffsets},
 };
 
 /// A committed position with its metadata text.
@@ -19,6 +19,9 @@ pub struct OffsetAndMetadata {
     pub offset: i64,
     /// Text that goes with it; Kafka Streams keeps the partition time there.
     pub metadata: String,
+    /// The epoch of the partition's leader that the record before was read from, so that a reader notices a log that was
+    /// cut (KIP-320); `None` if it is not known.
+    pub leader_epoch: Option<i32>,
 }
 
 /// Who commits, for transactions.
@@ -67,8 +70,11 @@ pub struct JoinGroup {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heartbeat {
     /// The tasks that the member is to own, if that differs from what it was told before. Only tasks
-    /// that no other member still owns are in it; more may follow when others have let go.
+    /// that no other member still owns are in it; more may follow when others have let go. The same tasks with other
+    /// [`inputs`](TaskAssignment::inputs) say that a topic has grown.
     pub assignment: Option<TaskAssignment>,
+    /// Where the tasks of the group are, if that differs from what was told before and the protocol tells it.
+    pub hosts: Option<GroupHosts>,
     /// Whether a member asked all instances of the application to close.
     pub shutdown: bool,
 }

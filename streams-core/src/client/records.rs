@@ -154,6 +154,7 @@ pub struct RecordBatch {
     base_offset: i64,
     range: Range<usize>,
     next_offset: i64,
+    leader_epoch: Option<i32>,
 }
 
 impl RecordBatch {
@@ -166,7 +167,18 @@ impl RecordBatch {
         range: Range<usize>,
         next_offset: i64,
     ) -> Self {
-        Self { topic_partition, records, base_offset, range, next_offset }
+        Self { topic_partition, records, base_offset, range, next_offset, leader_epoch: None }
+    }
+
+    /// The same, read from a leader of that epoch.
+    #[must_use]
+    pub fn with_leader_epoch(self, leader_epoch: Option<i32>) -> Self {
+        Self { leader_epoch, ..self }
+    }
+
+    /// The epoch of the leader that the last record came from, if it is known.
+    pub fn leader_epoch(&self) -> Option<i32> {
+        self.leader_epoch
     }
 
     /// Where the records come from.

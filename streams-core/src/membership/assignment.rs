@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::TaskInputs;
 use crate::TaskId;
 
 /// The tasks that a member owns, or is to own.
@@ -13,6 +14,9 @@ pub struct TaskAssignment {
     pub standby: BTreeSet<TaskId>,
     /// Tasks whose state it builds up, to become active when it has caught up (KIP-441).
     pub warmup: BTreeSet<TaskId>,
+    /// Partitions that each active task reads, as the coordinator says; more of them when a topic has grown. A member that
+    /// reports what it owns need not name them.
+    pub inputs: TaskInputs,
 }
 
 impl TaskAssignment {

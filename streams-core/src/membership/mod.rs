@@ -5,15 +5,20 @@
 //! [`crate::client::Membership`]. Invariant: plain data, no clock and no network.
 
 mod assignment;
+mod group_hosts;
 mod group_topology;
 mod internal_topics;
 mod new_topic;
 mod task_id;
+mod task_inputs;
 
+pub(crate) use self::task_inputs::task_inputs;
 pub use self::{
     assignment::{TaskAssignment, TaskOffsets},
+    group_hosts::{GroupHosts, HostPartitions},
     group_topology::{GroupTopology, InternalTopic, Subtopology},
     internal_topics::InternalTopics,
     new_topic::NewTopic,
     task_id::{ParseTaskIdError, TaskId},
+    task_inputs::TaskInputs,
 };

@@ -181,7 +181,8 @@ impl ActiveTask {
             let partition_time = self.state.group.partition_time(input);
             let metadata = CommitMetadata { partition_time, processors: BTreeMap::new() };
             let place = self.state.inputs.get(input)?.clone();
-            Some((place, OffsetAndMetadata { offset, metadata: metadata.encode() }))
+            let leader_epoch = self.state.group.leader_epoch(input);
+            Some((place, OffsetAndMetadata { offset, metadata: metadata.encode(), leader_epoch }))
         });
         offsets.collect()
     }

@@ -1,6 +1,10 @@
 //! Belonging to a group: sharing tasks, committing under an epoch, leaving.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use streams_core::{
     ErrorKind, Result, TaskId, TopicPartition,
@@ -9,7 +13,7 @@ use streams_core::{
         StandbySettings,
     },
     config::GroupProtocol,
-    membership::{GroupTopology, Subtopology, TaskAssignment, TaskOffsets},
+    membership::{GroupHosts, GroupTopology, Subtopology, TaskAssignment, TaskOffsets},
 };
 use uuid::Uuid;
 
@@ -22,13 +26,25 @@ struct Worker {
     member: Box<dyn Membership>,
     owned: TaskAssignment,
     target: TaskAssignment,
+    hosts: GroupHosts,
 }
 
 impl Worker {
     /// A member of `group`, whose topology reads `topic` and keeps no state.
     fn new(world: &World, group: &str, topic: &str, protocol: GroupProtocol) -> Self {
-        let part =
-            Subtopology { source_topics: [topic.to_owned()].into(), ..Subtopology::default() };
+        Self::reading(world, group, &[topic], protocol, None)
+    }
+
+    /// The same that reads several topics as one, and may have an address.
+    fn reading(
+        world: &World,
+        group: &str,
+        topics: &[&str],
+        protocol: GroupProtocol,
+        address: Option<&str>,
+    ) -> Self {
+        let source_topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
+        let part = Subtopology { source_topics, ..Subtopology::default() };
         let member = world.membership(JoinGroup {
             group_id: group.to_owned(),
             client_id: world.unique("member"),
@@ -36,7 +52,7 @@ impl Worker {
             group_instance_id: None,
             client_tags: BTreeMap::new(),
             group_protocol: protocol,
-            application_server: None,
+            application_server: address.map(str::to_owned),
             session_timeout: Duration::from_secs(20),
             heartbeat_interval: Duration::from_millis(100),
             max_poll_interval: Duration::from_secs(60),
@@ -49,16 +65,18 @@ impl Worker {
                 replication_factor: -1,
             },
         });
-        Self { member, owned: TaskAssignment::default(), target: TaskAssignment::default() }
+        let (owned, target) = (TaskAssignment::default(), TaskAssignment::default());
+        Self { member, owned, target, hosts: GroupHosts::new() }
     }
 
     /// Gives up what it is not to have, tells so, then takes what it is to have.
     fn turn(&mut self) {
         let told = match self.member.heartbeat(&self.owned, &TaskOffsets::default()) {
             Err(error) if error.kind() == ErrorKind::Unavailable => return,
-            other => other.unwrap().assignment,
+            other => other.unwrap(),
         };
-        self.target = told.unwrap_or_else(|| self.target.clone());
+        self.hosts = told.hosts.unwrap_or_else(|| self.hosts.clone());
+        self.target = told.assignment.unwrap_or_else(|| self.target.clone());
         self.owned = self.target.clone();
     }
 
@@ -94,7 +112,7 @@ fn commit(worker: &mut Worker, place: &TopicPartition, offset: i64) -> Result {
 }
 
 fn committed(offset: i64) -> OffsetAndMetadata {
-    OffsetAndMetadata { offset, metadata: "AgAAAAAAAAAA".to_owned() }
+    OffsetAndMetadata { offset, metadata: "AgAAAAAAAAAA".to_owned(), leader_epoch: Some(0) }
 }
 
 /// What the group has committed of a partition, once nothing holds it back.
@@ -138,6 +156,52 @@ fn members_get_tasks_for_partitions_that_are_added() {
         turn_until(&mut [&mut one, &mut two], &[2, 2]);
         world.grow(topic, 6);
         turn_until(&mut [&mut one, &mut two], &[3, 3]);
+        one.member.leave(false).unwrap();
+        two.member.leave(false).unwrap();
+    });
+}
+
+/// There are no more tasks than before, and so members were told nothing: nobody read the new partition.
+#[test]
+fn members_hear_of_the_growth_of_the_smaller_of_two_topics_that_are_read_as_one() {
+    with_a_group(|world, protocol, group, large| {
+        let small = world.topic(1);
+        let mut one = Worker::reading(world, group, &[large, &small], protocol, None);
+        turn_until(&mut [&mut one], &[4]);
+        let inputs = |topics: &[&str]| topics.iter().map(|t| TopicPartition::new(*t, 1)).collect();
+        let second = TaskId::new(0, 1);
+        assert_eq!(one.target.inputs[&second], inputs(&[large]));
+        world.grow(&small, 2);
+        eventually("the new partition among the inputs", || {
+            one.turn();
+            (one.target.inputs[&second] == inputs(&[large, &small])).then_some(())
+        });
+        assert_eq!(one.target.active.len(), 4);
+        one.member.leave(false).unwrap();
+    });
+}
+
+#[test]
+fn members_hear_where_the_tasks_of_the_group_are() {
+    with_a_group(|world, protocol, group, topic| {
+        // Apache Kafka 4.3 fails over a member with an address while it has not heard of its topic.
+        let mut first = Worker::new(world, group, topic, protocol);
+        turn_until(&mut [&mut first], &[4]);
+        first.member.leave(false).unwrap();
+        let worker = |address| Worker::reading(world, group, &[topic], protocol, Some(address));
+        let (mut one, mut two) = (worker("localhost:7001"), worker("localhost:7002"));
+        turn_until(&mut [&mut one, &mut two], &[2, 2]);
+        let partitions = |worker: &Worker| -> BTreeSet<TopicPartition> {
+            worker.target.inputs.values().flatten().cloned().collect()
+        };
+        eventually("the addresses of both", || {
+            one.turn();
+            two.turn();
+            let of = |address: &str| one.hosts.get(address).map(|host| host.active.clone());
+            let known = (of("localhost:7001"), of("localhost:7002"));
+            (known == (Some(partitions(&one)), Some(partitions(&two)))).then_some(())
+        });
+        assert_eq!(one.hosts, two.hosts);
         one.member.leave(false).unwrap();
         two.member.leave(false).unwrap();
     });

@@ -24,7 +24,10 @@ fn stranger(world: &World) -> GroupMetadata {
 }
 
 fn offsets(place: &TopicPartition) -> Vec<(TopicPartition, OffsetAndMetadata)> {
-    vec![(place.clone(), OffsetAndMetadata { offset: 1, metadata: "AgAAAAA=".to_owned() })]
+    vec![(
+        place.clone(),
+        OffsetAndMetadata { offset: 1, metadata: "AgAAAAA=".to_owned(), leader_epoch: Some(0) },
+    )]
 }
 
 /// Writes a value in a transaction.

@@ -191,10 +191,14 @@ impl<'a, C: Coordinator> Life<'a, C> {
         }
         self.task.seat.session_ends(self.incarnation, Some(self.session_end()));
         let statuses = answer.status.unwrap_or_default();
+        let hosts = answer.partitions_by_user_endpoint;
         self.task.seat.as_of(self.incarnation, |state| {
             state.last_error = None;
             state.own.epoch = Some(self.epoch);
             state.own.statuses = statuses.into_iter().map(Into::into).collect();
+            if let Some(hosts) = hosts {
+                state.own.hosts = Some(hosts.into_iter().map(Into::into).collect());
+            }
             if is_news {
                 state.event = Some(Event::Assigned(self.target.clone()));
             }

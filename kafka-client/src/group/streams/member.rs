@@ -7,7 +7,7 @@ use tokio::{runtime::Handle, time::timeout};
 use uuid::Uuid;
 
 use super::{
-    GroupStatus, StreamsGroupConfig, Tasks,
+    GroupStatus, HostTasks, StreamsGroupConfig, Tasks,
     coordinator::{ClusterCoordinator, Coordinator},
     task::{Task, judge_leave, leave_request},
 };
@@ -41,6 +41,8 @@ pub(super) struct Standing {
     pub(super) urgent: bool,
     pub(super) shutdown_application: bool,
     pub(super) statuses: Vec<GroupStatus>,
+    /// What the broker said of the members' addresses, until the owner asks.
+    pub(super) hosts: Option<Vec<HostTasks>>,
 }
 
 impl Standing {
@@ -54,6 +56,7 @@ impl Standing {
             urgent: false,
             shutdown_application: false,
             statuses: Vec::new(),
+            hosts: None,
         }
     }
 }
@@ -158,6 +161,11 @@ impl StreamsMember {
     /// What the broker said about the group in its last answer: missing topics, a shutdown.
     pub fn statuses(&self) -> Vec<GroupStatus> {
         self.seat.with(|state| state.own.statuses.clone())
+    }
+
+    /// Where the members of the group answer queries, if the broker has told that anew since the last call.
+    pub fn take_hosts(&self) -> Option<Vec<HostTasks>> {
+        self.seat.with(|state| state.own.hosts.take())
     }
 
     /// Asks that all members shut down: each sees it as a status. It is said with each heartbeat from now on.

@@ -6,6 +6,7 @@
 
 mod config;
 mod coordinator;
+mod hosts;
 mod life;
 mod member;
 mod messages;
@@ -19,6 +20,7 @@ mod wire;
 
 pub use self::{
     config::StreamsGroupConfig,
+    hosts::HostTasks,
     member::{MemberEpoch, StreamsMember},
     status::{GroupStatus, StatusCode},
     tasks::{TaskSet, Tasks},

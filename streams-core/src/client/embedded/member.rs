@@ -12,7 +12,7 @@ use super::{OperationKind, coordinator::HeartbeatRequest, shared::Shared};
 use crate::{
     ErrorKind, Result, TopicPartition,
     client::{Answer, GroupMetadata, Heartbeat, JoinGroup, Membership, OffsetAndMetadata},
-    membership::{TaskAssignment, TaskOffsets},
+    membership::{GroupHosts, TaskAssignment, TaskOffsets},
     time::duration_ms,
 };
 
@@ -33,6 +33,7 @@ pub(super) struct EmbeddedMembership {
     refused_epoch: Arc<AtomicI32>,
     reported: Option<TaskAssignment>,
     told: Option<TaskAssignment>,
+    told_hosts: GroupHosts,
     sent_at_ms: i64,
     /// Whether it asks all members to close.
     shutdown: bool,
@@ -51,6 +52,7 @@ impl EmbeddedMembership {
             refused_epoch: Arc::new(AtomicI32::new(NO_EPOCH)),
             reported: None,
             told: None,
+            told_hosts: GroupHosts::new(),
             sent_at_ms: 0,
             shutdown: false,
             told_shutdown: false,
@@ -78,7 +80,7 @@ impl Membership for EmbeddedMembership {
             self.forget();
         }
         if !self.is_due(owned, now_ms) {
-            return Ok(Heartbeat { assignment: None, shutdown: self.told_shutdown });
+            return Ok(Heartbeat { shutdown: self.told_shutdown, ..Heartbeat::default() });
         }
         let request = HeartbeatRequest {
             member_id: &self.member_id,
@@ -107,7 +109,9 @@ impl Membership for EmbeddedMembership {
         let assignment = is_news.then(|| reply.assignment.clone());
         self.told = Some(reply.assignment);
         self.told_shutdown = reply.shutdown;
-        Ok(Heartbeat { assignment, shutdown: reply.shutdown })
+        let hosts = (self.told_hosts != reply.hosts).then(|| reply.hosts.clone());
+        self.told_hosts = reply.hosts;
+        Ok(Heartbeat { assignment, hosts, shutdown: reply.shutdown })
     }
 
     fn shutdown_application(&mut self) {

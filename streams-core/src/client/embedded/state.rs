@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     compaction::Tombstones,
-    coordinator::{Group, HeartbeatReply, HeartbeatRequest},
+    coordinator::{Group, GroupTasks, HeartbeatReply, HeartbeatRequest},
     log::PartitionLog,
     topic::Topic,
     transactions::{Ended, ProducerIdentity, Transactions},
@@ -20,7 +20,7 @@ use crate::{
     Error, ErrorKind, Result, TopicPartition,
     assignor::AssignorTasks,
     client::{GroupMetadata, JoinGroup, NewTopic, OffsetAndMetadata, Records},
-    membership::{InternalTopics, TaskOffsets},
+    membership::{InternalTopics, TaskOffsets, task_inputs},
     time::duration_ms,
 };
 
@@ -299,16 +299,19 @@ impl ClusterState {
         TaskOffsets { lags, offset_sums }
     }
 
-    fn prepare_topics(&mut self, join: &JoinGroup) -> Result<AssignorTasks> {
-        let existing: BTreeMap<String, i32> = self
+    fn prepare_topics(&mut self, join: &JoinGroup) -> Result<GroupTasks> {
+        let mut counts: BTreeMap<String, i32> = self
             .topics
             .iter()
             .map(|(name, topic)| (name.to_string(), topic.partition_count()))
             .collect();
         let factor = join.standby.replication_factor;
-        let derived = InternalTopics::derive(&join.topology, &existing, factor)?;
+        let derived = InternalTopics::derive(&join.topology, &counts, factor)?;
         self.create_topics(&derived.to_create)?;
-        Ok(AssignorTasks::from(&derived))
+        let created = derived.to_create.iter();
+        counts.extend(created.map(|topic| (topic.name.clone(), topic.partitions)));
+        let inputs = task_inputs(&join.topology, derived.tasks.iter().copied(), &counts);
+        Ok(GroupTasks { tasks: AssignorTasks::from(&derived), inputs })
     }
 
     /// Compacts all partitions of a topic.

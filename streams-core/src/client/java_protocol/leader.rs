@@ -14,7 +14,9 @@ use crate::{
     Result, TaskId, TopicPartition,
     assignor::{AssignorMember, AssignorTasks, MemberId, assign},
     client::StandbySettings,
-    membership::{GroupTopology, InternalTopics, TaskAssignment, TaskOffsets},
+    membership::{
+        GroupTopology, InternalTopics, TaskAssignment, TaskInputs, TaskOffsets, task_inputs,
+    },
     time::duration_ms,
 };
 
@@ -47,7 +49,7 @@ impl LeaderMember {
 pub(in super::super) struct GroupTasks {
     tasks: AssignorTasks,
     /// Source partitions of each task.
-    partitions: BTreeMap<TaskId, BTreeSet<TopicPartition>>,
+    partitions: TaskInputs,
     /// Ends of the changelogs, summed for each stateful task; `None` if the cluster did not say.
     end_sums: Option<BTreeMap<TaskId, i64>>,
 }
@@ -61,22 +63,16 @@ impl GroupTasks {
         counts: &BTreeMap<String, i32>,
         ends: Option<&BTreeMap<TopicPartition, i64>>,
     ) -> Self {
-        let mut partitions: BTreeMap<TaskId, BTreeSet<TopicPartition>> =
-            internal.tasks.iter().map(|task| (*task, BTreeSet::new())).collect();
-        let mut end_sums = ends.map(|_| BTreeMap::new());
-        for (&task, partitions) in &mut partitions {
-            let Some(part) = topology.subtopologies.get(&task.subtopology) else { continue };
-            let topics = part.source_topics.iter().chain(part.repartition_source_topics.keys());
-            let topics =
-                topics.filter(|topic| counts.get(*topic).is_some_and(|n| task.partition < *n));
-            partitions
-                .extend(topics.map(|topic| TopicPartition::new(topic.as_str(), task.partition)));
-            if let Some((sums, ends)) = end_sums.as_mut().zip(ends) {
-                let place = |topic: &String| TopicPartition::new(topic.as_str(), task.partition);
-                let ends = part.changelog_topics.keys().filter_map(|topic| ends.get(&place(topic)));
-                sums.insert(task, ends.fold(0, |sum: i64, end| sum.saturating_add(*end)));
-            }
-        }
+        let partitions = task_inputs(topology, internal.tasks.iter().copied(), counts);
+        let end_sum = |task: TaskId, ends: &BTreeMap<TopicPartition, i64>| {
+            let part = topology.subtopologies.get(&task.subtopology);
+            let topics = part.into_iter().flat_map(|part| part.changelog_topics.keys());
+            let place = |topic: &String| TopicPartition::new(topic.as_str(), task.partition);
+            let ends = topics.filter_map(|topic| ends.get(&place(topic)));
+            ends.fold(0, |sum: i64, end| sum.saturating_add(*end))
+        };
+        let end_sums =
+            ends.map(|ends| partitions.keys().map(|task| (*task, end_sum(*task, ends))).collect());
         Self { tasks: AssignorTasks::from(internal), partitions, end_sums }
     }
 
@@ -175,7 +171,7 @@ impl Leader<'_> {
         AssignorMember {
             process_id: member.info.process_id,
             client_tags: member.info.client_tags.clone(),
-            previous: TaskAssignment { active, standby, warmup },
+            previous: TaskAssignment { active, standby, warmup, ..TaskAssignment::default() },
             offsets,
         }
     }

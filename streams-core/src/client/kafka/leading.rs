@@ -176,7 +176,7 @@ impl Leading {
             now_ms: self.clock.now_ms(),
         };
         let (targets, told) = leader.assign();
-        for (member, TaskAssignment { active, standby, warmup }) in &targets {
+        for (member, TaskAssignment { active, standby, warmup, .. }) in &targets {
             tracing::info!(group = %self.group_id, %member, ?active, ?standby, ?warmup, "target");
         }
         memory.warmups = targets.into_iter().map(|(id, target)| (id, target.warmup)).collect();

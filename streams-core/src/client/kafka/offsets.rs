@@ -95,8 +95,8 @@ impl GroupOffsets {
             .control
             .begin(async move { client.committed_offsets(&group_id, &partitions).await });
         let convert = |(place, committed): (_, kafka_client::OffsetAndMetadata)| {
-            let (offset, metadata) = (committed.offset, committed.metadata);
-            (place, OffsetAndMetadata { offset, metadata })
+            let kafka_client::OffsetAndMetadata { offset, metadata, leader_epoch } = committed;
+            (place, OffsetAndMetadata { offset, metadata, leader_epoch })
         };
         found.map(move |found| convert_partitions(found).into_iter().map(convert).collect())
     }
@@ -114,7 +114,7 @@ fn member(metadata: &GroupMetadata) -> GroupMember {
 fn offset(
     (place, committed): &(TopicPartition, OffsetAndMetadata),
 ) -> (ClientPartition, kafka_client::OffsetAndMetadata) {
-    let OffsetAndMetadata { offset, metadata } = committed.clone();
+    let OffsetAndMetadata { offset, metadata, leader_epoch } = committed.clone();
     let place = ClientPartition::new(&*place.topic, place.partition);
-    (place, kafka_client::OffsetAndMetadata { offset, metadata })
+    (place, kafka_client::OffsetAndMetadata { offset, metadata, leader_epoch })
 }

@@ -169,7 +169,8 @@ fn commit_and_be_fenced(protocol: GroupProtocol) {
     let mut a = Worker::new(&control, join(&app, 1, protocol));
     turn_until([&mut a], "a has all", |[a]| a.active() == [0, 1]);
     let place = TopicPartition::new(format!("{app}-in"), 1);
-    let committed = OffsetAndMetadata { offset: 42, metadata: "time".to_owned() };
+    let committed =
+        OffsetAndMetadata { offset: 42, metadata: "time".to_owned(), leader_epoch: Some(0) };
     a.member.commit_offsets(&[(place.clone(), committed.clone())]).wait().unwrap();
     let places = [place.clone(), TopicPartition::new(format!("{app}-in"), 0)];
     let found = a.member.committed_offsets(&places).wait().unwrap();

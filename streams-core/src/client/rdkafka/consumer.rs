@@ -129,7 +129,7 @@ impl Assigned {
         let Self { partition, queue, position, at_end, lost, .. } = self;
         let started_at = *position;
         let mut records = Records::new();
-        let mut base = None;
+        let (mut base, mut leader_epoch) = (None, None);
         while records.len() < most {
             let wanted = buffer.len().min(most - records.len());
             let taken = queue.take(buffer, wanted, |fetched| match fetched {
@@ -138,6 +138,7 @@ impl Assigned {
                 Fetched::Record(record) => {
                     push(&mut records, &record, *base.get_or_insert(record.offset()));
                     *position = record.offset() + 1;
+                    leader_epoch = record.leader_epoch();
                     *at_end = false;
                 }
                 Fetched::End(offset) => {
@@ -171,6 +172,7 @@ impl Assigned {
             let (partition, records_len) = (partition.clone(), records.len());
             let base = base.unwrap_or(*position);
             RecordBatch::new(partition, Arc::new(records), base, 0..records_len, *position)
+                .with_leader_epoch(leader_epoch)
         })
     }
 

@@ -47,6 +47,8 @@ struct Queue {
     partition_time: i64,
     /// Position behind the batches that were taken as a whole: what a commit says, unless the first batch is begun.
     position: Option<i64>,
+    /// The epoch of the leader that the batches before the position came from.
+    leader_epoch: Option<i32>,
     /// Whether the first batch follows a record that was taken: then its next record is the position.
     begun: bool,
     /// The record that was decoded last.
@@ -152,7 +154,7 @@ impl PartitionGroup {
             }
             queue.len += batch.len();
             if queue.batches.is_empty() && batch.is_empty() {
-                queue.position = Some(batch.next_offset());
+                queue.passed(&batch);
             } else {
                 queue.batches.push_back(batch);
             }
@@ -215,9 +217,10 @@ impl PartitionGroup {
             if queue.begun {
                 return true;
             }
-            queue.position = Some(batch.next_offset());
-            queue.batches.pop_front();
             queue.index = 0;
+            if let Some(batch) = queue.batches.pop_front() {
+                queue.passed(&batch);
+            }
         }
         self.emptied = true;
         false
@@ -228,6 +231,13 @@ impl PartitionGroup {
         let queue = self.queues.get(input)?;
         let next = queue.batches.front().filter(|_| queue.begun);
         next.and_then(|batch| batch.get(queue.index)).map(|record| record.offset).or(queue.position)
+    }
+
+    /// The epoch of the leader that the record before the [`position`](Self::position) came from, if it is known.
+    pub(crate) fn leader_epoch(&self, input: usize) -> Option<i32> {
+        let queue = self.queues.get(input)?;
+        let begun = queue.batches.front().filter(|_| queue.begun);
+        begun.and_then(RecordBatch::leader_epoch).or(queue.leader_epoch)
     }
 
     /// Whether the next record may be taken at `now_ms`. `lag` gives the records that the cluster is
@@ -263,6 +273,14 @@ impl PartitionGroup {
             }
         }
         ready
+    }
+}
+
+impl Queue {
+    /// A batch was taken as a whole.
+    fn passed(&mut self, batch: &RecordBatch) {
+        self.position = Some(batch.next_offset());
+        self.leader_epoch = batch.leader_epoch().or(self.leader_epoch);
     }
 }
 

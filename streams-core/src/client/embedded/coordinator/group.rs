@@ -7,7 +7,7 @@ use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     assignor::{AssignorMember, AssignorTasks, MemberId, assign},
     client::{GroupMetadata, JoinGroup, OffsetAndMetadata, StandbySettings},
-    membership::{GroupTopology, TaskAssignment, TaskOffsets},
+    membership::{GroupHosts, GroupTopology, TaskAssignment, TaskInputs, TaskOffsets},
     planted::{PlantedBug, is_planted},
     time::duration_ms,
 };
@@ -32,11 +32,19 @@ impl HeartbeatRequest<'_> {
     }
 }
 
+/// The tasks of a topology on the cluster as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in super::super) struct GroupTasks {
+    pub(in super::super) tasks: AssignorTasks,
+    pub(in super::super) inputs: TaskInputs,
+}
+
 /// What it is told.
 #[derive(Clone, Debug)]
 pub(in super::super) struct HeartbeatReply {
     pub(in super::super) member_epoch: i32,
     pub(in super::super) assignment: TaskAssignment,
+    pub(in super::super) hosts: GroupHosts,
     /// Whether a member asked all to close.
     pub(in super::super) shutdown: bool,
 }
@@ -49,7 +57,7 @@ pub(in super::super) struct Group {
     members: BTreeMap<MemberId, Member>,
     /// What the members run; they all run the same.
     topology: Option<Arc<GroupTopology>>,
-    tasks: AssignorTasks,
+    tasks: GroupTasks,
     /// Version of the cluster's topics that the tasks were derived from.
     topics_version: u64,
     assigned_at_ms: i64,
@@ -96,13 +104,13 @@ impl Group {
     pub(in super::super) fn join(
         &mut self,
         request: &HeartbeatRequest<'_>,
-        tasks: AssignorTasks,
+        tasks: GroupTasks,
         topics_version: u64,
         now_ms: i64,
     ) {
         let replaced = self.take_instance(request);
         let joins_anew = replaced.is_none() && !self.members.contains_key(request.member_id);
-        let same_tasks = self.tasks == tasks;
+        let same_tasks = self.tasks.tasks == tasks.tasks;
         self.topology = Some(Arc::clone(&request.join.topology));
         self.tasks = tasks;
         self.topics_version = topics_version;
@@ -128,13 +136,14 @@ impl Group {
     /// Takes in the tasks that follow from topics as they are now.
     pub(in super::super) fn update_tasks(
         &mut self,
-        tasks: AssignorTasks,
+        tasks: GroupTasks,
         topics_version: u64,
         now_ms: i64,
     ) {
         self.topics_version = topics_version;
-        if self.tasks != tasks {
-            self.tasks = tasks;
+        let same_tasks = self.tasks.tasks == tasks.tasks;
+        self.tasks = tasks;
+        if !same_tasks {
             self.epoch += 1;
             self.reassign(now_ms);
         }
@@ -174,7 +183,8 @@ impl Group {
             return Err(self.fenced(request.member_id, request.member_epoch));
         };
         member.last_seen_ms = now_ms;
-        member.owned = request.owned.clone();
+        // What a task reads is the group's to know.
+        member.owned = TaskAssignment { inputs: TaskInputs::new(), ..request.owned.clone() };
         let lags_changed = member.offsets.lags != request.offsets.lags;
         member.offsets = request.offsets.clone();
         let warmed_up = member.has_warmed_up();
@@ -195,14 +205,40 @@ impl Group {
         let others = || self.members.iter().filter(|(id, _)| id.as_str() != member_id);
         let others = || others().map(|(_, member)| member);
         let available = self.members.get(member_id).map(|member| member.available(&others()));
-        let Some((assignment, member)) = available.zip(self.members.get_mut(member_id)) else {
+        let Some((mut assignment, member)) = available.zip(self.members.get_mut(member_id)) else {
             return Err(self.fenced(member_id, member_epoch));
         };
         member.assigned = assignment.clone();
         if member.has_let_go() {
             member.advance_to(epoch);
         }
-        Ok(HeartbeatReply { member_epoch: member.epoch, assignment, shutdown: self.shutdown })
+        let member_epoch = member.epoch;
+        let inputs = assignment.active.iter();
+        let inputs = inputs.map(|task| (*task, self.inputs([task]).cloned().collect()));
+        assignment.inputs = inputs.collect();
+        let (hosts, shutdown) = (self.hosts(), self.shutdown);
+        Ok(HeartbeatReply { member_epoch, assignment, hosts, shutdown })
+    }
+
+    /// The partitions that tasks read.
+    fn inputs<'a>(
+        &'a self,
+        tasks: impl IntoIterator<Item = &'a TaskId>,
+    ) -> impl Iterator<Item = &'a TopicPartition> {
+        tasks.into_iter().filter_map(|task| self.tasks.inputs.get(task)).flatten()
+    }
+
+    /// Where the tasks are that members were told to have.
+    fn hosts(&self) -> GroupHosts {
+        let mut hosts = GroupHosts::new();
+        for member in self.members.values() {
+            let Some(address) = &member.join.application_server else { continue };
+            let TaskAssignment { active, standby, warmup, .. } = &member.assigned;
+            let host = hosts.entry(address.clone()).or_default();
+            host.active.extend(self.inputs(active).cloned());
+            host.standby.extend(self.inputs(standby.union(warmup)).cloned());
+        }
+        hosts
     }
 
     /// Removes a member. A static one stays until its session runs out, so that it can come back.
@@ -233,7 +269,7 @@ impl Group {
         };
         let members: BTreeMap<MemberId, AssignorMember> =
             self.members.iter().map(|(id, member)| (id.clone(), assignor_member(member))).collect();
-        let mut targets = assign(&members, &self.tasks, &settings);
+        let mut targets = assign(&members, &self.tasks.tasks, &settings);
         let mut changed = false;
         for (id, member) in &mut self.members {
             let target = targets.remove(id).unwrap_or_default();

@@ -6,7 +6,7 @@ use super::GroupMember;
 use crate::{
     TaskId,
     client::JoinGroup,
-    membership::{TaskAssignment, TaskOffsets},
+    membership::{TaskAssignment, TaskInputs, TaskOffsets},
     planted::{PlantedBug, is_planted},
     time::duration_ms,
 };
@@ -107,6 +107,7 @@ impl Member {
             standby: kept(&target.standby, &assigned.standby),
             warmup: kept(&target.warmup, &assigned.warmup),
             active,
+            inputs: TaskInputs::new(),
         }
     }
 

@@ -15,6 +15,6 @@ mod offsets;
 
 pub use self::group_member::GroupMember;
 pub(super) use self::{
-    group::{Group, HeartbeatReply, HeartbeatRequest},
+    group::{Group, GroupTasks, HeartbeatReply, HeartbeatRequest},
     offsets::GroupOffsets,
 };

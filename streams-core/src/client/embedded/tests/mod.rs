@@ -96,7 +96,7 @@ fn values(cluster: &EmbeddedCluster, topic: &str, isolation: IsolationLevel) -> 
 }
 
 fn at(offset: i64) -> OffsetAndMetadata {
-    OffsetAndMetadata { offset, metadata: String::new() }
+    OffsetAndMetadata { offset, ..OffsetAndMetadata::default() }
 }
 
 /// One sub-topology that reads `topic`; with state it has one changelog topic.

@@ -17,7 +17,8 @@ fn a_member_commits_and_reads_back_the_offsets_of_its_group() {
     let mut worker = working(&cluster);
     let (zero, one) = (place("in", 0), place("in", 1));
     assert!(worker.member.committed_offsets(from_ref(&zero)).wait().unwrap().is_empty());
-    let committed = OffsetAndMetadata { offset: 5, metadata: "time".to_owned() };
+    let committed =
+        OffsetAndMetadata { offset: 5, metadata: "time".to_owned(), leader_epoch: Some(3) };
     worker.member.commit_offsets(&[(zero.clone(), committed.clone())]).wait().unwrap();
     let read = worker.member.committed_offsets(&[zero.clone(), one]).wait().unwrap();
     assert_eq!(read, BTreeMap::from([(zero, committed)]));

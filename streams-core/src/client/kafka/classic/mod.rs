@@ -122,10 +122,13 @@ impl ClassicMembership {
             }
             // An event of a kind that is not known here changes nothing.
             Some(_) => Ok(Heartbeat::default()),
-            None => match self.seat.member.last_error() {
-                Some(error) => Err(convert_passing(error).in_context("the group's coordinator")),
-                None => Ok(Heartbeat { assignment: None, shutdown: state.is_told_shutdown() }),
-            },
+            None => {
+                if let Some(error) = self.seat.member.last_error() {
+                    return Err(convert_passing(error).in_context("the group's coordinator"));
+                }
+                let shutdown = state.is_told_shutdown();
+                Ok(Heartbeat { shutdown, ..Heartbeat::default() })
+            }
         }
     }
 }

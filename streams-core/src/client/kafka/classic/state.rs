@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use crate::{
-    Error, ErrorKind, Result, TaskId, TopicPartition,
+    Error, ErrorKind, Result, TaskId,
     client::{
         Heartbeat, JoinGroup,
         java_protocol::{
@@ -16,7 +16,7 @@ use crate::{
             LATEST_VERSION, RUNNING, SubscriptionInfo,
         },
     },
-    membership::{TaskAssignment, TaskOffsets},
+    membership::{GroupHosts, TaskAssignment, TaskInputs, TaskOffsets},
     time::duration_ms,
 };
 
@@ -50,10 +50,11 @@ pub(super) struct MemberState {
     offsets: TaskOffsets,
     /// What the owner was told last.
     told: Option<TaskAssignment>,
+    told_hosts: GroupHosts,
     /// The generation of that.
     generation: i32,
     /// Partitions of the active tasks in both.
-    partitions: BTreeMap<TaskId, BTreeSet<TopicPartition>>,
+    partitions: TaskInputs,
     follow_up: FollowUp,
     /// Whether a `JoinGroup` is under way, or was since the last assignment.
     joining: bool,
@@ -80,8 +81,9 @@ impl MemberState {
             owned: TaskAssignment::default(),
             offsets: TaskOffsets::default(),
             told: None,
+            told_hosts: GroupHosts::new(),
             generation: -1,
-            partitions: BTreeMap::new(),
+            partitions: TaskInputs::new(),
             follow_up: FollowUp::Never,
             joining: false,
             asks_shutdown: false,
@@ -196,7 +198,7 @@ impl MemberState {
             AssignorError::VersionProbing => Ok(Heartbeat::default()),
             AssignorError::ShutdownRequested => {
                 self.told_shutdown = true;
-                Ok(Heartbeat { assignment: None, shutdown: true })
+                Ok(Heartbeat { shutdown: true, ..Heartbeat::default() })
             }
             AssignorError::IncompleteSourceTopicMetadata => {
                 let text = "the group's leader found that source topics do not exist; create them and start again";
@@ -227,23 +229,31 @@ impl MemberState {
             );
             return Err(Error::new(ErrorKind::Fatal, text));
         }
+        let mut inputs = TaskInputs::new();
+        for (place, task) in assignment.partitions.iter().zip(&info.active) {
+            inputs.entry(*task).or_default().insert(place.clone());
+        }
         let target = TaskAssignment {
             active: info.active.iter().copied().collect(),
             standby: info.standby.keys().copied().collect(),
             warmup: BTreeSet::new(),
+            inputs,
         };
         let gone: BTreeSet<TaskId> = self.claimed().difference(&target.active).copied().collect();
         let kept: BTreeSet<TaskId> = self.claimed().union(&target.active).copied().collect();
         self.partitions.retain(|task, _| kept.contains(task));
-        for (place, task) in assignment.partitions.iter().zip(&info.active) {
-            self.partitions.entry(*task).or_default().insert(place.clone());
+        for (task, inputs) in &target.inputs {
+            self.partitions.entry(*task).or_default().extend(inputs.iter().cloned());
         }
         self.generation = generation;
         self.follow_up = self.follow_up(info, gone, now_ms);
         self.told_shutdown = false;
         let news = (self.told.as_ref() != Some(&target)).then(|| target.clone());
         self.told = Some(target);
-        Ok(Heartbeat { assignment: news, shutdown: false })
+        let hosts = hosts_of(info);
+        let moved = (self.told_hosts != hosts).then(|| hosts.clone());
+        self.told_hosts = hosts;
+        Ok(Heartbeat { assignment: news, hosts: moved, shutdown: false })
     }
 
     /// When to join again, as Java's members do.
@@ -282,6 +292,18 @@ impl MemberState {
             None => FollowUp::Never,
         }
     }
+}
+
+/// Where the leader says that the tasks of the group are.
+fn hosts_of(info: &AssignmentInfo) -> GroupHosts {
+    let mut hosts = GroupHosts::new();
+    for (host, partitions) in &info.partitions_by_host {
+        hosts.entry(host.to_string()).or_default().active.clone_from(partitions);
+    }
+    for (host, partitions) in &info.standby_partitions_by_host {
+        hosts.entry(host.to_string()).or_default().standby.clone_from(partitions);
+    }
+    hosts
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A member by the brokers' streams protocol (KIP-1071): the broker assigns, and creates the internal topics.
 
 mod copartition;
+mod input_watch;
 mod topology;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -10,7 +11,10 @@ use kafka_client::group::{
     streams::{GroupStatus, StatusCode, StreamsGroupConfig, StreamsMember},
 };
 
-use self::topology::{tasks_from_wire, tasks_to_wire, to_wire};
+use self::{
+    input_watch::InputWatch,
+    topology::{hosts_from_wire, tasks_from_wire, tasks_to_wire, to_wire},
+};
 use super::{
     ControlPlane, GroupOffsets, convert_final, convert_passing, longest_delivery, offsets::Identity,
 };
@@ -21,6 +25,7 @@ use crate::{
         java_protocol::HostInfo,
     },
     membership::{TaskAssignment, TaskOffsets},
+    time::duration_ms,
 };
 
 /// How long the broker may miss source topics before that is an error: it hears of new topics a little late, and
@@ -37,6 +42,10 @@ pub(super) struct StreamsMembership {
     offsets: GroupOffsets,
     /// Whether it was asked to join and has not been lost since.
     is_member: bool,
+    /// What the broker assigned last.
+    target: Option<TaskAssignment>,
+    inputs: InputWatch,
+    /// What the owner was told last.
     told: Option<TaskAssignment>,
     /// Whether all members were asked to close.
     asks_shutdown: bool,
@@ -92,6 +101,9 @@ impl StreamsMembership {
             max_poll_interval: join.max_poll_interval,
             topology: to_wire(&join.topology, join.standby.replication_factor),
         };
+        // Not more often than a heartbeat, whatever the age.
+        let max_age = control.client().config().metadata_max_age.max(join.heartbeat_interval);
+        let inputs = InputWatch::new(Arc::clone(&join.topology), duration_ms(max_age));
         let member = StreamsMember::new(control.client(), control.handle()?, config);
         let seat = Seat {
             member,
@@ -106,6 +118,8 @@ impl StreamsMembership {
             seat: Arc::new(seat),
             offsets,
             is_member: false,
+            target: None,
+            inputs,
             told: None,
             asks_shutdown: false,
             missing_since_ms: None,
@@ -114,6 +128,7 @@ impl StreamsMembership {
 
     fn end(&mut self) {
         self.is_member = false;
+        self.target = None;
         self.told = None;
     }
 
@@ -121,10 +136,9 @@ impl StreamsMembership {
     fn look(&mut self, owned: &TaskAssignment) -> Result<Heartbeat> {
         match self.seat.member.poll(&tasks_to_wire(owned)) {
             Some(Event::Assigned(tasks)) => {
-                let target = tasks_from_wire(&tasks)?;
-                let news = (self.told.as_ref() != Some(&target)).then(|| target.clone());
-                self.told = Some(target);
-                Ok(Heartbeat { assignment: news, shutdown: false })
+                self.target = Some(tasks_from_wire(&tasks)?);
+                self.inputs.look_anew();
+                Ok(Heartbeat::default())
             }
             Some(Event::Lost(error)) => {
                 self.end();
@@ -142,6 +156,25 @@ impl StreamsMembership {
                 None => self.be_patient(judge(&self.seat.member.statuses())),
             },
         }
+    }
+
+    /// What the owner is to be told of its tasks, once it is known what they read.
+    fn news(&mut self) -> Option<TaskAssignment> {
+        let mut target = self.target.clone()?;
+        let control = &self.control;
+        let ask = |topics: Vec<String>| {
+            let client = control.client().clone();
+            control.begin(async move {
+                let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+                client.partition_counts(&topics).await
+            })
+        };
+        target.inputs = self.inputs.inputs(&target.active, control.clock().now_ms(), ask)?;
+        if self.told.as_ref() == Some(&target) {
+            return None;
+        }
+        self.told = Some(target.clone());
+        Some(target)
     }
 
     /// Takes missing source topics for a passing thing at first.
@@ -204,7 +237,10 @@ impl Membership for StreamsMembership {
             self.is_member = true;
             self.seat.member.join();
         }
-        self.look(owned)
+        let mut heartbeat = self.look(owned)?;
+        heartbeat.assignment = self.news();
+        heartbeat.hosts = self.seat.member.take_hosts().map(hosts_from_wire);
+        Ok(heartbeat)
     }
 
     fn shutdown_application(&mut self) {
@@ -234,6 +270,7 @@ impl Membership for StreamsMembership {
     }
 
     fn leave(&mut self, _for_good: bool) -> Result {
+        self.target = None;
         self.told = None;
         if !std::mem::take(&mut self.is_member) {
             return Ok(());

@@ -6,13 +6,17 @@ use std::{
 };
 
 use kafka_client::group::streams::{
-    CopartitionGroup, KeyValue, Subtopology as WireSubtopology, TaskSet, Tasks, TopicInfo, Topology,
+    CopartitionGroup, HostTasks, KeyValue, Subtopology as WireSubtopology, TaskSet, Tasks,
+    TopicInfo, Topology,
 };
 
 use super::copartition::in_java_order;
 use crate::{
-    Error, ErrorKind, Result, TaskId,
-    membership::{GroupTopology, InternalTopic, Subtopology, TaskAssignment},
+    Error, ErrorKind, Result, TaskId, TopicPartition,
+    membership::{
+        GroupHosts, GroupTopology, HostPartitions, InternalTopic, Subtopology, TaskAssignment,
+        TaskInputs,
+    },
 };
 
 /// The topology for the broker, which creates the internal topics: with `replication_factor` copies, or with its
@@ -101,7 +105,24 @@ pub(super) fn tasks_from_wire(tasks: &Tasks) -> Result<TaskAssignment> {
         active: role(&tasks.active)?,
         standby: role(&tasks.standby)?,
         warmup: role(&tasks.warmup)?,
+        inputs: TaskInputs::new(),
     })
+}
+
+/// Where the broker says that the tasks of the group are.
+pub(super) fn hosts_from_wire(hosts: Vec<HostTasks>) -> GroupHosts {
+    let partitions = |partitions: Vec<kafka_client::TopicPartition>| {
+        let place =
+            |place: kafka_client::TopicPartition| TopicPartition::new(place.topic, place.partition);
+        partitions.into_iter().map(place).collect()
+    };
+    let mut found = GroupHosts::new();
+    for HostTasks { host, port, active, standby } in hosts {
+        let of_host: &mut HostPartitions = found.entry(format!("{host}:{port}")).or_default();
+        of_host.active = partitions(active);
+        of_host.standby = partitions(standby);
+    }
+    found
 }
 
 #[cfg(test)]
@@ -145,6 +166,7 @@ mod tests {
             active: [TaskId::new(0, 1), TaskId::new(12, 0)].into(),
             standby: [TaskId::new(0, 2)].into(),
             warmup: [TaskId::new(1, 0)].into(),
+            ..TaskAssignment::default()
         };
         assert_eq!(tasks_from_wire(&tasks_to_wire(&tasks)).unwrap(), tasks);
         let active = [("odd".to_owned(), [0].into())].into();

@@ -10,9 +10,10 @@ use std::{
 use rdkafka::bindings::{
     rd_kafka_consume_batch_queue, rd_kafka_consume_start_queue, rd_kafka_consume_stop,
     rd_kafka_header_get_all, rd_kafka_headers_t, rd_kafka_last_error, rd_kafka_message_destroy,
-    rd_kafka_message_errstr, rd_kafka_message_headers, rd_kafka_message_t,
-    rd_kafka_message_timestamp, rd_kafka_queue_cb_event_enable, rd_kafka_queue_destroy,
-    rd_kafka_queue_length, rd_kafka_queue_new, rd_kafka_queue_t, rd_kafka_t,
+    rd_kafka_message_errstr, rd_kafka_message_headers, rd_kafka_message_leader_epoch,
+    rd_kafka_message_t, rd_kafka_message_timestamp, rd_kafka_queue_cb_event_enable,
+    rd_kafka_queue_destroy, rd_kafka_queue_length, rd_kafka_queue_new, rd_kafka_queue_t,
+    rd_kafka_t,
 };
 
 use super::{Code, Topic, text_of};
@@ -185,6 +186,12 @@ pub(in super::super) struct FetchedRecord<'a>(&'a rd_kafka_message_t);
 impl<'a> FetchedRecord<'a> {
     pub(in super::super) fn offset(&self) -> i64 {
         self.0.offset
+    }
+
+    /// The epoch of the leader that it came from; `None` of an old broker.
+    pub(in super::super) fn leader_epoch(&self) -> Option<i32> {
+        // SAFETY: the message is valid.
+        Some(unsafe { rd_kafka_message_leader_epoch(self.0) }).filter(|epoch| *epoch >= 0)
     }
 
     pub(in super::super) fn timestamp(&self) -> i64 {

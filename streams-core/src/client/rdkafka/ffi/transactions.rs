@@ -14,7 +14,7 @@ use rdkafka::bindings::{
     rd_kafka_error_txn_requires_abort, rd_kafka_init_transactions, rd_kafka_mem_malloc,
     rd_kafka_send_offsets_to_transaction, rd_kafka_topic_partition_list_add,
     rd_kafka_topic_partition_list_destroy, rd_kafka_topic_partition_list_new,
-    rd_kafka_topic_partition_list_t,
+    rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_set_leader_epoch,
 };
 
 use super::{Client, Code, millis, text_of};
@@ -161,7 +161,7 @@ impl OffsetList {
         let size = i32::try_from(offsets.len()).unwrap_or(0);
         // SAFETY: there is nothing to be wrong; the list grows where the size is too small.
         let list = Self(NonNull::new(unsafe { rd_kafka_topic_partition_list_new(size) })?);
-        for (place, OffsetAndMetadata { offset, metadata }) in offsets {
+        for (place, OffsetAndMetadata { offset, metadata, leader_epoch }) in offsets {
             let topic = CString::new(&*place.topic).ok()?;
             // SAFETY: the list is valid, the name is copied, and the element lives until the next is added. Its
             // metadata is memory of librdkafka's, which frees it with the list; it is as long as what is copied.
@@ -172,6 +172,9 @@ impl OffsetList {
                     place.partition,
                 );
                 (*added).offset = *offset;
+                if let Some(epoch) = leader_epoch {
+                    rd_kafka_topic_partition_set_leader_epoch(added, *epoch);
+                }
                 if metadata.is_empty() {
                     continue;
                 }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::*;
 use crate::{
+    TopicPartition,
     client::StandbySettings,
     config::GroupProtocol,
     membership::{GroupTopology, Subtopology},
@@ -36,7 +37,12 @@ fn join() -> JoinGroup {
 
 fn active(partitions: &[i32]) -> TaskAssignment {
     let tasks = partitions.iter().map(|partition| TaskId::new(0, *partition));
-    TaskAssignment { active: tasks.collect(), ..TaskAssignment::default() }
+    let inputs = tasks.clone().zip(places(partitions).into_iter().map(|place| [place].into()));
+    TaskAssignment {
+        active: tasks.collect(),
+        inputs: inputs.collect(),
+        ..TaskAssignment::default()
+    }
 }
 
 fn places(partitions: &[i32]) -> BTreeSet<TopicPartition> {
