@@ -16,9 +16,16 @@ use crate::{Error, ErrorKind, Result, error::api_name};
 /// Longest answer that is accepted, as Java's `socket.request.max.bytes` on the other side: 100 MB.
 const FRAME_BYTES_MAX: u32 = 100 * 1024 * 1024;
 
+/// What an HTTP server's answer begins with, read as a length.
+const HTTP: u32 = u32::from_be_bytes(*b"HTTP");
+
 /// Reads one answer: its header and body, without the length.
 pub(super) async fn read_frame(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Bytes> {
     let length = reader.read_u32().await?;
+    if length == HTTP {
+        let text = "the answer is HTTP: this is no client port of a Kafka broker; correct bootstrap.servers";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
     if !(4..=FRAME_BYTES_MAX).contains(&length) {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
@@ -109,6 +116,13 @@ mod tests {
         for (mut bytes, kind) in cases {
             assert_eq!(read_frame(&mut bytes).await.unwrap_err().kind(), kind);
         }
+    }
+
+    /// It was a length of 1,213,486,160 bytes, and a question about TLS.
+    #[tokio::test]
+    async fn a_web_server_is_told_from_a_broker() {
+        let error = read_frame(&mut &b"HTTP/1.1 400 Bad Request"[..]).await.unwrap_err();
+        assert!(error.to_string().contains("no client port of a Kafka broker"), "{error}");
     }
 
     #[test]

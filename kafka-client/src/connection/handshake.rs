@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use kafka_protocol::{
-    messages::{ApiVersionsRequest, ApiVersionsResponse, ResponseHeader},
+    messages::{ApiVersionsRequest, ApiVersionsResponse, MetadataRequest, ResponseHeader},
     protocol::{Decodable, HeaderVersion, Request, StrBytes, VersionRange, buf::ByteBuf},
 };
 use tokio::io::AsyncWriteExt;
@@ -34,7 +34,13 @@ impl BrokerVersions {
     /// `Protocol` if there is none.
     pub(super) fn newest_common<R: Request>(&self, max_version: i16) -> Result<i16> {
         let offered = self.0.get(&R::KEY).ok_or_else(|| {
-            Error::new(ErrorKind::Protocol, "the broker does not offer this request".to_owned())
+            let is_for_clients = self.0.contains_key(&MetadataRequest::KEY);
+            let text = if is_for_clients {
+                "the broker does not offer this request"
+            } else {
+                "this is no client port of a broker, but a controller's; correct bootstrap.servers"
+            };
+            Error::new(ErrorKind::Protocol, text)
         })?;
         let wanted = VersionRange { min: R::VERSIONS.min, max: R::VERSIONS.max.min(max_version) };
         let common = wanted.intersect(offered);
@@ -159,6 +165,17 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Protocol);
         let error = versions.newest_common::<JoinGroupRequest>(9).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol);
+    }
+
+    #[test]
+    fn a_port_without_metadata_is_told_from_an_old_broker() {
+        // A controller of KRaft votes, and serves no client.
+        let controller = offering(52, 0, 2);
+        let error = controller.newest_common::<JoinGroupRequest>(9).unwrap_err();
+        assert!(error.to_string().contains("a controller's"), "{error}");
+        let old = offering(MetadataRequest::KEY, 0, 9);
+        let error = old.newest_common::<JoinGroupRequest>(9).unwrap_err();
+        assert!(error.to_string().contains("does not offer"), "{error}");
     }
 
     #[test]

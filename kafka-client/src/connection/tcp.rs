@@ -1,15 +1,19 @@
 //! A stream of bytes to a broker: TCP, and TLS on it where the settings say so.
 
-use std::io;
+use std::{io, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    time::timeout,
 };
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
-use super::tls::tls_error_kind;
+use super::{handshake::Handshake, tls::tls_error_kind};
 use crate::{Error, ErrorKind, Result, config::Address};
+
+/// How long a broker is waited for that may answer without TLS.
+const PLAINTEXT_WAIT: Duration = Duration::from_secs(2);
 
 /// Bytes both ways, encrypted or not.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -21,11 +25,7 @@ pub(super) async fn connect(
     address: &Address,
     tls: Option<&TlsConnector>,
 ) -> Result<Box<dyn Stream>> {
-    let stream = TcpStream::connect((address.host.as_str(), address.port))
-        .await
-        .map_err(|error| broken("connecting failed", error))?;
-    // Requests are small and wait for their answers: batching them in the kernel only delays.
-    stream.set_nodelay(true).map_err(|error| broken("connecting failed", error))?;
+    let stream = dial(address).await?;
     let Some(tls) = tls else {
         return Ok(Box::new(stream));
     };
@@ -36,10 +36,38 @@ pub(super) async fn connect(
             error,
         )
     })?;
-    let stream = tls.connect(name, stream).await.map_err(|error| {
-        broken("the TLS handshake failed (does the listener speak TLS?)", error)
-    })?;
-    Ok(Box::new(stream))
+    match tls.connect(name, stream).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => {
+            let error = broken("the TLS handshake failed (does the listener speak TLS?)", error);
+            Err(if error.kind() == ErrorKind::Connection && speaks_plaintext(address).await {
+                let text = "the listener answers without TLS; set security.protocol to PLAINTEXT or SASL_PLAINTEXT, or \
+                            name the port of a listener with TLS";
+                Error::with_source(ErrorKind::Protocol, text, error)
+            } else {
+                error
+            })
+        }
+    }
+}
+
+async fn dial(address: &Address) -> Result<TcpStream> {
+    let stream = TcpStream::connect((address.host.as_str(), address.port))
+        .await
+        .map_err(|error| broken("connecting failed", error))?;
+    // Requests are small and wait for their answers: batching them in the kernel only delays.
+    stream.set_nodelay(true).map_err(|error| broken("connecting failed", error))?;
+    Ok(stream)
+}
+
+/// Whether a broker answers there without TLS. One that expects no TLS closes the connection without a word, as one does
+/// that is stopped: only the answer tells a wrong setting from an outage.
+async fn speaks_plaintext(address: &Address) -> bool {
+    let asked = async {
+        let mut stream = dial(address).await.ok()?;
+        Handshake::new(&mut stream, "").broker_versions().await.ok()
+    };
+    timeout(PLAINTEXT_WAIT, asked).await.is_ok_and(|answer| answer.is_some())
 }
 
 /// An error of a connection that carried no request yet.

@@ -7,7 +7,7 @@ use streams_core::{
     client::{IsolationLevel::ReadUncommitted, ProduceRecord},
 };
 
-use crate::world::{append, everywhere, read, record};
+use crate::world::{append, everywhere, on_the_broker, read, record};
 
 #[test]
 fn reports_say_where_the_records_of_each_partition_are() {
@@ -73,6 +73,20 @@ fn a_record_that_is_too_large_is_refused_and_others_go_through() {
         let mut consumer = world.consumer(ReadUncommitted);
         consumer.assign(&place, 0).unwrap();
         assert_eq!(read(&mut *consumer, 2), ["before", "after"]);
+    });
+}
+
+/// It said `Broker: Message size too large`, though no broker had seen the record, and named no setting.
+#[test]
+fn a_record_that_the_client_refuses_is_named_with_its_size_its_key_and_the_setting() {
+    on_the_broker(|world| {
+        let large = "x".repeat(2 << 20);
+        let headers = Headers::new();
+        let record = ProduceRecord { key: Some(b"customer-42"), ..record(&large, &headers) };
+        let error = world.producer().append(&world.partition(), record).unwrap_err();
+        for part in ["2097163 bytes", "`customer-42`", "producer.max.request.size"] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
     });
 }
 

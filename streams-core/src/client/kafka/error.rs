@@ -58,7 +58,7 @@ pub(super) fn convert_final(error: kafka_client::Error) -> Error {
         ErrorKind::Fenced | ErrorKind::Unavailable | ErrorKind::Timeout => ErrorKind::Fatal,
         kind => kind,
     };
-    Error::with_source(kind, "this member can't belong to the group any more", error)
+    Error::with_source(kind, "this member can't belong to the group", error)
 }
 
 #[cfg(test)]

@@ -249,15 +249,24 @@ impl Leading {
         }
     }
 
+    /// What the principal lacks that may not create topics.
+    fn needed_access(&self) -> String {
+        let prefix = &self.group_id;
+        format!(
+            ", for the principal lacks access: allow Create on topics with the prefix `{prefix}-`, or create them"
+        )
+    }
+
     /// Creates topics and waits until the cluster shows them. The inner error is for good.
     async fn create(&self, topics: &[NewTopic]) -> kafka_client::Result<Result> {
         if topics.is_empty() {
             return Ok(Ok(()));
         }
         let names: Vec<&str> = topics.iter().map(|topic| topic.name.as_str()).collect();
-        tracing::info!(group = %self.group_id, topics = ?names, "internal topics are created");
+        tracing::debug!(group = %self.group_id, topics = ?names, "creating internal topics");
         let wanted: Vec<_> = topics.iter().map(new_topic).collect();
         if let Err(error) = self.client.create_topics(&wanted).await {
+            let forbidden = error.kind() == kafka_client::ErrorKind::Authorization;
             let error = convert(error);
             return match error.kind() {
                 ErrorKind::Unavailable | ErrorKind::Timeout => {
@@ -266,11 +275,14 @@ impl Leading {
                     Err(kafka_client::Error::with_source(kind, text, error))
                 }
                 _ => {
-                    let text = format!("internal topics can't be created: {}", names.join(", "));
+                    let advice = if forbidden { self.needed_access() } else { String::new() };
+                    let names = names.join(", ");
+                    let text = format!("internal topics can't be created{advice}: {names}");
                     Ok(Err(Error::with_source(ErrorKind::InvalidTopic, text, error)))
                 }
             };
         }
+        tracing::info!(group = %self.group_id, topics = ?names, "internal topics were created");
         for _ in 0..LOOKS {
             if self.client.describe_topics(&names).await?.len() == names.len() {
                 break;

@@ -73,6 +73,20 @@ pub(super) fn kind_of_write(code: Code) -> ErrorKind {
     }
 }
 
+/// What to look at when a broker refuses records for good.
+pub(super) fn advice_on_refusal(code: Code) -> Option<&'static str> {
+    match code.number() {
+        10 | 18 => Some("raise max.message.bytes of the topic, or lower producer.max.request.size"),
+        32 => Some(
+            "a timestamp is too far from the broker's clock: see message.timestamp.after.max.ms and \
+             message.timestamp.before.max.ms of the topic",
+        ),
+        87 => Some("a compacted topic takes no record without a key"),
+        44 => Some("the broker's create or produce policy forbids it"),
+        _ => None,
+    }
+}
+
 /// The kind of an error of a fetch.
 pub(super) fn kind_of_fetch(code: Code) -> ErrorKind {
     if is_out_of_range(code) || is_unknown_topic(code) {

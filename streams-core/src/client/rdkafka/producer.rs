@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 
 use super::{
     deliveries::Run,
-    failure::{is_fenced, kind_of_write, of_transaction, refused_credentials},
+    failure::{advice_on_refusal, is_fenced, kind_of_write, of_transaction, refused_credentials},
     ffi::{Client, Code, GroupIdentity, Topic, TransactionFailure},
     reach::Reach,
     topics::Topics,
@@ -37,6 +37,9 @@ const LEASE_TURN: Duration = Duration::from_millis(10);
 const LEASE_LOOK: Duration = Duration::from_millis(100);
 /// How long a flush goes on before it is looked whether it still should.
 const FLUSH_TURN: Duration = Duration::from_millis(100);
+
+/// As much of a key as stands in a message.
+const KEY_BYTES_SHOWN: usize = 64;
 
 /// How long calls may take.
 #[derive(Clone, Copy, Debug)]
@@ -165,7 +168,12 @@ impl RdKafkaProducer {
             _ if has_failed => format!("the open transaction has failed before a record for {to}"),
             ErrorKind::Production => {
                 let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-                format!("a record of {bytes} bytes for {to} is refused: {code}: {}", code.text())
+                let key =
+                    record.key.map_or_else(String::new, |key| format!(" with key {}", shown(key)));
+                // The client itself refuses a record for no other reason.
+                let setting = "it is larger than producer.max.request.size, which max.message.bytes of the topic must \
+                               allow too";
+                format!("a record of {bytes} bytes{key} for {to} is refused: {setting} ({code})")
             }
             ErrorKind::Unavailable => {
                 let because = self.client.events().because();
@@ -213,7 +221,10 @@ impl RdKafkaProducer {
         if kind == ErrorKind::Timeout && refused_credentials(events).is_some() {
             kind = ErrorKind::Config;
         }
-        let text = format!("{records} records for {to} were not written: {code}: {}", code.text());
+        let advice =
+            advice_on_refusal(code).map_or_else(String::new, |advice| format!("; {advice}"));
+        let why = code.text();
+        let text = format!("{records} records for {to} were not written: {code}: {why}{advice}");
         Error::new(kind, text + &because)
     }
 
@@ -305,6 +316,13 @@ impl RdKafkaProducer {
             (None, _) => Err(self.invalid("it has no transactional id")),
         }
     }
+}
+
+/// The beginning of a key, readable if it is text.
+fn shown(key: &[u8]) -> String {
+    let (start, rest) = key.split_at(key.len().min(KEY_BYTES_SHOWN));
+    let more = if rest.is_empty() { "" } else { "…" };
+    format!("`{}{more}`", start.escape_ascii())
 }
 
 impl Producer for RdKafkaProducer {
