@@ -276,7 +276,7 @@ impl Membership for StreamsMembership {
             return Ok(());
         }
         let seat = Arc::clone(&self.seat);
-        self.control.begin(async move { seat.member.leave(false).await }).wait()
+        self.control.begin(async move { seat.member.leave().await }).wait()
     }
 }
 
