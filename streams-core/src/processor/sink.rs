@@ -99,7 +99,7 @@ impl<K, V> SinkNode<K, V> {
 
     fn partitions_seen_by_producer(topic: &str, task: &mut TaskState) -> Result<i32> {
         task.producer()?.partitions(topic).map_err(|cause| match cause.kind() {
-            ErrorKind::InvalidTopic if task.is_repartition(&topic) => {
+            ErrorKind::InvalidTopic if task.is_repartition(topic) => {
                 let id = &task.shared_settings.application_id;
                 cause.in_context(format!(
                     "the group `{id}` has not created the internal topic {topic}: either it was deleted, or \

@@ -15,7 +15,7 @@ use streams_core::{
     processor::{Context, Processor, PunctuationType},
     runtime::State,
     serde::string,
-    time::SystemClock,
+    time::{Clock, SystemClock},
     topology::{SourceOptions, Topology, TopologyBuilder},
 };
 use streams_dsl::StreamsBuilder;
@@ -34,7 +34,7 @@ fn impatient_cluster(transaction_timeout: Duration) -> EmbeddedCluster {
 fn slow_copy(per_record: Duration) -> Topology {
     let builder = StreamsBuilder::new();
     let slow =
-        builder.stream::<String, String>("in").peek(move |_, _| std::thread::sleep(per_record));
+        builder.stream::<String, String>("in").peek(move |_, _| SystemClock.sleep(per_record));
     slow.to("out");
     builder.build().unwrap()
 }
@@ -97,7 +97,7 @@ async fn punctuations_come_in_time_between_slow_records() {
             _: Record<'_, String, String>,
             _: &mut Context<'_, String, String>,
         ) -> Result<(), BoxError> {
-            std::thread::sleep(Duration::from_millis(5));
+            SystemClock.sleep(Duration::from_millis(5));
             self.0.fetch_add(1, Ordering::SeqCst);
             Ok(())
         }

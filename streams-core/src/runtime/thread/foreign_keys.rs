@@ -69,7 +69,9 @@ impl KeyReader {
             return Ok(None);
         }
         let batches = self.consumer.poll(POLL_RECORDS, Duration::ZERO)?;
-        batches.iter().for_each(|batch| self.take(batch, gaps));
+        for batch in &batches {
+            self.take(batch, gaps);
+        }
         let consumer = &mut self.consumer;
         self.ranges.retain(|changelog, (_, to)| {
             let is_open = consumer.position(changelog).is_none_or(|position| position < *to);
