@@ -134,6 +134,10 @@ pub(super) const PREFIXES: &[(&str, Target)] = &[
 
 /// Splits a key with a known prefix into prefix, its target, and the rest.
 pub(super) fn split_prefix(key: &str) -> Option<(&'static str, Target, &str)> {
+    // librdkafka has keys of its own that begin as those of the internal topics do.
+    if librdkafka_keys::BOTH.iter().any(|(own, _)| *own == key) {
+        return None;
+    }
     PREFIXES.iter().find_map(|(prefix, target)| Some((*prefix, *target, key.strip_prefix(prefix)?)))
 }
 
@@ -168,7 +172,10 @@ pub(super) fn kind_of(class: ClientClass, key: &str) -> Option<Kind> {
                 ("largest", "it was renamed; use `latest`"),
             ],
         }),
-        ("buffer.memory", ClientClass::Producer) => Some(Kind::bytes_from(0)),
+        ("buffer.memory", ClientClass::Producer) => {
+            // librdkafka counts it in KiB, as an `int`.
+            Some(Kind::Number { min: 0, max: 2_199_023_254_528, unit: Unit::Bytes })
+        }
         (
             "compression.gzip.level" | "compression.lz4.level" | "compression.zstd.level",
             ClientClass::Producer,

@@ -53,8 +53,6 @@ pub(super) const BOTH: &[(&str, Kind)] = &[
     ("debug", Kind::Set { names: DEBUG, alone: &["all"] }),
     ("enable.random.seed", Kind::Bool),
     ("enable.sasl.oauthbearer.unsecure.jwt", Kind::Bool),
-    ("https.ca.location", Kind::Text),
-    ("https.ca.pem", Kind::Text),
     ("log.connection.close", Kind::Bool),
     ("log.thread.name", Kind::Bool),
     ("log_level", number(0, 7)),

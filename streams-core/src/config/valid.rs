@@ -10,7 +10,7 @@ use super::choice::{
     ProcessingHandlerChoice, ProductionHandlerChoice, TimestampAheadPolicy,
     TimestampExtractorChoice, TopologyOptimization,
 };
-use super::client_keys::ClientRole;
+use super::client_keys::{ClientRole, Target, split_prefix};
 use super::groups::Groups;
 use super::settings::Settings;
 use super::upgrade_from::UpgradeFrom;
@@ -71,7 +71,11 @@ impl ValidConfig {
 
     /// What was set for the internal topics with `topic.`, without the prefix.
     pub fn topic_overrides(&self) -> BTreeMap<&str, &str> {
-        self.settings.with_prefix("topic.").collect()
+        let topics = self.settings.iter().filter_map(|(key, value)| match split_prefix(key)? {
+            (_, Target::Topic, rest) => Some((rest, value)),
+            _ => None,
+        });
+        topics.collect()
     }
 
     /// The tags of this instance, set with `client.tag.`, without the prefix.

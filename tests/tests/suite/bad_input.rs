@@ -9,6 +9,7 @@ mod mistakes;
 mod panics;
 mod reading;
 mod state_directory;
+mod timestamps;
 mod topics;
 mod user_code;
 mod writing;

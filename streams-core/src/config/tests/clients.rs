@@ -151,3 +151,16 @@ fn heartbeats_must_come_within_the_session() {
     assert!(problem.starts_with("`consumer.heartbeat.interval.ms` = `45000`"), "{problem}");
     assert_accepted("consumer.heartbeat.interval.ms", "44999");
 }
+
+/// `topic.metadata.refresh.interval.ms` went to the internal topics, as a setting that no topic has.
+#[test]
+fn a_key_of_librdkafka_that_begins_as_those_of_topics_goes_to_the_clients() {
+    const KEY: &str = "topic.metadata.refresh.interval.ms";
+    let config = valid(&minimal().set(KEY, 5_000).set("topic.retention.ms", 7));
+    let topics: Vec<_> = config.topic_overrides().into_iter().collect();
+    assert_eq!(topics, [("retention.ms", "7")]);
+    let producer = config.client_overrides(ClientRole::Producer);
+    assert_eq!(producer.get(KEY), Some(&"5000"));
+    let problem = only_problem(KEY, "soon");
+    assert!(problem.starts_with(&format!("`{KEY}` = `soon`: ")), "{problem}");
+}
