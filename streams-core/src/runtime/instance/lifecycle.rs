@@ -183,7 +183,8 @@ impl Lifecycle {
         let threads = self.threads.lock();
         let alive = threads.values().filter(|slot| slot.alive);
         let at = alive.filter_map(|slot| slot.watchdog.whereabouts());
-        at.map(|at| format!(", user code runs: {at}")).collect()
+        let said: Vec<String> = at.map(|at| format!(", user code runs: {at}")).collect();
+        said.concat()
     }
 
     /// A stream thread ended. With an error and no thread left the instance is in error.
