@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use streams_core::{
     ErrorKind, Headers, TopicPartition,
     client::{IsolationLevel::ReadUncommitted, ProduceRecord},
+    time::{Clock, SystemClock},
 };
 
 use crate::world::{append, everywhere, on_the_broker, read, record};
@@ -85,6 +86,24 @@ fn a_record_that_the_client_refuses_is_named_with_its_size_its_key_and_the_setti
         let record = ProduceRecord { key: Some(b"customer-42"), ..record(&large, &headers) };
         let error = world.producer().append(&world.partition(), record).unwrap_err();
         for part in ["2097163 bytes", "`customer-42`", "producer.max.request.size"] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    });
+}
+
+/// It said `INVALID_TIMESTAMP`, and left it to the reader which timestamp is invalid, and why.
+#[test]
+fn a_timestamp_that_the_broker_refuses_is_reported_with_the_topics_setting() {
+    on_the_broker(|world| {
+        let (headers, place) = (Headers::new(), world.partition());
+        let in_ten_years = SystemClock.now_ms() + 10 * 365 * 24 * 3_600_000;
+        let record = ProduceRecord { timestamp: in_ten_years, ..record("a", &headers) };
+        let mut producer = world.producer();
+        producer.append(&place, record).unwrap();
+        let reports = producer.flush().unwrap();
+        let error = reports.into_iter().find_map(|report| report.result.err()).unwrap();
+        assert_eq!(error.kind(), ErrorKind::Production);
+        for part in [place.to_string().as_str(), "message.timestamp.after.max.ms"] {
             assert!(error.to_string().contains(part), "{error}");
         }
     });
