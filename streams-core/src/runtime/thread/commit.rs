@@ -109,13 +109,13 @@ impl Commits {
                 if is_planted(PlantedBug::CommitBeforeFlush) {
                     Self::commit_offsets(&offsets, parts)?;
                     let written = parts.writer.flush(parts.mend)?;
-                    return self.complete(&written, parts, now_ms);
+                    return self.complete(written, parts, now_ms);
                 }
                 Prepared { offsets, written: parts.writer.flush(parts.mend)? }
             }
         };
         match Self::commit_offsets(&prepared.offsets, parts) {
-            Ok(()) => self.complete(&prepared.written, parts, now_ms),
+            Ok(()) => self.complete(prepared.written, parts, now_ms),
             Err(error) => {
                 self.prepared = Some(prepared).filter(|_| error.kind() == ErrorKind::Unavailable);
                 Err(error)
@@ -135,9 +135,10 @@ impl Commits {
     }
 
     /// The last step, and what can be done only behind a commit.
-    fn complete(&mut self, written: &Written, parts: &mut Parts<'_>, now_ms: i64) -> Result {
+    fn complete(&mut self, mut written: Written, parts: &mut Parts<'_>, now_ms: i64) -> Result {
+        parts.mend.hold_back(&mut written);
         for (_, task) in parts.tasks.running_mut() {
-            task.apply_commit(written)?;
+            task.apply_commit(&written)?;
         }
         count(&self.app.shared.counters.commits, 1);
         parts.mend.mend(parts.tasks, parts.writer, parts.member, now_ms)?;

@@ -48,6 +48,9 @@ impl StreamThread {
         if self.tasks().any(|slot| !slot.is_running() && !slot.is_standby()) {
             return Some("restores".to_owned());
         }
+        if self.mends() {
+            return Some("has rows of others in its changelogs".to_owned());
+        }
         None
     }
 }

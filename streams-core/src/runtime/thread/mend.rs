@@ -8,6 +8,8 @@
 //! Invariant: rows are written anew only behind a commit of offsets that the coordinator accepted after they were seen.
 //! To a member that was given up and does not know it, the rows of the next owner look foreign, too.
 //!
+//! Until then the database counts only as far as nobody else had written: who loses the task reads those rows again.
+//!
 //! With transactions there are none: the cluster refuses them, and offsets are not contiguous.
 
 use std::{
@@ -21,7 +23,7 @@ use super::{
     foreign_keys::{KeyReader, Keys},
     member::Member,
     tasks::Tasks,
-    writer::Writer,
+    writer::{Writer, Written},
 };
 use crate::{
     ErrorKind, Result, TaskId, TopicPartition,
@@ -129,6 +131,16 @@ impl Mend {
     /// Whether there are rows to be written anew.
     pub(super) fn has_gaps(&self) -> bool {
         !self.gaps.is_empty()
+    }
+
+    /// The databases count as far as others have written nothing: should this thread lose a task before it has written
+    /// their rows anew, the next restore reads them as everybody will.
+    pub(super) fn hold_back(&self, written: &mut Written) {
+        for gap in &self.gaps {
+            if let Some(next) = written.get_mut(&gap.changelog) {
+                *next = gap.from.min(*next);
+            }
+        }
     }
 
     /// Begins to look behind the ends of all changelogs. Whoever takes a task over takes what is there for the newest.
@@ -286,7 +298,8 @@ impl Mend {
             tracing::warn!(thread = %self.thread, "another writer left rows in changelog {changelog}; {rows} of them are written anew");
             task.log_again(changelog, keys, &mut **producer)?;
         }
-        let written = writer.flush(self)?;
+        let mut written = writer.flush(self)?;
+        self.hold_back(&mut written);
         tasks.running().try_for_each(|(_, task)| task.apply_changelogs(&written))
     }
 }

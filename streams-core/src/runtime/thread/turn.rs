@@ -80,6 +80,11 @@ impl StreamThread {
         self.holdings.in_transaction()
     }
 
+    /// Whether rows of others are to be written anew, or looked for.
+    pub(super) fn mends(&self) -> bool {
+        self.holdings.mends()
+    }
+
     /// Asks all instances to close, once its own tasks are given up. Returns whether the group has heard; until then the
     /// call is to be repeated.
     pub(crate) fn shut_application_down(&mut self) -> Result<bool> {

@@ -132,6 +132,11 @@ impl Holdings {
         self.mend.look(&mut *self.admin, now_ms);
     }
 
+    /// Whether rows of others are to be written anew, as far as is known, or are being looked for.
+    pub(super) fn mends(&self) -> bool {
+        self.mend.has_gaps() || self.mend.is_at_work()
+    }
+
     /// Whether that goes on.
     pub(super) fn looks_for_foreign_rows(&self) -> bool {
         self.mend.is_looking()
