@@ -81,6 +81,15 @@ pub trait Database: Send + Sync + fmt::Debug {
     /// Makes all that was written durable, and waits for it.
     fn flush(&self) -> Result<()>;
 
+    /// Starts to make what was written durable if the oldest of it comes from records `age_ms` old, and does not wait:
+    /// what a crash takes back must be read again from the changelog. To be called behind each write, with the time in
+    /// milliseconds since the epoch.
+    ///
+    /// An engine that has nothing on disk does nothing.
+    fn flush_older(&self, now_ms: i64, age_ms: i64) {
+        let _ = (now_ms, age_ms);
+    }
+
     /// Removes all rows of a store, as for a changelog that was truncated.
     ///
     /// The offset stays. To move it in the same step, write a batch with

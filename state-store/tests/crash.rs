@@ -20,8 +20,10 @@ use state_store::{Database, Direction, MemoryBudget, RocksDatabase, StoreId, Wri
 /// Tells the process that writes where to.
 const DIRECTORY: &str = "STATE_STORE_CRASH_DIRECTORY";
 const STORES: [StoreId; 3] = [StoreId(0), StoreId(1), StoreId(2)];
-/// So far does each batch take the offset: enough for a flush each time.
+/// So far does each batch take the offset.
 const RECORDS: i64 = 10_000;
+/// So much time passes for each batch: enough for a flush each time.
+const AGE_MS: i64 = 5_000;
 /// Rows of a batch in each store.
 const ROWS: u64 = 20;
 
@@ -48,8 +50,10 @@ fn writes_until_it_is_killed() {
                 batch.put(store, &(number * ROWS + row).to_be_bytes(), b"row");
             }
         }
-        batch.set_offset("changelog", i64::try_from(number + 1).unwrap() * RECORDS);
+        let next = i64::try_from(number + 1).unwrap();
+        batch.set_offset("changelog", next * RECORDS);
         database.write(batch).unwrap();
+        database.flush_older(next * AGE_MS, AGE_MS);
     }
 }
 

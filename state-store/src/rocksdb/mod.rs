@@ -5,11 +5,13 @@
 //! flushed together (`atomic_flush`), so that rows and offsets on disk always belong to the same
 //! batches. Closing doesn't flush: a database that is dropped is like one whose process crashed,
 //! and restore continues from the offsets it finds. For a clean close, [`flush`](Database::flush)
-//! first.
+//! first. While it is open, memtables are flushed when they are full, when those of all databases are too
+//! large together, and when what is in them is old ([`flush_older`](Database::flush_older)).
 //!
 //! No other module names the crate `rocksdb`.
 
 mod error;
+mod files;
 mod options;
 mod range;
 mod unflushed;
@@ -18,11 +20,13 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::ops::Bound;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use ::rocksdb::{ColumnFamily, DB, DBIteratorWithThreadMode, IteratorMode, WriteOptions};
 
 use self::error::Context;
+use self::files::Files;
 use self::range::{half_open, successor};
 use self::unflushed::Unflushed;
 use crate::api::is_sorted_and_distinct;
@@ -37,9 +41,6 @@ pub(crate) use self::options::SharedMemory;
 const OFFSETS: &str = "offsets";
 /// The column family that `RocksDB` insists on. It stays empty.
 const DEFAULT: &str = "default";
-/// A flush is started after so many operations, or records of changelogs, which bounds the tail that a
-/// crash replays.
-const WRITES_PER_FLUSH: u64 = 10_000;
 /// The bytes of an ordinary write of rows that were to be ingested.
 const INGEST_BATCH_BYTES: usize = 4 << 20;
 /// The extension of a file of sorted rows on its way into a store.
@@ -47,13 +48,11 @@ const INGEST_EXTENSION: &str = "ingest";
 
 /// The [`Database`] of a task in a directory.
 pub struct RocksDatabase {
-    db: DB,
-    directory: PathBuf,
-    /// The column family of each store, by its id.
-    stores: Vec<String>,
+    files: Arc<Files>,
     /// Keeps cache and write buffer limit alive, which the engine only borrows.
     budget: MemoryBudget,
-    unflushed: Unflushed,
+    /// Its number among the open databases of the budget.
+    number: u64,
 }
 
 impl RocksDatabase {
@@ -87,51 +86,25 @@ impl RocksDatabase {
         let families = families.into_iter().map(|name| (name, options::column_family(budget)));
         let db =
             DB::open_cf_with_opts(&options, dir, families).map_err(|error| context.error(error))?;
-        let mut database = Self {
-            db,
-            directory: dir.to_owned(),
-            stores,
-            budget: budget.clone(),
-            unflushed: Unflushed::none([]),
-        };
-        database.unflushed = Unflushed::none(database.offsets()?);
-        Ok(database)
+        let unflushed = Unflushed::default();
+        let files = Arc::new(Files { db, directory: dir.to_owned(), stores, unflushed });
+        let number = budget.engine().databases.add(files.clone());
+        Ok(Self { files, budget: budget.clone(), number })
     }
 
     fn context(&self, doing: &'static str) -> impl Fn(::rocksdb::Error) -> Error {
-        move |error| Context { doing, directory: &self.directory }.error(error)
+        move |error| Context { doing, directory: &self.files.directory }.error(error)
     }
 
     fn family(&self, store: StoreId) -> Result<&ColumnFamily> {
-        let name = self.stores.get(usize::from(store.0));
-        name.and_then(|name| self.db.cf_handle(name)).ok_or_else(|| Error::unknown_store(store))
+        let name = self.files.stores.get(usize::from(store.0));
+        name.and_then(|name| self.files.db.cf_handle(name))
+            .ok_or_else(|| Error::unknown_store(store))
     }
 
     fn offsets_family(&self) -> Result<&ColumnFamily> {
-        let family = self.db.cf_handle(OFFSETS);
+        let family = self.files.db.cf_handle(OFFSETS);
         family.ok_or_else(|| Error::new(ErrorKind::Engine, "the offsets were not opened"))
-    }
-
-    /// Flushes all column families, which `RocksDB` does in one step if they are named in one call.
-    fn flush_all(&self, wait: bool) -> Result<(), ::rocksdb::Error> {
-        let names = self.stores.iter().map(String::as_str).chain([OFFSETS]);
-        let families: Vec<_> = names.filter_map(|name| self.db.cf_handle(name)).collect();
-        self.db.flush_cfs_opt(&families, &options::flush(wait))
-    }
-
-    /// Counts what was written, and starts a flush when there was enough since the last.
-    fn flush_if_due(&self, written: &WriteBatch) {
-        if self.unflushed.add(written) < WRITES_PER_FLUSH {
-            return;
-        }
-        match self.flush_all(false) {
-            Ok(()) => self.unflushed.clear(),
-            // The batch is written. The next one tries again, or fails if the engine has stopped.
-            Err(error) => {
-                let directory = self.directory.display();
-                tracing::debug!(%directory, %error, "a flush could not be started");
-            }
-        }
     }
 
     fn encode(&self, batch: &WriteBatch) -> Result<::rocksdb::WriteBatch> {
@@ -167,7 +140,7 @@ impl RocksDatabase {
 
     fn ingest_file(&self, store: StoreId, rows: &[Entry]) -> Result {
         let family = self.family(store)?;
-        let path = self.directory.join(format!("{}.{INGEST_EXTENSION}", store.0));
+        let path = self.files.directory.join(format!("{}.{INGEST_EXTENSION}", store.0));
         let fail = self.context("ingest rows into");
         let options = options::column_family(&self.budget);
         let mut writer = ::rocksdb::SstFileWriter::create(&options);
@@ -177,7 +150,7 @@ impl RocksDatabase {
         }
         writer.finish().map_err(&fail)?;
         let ingestion = options::ingestion();
-        self.db.ingest_external_file_cf_opts(family, &ingestion, vec![&path]).map_err(&fail)
+        self.files.db.ingest_external_file_cf_opts(family, &ingestion, vec![&path]).map_err(&fail)
     }
 
     fn write_rows(&self, store: StoreId, rows: &[Entry]) -> Result {
@@ -194,7 +167,7 @@ impl RocksDatabase {
 
 impl Database for RocksDatabase {
     fn get(&self, store: StoreId, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.db.get_cf(self.family(store)?, key).map_err(self.context("read from"))
+        self.files.db.get_cf(self.family(store)?, key).map_err(self.context("read from"))
     }
 
     fn range(
@@ -214,7 +187,7 @@ impl Database for RocksDatabase {
             Direction::Backward => IteratorMode::End,
         };
         let rows: DBIteratorWithThreadMode<'_, DB> =
-            self.db.iterator_cf_opt(family, options::range(lower, upper), mode);
+            self.files.db.iterator_cf_opt(family, options::range(lower, upper), mode);
         let fail = self.context("read a range from");
         Ok(Box::new(rows.map(move |row| {
             let (key, value) = row.map_err(&fail)?;
@@ -229,8 +202,8 @@ impl Database for RocksDatabase {
         let encoded = self.encode(&batch)?;
         let mut options = WriteOptions::default();
         options.disable_wal(true);
-        self.db.write_opt(encoded, &options).map_err(self.context("write to"))?;
-        self.flush_if_due(&batch);
+        self.files.db.write_opt(encoded, &options).map_err(self.context("write to"))?;
+        self.files.unflushed.wrote();
         Ok(())
     }
 
@@ -247,7 +220,7 @@ impl Database for RocksDatabase {
     }
 
     fn offset(&self, changelog: &str) -> Result<Option<i64>> {
-        let offset = self.db.get_cf(self.offsets_family()?, changelog);
+        let offset = self.files.db.get_cf(self.offsets_family()?, changelog);
         let offset = offset.map_err(self.context("read an offset from"))?;
         offset.map(|bytes| self.parse_offset(&bytes)).transpose()
     }
@@ -255,7 +228,7 @@ impl Database for RocksDatabase {
     fn offsets(&self) -> Result<Vec<(String, i64)>> {
         let fail = self.context("read the offsets from");
         let rows: DBIteratorWithThreadMode<'_, DB> =
-            self.db.iterator_cf(self.offsets_family()?, IteratorMode::Start);
+            self.files.db.iterator_cf(self.offsets_family()?, IteratorMode::Start);
         rows.map(|row| {
             let (changelog, offset) = row.map_err(&fail)?;
             let changelog = String::from_utf8(changelog.into_vec()).map_err(|error| {
@@ -269,6 +242,7 @@ impl Database for RocksDatabase {
     fn approximate_entries(&self, store: StoreId) -> Result<u64> {
         let family = self.family(store)?;
         let estimate = self
+            .files
             .db
             .property_int_value_cf(family, ::rocksdb::properties::ESTIMATE_NUM_KEYS)
             .map_err(self.context("read the size of"))?;
@@ -276,9 +250,14 @@ impl Database for RocksDatabase {
     }
 
     fn flush(&self) -> Result<()> {
-        self.flush_all(true).map_err(self.context("flush"))?;
-        self.unflushed.clear();
-        Ok(())
+        self.files.flush(true).map_err(self.context("flush"))
+    }
+
+    fn flush_older(&self, now_ms: i64, age_ms: i64) {
+        if self.files.unflushed.is_due(now_ms, age_ms) {
+            self.files.start_flush();
+        }
+        self.budget.engine().databases.flush_overdue(now_ms, age_ms);
     }
 }
 
@@ -291,7 +270,7 @@ impl RocksDatabase {
     }
 
     fn damaged_offsets(&self) -> String {
-        let directory = self.directory.display();
+        let directory = self.files.directory.display();
         format!(
             "the changelog offsets in {directory} are damaged; remove it to restore the task anew"
         )
@@ -301,9 +280,15 @@ impl RocksDatabase {
 impl fmt::Debug for RocksDatabase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RocksDatabase")
-            .field("directory", &self.directory)
-            .field("stores", &self.stores)
+            .field("directory", &self.files.directory)
+            .field("stores", &self.files.stores)
             .finish_non_exhaustive()
+    }
+}
+
+impl Drop for RocksDatabase {
+    fn drop(&mut self) {
+        self.budget.engine().databases.remove(self.number);
     }
 }
 

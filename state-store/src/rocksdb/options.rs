@@ -1,17 +1,23 @@
 //! The engine's settings. All databases of a process share one block cache, to which memtables are
-//! charged.
+//! charged, and the threads that flush and compact.
+
+use std::thread;
 
 use ::rocksdb::{
-    BlockBasedOptions, Cache, FlushOptions, IngestExternalFileOptions, LogLevel, Options,
-    ReadOptions, WriteBufferManager,
+    BlockBasedOptions, Cache, DBCompactionStyle, Env, FlushOptions, IngestExternalFileOptions,
+    LogLevel, Options, ReadOptions, WriteBufferManager,
 };
 
+use super::files::OpenDatabases;
 use crate::MemoryBudget;
 
-/// A memtable is flushed at this size, or sooner if the shared limit asks.
-const WRITE_BUFFER_BYTES: usize = 8 << 20;
+/// A memtable is flushed at this size, or sooner if the shared limit or its age asks: so a busy store writes few files,
+/// and an idle one takes nothing of it. Twice Java's size, for its limit is each store's own.
+const WRITE_BUFFER_BYTES: usize = 32 << 20;
+/// The least that all memtables together may take, however small the budget is.
+const LEAST_WRITE_BUFFERS_BYTES: usize = 16 << 20;
 /// The memtables of a column family, the one that is written to and those that are being flushed.
-const MAX_WRITE_BUFFERS: i32 = 4;
+const MAX_WRITE_BUFFERS: i32 = 3;
 /// Memtables take memory in steps of this size, small because a process has many mostly empty ones.
 const ARENA_BLOCK_BYTES: usize = 64 << 10;
 /// The files that one database keeps open.
@@ -21,10 +27,11 @@ const BLOOM_BITS_PER_KEY: f64 = 10.0;
 /// Bounds the log of changes to the set of files.
 const MANIFEST_BYTES: usize = 4 << 20;
 
-/// Block cache and write buffer limit of all databases of a budget.
+/// What all databases of a budget share: block cache, write buffer limit, and the list of them.
 pub(crate) struct SharedMemory {
     cache: Cache,
     write_buffers: WriteBufferManager,
+    pub(super) databases: OpenDatabases,
 }
 
 impl SharedMemory {
@@ -33,12 +40,11 @@ impl SharedMemory {
     pub(crate) fn new(bytes: usize) -> Self {
         let cache = Cache::new_lru_cache(bytes);
         // Memtables of idle tasks count too, and only a write to a task flushes its own: with too
-        // low a limit each write would. One full memtable is the least to work with; and a limit of
-        // zero would mean none.
-        let limit = (bytes / 2).max(WRITE_BUFFER_BYTES);
+        // low a limit each write would; and a limit of zero would mean none.
+        let limit = (bytes / 2).max(LEAST_WRITE_BUFFERS_BYTES);
         let write_buffers =
             WriteBufferManager::new_write_buffer_manager_with_cache(limit, false, cache.clone());
-        Self { cache, write_buffers }
+        Self { cache, write_buffers, databases: OpenDatabases::default() }
     }
 }
 
@@ -51,6 +57,13 @@ pub(super) fn database(budget: &MemoryBudget) -> Result<Options, ::rocksdb::Erro
     options.create_missing_column_families(true);
     options.set_atomic_flush(true);
     options.set_write_buffer_manager(&budget.engine().write_buffers);
+    // The engine's default environment, of which a process has one: its threads work for all databases, as many
+    // as there are processors, as Java has it.
+    let threads = background_threads();
+    let mut environment = Env::new()?;
+    environment.set_background_threads(threads);
+    options.set_env(&environment);
+    options.set_max_background_jobs(threads);
     options.set_max_open_files(MAX_OPEN_FILES);
     options.set_max_manifest_file_size(MANIFEST_BYTES);
     options.set_keep_log_file_num(1);
@@ -58,6 +71,11 @@ pub(super) fn database(budget: &MemoryBudget) -> Result<Options, ::rocksdb::Erro
     options.set_stats_dump_period_sec(0);
     options.set_skip_stats_update_on_db_open(true);
     Ok(options)
+}
+
+fn background_threads() -> i32 {
+    let processors = thread::available_parallelism().map_or(2, usize::from);
+    i32::try_from(processors).unwrap_or(i32::MAX).max(2)
 }
 
 pub(super) fn column_family(budget: &MemoryBudget) -> Options {
@@ -70,7 +88,8 @@ pub(super) fn column_family(budget: &MemoryBudget) -> Options {
     let mut options = Options::default();
     options.set_block_based_table_factory(&blocks);
     options.set_compression_type(::rocksdb::DBCompressionType::None);
-    options.set_level_compaction_dynamic_level_bytes(true);
+    // Rows are rewritten a few times instead of once for each level, for up to twice the space; as Java has it.
+    options.set_compaction_style(DBCompactionStyle::Universal);
     options.set_write_buffer_size(WRITE_BUFFER_BYTES);
     options.set_arena_block_size(ARENA_BLOCK_BYTES);
     // So that writes go on while a few flushes are under way.

@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -62,38 +64,65 @@ fn what_was_not_flushed_is_gone_from_all_stores_together_with_its_offset() {
     assert_eq!(database.offset("changelog").unwrap(), Some(1));
 }
 
+/// The entries of a store that a crash would take back.
+fn unflushed(database: &RocksDatabase) -> u64 {
+    let family = database.family(ORDERS).unwrap();
+    let name = ::rocksdb::properties::NUM_ENTRIES_ACTIVE_MEM_TABLE;
+    database.files.db.property_int_value_cf(family, name).unwrap().unwrap()
+}
+
 #[test]
-fn a_crash_loses_a_bounded_tail_and_rows_always_match_the_offset() {
+fn a_crash_loses_a_tail_bounded_by_time_and_rows_always_match_the_offset() {
     let directory = tempfile::tempdir().unwrap();
     let database = open(directory.path());
-    let batches = 50_000_u32;
-    for offset in 1..=batches {
-        // One row for each offset, by turns in either store.
+    for offset in 1..=20_000_u32 {
+        // One row for each offset, by turns in either store, a millisecond apart.
         let store = StoreId(u16::try_from(offset % 2).unwrap());
         put(&database, store, &offset.to_be_bytes(), b"v", i64::from(offset));
+        database.flush_older(i64::from(offset), 5_000);
     }
+    database.files.db.wait_for_compact(&::rocksdb::WaitForCompactOptions::default()).unwrap();
     drop(database);
     let database = open(directory.path());
     let offset = database.offset("changelog").unwrap().expect("some of it was flushed");
+    assert!(offset >= 15_000, "five seconds are lost at most, not all behind {offset}");
     let rows = keys(&database, ORDERS).len() + keys(&database, CUSTOMERS).len();
     assert_eq!(i64::try_from(rows).unwrap(), offset);
 }
 
+/// Every 10,000 records each database of a process flushed all of its stores: small files, which compactions then
+/// wrote again and again.
 #[test]
-fn records_that_came_to_the_same_row_bring_about_a_flush_too() {
+fn many_records_in_a_short_time_bring_about_no_flush() {
     let directory = tempfile::tempdir().unwrap();
     let database = open(directory.path());
-    let unflushed = || {
-        let family = database.family(ORDERS).unwrap();
-        let name = ::rocksdb::properties::NUM_ENTRIES_ACTIVE_MEM_TABLE;
-        database.db.property_int_value_cf(family, name).unwrap()
-    };
-    for offset in [4_000, 8_000] {
+    for offset in 0..30_000 {
         put(&database, ORDERS, b"k", b"v", offset);
+        database.flush_older(offset / 10, 5_000);
     }
-    assert_eq!(unflushed(), Some(2));
-    put(&database, ORDERS, b"k", b"v", 12_000);
-    assert_eq!(unflushed(), Some(0));
+    assert_eq!(unflushed(&database), 30_000);
+    put(&database, ORDERS, b"k", b"v", 30_000);
+    database.flush_older(5_000, 5_000);
+    assert_eq!(unflushed(&database), 0);
+}
+
+#[test]
+fn who_writes_flushes_what_idle_databases_of_the_process_have_left_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let budget = MemoryBudget::new(16 << 20, 4 << 20);
+    let [idle, busy] = ["0_0", "0_1"].map(|task| {
+        let stores = ["orders".to_owned()];
+        RocksDatabase::open(&directory.path().join(task), &stores, &budget).unwrap()
+    });
+    put(&idle, ORDERS, b"k", b"v", 1);
+    idle.flush_older(0, 5_000);
+    put(&busy, ORDERS, b"k", b"v", 1);
+    busy.flush_older(4_000, 5_000);
+    assert_eq!((unflushed(&idle), unflushed(&busy)), (1, 1));
+    busy.flush_older(6_000, 5_000);
+    assert_eq!((unflushed(&idle), unflushed(&busy)), (0, 1));
+    drop(idle);
+    assert!(RocksDatabase::open(&directory.path().join("0_0"), &[], &budget).is_ok());
 }
 
 #[test]

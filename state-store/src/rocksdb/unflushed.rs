@@ -1,96 +1,106 @@
-//! How much a crash would lose.
-
-use std::collections::BTreeMap;
+//! For how long a database has had writes that a crash would take back.
 
 use parking_lot::Mutex;
 
-use crate::WriteBatch;
+/// The time of what is not flushed. Times are the caller's, in milliseconds since the epoch.
+#[derive(Debug, Default)]
+pub(super) struct Unflushed(Mutex<Age>);
 
-/// Counts what was written since the last flush.
-///
-/// Records of a changelog count by its offset: many of them may have come to a few rows, and after a crash each is read
-/// again.
-#[derive(Debug)]
-pub(super) struct Unflushed(Mutex<Counts>);
-
-#[derive(Debug)]
-struct Counts {
-    operations: usize,
-    records: i64,
-    /// Up to where each changelog is in the stores.
-    offsets: BTreeMap<String, i64>,
+#[derive(Debug, Default)]
+struct Age {
+    written: bool,
+    /// The oldest record behind a write that is not flushed is no older.
+    since_ms: Option<i64>,
+    looked_ms: Option<i64>,
 }
 
 impl Unflushed {
-    /// Nothing, in a database whose changelogs are in it up to these offsets.
-    pub(super) fn none(offsets: impl IntoIterator<Item = (String, i64)>) -> Self {
-        let offsets = offsets.into_iter().collect();
-        Self(Mutex::new(Counts { operations: 0, records: 0, offsets }))
+    /// Something was written.
+    pub(super) fn wrote(&self) {
+        self.0.lock().written = true;
     }
 
-    /// Counts what is written, and says how much there is by now: operations or records, whichever is more.
-    pub(super) fn add(&self, batch: &WriteBatch) -> u64 {
-        let counts = &mut *self.0.lock();
-        counts.operations += batch.len();
-        for (changelog, offset) in batch.offsets() {
-            let before =
-                counts.offsets.get_mut(changelog).map(|known| std::mem::replace(known, offset));
-            if before.is_none() {
-                counts.offsets.insert(changelog.to_owned(), offset);
-            }
-            let records = offset.saturating_sub(before.unwrap_or(0)).max(0);
-            counts.records = counts.records.saturating_add(records);
+    /// Whether the oldest write that is not flushed is `age_ms` old, for who has just written: what is new comes from
+    /// records since the last look.
+    pub(super) fn is_due(&self, now_ms: i64, age_ms: i64) -> bool {
+        let age = &mut *self.0.lock();
+        let looked_ms = age.looked_ms.replace(now_ms).unwrap_or(now_ms);
+        if !age.written {
+            return false;
         }
-        let operations = u64::try_from(counts.operations).unwrap_or(u64::MAX);
-        operations.max(u64::try_from(counts.records).unwrap_or(0))
+        // A clock that was set back must not put the flush off.
+        let since_ms = age.since_ms.unwrap_or(looked_ms).min(now_ms);
+        age.since_ms = Some(since_ms);
+        now_ms.saturating_sub(since_ms) >= age_ms
+    }
+
+    /// As [`is_due`](Self::is_due), for who has not written, and knows nothing of new records.
+    pub(super) fn is_overdue(&self, now_ms: i64, age_ms: i64) -> bool {
+        let since_ms = self.0.lock().since_ms;
+        since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms) >= age_ms)
     }
 
     /// Begins again, for all is being flushed.
     pub(super) fn clear(&self) {
-        let counts = &mut *self.0.lock();
-        (counts.operations, counts.records) = (0, 0);
+        let age = &mut *self.0.lock();
+        (age.written, age.since_ms) = (false, None);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::StoreId;
-
-    fn batch(rows: u8, offsets: &[(&str, i64)]) -> WriteBatch {
-        let mut batch = WriteBatch::new();
-        for row in 0..rows {
-            batch.put(StoreId(0), &[row], b"v");
-        }
-        for (changelog, offset) in offsets {
-            batch.set_offset(changelog, *offset);
-        }
-        batch
-    }
 
     #[test]
-    fn records_count_by_the_offsets_of_all_changelogs() {
-        let unflushed = Unflushed::none([("a".to_owned(), 1_000)]);
-        assert_eq!(unflushed.add(&batch(1, &[("a", 1_400)])), 400);
-        assert_eq!(unflushed.add(&batch(1, &[("a", 1_500), ("b", 20)])), 520);
-        // A changelog that was deleted and made again starts over.
-        assert_eq!(unflushed.add(&batch(1, &[("a", 10)])), 520);
+    fn many_small_commits_are_due_when_the_first_of_them_is_old() {
+        let unflushed = Unflushed::default();
+        for now_ms in [0, 1_000, 4_000, 4_999] {
+            unflushed.wrote();
+            assert!(!unflushed.is_due(now_ms, 5_000), "at {now_ms}");
+        }
+        assert!(unflushed.is_due(5_000, 5_000));
         unflushed.clear();
-        assert_eq!(unflushed.add(&batch(1, &[("a", 15)])), 5);
+        unflushed.wrote();
+        assert!(!unflushed.is_due(5_100, 5_000));
+        assert!(unflushed.is_due(10_000, 5_000), "since the look before the first write");
     }
 
     #[test]
-    fn a_mark_is_no_number_of_records() {
-        let unflushed = Unflushed::none([]);
-        let mut batch = batch(1, &[("a", 100)]);
-        batch.set_mark("store/stream-time", 1_704_067_200_000);
-        assert_eq!(unflushed.add(&batch), 100);
+    fn commits_that_come_as_seldom_as_flushes_may_are_all_due() {
+        let unflushed = Unflushed::default();
+        unflushed.wrote();
+        assert!(!unflushed.is_due(0, 30_000));
+        for now_ms in [30_000, 60_000, 90_000] {
+            unflushed.wrote();
+            assert!(unflushed.is_due(now_ms, 30_000), "at {now_ms}");
+            unflushed.clear();
+        }
     }
 
     #[test]
-    fn operations_count_where_they_are_more() {
-        let unflushed = Unflushed::none([]);
-        assert_eq!(unflushed.add(&batch(200, &[("a", 1)])), 201);
-        assert_eq!(unflushed.add(&batch(100, &[])), 301);
+    fn a_database_without_writes_is_never_due() {
+        let unflushed = Unflushed::default();
+        assert!(!unflushed.is_due(0, 0));
+        assert!(!unflushed.is_due(1_000_000, 0));
+        assert!(!unflushed.is_overdue(1_000_000, 0));
+    }
+
+    #[test]
+    fn others_see_only_what_its_owner_has_timed() {
+        let unflushed = Unflushed::default();
+        unflushed.wrote();
+        assert!(!unflushed.is_overdue(9_000, 5_000), "its records may be new");
+        assert!(!unflushed.is_due(9_000, 5_000));
+        assert!(!unflushed.is_overdue(13_999, 5_000));
+        assert!(unflushed.is_overdue(14_000, 5_000));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_put_a_flush_off() {
+        let unflushed = Unflushed::default();
+        unflushed.wrote();
+        assert!(!unflushed.is_due(1_000_000, 5_000));
+        assert!(!unflushed.is_due(0, 5_000));
+        assert!(unflushed.is_due(5_000, 5_000));
     }
 }

@@ -417,6 +417,7 @@ impl Restorer {
                     }
                 }
             }
+            task.databases.flush_older(now_ms, &self.app.settings);
             let done = task.changelogs.iter().all(|changelog| changelog.done);
             if !task.standby && done && !self.finished.contains(id) {
                 self.finished.push(*id);

@@ -219,6 +219,7 @@ impl ActiveTask {
                 }
             }
             self.commit.databases.write(batch)?;
+            self.commit.databases.flush_older(self.state.now_ms, &self.state.shared_settings);
         }
         for store in self.state.stores.iter_mut().flatten() {
             store.committed();

@@ -113,6 +113,13 @@ impl TaskDatabases {
         Ok(())
     }
 
+    /// Starts to make what was written durable, if it has waited for as long as it may.
+    pub(crate) fn flush_older(&self, now_ms: i64, settings: &TaskSettings) {
+        if let Some(database) = &self.persistent {
+            database.flush_older(now_ms, settings.flush_age_ms);
+        }
+    }
+
     /// Makes what is on disk durable.
     pub(crate) fn flush(&self) -> Result {
         if let Some(database) = &self.persistent {

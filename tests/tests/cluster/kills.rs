@@ -9,8 +9,10 @@ use crate::{
     world::{Instance, Mode, PATIENCE, World, pass, told},
 };
 
-/// A store on disk lags behind its commits by at most about so many records: after so many a flush is started.
-const FLUSH_RECORDS: u64 = 10_000;
+/// A store on disk lags behind its commits by at most about so long: then a flush is started.
+const FLUSH_AGE: Duration = Duration::from_secs(5);
+/// Orders a second.
+const RATE: u64 = 1_200;
 
 /// In each round one of two instances dies, and starts anew: by turns while both are at work, and at any moment after
 /// a start, be it in the middle of a restore or a rebalance.
@@ -21,7 +23,7 @@ fn whatever_dies_when_nothing_is_lost(mode: Mode, rounds: u64, seed: u64) {
     let world = World::new(mode, 2);
     let orders = Orders::of_customers(rounds * 3_600, 2_000, seed);
     let mut random = Random::new(seed);
-    let feed = world.feed_slowly(&orders, 1_200);
+    let feed = world.feed_slowly(&orders, RATE);
     let names = ["first", "second"];
     let mut instances = names.map(|name| world.run(name));
     for round in 0..rounds {
@@ -44,11 +46,12 @@ fn whatever_dies_when_nothing_is_lost(mode: Mode, rounds: u64, seed: u64) {
     world.close_and_check(&instances.each_ref(), &orders);
 }
 
-/// Each of the four tasks goes on from its files and the tail of its changelogs. In the later rounds the changelogs
-/// hold many times as much.
+/// Each of the four tasks goes on from its files and the tail of its changelogs, to which an order comes to about two
+/// records. Twice as much is let pass, for a task that catches up writes faster. In the later rounds the changelogs hold
+/// many times as much.
 fn assert_little_was_restored(instance: &Instance) {
     let restored = told(instance, "restored");
-    assert!(restored <= 4 * FLUSH_RECORDS, "{restored} records were restored");
+    assert!(restored <= 2 * 2 * RATE * FLUSH_AGE.as_secs(), "{restored} records were restored");
 }
 
 #[test]
@@ -81,7 +84,13 @@ fn after_a_crash_only_the_tail_of_the_changelogs_is_restored() {
     let world = World::new(Mode::EXACTLY_ONCE, 1);
     let orders = Orders::new(80_000, 6);
     let (before, after) = orders.clone().split(79_000);
-    let instance = fed_and_done(&world, &before);
+    let (old, new) = before.clone().split(78_000);
+    let instance = fed_and_done(&world, &old);
+    pass(FLUSH_AGE);
+    world.feed(&new);
+    world.await_all(&before);
+    // The next commits have started to flush what is old; it is on disk soon.
+    pass(Duration::from_secs(2));
     instance.kill().unwrap();
     let instance = world.run("only");
     world.await_shared(&[&instance]);
@@ -90,7 +99,7 @@ fn after_a_crash_only_the_tail_of_the_changelogs_is_restored() {
     world.close_and_check(&[&instance], &orders);
     // One of the two tasks has written more than 80,000 records to its changelogs, the other nearly as many.
     let restored = told(&instance, "restored");
-    assert!(restored <= 2 * FLUSH_RECORDS + 2_000, "{restored} records were restored");
+    assert!(restored <= 4_000, "{restored} records were restored");
 }
 
 #[test]

@@ -37,7 +37,13 @@ pub(crate) struct TaskSettings {
     pub(crate) budget: MemoryBudget,
     /// What sinks and inputs go by.
     pub(crate) partition_counts: PartitionCounts,
+    /// For how long writes to stores on disk may wait for a flush, in milliseconds: so much of a changelog is read
+    /// again after a crash.
+    pub(crate) flush_age_ms: i64,
 }
+
+/// The least time between two flushes, in milliseconds, however often tasks commit.
+const FLUSH_INTERVAL_MS: i64 = 5_000;
 
 impl TaskSettings {
     /// What the configuration says, with the handlers that were given in code.
@@ -85,6 +91,7 @@ impl TaskSettings {
             budget,
             dead_letter_topic,
             partition_counts: PartitionCounts::default(),
+            flush_age_ms: duration_ms(config.commit_interval()).max(FLUSH_INTERVAL_MS),
         }
     }
 }
