@@ -158,7 +158,8 @@ impl ActiveTask {
     }
 
     /// Processes records, each depth first to the end of every branch, with the stream-time punctuations that it makes
-    /// due: up to `max_records`, for as long as the task is ready. The caller looks at its clock between runs.
+    /// due: up to `max_records`, for as long as the task is ready and uncommitted writes may take more memory. The
+    /// caller looks at its clock, and whether a commit is due, between runs.
     pub(crate) fn process_run(
         &mut self,
         now_ms: i64,
@@ -180,6 +181,9 @@ impl ActiveTask {
                     break;
                 }
                 processed += 1;
+                if task.state.shared_settings.budget.overlay_exceeded() {
+                    break;
+                }
                 // Nothing is queued meanwhile: a task that is ready stays so until a queue runs empty.
                 if task.state.group.has_emptied() {
                     readiness = task.readiness(now_ms, &mut lag);

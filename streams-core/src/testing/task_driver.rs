@@ -16,7 +16,7 @@ use crate::{
     config::StreamsConfig,
     handler::Handlers,
     store::StateStore,
-    task::{ActiveTask, GlobalTask},
+    task::{ActiveTask, GlobalTask, Readiness},
     topology::Topology,
 };
 
@@ -112,8 +112,15 @@ impl TaskDriver {
     /// What user code returns and a handler decides to fail on.
     pub fn process(&mut self) -> Result<u64> {
         // The cluster is known to hold nothing behind what is queued.
-        let run = self.task.process_run(0, usize::MAX, |_| Some(0), &mut self.producer)?;
-        Ok(u64::try_from(run.processed).unwrap_or(u64::MAX))
+        let mut processed = 0;
+        loop {
+            let run = self.task.process_run(0, usize::MAX, |_| Some(0), &mut self.producer)?;
+            processed += u64::try_from(run.processed).unwrap_or(u64::MAX);
+            // A run that memory has ended goes on: commits are the caller's.
+            if run.processed == 0 || run.readiness != Readiness::Ready {
+                return Ok(processed);
+            }
+        }
     }
 
     /// Pushes records through what is below the source of a topic, as if it had just decoded them: without queue,

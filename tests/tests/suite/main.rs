@@ -13,6 +13,7 @@ mod instances;
 mod layers;
 mod lifecycle;
 mod lost_membership;
+mod memory_budget;
 mod outages;
 #[cfg(feature = "rocksdb")]
 mod restore;
