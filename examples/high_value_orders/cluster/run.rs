@@ -39,9 +39,15 @@ pub(crate) async fn run(args: &RunArgs) -> Result<String, Failure> {
     let streams = Arc::new(KafkaStreams::new(topology, config)?);
     streams.on_state_change(|state, _| eprintln!("state {state}"));
     let mut signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
-    streams.start().await?;
+    let [interrupt, terminate] = &mut signals;
+    let is_started = tokio::select! {
+        started = streams.start() => started.map(|()| true)?,
+        // A start that waits for the cluster is given up with that.
+        _ = interrupt.recv() => false,
+        _ = terminate.recv() => false,
+    };
     let mut watch = Watch::new(streams.clone(), args.instance.until_idle);
-    let ended = watch.until_done(&mut signals).await;
+    let ended = if is_started { watch.until_done(&mut signals).await } else { Ok(()) };
     streams.close(CLOSE_TIMEOUT).await?;
     ended?;
     Ok(summary(&streams.metrics()))

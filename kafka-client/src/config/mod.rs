@@ -25,6 +25,8 @@ pub struct ClientConfig {
     pub client_id: String,
     /// Time that a broker has for an answer (`request.timeout.ms`; 30 s).
     pub request_timeout: Duration,
+    /// Limit of [`api_timeout`](Self::api_timeout), for callers that give up earlier.
+    pub api_timeout_max: Duration,
     /// Time to connect, negotiate versions and authenticate (`socket.connection.setup.timeout.ms`; 10 s).
     pub connection_setup_timeout: Duration,
     /// First pause before a retry or a new connection; it doubles (`retry.backoff.ms`; 100 ms).
@@ -44,6 +46,7 @@ impl ClientConfig {
             bootstrap_servers: bootstrap_servers.into_iter().map(Into::into).collect(),
             client_id: "kafka-client".to_owned(),
             request_timeout: Duration::from_secs(30),
+            api_timeout_max: Duration::MAX,
             connection_setup_timeout: Duration::from_secs(10),
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),
@@ -71,9 +74,9 @@ impl ClientConfig {
     }
 
     /// How long an operation that retries inside goes on: twice the request time-out, as Java's
-    /// `default.api.timeout.ms` by default.
+    /// `default.api.timeout.ms` by default, and no longer than [`api_timeout_max`](Self::api_timeout_max).
     pub fn api_timeout(&self) -> Duration {
-        self.request_timeout.saturating_mul(2)
+        self.request_timeout.saturating_mul(2).min(self.api_timeout_max)
     }
 
     /// The pause after the given number of failures in a row.

@@ -21,6 +21,9 @@ use crate::{
     time::{SystemClock, duration_ms},
 };
 
+/// What a call has at least, however short `task.timeout.ms` is: it may be zero.
+const API_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+
 /// Makes the clients of the cluster that a configuration names.
 ///
 /// Consumers and producers are librdkafka's; all settings of a Java application are understood, and librdkafka's own
@@ -79,7 +82,10 @@ impl RdKafkaSupplier {
             Error::with_source(ErrorKind::Config, "the clients can't be made", cause)
         })?;
         let settings = ClientSettings::read(&config, tokens.as_ref())?;
-        let control = ControlPlane::new(settings.control.clone(), Arc::new(SystemClock))?;
+        let mut control = settings.control.clone();
+        // Who asks gives up after `task.timeout.ms`, and must hear well before that there is no answer.
+        control.api_timeout_max = (config.task_timeout() / 2).max(API_TIMEOUT_MIN);
+        let control = ControlPlane::new(control, Arc::new(SystemClock))?;
         let transaction_timeout = config.transaction_timeout();
         Ok(Self { settings, transaction_timeout, tokens, control })
     }

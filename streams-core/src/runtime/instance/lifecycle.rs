@@ -18,7 +18,10 @@ use super::{
     metrics::ThreadMetadata,
     watchdog::Watchdog,
 };
-use crate::Error;
+use crate::{Error, config::ValidConfig};
+
+/// How long the start waits for an answer of the cluster before it says so.
+const REACH_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How a stream thread is told to end.
 #[derive(Debug, Default)]
@@ -76,6 +79,8 @@ pub(crate) enum GlobalPhase {
 pub(crate) struct GlobalSlot {
     /// It is told to end when no stream thread is left that reads the stores.
     pub(crate) stop: Arc<StopSignal>,
+    /// Whether the cluster has answered it.
+    pub(crate) reached: AtomicBool,
     pub(crate) phase: watch::Sender<GlobalPhase>,
     pub(crate) handle: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
@@ -291,11 +296,52 @@ impl Lifecycle {
     }
 
     /// Waits until the global stores have what their topics had when the instance was started. Returns whether they do;
-    /// if not, their thread has ended.
-    pub(crate) async fn wait_filled(&self) -> bool {
-        let mut phase = self.global.phase.subscribe();
-        let waited =
-            phase.wait_for(|phase| matches!(phase, GlobalPhase::Filled | GlobalPhase::Ended));
-        waited.await.is_ok_and(|phase| *phase == GlobalPhase::Filled)
+    /// if not, their thread has ended, or the instance is closed. Says so, long before it gives up, if it waits for the
+    /// cluster.
+    pub(crate) async fn wait_filled(&self, config: &ValidConfig) -> bool {
+        if let Ok(filled) = tokio::time::timeout(REACH_PATIENCE, self.filled()).await {
+            return filled;
+        }
+        if !self.global.reached.load(Ordering::Relaxed) {
+            let (servers, timeout) = (config.bootstrap_servers(), config.task_timeout());
+            tracing::warn!(
+                "no broker of bootstrap.servers={servers} has answered yet; the start waits for task.timeout.ms ({timeout:?})"
+            );
+        }
+        self.filled().await
+    }
+
+    async fn filled(&self) -> bool {
+        let (mut phase, mut state) = (self.global.phase.subscribe(), self.watch());
+        let known = |phase: &GlobalPhase| matches!(phase, GlobalPhase::Filled | GlobalPhase::Ended);
+        tokio::select! {
+            filled = phase.wait_for(known) => filled.is_ok_and(|phase| *phase == GlobalPhase::Filled),
+            // Whoever closes the instance need not wait until the thread hears of it: it may wait for the cluster.
+            _ = state.wait_for(|state| *state != State::Rebalancing) => false,
+        }
+    }
+
+    /// Closes the instance unless it is told that the start has ended.
+    pub(crate) fn starting(&self) -> Starting<'_> {
+        Starting(Some(self))
+    }
+}
+
+/// A start under way. One that is given up, by dropping its future, closes the instance.
+#[derive(Debug)]
+pub(crate) struct Starting<'a>(Option<&'a Lifecycle>);
+
+impl Starting<'_> {
+    pub(crate) fn ended(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        if let Some(lifecycle) = self.0 {
+            lifecycle.transition(State::PendingShutdown);
+            lifecycle.close_all();
+        }
     }
 }

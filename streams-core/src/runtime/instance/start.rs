@@ -14,7 +14,8 @@ impl KafkaStreams {
     /// Starts the instance. First its global stores are filled with all that their topics have now, which this waits
     /// for. Then the stream threads are started: they join the group, restore state and process until
     /// [`close`](Self::close); this returns as soon as they run. A topology of nothing but global stores has no stream
-    /// threads, and runs at once.
+    /// threads, and runs at once. A start that is given up, by dropping the future or by `close` from elsewhere, closes
+    /// the instance.
     ///
     /// # Errors
     /// `InvalidState` if it was started before, or closed meanwhile; `Unavailable` if the cluster can't be reached,
@@ -27,6 +28,7 @@ impl KafkaStreams {
         }
         log_start(&self.app.config);
         self.lifecycle.transition(State::Rebalancing);
+        let starting = self.lifecycle.starting();
         let started = match self.start_global().await {
             Ok(()) => self.start_threads(),
             Err(error) => Err(error),
@@ -39,6 +41,7 @@ impl KafkaStreams {
                 self.state() == State::PendingShutdown || self.state() == State::NotRunning;
             self.lifecycle.ended(0, Some(error.clone()).filter(|_| !closed));
         }
+        starting.ended();
         tokio::task::yield_now().await;
         started
     }
@@ -48,8 +51,13 @@ impl KafkaStreams {
         if self.app.topology.global_stores().is_empty() {
             return Ok(());
         }
+        tracing::info!(
+            stores = self.app.topology.global_stores().len(),
+            "filling the global stores"
+        );
         driver::spawn_global(&self.app, &self.lifecycle, GlobalThread::new(self.app.clone())?)?;
-        if self.lifecycle.wait_filled().await && self.state() == State::Rebalancing {
+        if self.lifecycle.wait_filled(&self.app.config).await && self.state() == State::Rebalancing
+        {
             return Ok(());
         }
         Err(self.error().unwrap_or_else(|| {

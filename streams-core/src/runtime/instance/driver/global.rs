@@ -65,6 +65,8 @@ fn drive_global(app: &App, lifecycle: &Lifecycle, thread: &mut GlobalThread) -> 
         }
         if thread.is_failing() {
             app.clock.sleep(FAILURE_PAUSE);
+        } else {
+            lifecycle.global.reached.store(true, Ordering::Relaxed);
         }
         if thread.is_filled() {
             lifecycle.global.phase.send_if_modified(|phase| {
