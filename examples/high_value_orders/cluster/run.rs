@@ -160,7 +160,7 @@ impl Watch {
 }
 
 fn summary(metrics: &StreamsMetrics) -> String {
-    let StreamsMetrics { processed, produced, dropped, commits, restored, standby_updates } =
+    let StreamsMetrics { processed, produced, dropped, commits, restored, standby_updates, .. } =
         metrics;
     format!(
         "{processed} records in, {produced} out, {dropped} dropped, {restored} restored, \

@@ -145,6 +145,27 @@ choices! {
         InMemory = "in_memory",
     }
 
+    /// What happens to local state whose changelog is gone: `state.changelog.lost`. Java has no such setting: there the
+    /// state begins anew.
+    ChangelogLost in "" {
+        /// Stop with an error. The state stays on disk.
+        #[default]
+        Fail = "fail",
+        /// Write the changelog anew from the local state.
+        Rewrite = "rewrite",
+        /// Drop the local state, and begin with what the changelog has.
+        RestartEmpty = "restart-empty",
+    }
+
+    /// What happens to a row of a changelog that can't be read: `state.changelog.corrupt`. Java has no such setting.
+    ChangelogCorrupt in "" {
+        /// Stop with an error that names the row.
+        #[default]
+        Fail = "fail",
+        /// Leave the row out of the store, as if it were deleted, with a line in the log.
+        Skip = "skip",
+    }
+
     /// Where the main consumer starts in a partition without a committed offset, unless the source
     /// says otherwise: the consumer's `auto.offset.reset`.
     AutoOffsetReset in "" {

@@ -33,9 +33,9 @@ mod valid;
 mod tests;
 
 pub use self::choice::{
-    AutoOffsetReset, DeserializationHandlerChoice, DslStore, GroupProtocol, ProcessingGuarantee,
-    ProcessingHandlerChoice, ProductionHandlerChoice, TimestampAheadPolicy,
-    TimestampExtractorChoice, TopologyOptimization,
+    AutoOffsetReset, ChangelogCorrupt, ChangelogLost, DeserializationHandlerChoice, DslStore,
+    GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice, ProductionHandlerChoice,
+    TimestampAheadPolicy, TimestampExtractorChoice, TopologyOptimization,
 };
 pub use self::client_keys::ClientRole;
 pub use self::error::{ConfigError, ConfigProblem, ConfigProblemKind};

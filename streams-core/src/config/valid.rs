@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::check;
 use super::choice::{
-    AutoOffsetReset, DeserializationHandlerChoice, DslStore, GroupProtocol, ProcessingGuarantee,
-    ProcessingHandlerChoice, ProductionHandlerChoice, TimestampAheadPolicy,
-    TimestampExtractorChoice, TopologyOptimization,
+    AutoOffsetReset, ChangelogCorrupt, ChangelogLost, DeserializationHandlerChoice, DslStore,
+    GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice, ProductionHandlerChoice,
+    TimestampAheadPolicy, TimestampExtractorChoice, TopologyOptimization,
 };
 use super::client_keys::{ClientRole, Target, split_prefix};
 use super::groups::Groups;
@@ -234,6 +234,16 @@ impl ValidConfig {
     /// `default.dsl.store`.
     pub fn default_dsl_store(&self) -> DslStore {
         self.groups.state.default_dsl_store
+    }
+
+    /// `state.changelog.lost`.
+    pub fn state_changelog_lost(&self) -> ChangelogLost {
+        self.groups.state.changelog_lost
+    }
+
+    /// `state.changelog.corrupt`.
+    pub fn state_changelog_corrupt(&self) -> ChangelogCorrupt {
+        self.groups.state.changelog_corrupt
     }
 
     /// `deserialization.exception.handler`.

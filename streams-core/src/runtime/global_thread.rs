@@ -15,7 +15,7 @@ use super::{
     dead_letters::DeadLetterProducer,
     listener::{RestoreProgress, StateRestoreListener},
     metrics::count,
-    restorer::has_rows,
+    restore::has_rows,
     thread::{Turn, is_transient},
 };
 use crate::{
@@ -147,6 +147,8 @@ impl GlobalThread {
             tracing::warn!(thread = %self.name, "the cluster does not serve this thread, trying again: {error}");
         }
         let since = *self.failing_since.get_or_insert(now_ms);
+        // The call that failed may have taken all the time there is.
+        let now_ms = self.app.clock.now_ms().max(now_ms);
         if now_ms - since > duration_ms(self.app.config.task_timeout()) {
             let span = Span(since, now_ms);
             let text =

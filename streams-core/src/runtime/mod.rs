@@ -8,10 +8,12 @@
 mod dead_letters;
 mod global_thread;
 mod instance;
+mod restore;
 mod restore_worker;
-mod restorer;
 mod storage;
 mod stored_state;
+#[cfg(test)]
+mod test_disk;
 mod thread;
 
 pub use self::instance::{

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     app::App,
-    restorer::Restorer,
+    restore::Restorer,
     thread::{Order, Orders, Outcome, Progress, is_transient},
 };
 use crate::{Error, Result, TaskId, task::TaskDatabases};
@@ -116,9 +116,8 @@ impl RestoreWorker {
         let any = !self.waiting.is_empty();
         while let Some(order) = self.waiting.pop_front() {
             match order {
-                Order::Add { task, databases, standby, latest_time } => {
-                    let state = databases.clone();
-                    let added = self.restorer.add(task, state, standby, latest_time, now_ms);
+                Order::Add { task, databases, assignment } => {
+                    let added = self.restorer.add(task, databases.clone(), assignment, now_ms);
                     match added {
                         Ok(()) => {}
                         Err(error) => self.tell(Outcome::Refused(task, databases, error)),

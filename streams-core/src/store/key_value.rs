@@ -248,6 +248,10 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for KeyValueStore<K, V> {
         self.rows.log_again(key, key, timestamp, writer)
     }
 
+    fn check(&self, key: &[u8], value: &[u8]) -> Result {
+        self.rows.check(key, value)
+    }
+
     fn committed(&mut self) {
         self.rows.committed();
     }

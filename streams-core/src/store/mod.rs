@@ -19,7 +19,10 @@ mod window;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::change_buffer::is_buffered_change;
-pub(crate) use self::{builder::MakeStore, window::stream_time_entry};
+pub(crate) use self::{
+    builder::MakeStore,
+    window::{seen_time_entry, stream_time_entry},
+};
 pub use self::{
     builder::{StoreBuilder, StoreSpec, Stores},
     change_buffer::{BufferedChange, ChangeBuffer, Origin},

@@ -157,6 +157,12 @@ impl<K, V: Clone> Rows<K, V> {
         Error::new(ErrorKind::State, format!("a key of store `{}` is malformed", self.name))
     }
 
+    /// Whether a key without its window, and a value, can be read.
+    pub(super) fn check(&self, key: &[u8], value: &[u8]) -> Result {
+        self.keys().read(key)?;
+        self.decode(value).map(drop)
+    }
+
     fn decode(&self, bytes: &[u8]) -> Result<V> {
         let value = self.codec.read(&self.name, bytes);
         value.map_err(|cause| failed(&self.name, ErrorKind::Deserialization, "value", cause))

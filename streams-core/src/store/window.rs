@@ -58,6 +58,12 @@ pub(crate) fn stream_time_entry(store: &str) -> String {
     format!("{store}/stream-time")
 }
 
+/// The name of the greatest window start that a restore has read. Rows of records that are processed once more do not
+/// move stream time; when it is known that they are not, this says how far it went.
+pub(crate) fn seen_time_entry(store: &str) -> String {
+    format!("{store}/seen-time")
+}
+
 impl<K, V: Clone> WindowStore<K, V> {
     pub(super) fn new(
         spec: &StoreSpec,
@@ -294,6 +300,11 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for WindowStore<K, V> {
         changelog_to_local(&mut local, self.segment_interval_ms, key)
             .ok_or_else(|| self.rows.malformed())?;
         self.rows.log_again(&local, key, timestamp, writer)
+    }
+
+    fn check(&self, key: &[u8], value: &[u8]) -> Result {
+        let (plain, ..) = parse_local_window_key(key).ok_or_else(|| self.rows.malformed())?;
+        self.rows.check(plain, value)
     }
 
     fn committed(&mut self) {

@@ -12,9 +12,12 @@ use std::{
 
 use state_store::WriteBatch;
 
-use super::{ActiveTask, TaskDatabases, commit_metadata::CommitMetadata, databases::TaskBatch};
+use super::{
+    ActiveTask, TaskDatabases, changelog_mark::ChangelogMark, commit_metadata::CommitMetadata,
+    databases::TaskBatch,
+};
 use crate::{
-    Result, TopicPartition,
+    Error, ErrorKind, Result, TopicPartition,
     client::{OffsetAndMetadata, Producer},
     planted::{PlantedBug, is_planted},
     store::ChangelogWriter,
@@ -126,6 +129,31 @@ impl ActiveTask {
             changelogs.extend(offset.map(|offset| (changelog.clone(), offset)));
         }
         Ok(changelogs)
+    }
+
+    /// Looks whether the first records that changelogs got in a commit lie behind what the databases have of them. If not,
+    /// the databases note that the changelog is lost.
+    ///
+    /// # Errors
+    /// `Timeout` if a changelog was made anew: what was written is in doubt, and the task is to be restored again.
+    pub(crate) fn check_logged(&self, began: &HashMap<TopicPartition, i64>) -> Result {
+        for (store, changelog) in &self.commit.changelogs {
+            let Some(offset) = began.get(changelog) else { continue };
+            let Some((database, _)) = self.commit.databases.of(*store) else { continue };
+            let Some(known) = database.offset(&changelog.topic)?.filter(|known| offset < known)
+            else {
+                continue;
+            };
+            let mut batch = WriteBatch::new();
+            ChangelogMark::Lost.set(&mut batch, &changelog.topic);
+            database.write(batch)?;
+            let text = format!(
+                "a record of changelog {changelog} got offset {offset}, but it was written up to {known} before: the topic \
+                 was deleted and made anew"
+            );
+            return Err(Error::new(ErrorKind::Timeout, text));
+        }
+        Ok(())
     }
 
     /// Whether it writes to this changelog.

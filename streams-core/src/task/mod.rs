@@ -5,6 +5,7 @@
 //! its database that the cluster has not committed.
 
 mod active;
+mod changelog_mark;
 mod commit;
 mod commit_metadata;
 mod databases;
@@ -12,6 +13,7 @@ mod global;
 
 pub(crate) use self::{
     active::ActiveTask,
+    changelog_mark::ChangelogMark,
     commit::CommitState,
     commit_metadata::CommitMetadata,
     databases::TaskDatabases,

@@ -91,6 +91,32 @@ impl Topology {
         stores.into_iter().collect()
     }
 
+    /// The window stores of a sub-topology.
+    pub(crate) fn window_stores_of(&self, subtopology: u32) -> Vec<usize> {
+        let has_windows = |store: &usize| {
+            self.stores.get(*store).is_some_and(|store| store.spec.retention_ms.is_some())
+        };
+        self.stores_of(subtopology).into_iter().filter(has_windows).collect()
+    }
+
+    /// Whether a node is connected to a store.
+    pub(crate) fn uses(&self, node: usize, store: usize) -> bool {
+        self.nodes.get(node).is_some_and(|node| node.stores.contains(&store))
+    }
+
+    /// The sources whose records reach a node, the node itself if it is one.
+    pub(crate) fn sources_above(&self, node: usize) -> BTreeSet<usize> {
+        let (mut sources, mut seen, mut next) = (BTreeSet::new(), BTreeSet::new(), vec![node]);
+        while let Some(index) = next.pop() {
+            let Some(node) = self.nodes.get(index).filter(|_| seen.insert(index)) else { continue };
+            if matches!(node.kind, NodeKind::Source { .. }) {
+                sources.insert(index);
+            }
+            next.extend(&node.parents);
+        }
+        sources
+    }
+
     /// The topics that a source node reads, as the program names them.
     pub(crate) fn topics_of(&self, node: usize) -> &[String] {
         match self.nodes.get(node).map(|node| &node.kind) {

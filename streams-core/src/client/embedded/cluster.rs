@@ -100,6 +100,15 @@ impl EmbeddedCluster {
         self.shared.lock().create_partitions(name, total)
     }
 
+    /// Deletes a topic with all its records, as an operator does. Groups that need it as an internal topic create it anew,
+    /// empty, with the next heartbeat. Java's `Admin.deleteTopics`.
+    ///
+    /// # Errors
+    /// `InvalidTopic` if it does not exist.
+    pub fn delete_topic(&self, name: &str) -> Result {
+        self.shared.lock().delete_topic(name)
+    }
+
     /// All topics, by name.
     pub fn topics(&self) -> BTreeMap<String, TopicDescription> {
         let state = self.shared.lock();

@@ -41,7 +41,7 @@ pub(super) struct ClusterState {
     pub(super) transactions: Transactions,
     transaction_timeout_ms: i64,
     ticked_at_ms: i64,
-    /// Rises whenever a topic is created or grows.
+    /// Rises whenever a topic is created, grows or is deleted.
     topics_version: u64,
     /// Partitions that nobody serves for now.
     leaderless: BTreeSet<TopicPartition>,
@@ -178,6 +178,13 @@ impl ClusterState {
     /// Adds partitions to a topic until it has `total`.
     pub(super) fn create_partitions(&mut self, name: &str, total: i32) -> Result {
         self.topics.get_mut(name).ok_or_else(|| missing_topic(name))?.grow(name, total)?;
+        self.topics_version += 1;
+        Ok(())
+    }
+
+    /// Deletes a topic with its records.
+    pub(super) fn delete_topic(&mut self, name: &str) -> Result {
+        self.topics.remove(name).ok_or_else(|| missing_topic(name))?;
         self.topics_version += 1;
         Ok(())
     }

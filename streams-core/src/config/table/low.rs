@@ -1,6 +1,6 @@
 //! The keys of low importance, among them those that only pass on to the clients.
 
-use super::super::choice::DslStore;
+use super::super::choice::{ChangelogCorrupt, ChangelogLost, DslStore};
 use super::super::entry::{DefaultValue, Entry, Importance};
 use super::super::kind::{Kind, Unit};
 use super::super::upgrade_from::UpgradeFrom;
@@ -133,6 +133,21 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Size of the clients' send buffers; -1 leaves it to the operating system.",
     )
     .for_clients(),
+    low(
+        "state.changelog.corrupt",
+        "fail",
+        Kind::OneOf { names: ChangelogCorrupt::NAMES, refused: &[] },
+        "What happens to a row of a changelog that can't be read in a restore: `fail` stops with an error that \
+         names it, `skip` leaves it out of the store as if it were deleted, and counts it.",
+    ),
+    low(
+        "state.changelog.lost",
+        "fail",
+        Kind::OneOf { names: ChangelogLost::NAMES, refused: &[] },
+        "What happens to local state whose changelog was deleted, or has lost records that the state does not \
+         have: `fail` stops with an error, `rewrite` writes the changelog anew from the local state, \
+         `restart-empty` drops the local state.",
+    ),
     low(
         "state.cleanup.delay.ms",
         "600000",

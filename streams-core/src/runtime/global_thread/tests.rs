@@ -1,9 +1,5 @@
 use std::convert::Infallible;
 
-use parking_lot::Mutex;
-use state_store::{Database, MemoryBudget, MemoryDatabase};
-use uuid::Uuid;
-
 use super::*;
 use crate::{
     BoxError, Headers, KafkaStreams, Record,
@@ -15,7 +11,7 @@ use crate::{
     },
     config::StreamsConfig,
     processor::Context,
-    runtime::TaskStorage,
+    runtime::test_disk::Disk,
     serde::string,
     store::{KeyValueStore, StoreRef, Stores},
     time::ManualClock,
@@ -24,41 +20,6 @@ use crate::{
 
 type Names = KeyValueStore<String, String>;
 type Nothing<'a> = Context<'a, Infallible, Infallible>;
-
-/// A disk in memory: what it has outlives an instance.
-#[derive(Clone, Default)]
-struct Disk(Arc<Mutex<BTreeMap<TaskId, Arc<dyn Database>>>>, Arc<Mutex<BTreeSet<TaskId>>>);
-
-impl TaskStorage for Disk {
-    fn process_id(&self) -> Uuid {
-        Uuid::from_u128(7)
-    }
-
-    fn lock_task(&self, task: TaskId) -> bool {
-        self.1.lock().insert(task)
-    }
-
-    fn unlock_task(&self, task: TaskId) {
-        self.1.lock().remove(&task);
-    }
-
-    fn tasks(&self) -> Result<Vec<TaskId>> {
-        Ok(Vec::new())
-    }
-
-    fn open(&self, task: TaskId, stores: &[String], _: &MemoryBudget) -> Result<Arc<dyn Database>> {
-        let new = || Arc::new(MemoryDatabase::new(stores.len())) as Arc<dyn Database>;
-        Ok(self.0.lock().entry(task).or_insert_with(new).clone())
-    }
-
-    fn remove_unowned(&self, _: Duration, _: i64) -> Result<Vec<String>> {
-        Ok(Vec::new())
-    }
-
-    fn clean_up(&self) -> Result {
-        Ok(())
-    }
-}
 
 /// The store `names`, which `topic` fills: an empty value deletes.
 fn topology(topic: &str, reset: Option<OffsetReset>) -> Topology {

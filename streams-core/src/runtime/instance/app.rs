@@ -8,10 +8,16 @@ use std::{
 use state_store::Database;
 use uuid::Uuid;
 
-use super::{super::storage::TaskStorage, housekeeping::House, shared::Shared};
+use super::{
+    super::{restore::LatestTimes, storage::TaskStorage},
+    housekeeping::House,
+    shared::Shared,
+};
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
-    client::{ClientSupplier, IsolationLevel, JoinGroup, OffsetReset, StandbySettings},
+    client::{
+        ClientSupplier, IsolationLevel, JoinGroup, OffsetAndMetadata, OffsetReset, StandbySettings,
+    },
     config::{AutoOffsetReset, ProcessingGuarantee, ValidConfig},
     membership::GroupTopology,
     store::StateStore,
@@ -165,12 +171,42 @@ impl App {
         changelogs
     }
 
+    /// The task whose store has this changelog, and the store.
+    pub(in crate::runtime) fn owner_of_changelog(
+        &self,
+        partition: &TopicPartition,
+    ) -> Option<(TaskId, &str)> {
+        let tasks = self.topology.task_subtopology_ids().into_iter();
+        let mut tasks = tasks.map(|id| TaskId { subtopology: id, partition: partition.partition });
+        tasks.find_map(|task| {
+            let changelogs = self.changelogs(task);
+            let (store, _) = changelogs.iter().find(|(_, changelog)| *changelog == partition)?;
+            Some((task, &*self.topology.stores.get(*store)?.spec.name))
+        })
+    }
+
     /// Whether the task has window stores.
     pub(crate) fn has_windows(&self, task: TaskId) -> bool {
-        let stores = self.topology.stores_of(task.subtopology);
-        stores.into_iter().any(|index| {
-            self.topology.stores.get(index).is_some_and(|store| store.spec.retention_ms.is_some())
-        })
+        !self.topology.window_stores_of(task.subtopology).is_empty()
+    }
+
+    /// Up to which times a standby's window stores may count the records of their changelogs. Exactly once all of them
+    /// are committed.
+    pub(in crate::runtime) fn unknown_times(&self, task: TaskId) -> LatestTimes {
+        if self.exactly_once() {
+            return LatestTimes::default();
+        }
+        LatestTimes::unknown(&self.topology, task.subtopology)
+    }
+
+    /// The same for a task that begins at these offsets.
+    pub(in crate::runtime) fn committed_times(
+        &self,
+        task: TaskId,
+        committed: &BTreeMap<TopicPartition, OffsetAndMetadata>,
+    ) -> LatestTimes {
+        let topic_name = |topic: &str| self.topic_name(topic);
+        LatestTimes::committed(&self.topology, task.subtopology, committed, topic_name)
     }
 
     /// Whether the task has stores.

@@ -22,6 +22,8 @@ pub struct StreamsMetrics {
     pub restored: u64,
     /// Changelog records that were read by standby and warm-up tasks.
     pub standby_updates: u64,
+    /// Rows of changelogs that were left out of stores because they can't be read (`state.changelog.corrupt`).
+    pub corrupt_rows: u64,
 }
 
 /// One stream thread and its tasks. Java's `ThreadMetadata`.
@@ -46,6 +48,7 @@ pub(crate) struct Counters {
     pub(crate) commits: AtomicU64,
     pub(crate) restored: AtomicU64,
     pub(crate) standby_updates: AtomicU64,
+    pub(crate) corrupt_rows: AtomicU64,
 }
 
 pub(crate) fn count(counter: &AtomicU64, by: u64) {
@@ -62,6 +65,7 @@ impl Counters {
             commits: read(&self.commits),
             restored: read(&self.restored),
             standby_updates: read(&self.standby_updates),
+            corrupt_rows: read(&self.corrupt_rows),
         }
     }
 }

@@ -111,7 +111,7 @@ impl Commits {
                     let written = parts.writer.flush(parts.mend)?;
                     return self.complete(written, parts, now_ms);
                 }
-                Prepared { offsets, written: parts.writer.flush(parts.mend)? }
+                Prepared { offsets, written: Self::flush(parts)? }
             }
         };
         match Self::commit_offsets(&prepared.offsets, parts) {
@@ -132,6 +132,14 @@ impl Commits {
             offsets.extend(task.offsets());
         }
         Ok(offsets)
+    }
+
+    /// The second step: everything that was written is on the cluster, and behind what the databases have.
+    fn flush(parts: &mut Parts<'_>) -> Result<Written> {
+        let written = parts.writer.flush(parts.mend)?;
+        let began = parts.writer.began();
+        parts.tasks.running().try_for_each(|(_, task)| task.check_logged(began))?;
+        Ok(written)
     }
 
     /// The last step, and what can be done only behind a commit.

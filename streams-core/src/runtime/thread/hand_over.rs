@@ -5,7 +5,10 @@
 use std::sync::Arc;
 
 use super::{
-    super::app::App,
+    super::{
+        app::App,
+        restore::{Assignment, LatestTimes},
+    },
     member::Member,
     mend::Mend,
     patience::Patience,
@@ -17,7 +20,7 @@ use crate::{
     Error, Result, TaskId,
     membership::TaskAssignment,
     planted::{PlantedBug, is_planted},
-    task::{CommitMetadata, TaskDatabases},
+    task::TaskDatabases,
 };
 
 /// Asks the restorer for what it is not to have any more, or not in that role. Standbys that are to become active are
@@ -97,10 +100,10 @@ impl Placing<'_> {
             release(self.app, task, databases)?;
             return Ok(None);
         }
-        let latest_time =
-            if is_active { self.latest_time(task).map(Some) } else { Ok(Some(i64::MAX)) };
-        let latest_time = match self.patience.pass_over(latest_time, self.now_ms) {
-            Ok(Some(latest_time)) => latest_time,
+        let latest_times =
+            if is_active { self.latest_times(task) } else { Ok(self.app.unknown_times(task)) };
+        let latest_times = match self.patience.pass_over(latest_times.map(Some), self.now_ms) {
+            Ok(Some(latest_times)) => latest_times,
             Ok(None) => return Ok(Some(Slot::Waiting(databases))),
             Err(error) => {
                 self.app.close_task(task, databases);
@@ -109,28 +112,21 @@ impl Placing<'_> {
         };
         let offset_sum = self.app.offset_sum(task, &databases, false);
         let standby = is_standby && !is_active;
-        self.restores.add(Order::Add { task, databases, standby, latest_time }, task, offset_sum);
+        let assignment = Assignment { standby, latest_times, lease: self.member.lease() };
+        self.restores.add(Order::Add { task, databases, assignment }, task, offset_sum);
         Ok(Some(if is_active { Slot::Restoring } else { Slot::Standby }))
     }
 
-    /// Up to which time a task's records are not processed again. At least once a changelog may have rows of later
-    /// ones: were they to move a window store's stream time, windows would have expired when those records come again.
-    fn latest_time(&mut self, task: TaskId) -> Result<i64> {
+    /// Up to which times a task's records are not processed again.
+    fn latest_times(&mut self, task: TaskId) -> Result<LatestTimes> {
         if self.app.exactly_once()
             || !self.app.has_windows(task)
             || is_planted(PlantedBug::RestoreBeyondCommittedTime)
         {
-            return Ok(i64::MAX);
+            return Ok(LatestTimes::default());
         }
         let committed = self.member.committed_offsets(&self.topics.inputs_of(task)).wait()?;
-        let times = committed.values().map(|offset| CommitMetadata::decode(&offset.metadata));
-        let time = times.map(|metadata| metadata.partition_time).max();
-        // What somebody else committed has no time.
-        Ok(if committed.is_empty() {
-            -1
-        } else {
-            time.filter(|time| *time >= 0).unwrap_or(i64::MAX)
-        })
+        Ok(self.app.committed_times(task, &committed))
     }
 }
 

@@ -14,13 +14,13 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::watch::Reading;
+use super::{super::restore::Assignment, watch::Reading};
 use crate::{Error, TaskId, membership::TaskOffsets, task::TaskDatabases};
 
 /// What a stream thread asks of its restorer.
 pub(in super::super) enum Order {
     /// Bring a task's state up to date: to the end, or for good as a standby.
-    Add { task: TaskId, databases: TaskDatabases, standby: bool, latest_time: i64 },
+    Add { task: TaskId, databases: TaskDatabases, assignment: Assignment },
     /// Hand a task back, with all that was read of its changelogs.
     Return(TaskId),
     /// Close all tasks without writing anything more.

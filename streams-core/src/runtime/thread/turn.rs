@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    super::{app::App, metrics::ThreadMetadata, restore_worker::RestoreWorker, restorer::Restorer},
+    super::{app::App, metrics::ThreadMetadata, restore::Restorer, restore_worker::RestoreWorker},
     holdings::Holdings,
     member::Member,
     patience::{Patience, is_transient},

@@ -8,7 +8,7 @@ use super::{
     mend::Mend,
 };
 use crate::{
-    Result, TopicPartition,
+    Error, ErrorKind, Result, TopicPartition,
     client::{BatchReport, GroupMetadata, OffsetAndMetadata, Producer, ProducerSettings},
     planted::{PlantedBug, is_planted},
 };
@@ -24,6 +24,8 @@ pub(super) struct Writer {
     producer: Option<Box<dyn Producer>>,
     /// Since when a transaction is open.
     transaction_ms: Option<i64>,
+    /// Where the last flush began to write in each partition.
+    began: HashMap<TopicPartition, i64>,
 }
 
 impl Writer {
@@ -37,6 +39,7 @@ impl Writer {
             transactional_id,
             producer: None,
             transaction_ms: None,
+            began: HashMap::new(),
         }
     }
 
@@ -90,16 +93,21 @@ impl Writer {
     pub(super) fn flush(&mut self, mend: &mut Mend) -> Result<Written> {
         let Some(producer) = &mut self.producer else { return Ok(Written::new()) };
         let mut written = Written::new();
+        self.began.clear();
         for BatchReport { topic_partition, records, result } in producer.flush()? {
-            let base = result.map_err(|error| {
-                error.in_context(format!("a batch for {topic_partition} was not written"))
-            })?;
+            let base = result.map_err(|error| not_written(&self.app, &topic_partition, error))?;
+            self.began.entry(topic_partition.clone()).or_insert(base);
             let next = base + i64::try_from(records).unwrap_or(0);
             count(&self.app.shared.counters.produced, u64::try_from(records).unwrap_or(0));
             mend.wrote(&topic_partition, base, next);
             written.insert(topic_partition, next);
         }
         Ok(written)
+    }
+
+    /// Offsets of the first records that the last flush wrote to each partition.
+    pub(super) fn began(&self) -> &HashMap<TopicPartition, i64> {
+        &self.began
     }
 
     /// Whether it writes in transactions.
@@ -149,5 +157,17 @@ impl Writer {
     /// Takes the producer back from a task that panicked.
     pub(super) fn takes_back(&mut self, producer: Box<dyn Producer>) {
         self.producer = Some(producer);
+    }
+}
+
+/// Says what was not written, and what may be done if it is a changelog that is gone.
+fn not_written(app: &App, to: &TopicPartition, error: Error) -> Error {
+    let error = error.in_context(format!("a batch for {to} was not written"));
+    match app.owner_of_changelog(to).filter(|_| error.kind() == ErrorKind::InvalidTopic) {
+        Some((task, store)) => error.in_context(format!(
+            "the changelog of store `{store}` of task {task} is gone, its local state is kept; it is made anew when the \
+             application starts again, and state.changelog.lost says what becomes of the state then"
+        )),
+        None => error,
     }
 }

@@ -1,6 +1,9 @@
 //! The thread that fills the global stores.
 
-use std::{sync::Arc, thread::Builder};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    thread::Builder,
+};
 
 use super::{
     super::{

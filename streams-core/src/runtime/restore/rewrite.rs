@@ -1,0 +1,84 @@
+//! Writing a lost changelog anew from the local state, a page of rows at a time.
+//!
+//! Invariant: the database says that the changelog is to be written anew until all of it is.
+
+use std::ops::Bound;
+
+use state_store::{Direction, WriteBatch};
+
+use super::{super::app::App, beginning::Local};
+use crate::{
+    Error, ErrorKind, Result,
+    client::{Lease, Producer, ProducerSettings},
+    store::{ChangelogWriter, StateStore},
+    task::TaskDatabases,
+};
+
+/// Rows that are written before their reports are waited for.
+const PAGE_ROWS: usize = 5_000;
+
+/// A changelog that is being written.
+pub(super) struct Rewrite {
+    store: Box<dyn StateStore>,
+    producer: Box<dyn Producer>,
+    /// Local key of the last row that was written.
+    last: Option<Vec<u8>>,
+    rows: u64,
+    next_offset: Option<i64>,
+}
+
+impl Rewrite {
+    /// Begins with the first row. No transaction is needed: readers take the rows as they come.
+    ///
+    /// # Errors
+    /// Those of the store, or `Unavailable` if there is no producer to be had.
+    pub(super) fn new(
+        app: &App,
+        (index, databases): (usize, &TaskDatabases),
+        client_id: String,
+        lease: Lease,
+    ) -> Result<Self> {
+        let def = app.topology.stores.get(index).ok_or_else(|| {
+            Error::new(ErrorKind::Fatal, format!("the topology has no store {index}"))
+        })?;
+        let store = databases.open_store(index, def, &app.settings)?;
+        let settings = ProducerSettings { client_id, transactional_id: None, lease };
+        let producer = app.clients.producer(&settings)?;
+        Ok(Self { store, producer, last: None, rows: 0, next_offset: None })
+    }
+
+    /// Writes the next rows. Returns whether these were the last.
+    ///
+    /// # Errors
+    /// What the producer says, or those of the database. It has to begin anew then.
+    pub(super) fn write_page(&mut self, local: &Local<'_>, now_ms: i64) -> Result<bool> {
+        let from = self.last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = local.database.range(local.id, from, Bound::Unbounded, Direction::Forward)?;
+        let keys = rows.take(PAGE_ROWS).map(|row| row.map(|(key, _)| key));
+        let keys = keys.collect::<Result<Vec<_>, state_store::Error>>()?;
+        let mut no_rows = WriteBatch::new();
+        for key in &keys {
+            let producer: &mut dyn Producer = &mut *self.producer;
+            let changelog = Some((local.partition, producer));
+            let mut writer = ChangelogWriter { batch: &mut no_rows, changelog };
+            self.store.log_again(local.spec.format.to_changelog_key(key), now_ms, &mut writer)?;
+        }
+        for report in self.producer.flush()? {
+            let base = report.result?;
+            self.next_offset = Some(base + i64::try_from(report.records).unwrap_or(0));
+        }
+        let is_last = keys.len() < PAGE_ROWS;
+        self.rows += u64::try_from(keys.len()).unwrap_or(0);
+        self.last = keys.into_iter().next_back().or(self.last.take());
+        Ok(is_last)
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The offset behind the last row; `None` if there was none.
+    pub(super) fn next_offset(&self) -> Option<i64> {
+        self.next_offset
+    }
+}
