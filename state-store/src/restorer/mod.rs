@@ -16,6 +16,8 @@ use crate::{
 
 /// Bytes of rows in one write to the database.
 const BATCH_BYTES: usize = 256 * 1024;
+/// What a row takes in a batch beside its bytes.
+const OPERATION_BYTES: usize = 64;
 /// Memory that rows may take to be loaded as a file: more than that is written a batch at a time.
 const LOAD_BYTES: usize = 4 * 1024 * 1024;
 /// What a row takes beside its bytes while it is loaded.
@@ -166,7 +168,7 @@ impl Restorer {
                     None => batch.delete(store, key),
                 }
                 written += 1;
-                if batch.bytes() >= BATCH_BYTES {
+                if batch.bytes() + batch.len() * OPERATION_BYTES >= BATCH_BYTES {
                     database.write(std::mem::take(&mut batch))?;
                 }
             }
