@@ -68,7 +68,7 @@ impl Buffer {
         }
         if self.rows.len() == self.rows.capacity() {
             // Not twice as much: what is moved is there twice for a moment.
-            self.rows.reserve_exact((self.rows.len() / 4).max(ROWS_MIN));
+            self.rows.reserve_exact((self.rows.len() / 16).max(ROWS_MIN));
         }
         self.rows.push(row);
         let (blocks, rows, hasher) = (&self.blocks, &self.rows, &self.hasher);
@@ -103,7 +103,8 @@ impl Buffer {
     /// Bytes of memory that it takes.
     pub(super) fn bytes(&self) -> usize {
         let blocks = self.block_bytes + self.blocks.capacity() * size_of::<Vec<u8>>();
-        blocks + self.rows.capacity() * size_of::<Row>() + self.index.allocation_size()
+        // When the rows grow, they are there twice for a moment.
+        blocks + 2 * self.rows.capacity() * size_of::<Row>() + self.index.allocation_size()
     }
 
     /// The rows in the order of their keys; no value is a tombstone.
