@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 use streams_core::{
     client::IsolationLevel,
-    config::ProcessingGuarantee,
+    config::{ProcessingGuarantee, StreamsConfig},
     testing::simulation::{Outcome, Random, SimulationBuilder, SimulationRecord, work},
     topology::Topology,
 };
 use streams_dsl::StreamsBuilder;
 
-use super::{equal, varied};
+use super::{equal, varied_with};
 
 /// `left` and `right` → each record as it is → `out`.
 fn merging_topology() -> Topology {
@@ -52,7 +52,8 @@ fn each_comes_out(outcome: &Outcome, exactly_once: bool) -> Result<(), String> {
 /// Two merged topics; each record comes out.
 pub fn merging(seed: u64, guarantee: ProcessingGuarantee) -> SimulationBuilder {
     let exactly_once = guarantee == ProcessingGuarantee::ExactlyOnceV2;
-    varied(seed, guarantee, |_| merging_topology())
+    let settings = |config: StreamsConfig| config.set("metadata.max.age.ms", 1_000);
+    varied_with(seed, guarantee, |_| merging_topology(), settings)
         .topic("left", 4)
         .topic("right", 2)
         .topic("out", 3)

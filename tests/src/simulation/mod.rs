@@ -42,6 +42,16 @@ pub fn varied(
     guarantee: ProcessingGuarantee,
     topology: impl Fn(&mut Random) -> Topology + 'static,
 ) -> SimulationBuilder {
+    varied_with(seed, guarantee, topology, |config| config)
+}
+
+/// The same with some settings of the scenario's own.
+fn varied_with(
+    seed: u64,
+    guarantee: ProcessingGuarantee,
+    topology: impl Fn(&mut Random) -> Topology + 'static,
+    settings: impl Fn(StreamsConfig) -> StreamsConfig + 'static,
+) -> SimulationBuilder {
     let mut random = Random::new(seed);
     let standbys = usize::try_from(random.below(3)).unwrap();
     let acceptable_lag = random.pick(&[0, 5, 10_000]).copied().unwrap();
@@ -52,7 +62,7 @@ pub fn varied(
     let buffered = random.pick(&[1, 5, 1_000]).copied().unwrap();
     let is_static = random.per_mille(250);
     let config = move |config: StreamsConfig| {
-        config
+        settings(config)
             .processing_guarantee(guarantee)
             .num_standby_replicas(standbys)
             .acceptable_recovery_lag(acceptable_lag)

@@ -125,7 +125,9 @@ impl SimulationBuilder {
         self
     }
 
-    /// Lets a topic grow, to so many partitions at most. What is checked must not depend on where a key is.
+    /// Lets a topic grow, to so many partitions at most. What is checked must not depend on where a key is. The last tenth
+    /// of the input is written when the new partitions must be known: of a topic that is only written, each record of
+    /// it must be in the partition of its key then.
     #[must_use]
     pub fn grows(mut self, name: impl Into<String>, most: i32) -> Self {
         self.growing.push((name.into(), most));

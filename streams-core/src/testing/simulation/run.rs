@@ -23,6 +23,7 @@ use crate::{
         embedded::{ClusterSettings, EmbeddedCluster},
     },
     config::{ProcessingGuarantee, StreamsConfig},
+    partition_for_key,
     runtime::App,
     time::duration_ms,
 };
@@ -33,6 +34,9 @@ const SETTLE_STEPS: usize = 30_000;
 /// Within this time, in milliseconds, each task must run after the last fault, once the sessions and transactions of those
 /// that are gone have run out: rebalances and restores take some turns of each thread.
 const OWNED_WITHIN_MS: i64 = 10_000;
+
+/// How many records of slow user code may pass beside that.
+const SLOW_TURNS: i64 = 1_500;
 
 /// Within this time, in milliseconds, all input must be committed once each task runs.
 const COMMITTED_WITHIN_MS: i64 = 120_000;
@@ -56,6 +60,7 @@ pub struct Simulation {
     pub(super) faults: Faults,
     pub(super) session_ms: i64,
     transaction_timeout_ms: i64,
+    metadata_max_age_ms: i64,
     exactly_once: bool,
     application_id: String,
     /// Of a thousand turns so many are preceded by a mishap.
@@ -151,6 +156,7 @@ impl Simulation {
             faults,
             session_ms: duration_ms(valid.session_timeout()),
             transaction_timeout_ms: i64::try_from(timeout_ms).unwrap_or(i64::MAX),
+            metadata_max_age_ms: duration_ms(valid.metadata_max_age()),
             exactly_once: valid.processing_guarantee() == ProcessingGuarantee::ExactlyOnceV2,
             application_id,
             mishaps: random.pick(&[3, 8, 15]).copied().unwrap_or(0),
@@ -175,6 +181,8 @@ impl Simulation {
         let later = generate(&self.setup.input, &mut self.random.fork());
         self.set_rates();
         let steps = self.setup.steps;
+        let grows = self.faults.has(FaultKind::Growth) && !self.setup.growing.is_empty();
+        let (later, last) = later.split_at(later.len() - if grows { later.len() / 10 } else { 0 });
         let mut written = 0;
         for turn in 0..steps {
             self.restart_due()?;
@@ -198,9 +206,13 @@ impl Simulation {
                 return Ok(Vec::new());
             }
         }
-        input.extend(later);
+        input.extend_from_slice(later);
         self.heal()?;
         self.settle()?;
+        if !last.is_empty() {
+            self.write_last(last)?;
+            input.extend_from_slice(last);
+        }
         self.check_open_stores("at the end ", Exactness::LastRows)?;
         let differ = checks::check_global_stores(&self.world.lock())?;
         if let Some(differ) = differ {
@@ -217,6 +229,40 @@ impl Simulation {
         let (partition, offset) = self.cluster.produce(topic, None, record)?;
         let text = format!("{topic}-{partition}@{offset} is {}", compare::bytes(key));
         self.world.lock().say(None, &text);
+        Ok(())
+    }
+
+    /// Writes the last records when every instance knows what has grown. What comes of them must be where its keys belong.
+    fn write_last(&mut self, records: &[SimulationRecord]) -> Result {
+        let known_ms = self.world.lock().now_ms() + self.metadata_max_age_ms * 4;
+        while self.world.lock().now_ms() < known_ms {
+            self.clock.advance(self.random.between(0, 30));
+            step(&self.world);
+        }
+        let mut ends = Vec::new();
+        for (topic, _) in &self.setup.growing {
+            if records.iter().any(|record| record.topic == *topic) {
+                continue;
+            }
+            let count = self.cluster.topics().get(topic).map_or(0, |topic| topic.partitions);
+            for partition in 0..count {
+                let end = self.cluster.end_offset(topic, partition)?;
+                ends.push((TopicPartition::new(topic.as_str(), partition), end, count));
+            }
+        }
+        records.iter().try_for_each(|record| self.write(record))?;
+        self.settle()?;
+        for (place, end, count) in ends {
+            let records = self.cluster.committed_records(&place)?;
+            let mut keys = records.iter().filter(|record| record.offset >= end);
+            let strays = |key: &Vec<u8>| partition_for_key(key, count) != place.partition;
+            if let Some(stray) = keys.find(|record| record.key.as_ref().is_some_and(strays)) {
+                let key = compare::bytes(stray.key.as_deref());
+                let offset = stray.offset;
+                let text = format!("{key} at {place}@{offset} does not belong there of {count}");
+                self.world.lock().fail(text);
+            }
+        }
         Ok(())
     }
 
@@ -375,7 +421,9 @@ impl Simulation {
 
     /// Has the instances take turns until all is at rest. Long before that each task must have an owner.
     fn settle(&mut self) -> Result {
-        let lasts_ms = self.session_ms + self.transaction_timeout_ms + OWNED_WITHIN_MS;
+        // Threads take turns one after the other: where user code is slow, each waits for all others.
+        let slow_ms = self.world.lock().rates.record_ms_max * SLOW_TURNS;
+        let lasts_ms = self.session_ms + self.transaction_timeout_ms + OWNED_WITHIN_MS + slow_ms;
         let deadline_ms = self.world.lock().now_ms() + lasts_ms;
         let committed_by_ms = deadline_ms + COMMITTED_WITHIN_MS;
         let (mut why, mut owned) = (None, false);
