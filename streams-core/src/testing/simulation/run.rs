@@ -33,7 +33,7 @@ const SETTLE_STEPS: usize = 30_000;
 
 /// Within this time, in milliseconds, each task must run after the last fault, once the sessions and transactions of those
 /// that are gone have run out: rebalances and restores take some turns of each thread.
-const OWNED_WITHIN_MS: i64 = 10_000;
+const OWNED_WITHIN_MS: i64 = 20_000;
 
 /// How many records of slow user code may pass beside that.
 const SLOW_TURNS: i64 = 1_500;
