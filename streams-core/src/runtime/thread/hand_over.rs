@@ -2,22 +2,23 @@
 //!
 //! A step that fails leaves a task waiting, and the next turn tries again.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     super::{
         app::App,
         restore::{Assignment, LatestTimes},
     },
+    asked::{ANSWER_MS, Asked},
     member::Member,
     mend::Mend,
     patience::Patience,
     restores::{Order, Outcome, Restores},
+    start::Committed,
     tasks::{Slot, Tasks, keeps_as_standby},
-    topics::Topics,
 };
 use crate::{
-    Error, Result, TaskId,
+    Error, Result, TaskId, TopicPartition,
     membership::TaskAssignment,
     planted::{PlantedBug, is_planted},
     task::TaskDatabases,
@@ -57,12 +58,18 @@ pub(super) fn take_over(app: &App, tasks: &mut Tasks, target: &TaskAssignment) -
     Ok(())
 }
 
+/// The partitions that a task is to read, in the order of their topics.
+pub(super) fn inputs_of(target: &TaskAssignment, task: TaskId) -> Vec<TopicPartition> {
+    target.inputs.get(&task).into_iter().flatten().cloned().collect()
+}
+
 /// What it takes to place a task.
 pub(super) struct Placing<'a> {
     pub(super) app: &'a Arc<App>,
     pub(super) target: &'a TaskAssignment,
     pub(super) member: &'a mut Member,
-    pub(super) topics: &'a Topics,
+    /// The committed offsets that tasks wait for, to be placed.
+    pub(super) asked: &'a mut BTreeMap<TaskId, Asked<Committed>>,
     pub(super) mend: &'a mut Mend,
     pub(super) restores: &'a mut Restores,
     pub(super) patience: &'a mut Patience,
@@ -73,7 +80,9 @@ impl Placing<'_> {
     /// Hands what waits to the restorer, in the role that the target says, or lets go of it. What the cluster can't
     /// serve now waits on.
     pub(super) fn place(&mut self, tasks: &mut Tasks) -> Result {
-        for task in tasks.ids(Slot::is_waiting) {
+        let waiting = tasks.ids(Slot::is_waiting);
+        self.asked.retain(|task, _| waiting.contains(task));
+        for task in waiting {
             let Some(Slot::Waiting(databases)) = tasks.take(task) else { continue };
             if let Some(slot) = self.slot_of(task, databases)? {
                 tasks.put(task, slot);
@@ -100,9 +109,12 @@ impl Placing<'_> {
             release(self.app, task, databases)?;
             return Ok(None);
         }
-        let latest_times =
-            if is_active { self.latest_times(task) } else { Ok(self.app.unknown_times(task)) };
-        let latest_times = match self.patience.pass_over(latest_times.map(Some), self.now_ms) {
+        let latest_times = if is_active {
+            self.latest_times(task)
+        } else {
+            Ok(Some(self.app.unknown_times(task)))
+        };
+        let latest_times = match self.patience.pass_over(latest_times, self.now_ms) {
             Ok(Some(latest_times)) => latest_times,
             Ok(None) => return Ok(Some(Slot::Waiting(databases))),
             Err(error) => {
@@ -117,16 +129,22 @@ impl Placing<'_> {
         Ok(Some(if is_active { Slot::Restoring } else { Slot::Standby }))
     }
 
-    /// Up to which times a task's records are not processed again.
-    fn latest_times(&mut self, task: TaskId) -> Result<LatestTimes> {
+    /// Up to which times a task's records are not processed again; `None` until the group has said.
+    fn latest_times(&mut self, task: TaskId) -> Result<Option<LatestTimes>> {
         if self.app.exactly_once()
             || !self.app.has_windows(task)
             || is_planted(PlantedBug::RestoreBeyondCommittedTime)
         {
-            return Ok(LatestTimes::default());
+            return Ok(Some(LatestTimes::default()));
         }
-        let committed = self.member.committed_offsets(&self.topics.inputs_of(task)).wait()?;
-        Ok(self.app.committed_times(task, &committed))
+        let asked = self.asked.entry(task).or_default();
+        if !asked.is_open() {
+            let inputs = inputs_of(self.target, task);
+            let committed = self.member.committed_offsets(&inputs);
+            asked.ask(committed, self.now_ms.saturating_add(ANSWER_MS));
+        }
+        let Some(committed) = asked.answer(self.now_ms) else { return Ok(None) };
+        Ok(Some(self.app.committed_times(task, &committed?)))
     }
 }
 

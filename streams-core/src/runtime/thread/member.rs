@@ -21,7 +21,7 @@ pub(super) struct Member {
     thread: String,
     membership: Box<dyn Membership>,
     /// What the coordinator wants.
-    target: Option<TaskAssignment>,
+    target: Option<Arc<TaskAssignment>>,
     /// When the coordinator was last heard.
     heard_ms: i64,
     /// Whether a member of the group asked all instances to close.
@@ -42,7 +42,7 @@ impl Member {
         })
     }
 
-    pub(super) fn target(&self) -> Option<&TaskAssignment> {
+    pub(super) fn target(&self) -> Option<&Arc<TaskAssignment>> {
         self.target.as_ref()
     }
 
@@ -81,7 +81,7 @@ impl Member {
         patience: &mut Patience,
         now_ms: i64,
     ) -> Result<bool> {
-        let owned = tasks.owned(self.target.as_ref());
+        let owned = tasks.owned(self.target.as_deref());
         let offsets = self.task_offsets(tasks, restores);
         let heartbeat = self.membership.heartbeat(&owned, &offsets);
         if heartbeat.as_ref().is_err_and(|error| error.kind() == ErrorKind::Fenced) {
@@ -104,7 +104,7 @@ impl Member {
         }
         let Some(assignment) = heartbeat.assignment else { return Ok(false) };
         tracing::info!(thread = %self.thread, active = ?assignment.active, standby = ?assignment.standby, warmup = ?assignment.warmup, "assigned");
-        self.target = Some(assignment);
+        self.target = Some(Arc::new(assignment));
         Ok(true)
     }
 

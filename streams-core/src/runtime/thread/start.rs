@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     super::app::App,
     asked::{ANSWER_MS, Asked},
+    hand_over::inputs_of,
     input::Input,
     member::Member,
-    topics::Topics,
 };
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{Admin, IsolationLevel, OffsetAndMetadata, PartitionOffsets},
+    membership::TaskAssignment,
     task::{ActiveTask, CommitState, TaskDatabases, TaskState},
     topology::TaskBuilder,
 };
@@ -29,7 +30,8 @@ pub(super) struct Start {
     pub(super) positions: Vec<(TopicPartition, i64)>,
 }
 
-type Committed = BTreeMap<TopicPartition, OffsetAndMetadata>;
+/// Committed offsets of some partitions.
+pub(super) type Committed = BTreeMap<TopicPartition, OffsetAndMetadata>;
 
 /// How far it is known where a task begins. Each task waits for its own answers, and none for another's.
 #[derive(Default)]
@@ -91,16 +93,16 @@ impl Starting {
     pub(super) fn advance(
         &mut self,
         task: TaskId,
-        (member, input, topics): (&mut Member, &Input, &Topics),
+        (member, input, target): (&mut Member, &Input, &TaskAssignment),
         admin: &mut dyn Admin,
         now_ms: i64,
     ) -> Result<Option<Start>> {
         let until_ms = now_ms.saturating_add(ANSWER_MS);
         loop {
             match &mut self.step {
-                Step::New if !topics.is_fresh() || now_ms < self.again_ms => return Ok(None),
+                Step::New if now_ms < self.again_ms => return Ok(None),
                 Step::New => {
-                    self.inputs = topics.inputs_of(task);
+                    self.inputs = inputs_of(target, task);
                     let committed = member.committed_offsets(&self.inputs);
                     self.step = Step::Committed(Asked::new(committed, until_ms));
                 }

@@ -134,7 +134,7 @@ impl StreamThread {
         self.heartbeat(now_ms)?;
         let Self { member, holdings, patience, .. } = self;
         holdings.receive(patience, now_ms)?;
-        holdings.look_around(patience, now_ms)?;
+        holdings.look_around(now_ms)?;
         if holdings.commit_is_pending() {
             holdings.commit(member, patience, now_ms)?;
         }
@@ -234,7 +234,7 @@ impl StreamThread {
                 self.app.clock.sleep(PAUSE_BETWEEN_ATTEMPTS);
             }
             let now_ms = self.app.clock.now_ms();
-            self.holdings.look_around(&mut self.patience, now_ms)?;
+            self.holdings.look_around(now_ms)?;
             // A zombie must hear that it is one before it writes. Without work it has nothing to write.
             if self.holdings.has_work(&mut self.member) {
                 self.heartbeat(now_ms)?;

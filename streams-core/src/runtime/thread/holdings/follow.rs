@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        hand_over::{self, Placing},
+        hand_over::{self, Placing, inputs_of},
         member::Member,
         patience::Patience,
         start,
@@ -24,9 +24,9 @@ impl Holdings {
         now_ms: i64,
     ) -> Result {
         let Some(target) = member.target().cloned() else { return Ok(()) };
-        if self.topics.has_changed() {
+        if std::mem::take(&mut self.is_assigned) {
             let running = self.tasks.running();
-            let grown = running.filter(|(id, task)| task.inputs() != self.topics.inputs_of(**id));
+            let grown = running.filter(|(id, task)| task.inputs() != inputs_of(&target, **id));
             self.grown = grown.map(|(id, _)| *id).collect();
         }
         let running = self.tasks.ids(Slot::is_running).into_iter();
@@ -46,7 +46,7 @@ impl Holdings {
             app: &self.app,
             target: &target,
             member,
-            topics: &self.topics,
+            asked: &mut self.asked,
             mend: &mut self.mend,
             restores: &mut self.restores,
             patience,
@@ -89,9 +89,10 @@ impl Holdings {
         patience: &mut Patience,
         now_ms: i64,
     ) -> Result {
+        let Some(target) = member.target().cloned() else { return Ok(()) };
         for id in self.tasks.ids(Slot::is_restored) {
             let Some((databases, starting)) = self.tasks.restored_task(id) else { continue };
-            let known = (&mut *member, &self.input, &self.topics);
+            let known = (&mut *member, &self.input, &*target);
             // A transaction of the former owner may not be finished.
             let found = starting.advance(id, known, &mut *self.admin, now_ms);
             let Some(start) = patience.pass_over(found, now_ms)? else { continue };
@@ -114,15 +115,14 @@ impl Holdings {
     /// Looks at topics and changelogs if it is time to, and takes what was found.
     ///
     /// # Errors
-    /// `MissingSourceTopic` if a source topic is gone, and those of the cluster while tasks wait for an answer.
-    pub(in super::super) fn look_around(&mut self, patience: &mut Patience, now_ms: i64) -> Result {
+    /// `MissingSourceTopic` if a source topic is gone.
+    pub(in super::super) fn look_around(&mut self, now_ms: i64) -> Result {
         self.mend.advance(&mut *self.admin, now_ms);
-        let looked = self.topics.look(&mut *self.admin, now_ms);
-        patience.pass_over(looked, now_ms)
+        self.topics.look(&mut *self.admin, now_ms)
     }
 
-    /// An assignment has come, and topics may have got more partitions.
+    /// An assignment has come, and tasks may have other inputs.
     pub(in super::super) fn is_assigned(&mut self) {
-        self.topics.expire();
+        self.is_assigned = true;
     }
 }

@@ -3,10 +3,11 @@
 mod follow;
 mod process;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     super::app::App,
+    asked::Asked,
     commit::{Commits, Parts},
     ending::Ending,
     hand_over,
@@ -16,6 +17,7 @@ use super::{
     pace::Pace,
     patience::Patience,
     restores::{Order, Restores},
+    start::Committed,
     tasks::{Slot, Tasks},
     topics::Topics,
     watch::Watch,
@@ -40,6 +42,10 @@ pub(super) struct Holdings {
     interrupted: Option<TaskId>,
     /// Tasks of which an input has appeared or gone: they begin anew with it.
     grown: Vec<TaskId>,
+    /// Whether an assignment has come with which inputs were not compared yet.
+    is_assigned: bool,
+    /// The committed offsets that tasks wait for, to be placed.
+    asked: BTreeMap<TaskId, Asked<Committed>>,
     watch: Watch,
 }
 
@@ -64,6 +70,8 @@ impl Holdings {
             pace: Pace::new(),
             interrupted: None,
             grown: Vec::new(),
+            is_assigned: false,
+            asked: BTreeMap::new(),
             watch: Watch::default(),
         })
     }

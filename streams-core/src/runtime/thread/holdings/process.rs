@@ -74,6 +74,6 @@ impl Holdings {
     }
 
     fn awaits_answers(&self) -> bool {
-        self.mend.is_at_work() || !self.topics.is_fresh() && self.topics.is_looking()
+        self.mend.is_at_work()
     }
 }
