@@ -167,3 +167,24 @@ async fn sinks_write_to_partitions_that_their_topic_gets_and_all_go_by_one_count
     }
     assert_eq!(places.len(), 40);
 }
+
+/// The instance ran on for ever, with nothing to read; the next rebalance ended it without saying why.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_topic_that_is_deleted_while_it_is_read_ends_the_instance_by_name() {
+    let cluster = cluster();
+    cluster.create_topic("in", 1).unwrap();
+    cluster.create_topic("out", 1).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let config =
+        config(directory.path(), ProcessingGuarantee::AtLeastOnce).set("metadata.max.age.ms", 50);
+    let instance =
+        KafkaStreams::with_client_supplier(copying_topology(), config, cluster.clone()).unwrap();
+    instance.start().await.unwrap();
+    produce_to(&cluster, 0, "before");
+    processed(&cluster, &["in"], &[&instance]).await;
+    cluster.delete_topic("in").unwrap();
+    instance.wait_for(&[State::Error], PATIENCE).await;
+    let error = instance.error().unwrap();
+    assert_eq!(error.kind(), streams_core::ErrorKind::MissingSourceTopic, "{error}");
+    assert!(error.to_string().contains("in"), "{error}");
+}

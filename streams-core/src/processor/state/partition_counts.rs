@@ -24,11 +24,6 @@ impl PartitionCounts {
         self.version.load(Ordering::Acquire)
     }
 
-    /// The partitions of a topic, if somebody has looked.
-    pub(crate) fn of(&self, topic: &str) -> Option<i32> {
-        self.counts.read().get(topic).copied()
-    }
-
     /// The topics that somebody has looked for.
     pub(crate) fn topics(&self) -> Vec<String> {
         self.counts.read().keys().cloned().collect()

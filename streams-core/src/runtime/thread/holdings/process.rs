@@ -7,7 +7,7 @@ use super::{
     Holdings,
 };
 use crate::{
-    ErrorKind, Result,
+    Error, ErrorKind, Result,
     task::{ActiveTask, Readiness},
 };
 
@@ -30,6 +30,11 @@ impl Holdings {
                 self.input.doubt(&self.tasks);
                 self.start_over();
                 Ok(true)
+            }
+            Err(error) if error.kind() == ErrorKind::InvalidTopic => {
+                let text = "a source topic is not there any more; was it deleted? Create it, then start again: what \
+                            was committed of it is void";
+                Err(Error::with_source(ErrorKind::MissingSourceTopic, text, error))
             }
             polled => patience.pass_over(polled, now_ms),
         }
