@@ -103,7 +103,13 @@ impl Commits {
         self.last_ms = now_ms;
         let prepared = match self.prepared.take() {
             Some(prepared) => prepared,
-            None if !parts.have_work() => return Ok(()),
+            None if !parts.have_work() => {
+                // What was committed before still has to reach the disk in time; one task looks after all databases.
+                if let Some((_, task)) = parts.tasks.running().next() {
+                    task.databases().flush_older(now_ms, &self.app.settings);
+                }
+                return Ok(());
+            }
             None => {
                 let offsets = Self::stage(parts, now_ms)?;
                 if is_planted(PlantedBug::CommitBeforeFlush) {
