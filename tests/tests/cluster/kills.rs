@@ -12,7 +12,7 @@ use crate::{
 /// A store on disk lags behind its commits by at most about so long: then a flush is started.
 const FLUSH_AGE: Duration = Duration::from_secs(5);
 /// Orders a second.
-const RATE: u64 = 1_200;
+const RATE: u32 = 1_200;
 
 /// In each round one of two instances dies, and starts anew: by turns while both are at work, and at any moment after
 /// a start, be it in the middle of a restore or a rebalance.
@@ -51,7 +51,10 @@ fn whatever_dies_when_nothing_is_lost(mode: Mode, rounds: u64, seed: u64) {
 /// many times as much.
 fn assert_little_was_restored(instance: &Instance) {
     let restored = told(instance, "restored");
-    assert!(restored <= 2 * 2 * RATE * FLUSH_AGE.as_secs(), "{restored} records were restored");
+    assert!(
+        restored <= 2 * 2 * u64::from(RATE) * FLUSH_AGE.as_secs(),
+        "{restored} records were restored"
+    );
 }
 
 #[test]
