@@ -29,6 +29,7 @@ test: deps ## Run all checks: format, lints, tests (also on a real Kafka), fuzzi
 	@$(STAGE) "lints without RocksDB" cargo clippy --workspace --all-targets --no-default-features -- -D warnings
 	@scripts/first-build-notice.sh
 	@$(STAGE) "lints" cargo clippy --workspace --all-targets -- -D warnings
+	@$(STAGE) "lints of the tests of processes" cargo clippy --workspace --test cluster -- -D warnings
 	@$(STAGE) "build of the programs" cargo build --workspace --bins
 	@$(STAGE) "tests and doctests" scripts/with-kafka.sh cargo test --workspace
 	@$(STAGE) "mistakes that the simulation must find" cargo test -p tests --no-default-features --features planted-bugs --test planted

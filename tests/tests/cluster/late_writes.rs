@@ -99,12 +99,12 @@ fn what_is_on_its_way_when_a_session_ends_is_given_up_without_the_member() {
     // From here on a record might arrive when others have the tasks. It waits until the member is lost, or is heard.
     member.left(1_999);
     let left_ms = Arc::clone(&member.left_ms);
-    let lost = std::thread::spawn(move || {
+    let lost = std::thread::Builder::new().name("loses the member".to_owned()).spawn(move || {
         pass(Duration::from_millis(300));
         left_ms.store(0, Ordering::SeqCst);
     });
     assert_eq!(member.append("late").unwrap_err().kind(), ErrorKind::Fenced);
-    lost.join().unwrap();
+    lost.unwrap().join().unwrap();
     member.assert_nothing_came_late();
 }
 
