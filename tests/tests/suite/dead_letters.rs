@@ -1,6 +1,6 @@
 //! Dead letters of changes that are held back: the record that fails is not the one that is read at that moment.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use streams_core::{
     KafkaStreams,
@@ -72,7 +72,8 @@ async fn a_cached_row_that_fails_at_the_commit_has_its_own_offset_and_no_other_r
     let builder = StreamsBuilder::new();
     let counts = builder.stream::<String, String>("in").group_by_key().count_as("counts");
     refuse_bad(&counts.to_stream());
-    let settings = config(Path::new("unused"), ProcessingGuarantee::AtLeastOnce)
+    let directory = tempfile::tempdir().unwrap();
+    let settings = config(directory.path(), ProcessingGuarantee::AtLeastOnce)
         .commit_interval(Duration::from_millis(1))
         .set("max.poll.records", 3_000)
         .session_timeout(Duration::from_secs(60));
@@ -101,7 +102,8 @@ async fn a_window_that_fails_when_it_closes_is_not_blamed_on_the_record_that_clo
     let closed =
         counts.count().suppress(Suppressed::until_window_closes(BufferConfig::unbounded()));
     refuse_bad(&closed.to_stream_with_key(|row, _| format!("{}@{}", row.key, row.window.start)));
-    let settings = config(Path::new("unused"), ProcessingGuarantee::ExactlyOnceV2);
+    let directory = tempfile::tempdir().unwrap();
+    let settings = config(directory.path(), ProcessingGuarantee::ExactlyOnceV2);
     let instance = start(build(&builder), settings, &cluster).await;
     for (key, time) in [("good", 1), ("bad", 2), ("closes", 25)] {
         produce(&cluster, "in", key, "v", time);
