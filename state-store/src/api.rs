@@ -90,6 +90,11 @@ pub trait Database: Send + Sync + fmt::Debug {
         let _ = (now_ms, age_ms);
     }
 
+    /// Starts to make all that was written durable, and does not wait.
+    ///
+    /// An engine that has nothing on disk does nothing.
+    fn start_flush(&self) {}
+
     /// Removes all rows of a store, as for a changelog that was truncated.
     ///
     /// The offset stays. To move it in the same step, write a batch with

@@ -253,6 +253,12 @@ impl Database for RocksDatabase {
         self.files.flush(true).map_err(self.context("flush"))
     }
 
+    fn start_flush(&self) {
+        if self.files.unflushed.is_any() {
+            self.files.start_flush();
+        }
+    }
+
     fn flush_older(&self, now_ms: i64, age_ms: i64) {
         if self.files.unflushed.is_due(now_ms, age_ms) {
             self.files.start_flush();

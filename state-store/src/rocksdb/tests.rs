@@ -106,6 +106,20 @@ fn many_records_in_a_short_time_bring_about_no_flush() {
     assert_eq!(unflushed(&database), 0);
 }
 
+/// An instance that was killed again and again, each time soon after its start, restored more each time: what it had
+/// restored was never old enough to be flushed.
+#[test]
+fn what_was_written_is_flushed_at_any_age_when_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path());
+    database.start_flush();
+    put(&database, ORDERS, b"k", b"v", 1);
+    database.flush_older(0, 5_000);
+    assert_eq!(unflushed(&database), 1);
+    database.start_flush();
+    assert_eq!(unflushed(&database), 0);
+}
+
 #[test]
 fn who_writes_flushes_what_idle_databases_of_the_process_have_left_behind() {
     let directory = tempfile::tempdir().unwrap();

@@ -40,6 +40,11 @@ impl Unflushed {
         since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms) >= age_ms)
     }
 
+    /// Whether there are writes that are not flushed.
+    pub(super) fn is_any(&self) -> bool {
+        self.0.lock().written
+    }
+
     /// Begins again, for all is being flushed.
     pub(super) fn clear(&self) {
         let age = &mut *self.0.lock();

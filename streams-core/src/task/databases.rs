@@ -120,6 +120,13 @@ impl TaskDatabases {
         }
     }
 
+    /// Starts to make what was written durable.
+    pub(crate) fn start_flush(&self) {
+        if let Some(database) = &self.persistent {
+            database.start_flush();
+        }
+    }
+
     /// Makes what is on disk durable.
     pub(crate) fn flush(&self) -> Result {
         if let Some(database) = &self.persistent {

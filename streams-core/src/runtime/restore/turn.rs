@@ -174,6 +174,8 @@ impl Restorer {
             }
             let is_complete = task.changelogs.iter().all(Changelog::is_done);
             if is_complete && !self.finished.contains(id) {
+                // Else instances that die soon after each start would have more to restore each time.
+                task.databases.start_flush();
                 self.finished.push(*id);
             }
         }
