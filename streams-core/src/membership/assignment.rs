@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::TaskInputs;
-use crate::TaskId;
+use crate::{TaskId, TopicPartition};
 
 /// The tasks that a member owns, or is to own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,11 @@ impl TaskAssignment {
     /// Whether there is no task of any role.
     pub fn is_empty(&self) -> bool {
         self.active.is_empty() && self.standby.is_empty() && self.warmup.is_empty()
+    }
+
+    /// The partitions that a task is to read, in the order of their topics.
+    pub(crate) fn inputs_of(&self, task: TaskId) -> Vec<TopicPartition> {
+        self.inputs.get(&task).into_iter().flatten().cloned().collect()
     }
 }
 

@@ -1,9 +1,6 @@
 //! One instance of an application.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 
@@ -110,7 +107,7 @@ impl KafkaStreams {
 
     /// Has `listener` called with the new and the old state at each change.
     pub fn on_state_change(&self, listener: impl Fn(State, State) + Send + Sync + 'static) {
-        *self.lifecycle.state_listener.lock() = Some(Arc::new(listener));
+        self.lifecycle.listen(Arc::new(listener));
     }
 
     /// Has `handler` decide what follows when a stream thread fails; without one the instance is closed. It is told of
@@ -119,7 +116,7 @@ impl KafkaStreams {
         &self,
         handler: impl Fn(&Error) -> UncaughtExceptionResponse + Send + Sync + 'static,
     ) {
-        *self.lifecycle.uncaught.lock() = Some(Arc::new(handler));
+        self.lifecycle.ask_of_failures(Arc::new(handler));
     }
 
     /// Has `listener` told of the restore of stores, and of how global stores are filled.
@@ -137,13 +134,12 @@ impl KafkaStreams {
 
     /// The error that ended the instance, if one did.
     pub fn error(&self) -> Option<Error> {
-        self.lifecycle.error.lock().clone()
+        self.lifecycle.error()
     }
 
     /// The stream threads that are alive, with their tasks.
     pub fn metadata_for_local_threads(&self) -> Vec<ThreadMetadata> {
-        let threads = self.lifecycle.threads.lock();
-        threads.values().filter(|slot| slot.alive).map(|slot| slot.metadata.clone()).collect()
+        self.lifecycle.threads().metadata()
     }
 
     /// Counters since the instance was made.
@@ -161,7 +157,7 @@ impl KafkaStreams {
         self.lifecycle.transition(State::PendingShutdown);
         self.lifecycle.close_all();
         if !self.lifecycle.wait_all_ended(timeout).await {
-            let at = self.lifecycle.whereabouts();
+            let at = self.lifecycle.threads().whereabouts();
             let text = format!("threads are still at work after {timeout:?}{at}");
             return Err(Error::new(ErrorKind::Timeout, text));
         }
@@ -191,15 +187,8 @@ impl KafkaStreams {
 
 impl Drop for KafkaStreams {
     fn drop(&mut self) {
-        let threads: Vec<_> = {
-            let mut threads = self.lifecycle.threads.lock();
-            for slot in threads.values() {
-                slot.stop.abandon.store(true, Ordering::SeqCst);
-            }
-            let slots = threads.values_mut();
-            slots.filter_map(|slot| Some((slot.handle.take()?, slot.watchdog.clone()))).collect()
-        };
-        self.lifecycle.global.stop.abandon.store(true, Ordering::SeqCst);
+        let threads = self.lifecycle.threads().abandon_all();
+        self.lifecycle.global().stop().abandon();
         for (handle, watchdog) in threads {
             while !handle.is_finished() && !watchdog.is_stuck() {
                 // The thread that looked after it is told to end, too.
@@ -209,14 +198,14 @@ impl Drop for KafkaStreams {
             if !handle.is_finished() {
                 tracing::error!(
                     "user code never came back, and its thread is left behind{}",
-                    self.lifecycle.whereabouts()
+                    self.lifecycle.threads().whereabouts()
                 );
                 continue;
             }
             // A panic of user code was caught inside; there is nothing left to report.
             let _ = handle.join();
         }
-        if let Some(handle) = self.lifecycle.global.handle.lock().take() {
+        if let Some(handle) = self.lifecycle.global().take_handle() {
             let _ = handle.join(); // As above.
         }
     }

@@ -6,6 +6,7 @@ pub(super) mod app;
 mod banner;
 mod builder;
 pub(super) mod driver;
+mod global_slot;
 mod housekeeping;
 mod idle;
 mod kafka_streams;
@@ -15,6 +16,8 @@ pub(super) mod metrics;
 mod shared;
 mod start;
 mod state;
+mod stop_signal;
+mod threads;
 mod watchdog;
 
 pub(crate) use self::{

@@ -1,6 +1,6 @@
 //! Starting an instance, and stream threads that come and go while it runs (KIP-663).
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
 use super::{
     super::{global_thread::GlobalThread, thread::StreamThread},
@@ -96,13 +96,7 @@ impl KafkaStreams {
             let text = "the topology has global stores alone, and no task for a stream thread";
             return Err(Error::new(ErrorKind::InvalidState, text));
         }
-        let index = {
-            let threads = self.lifecycle.threads.lock();
-            // A dead thread's number is free again.
-            let alive = |index: &usize| threads.get(index).is_some_and(|slot| slot.alive);
-            (1..=threads.len()).find(|index| !alive(index)).unwrap_or(threads.len() + 1)
-        };
-        let thread = StreamThread::new(&self.app, index)?;
+        let thread = StreamThread::new(&self.app, self.lifecycle.threads().free_index())?;
         let name = thread.0.name().to_owned();
         driver::spawn(&self.app, &self.lifecycle, thread)?;
         Ok(name)
@@ -115,14 +109,8 @@ impl KafkaStreams {
     /// `InvalidState` if the instance is not running, `Timeout` if the thread is still at work; it ends on its own.
     pub async fn remove_stream_thread(&self, timeout: Duration) -> Result<Option<String>> {
         self.must_run()?;
-        let (removed, name) = {
-            let mut threads = self.lifecycle.threads.lock();
-            let last = threads.iter_mut().rev().find(|(_, slot)| slot.alive && !slot.stop.is_set());
-            let Some((index, slot)) = last else { return Ok(None) };
-            slot.stop.leave.store(true, Ordering::SeqCst);
-            slot.stop.close.store(true, Ordering::SeqCst);
-            (*index, slot.metadata.thread_name.clone())
-        };
+        let last = self.lifecycle.threads().close_last();
+        let Some((removed, name)) = last else { return Ok(None) };
         if self.lifecycle.wait_ended(|index| index == removed, timeout).await {
             return Ok(Some(name));
         }

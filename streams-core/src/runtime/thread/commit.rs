@@ -114,7 +114,7 @@ impl Commits {
                 let offsets = Self::stage(parts, now_ms)?;
                 if is_planted(PlantedBug::CommitBeforeFlush) {
                     Self::commit_offsets(&offsets, parts)?;
-                    let written = parts.writer.flush(parts.mend)?;
+                    let written = parts.writer.flush(parts.mend.logs())?;
                     return self.complete(written, parts, now_ms);
                 }
                 Prepared { offsets, written: Self::flush(parts)? }
@@ -142,7 +142,7 @@ impl Commits {
 
     /// The second step: everything that was written is on the cluster, and behind what the databases have.
     fn flush(parts: &mut Parts<'_>) -> Result<Written> {
-        let written = parts.writer.flush(parts.mend)?;
+        let written = parts.writer.flush(parts.mend.logs())?;
         let began = parts.writer.began();
         parts.tasks.running().try_for_each(|(_, task)| task.check_logged(began))?;
         Ok(written)

@@ -35,7 +35,7 @@ impl Ending<'_> {
         self.input.end(task.inputs());
         self.tasks.put(id, Slot::Waiting(task.databases().clone()));
         for changelog in self.app.changelogs(id).values() {
-            self.mend.forget(changelog);
+            self.mend.logs().forget(changelog);
         }
         task.close()?;
         count(&self.app.shared.counters.dropped, task.take_dropped());
@@ -47,7 +47,7 @@ impl Ending<'_> {
     pub(super) fn start_over(&mut self) {
         self.commits.abandon();
         self.writer.abandon();
-        self.mend.start_over();
+        self.mend.logs().start_over();
         for id in self.tasks.ids(Slot::is_running) {
             let Some(Slot::Running(mut task)) = self.tasks.take(id) else { continue };
             self.input.end(task.inputs());

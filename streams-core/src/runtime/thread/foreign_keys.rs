@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use super::{
     super::app::App,
     asked::{ANSWER_MS, Asked},
-    mend::Gap,
+    log_ends::Gap,
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,

@@ -14,11 +14,11 @@ use super::{
     mend::Mend,
     patience::Patience,
     restores::{Order, Outcome, Restores},
-    start::Committed,
+    starting::Committed,
     tasks::{Slot, Tasks, keeps_as_standby},
 };
 use crate::{
-    Error, Result, TaskId, TopicPartition,
+    Error, Result, TaskId,
     membership::TaskAssignment,
     planted::{PlantedBug, is_planted},
     task::TaskDatabases,
@@ -58,11 +58,6 @@ pub(super) fn take_over(app: &App, tasks: &mut Tasks, target: &TaskAssignment) -
     Ok(())
 }
 
-/// The partitions that a task is to read, in the order of their topics.
-pub(super) fn inputs_of(target: &TaskAssignment, task: TaskId) -> Vec<TopicPartition> {
-    target.inputs.get(&task).into_iter().flatten().cloned().collect()
-}
-
 /// What it takes to place a task.
 pub(super) struct Placing<'a> {
     pub(super) app: &'a Arc<App>,
@@ -98,7 +93,7 @@ impl Placing<'_> {
         let is_logged = !changelogs.is_empty();
         if !is_active {
             for changelog in changelogs.values() {
-                self.mend.forget(changelog);
+                self.mend.logs().forget(changelog);
             }
         }
         if is_active && !is_logged {
@@ -139,7 +134,7 @@ impl Placing<'_> {
         }
         let asked = self.asked.entry(task).or_default();
         if !asked.is_open() {
-            let inputs = inputs_of(self.target, task);
+            let inputs = self.target.inputs_of(task);
             let committed = self.member.committed_offsets(&inputs);
             asked.ask(committed, self.now_ms.saturating_add(ANSWER_MS));
         }

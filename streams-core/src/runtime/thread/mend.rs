@@ -12,21 +12,19 @@
 //!
 //! With transactions there are none: the cluster refuses them, and offsets are not contiguous.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     super::app::App,
     asked::{ANSWER_MS, Asked},
     foreign_keys::{KeyReader, Keys},
+    log_ends::{Gap, LogEnds},
     member::Member,
     tasks::Tasks,
     writer::{Writer, Written},
 };
 use crate::{
-    ErrorKind, Result, TaskId, TopicPartition,
+    ErrorKind, Result, TaskId,
     client::{Admin, IsolationLevel, PartitionOffsets},
     planted::{PlantedBug, is_planted},
 };
@@ -43,22 +41,11 @@ const HAND_OVER_MS: i64 = 5_000;
 pub(super) struct Mend {
     app: Arc<App>,
     thread: String,
-    /// Where each ends, as far as this thread wrote or restored it.
-    ends: BTreeMap<TopicPartition, i64>,
-    /// What others wrote, and was not written anew.
-    gaps: Vec<Gap>,
+    logs: LogEnds,
     looking: Asked<PartitionOffsets>,
     look_at_ms: i64,
     reading: Option<Reading>,
     hand_over: Option<HandOver>,
-}
-
-/// Offsets of a changelog that another writer got.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Gap {
-    pub(super) changelog: TopicPartition,
-    pub(super) from: i64,
-    pub(super) to: i64,
 }
 
 /// The keys of some gaps, on their way or known.
@@ -80,8 +67,7 @@ impl Mend {
         Self {
             app: Arc::clone(app),
             thread: thread.to_owned(),
-            ends: BTreeMap::new(),
-            gaps: Vec::new(),
+            logs: LogEnds::default(),
             looking: Asked::default(),
             look_at_ms: 0,
             reading: None,
@@ -94,49 +80,20 @@ impl Mend {
         *self = Self::new(&self.app, &self.thread);
     }
 
-    /// A task begins to write to a changelog, which is restored up to here.
-    pub(super) fn track(&mut self, changelog: TopicPartition, end: i64) {
-        self.ends.insert(changelog, end);
-    }
-
-    /// A task is given up that wrote to it.
-    pub(super) fn forget(&mut self, changelog: &TopicPartition) {
-        self.ends.remove(changelog);
-        self.gaps.retain(|gap| gap.changelog != *changelog);
-    }
-
-    /// All tasks are restored from their last commit, to begin again. What was seen in the log is still to be mended.
-    pub(super) fn start_over(&mut self) {
-        self.ends.clear();
-    }
-
-    /// Records of this thread are in a log.
-    pub(super) fn wrote(&mut self, to: &TopicPartition, base: i64, next: i64) {
-        self.grew(to, base);
-        if let Some(end) = self.ends.get_mut(to) {
-            *end = next.max(*end);
-        }
-    }
-
-    /// What is below `end` and this thread did not write, others did.
-    fn grew(&mut self, changelog: &TopicPartition, end: i64) {
-        let Some(known) = self.ends.get_mut(changelog) else { return };
-        let from = *known;
-        if end > from {
-            *known = end;
-            self.gaps.push(Gap { changelog: changelog.clone(), from, to: end });
-        }
+    /// Where changelogs end, and what others wrote to them.
+    pub(super) fn logs(&mut self) -> &mut LogEnds {
+        &mut self.logs
     }
 
     /// Whether there are rows to be written anew.
     pub(super) fn has_gaps(&self) -> bool {
-        !self.gaps.is_empty()
+        !self.logs.gaps().is_empty()
     }
 
     /// The databases count as far as others have written nothing: should this thread lose a task before it has written
     /// their rows anew, the next restore reads them as everybody will.
     pub(super) fn hold_back(&self, written: &mut Written) {
-        for gap in &self.gaps {
+        for gap in self.logs.gaps() {
             if let Some(next) = written.get_mut(&gap.changelog) {
                 *next = gap.from.min(*next);
             }
@@ -146,7 +103,7 @@ impl Mend {
     /// Begins to look behind the ends of all changelogs. Whoever takes a task over takes what is there for the newest.
     pub(super) fn look(&mut self, admin: &mut dyn Admin, now_ms: i64) {
         self.look_at_ms = now_ms.saturating_add(LOOK_INTERVAL_MS);
-        let changelogs: Vec<_> = self.ends.keys().cloned().collect();
+        let changelogs = self.logs.changelogs();
         if !changelogs.is_empty() {
             let ends = admin.latest_offsets(&changelogs, IsolationLevel::ReadUncommitted);
             self.looking.ask(ends, now_ms.saturating_add(ANSWER_MS));
@@ -156,7 +113,7 @@ impl Mend {
     /// Whether something is found or read that can go on only behind a commit.
     pub(super) fn waits_for_commit(&self) -> bool {
         let reads = self.reading.as_ref().is_some_and(|reading| reading.keys.is_none());
-        !self.gaps.is_empty() && !reads
+        self.has_gaps() && !reads
     }
 
     /// Whether it waits for the cluster.
@@ -179,7 +136,7 @@ impl Mend {
             Some(Ok(ends)) => {
                 for (changelog, end) in ends {
                     match end {
-                        Ok(end) => self.grew(&changelog, end),
+                        Ok(end) => self.logs.grew(&changelog, end),
                         Err(error) => {
                             tracing::info!(thread = %self.thread, "it is not known where changelog {changelog} ends: {error}");
                         }
@@ -241,7 +198,10 @@ impl Mend {
     /// Whether rows in the changelogs of a task are still to be written anew.
     pub(super) fn has_rows_of(&self, task: TaskId) -> bool {
         let changelogs = self.app.changelogs(task);
-        self.gaps.iter().any(|gap| changelogs.values().any(|changelog| *changelog == gap.changelog))
+        self.logs
+            .gaps()
+            .iter()
+            .any(|gap| changelogs.values().any(|changelog| *changelog == gap.changelog))
     }
 
     /// Behind a commit: writes anew what others wrote to the changelogs of running tasks, if its keys are known, and begins
@@ -258,11 +218,12 @@ impl Mend {
         now_ms: i64,
     ) -> Result {
         if is_planted(PlantedBug::ForgetForeignRows) {
-            self.gaps.clear();
+            let gaps = self.logs.gaps().to_vec();
+            self.logs.close(&gaps);
         }
         match self.reading.take() {
             Some(Reading { gaps, keys: Some(keys), .. }) => {
-                self.gaps.retain(|gap| !gaps.contains(gap));
+                self.logs.close(&gaps);
                 let mended =
                     writer.ensure(member).and_then(|()| self.log_again(&keys, tasks, writer));
                 match mended {
@@ -272,7 +233,7 @@ impl Mend {
                     }
                     Err(error) => {
                         tracing::warn!(thread = %self.thread, "rows that another writer left in changelogs are written anew later: {error}");
-                        self.gaps.extend(gaps);
+                        self.logs.reopen(gaps);
                         // What it holds of them must not go out with the next commit.
                         writer.abandon();
                     }
@@ -281,7 +242,7 @@ impl Mend {
             reading => self.reading = reading,
         }
         let runs = |gap: &&Gap| tasks.running().any(|(_, task)| task.logs_to(&gap.changelog));
-        let gaps: Vec<Gap> = self.gaps.iter().filter(runs).cloned().collect();
+        let gaps: Vec<Gap> = self.logs.gaps().iter().filter(runs).cloned().collect();
         if self.reading.is_none() && !gaps.is_empty() {
             let reader = KeyReader::new(&self.app, &self.thread, &gaps, now_ms)?;
             self.reading = Some(Reading { gaps, reader, keys: None });
@@ -298,7 +259,7 @@ impl Mend {
             tracing::warn!(thread = %self.thread, "another writer left rows in changelog {changelog}; {rows} of them are written anew");
             task.log_again(changelog, keys, &mut **producer)?;
         }
-        let mut written = writer.flush(self)?;
+        let mut written = writer.flush(&mut self.logs)?;
         self.hold_back(&mut written);
         tasks.running().try_for_each(|(_, task)| task.apply_changelogs(&written))
     }

@@ -11,7 +11,8 @@
 //! | `input` | the consumer, and where each partition begins |
 //! | `writer`, `commit` | the producer and its transaction, and the four steps of a commit |
 //! | `topics` | partition counts, and when they were looked at |
-//! | `mend`, `foreign_keys` | rows in changelogs that others wrote |
+//! | `log_ends`, `mend`, `foreign_keys` | where changelogs end, and rows in them that others wrote |
+//! | `starting` | where a restored task begins, as far as that is known |
 //! | `watch` | partitions that stand still |
 //! | `asked` | a question to the control plane: nothing but processing blocks the thread |
 //! | `pace`, `patience` | how long a run may be, and how long the cluster may fail |
@@ -27,12 +28,14 @@ mod hand_over;
 mod holdings;
 mod input;
 mod inspect;
+mod log_ends;
 mod member;
 mod mend;
 mod pace;
 mod patience;
 mod restores;
 mod start;
+mod starting;
 mod tasks;
 mod topics;
 mod turn;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{super::metrics::ThreadMetadata, start::Starting};
+use super::{super::metrics::ThreadMetadata, starting::Starting};
 use crate::{
     TaskId, TopicPartition,
     membership::TaskAssignment,

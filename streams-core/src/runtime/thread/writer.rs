@@ -4,8 +4,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     super::{app::App, metrics::count},
+    log_ends::LogEnds,
     member::Member,
-    mend::Mend,
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
@@ -90,7 +90,7 @@ impl Writer {
 
     /// Sends what is open and learns the next offset of each partition that was written. Later batches of a
     /// partition come later in the reports.
-    pub(super) fn flush(&mut self, mend: &mut Mend) -> Result<Written> {
+    pub(super) fn flush(&mut self, logs: &mut LogEnds) -> Result<Written> {
         let Some(producer) = &mut self.producer else { return Ok(Written::new()) };
         let mut written = Written::new();
         self.began.clear();
@@ -99,7 +99,7 @@ impl Writer {
             self.began.entry(topic_partition.clone()).or_insert(base);
             let next = base + i64::try_from(records).unwrap_or(0);
             count(&self.app.shared.counters.produced, u64::try_from(records).unwrap_or(0));
-            mend.wrote(&topic_partition, base, next);
+            logs.wrote(&topic_partition, base, next);
             written.insert(topic_partition, next);
         }
         Ok(written)

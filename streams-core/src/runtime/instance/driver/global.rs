@@ -1,17 +1,9 @@
 //! The thread that fills the global stores.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    thread::Builder,
-};
+use std::{sync::Arc, thread::Builder};
 
 use super::{
-    super::{
-        super::global_thread::GlobalThread,
-        State,
-        app::App,
-        lifecycle::{GlobalPhase, Lifecycle},
-    },
+    super::{super::global_thread::GlobalThread, State, app::App, lifecycle::Lifecycle},
     FAILURE_PAUSE, guarded, no_thread,
 };
 use crate::{Error, ErrorKind, Result};
@@ -23,7 +15,7 @@ pub(crate) fn spawn_global(
     mut thread: GlobalThread,
 ) -> Result {
     let name = thread.name().to_owned();
-    lifecycle.global.phase.send_replace(GlobalPhase::Filling);
+    lifecycle.global().begins();
     let handle = Builder::new().name(name.clone()).spawn({
         let (app, lifecycle) = (app.clone(), lifecycle.clone());
         move || {
@@ -34,11 +26,11 @@ pub(crate) fn spawn_global(
     });
     match handle {
         Ok(handle) => {
-            *lifecycle.global.handle.lock() = Some(handle);
+            lifecycle.global().has_begun(handle);
             Ok(())
         }
         Err(cause) => {
-            lifecycle.global.phase.send_replace(GlobalPhase::Ended);
+            lifecycle.global().has_ended();
             Err(no_thread(&name, cause))
         }
     }
@@ -46,12 +38,12 @@ pub(crate) fn spawn_global(
 
 /// Loops until the thread is told to stop or fails for good; then returns the error.
 fn drive_global(app: &App, lifecycle: &Lifecycle, thread: &mut GlobalThread) -> Option<Error> {
-    let stop = &lifecycle.global.stop;
+    let global = lifecycle.global();
     loop {
-        if stop.abandoned() {
+        if global.stop().abandoned() {
             return None;
         }
-        if stop.is_set() {
+        if global.stop().is_set() {
             return guarded(|| thread.close()).err();
         }
         let turn = guarded(|| thread.run_once(app.clock.now_ms(), app.config.poll_interval()));
@@ -69,12 +61,10 @@ fn drive_global(app: &App, lifecycle: &Lifecycle, thread: &mut GlobalThread) -> 
         if thread.is_failing() {
             app.clock.sleep(FAILURE_PAUSE);
         } else {
-            lifecycle.global.reached.store(true, Ordering::Relaxed);
+            global.has_reached_cluster();
         }
         if thread.is_filled() {
-            lifecycle.global.phase.send_if_modified(|phase| {
-                std::mem::replace(phase, GlobalPhase::Filled) != GlobalPhase::Filled
-            });
+            global.is_filled();
         }
         if lifecycle.state() == State::Running {
             app.keep_house(app.clock.now_ms());

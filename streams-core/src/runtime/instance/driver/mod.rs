@@ -20,8 +20,8 @@ use super::{
     },
     State, UncaughtExceptionResponse,
     app::App,
-    lifecycle::{Lifecycle, StopSignal, ThreadSlot},
-    metrics::ThreadMetadata,
+    lifecycle::Lifecycle,
+    stop_signal::StopSignal,
     watchdog::Watchdog,
 };
 use crate::{Error, ErrorKind, Result, time::duration_ms};
@@ -40,19 +40,10 @@ pub(crate) fn spawn(
 ) -> Result {
     let (index, name) = (thread.index(), thread.name().to_owned());
     let stop = Arc::new(StopSignal::default());
-    let metadata = ThreadMetadata { thread_name: name.clone(), ..ThreadMetadata::default() };
     let watchdog = Arc::new(Watchdog::new(app.config.max_poll_interval()));
-    let slot = ThreadSlot {
-        stop: stop.clone(),
-        metadata,
-        running: false,
-        alive: true,
-        handle: None,
-        watchdog: watchdog.clone(),
-    };
-    lifecycle.threads.lock().insert(index, slot);
+    lifecycle.threads().add(index, &name, &stop, &watchdog);
     let spawned = Builder::new().name(name.clone()).spawn({
-        let (app, lifecycle, stop) = (app.clone(), lifecycle.clone(), stop.clone());
+        let (app, lifecycle) = (app.clone(), lifecycle.clone());
         move || {
             let beside = Beside { app: app.clone(), lifecycle: lifecycle.clone(), index, stop };
             let stop = beside.stop.clone();
@@ -68,22 +59,12 @@ pub(crate) fn spawn(
             lifecycle.ended(index, error);
         }
     });
-    let mut threads = lifecycle.threads.lock();
-    let slot = threads.get_mut(&index);
-    match spawned {
-        Ok(handle) => {
-            if let Some(slot) = slot {
-                slot.handle = Some(handle);
-            }
-            Ok(())
-        }
-        Err(cause) => {
-            if let Some(slot) = slot {
-                slot.alive = false;
-            }
-            Err(no_thread(&name, cause))
-        }
-    }
+    let (handle, started) = match spawned {
+        Ok(handle) => (Some(handle), Ok(())),
+        Err(cause) => (None, Err(no_thread(&name, cause))),
+    };
+    lifecycle.threads().has_begun(index, handle);
+    started
 }
 
 fn no_thread(name: &str, cause: std::io::Error) -> Error {

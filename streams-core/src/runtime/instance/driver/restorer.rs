@@ -1,7 +1,7 @@
 //! The thread beside a stream thread: it restores, and looks after the stream thread meanwhile.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     thread::{Builder, JoinHandle},
     time::Duration,
 };
@@ -10,7 +10,8 @@ use super::{
     super::{
         super::{restore_worker::RestoreWorker, thread::StreamThread},
         app::App,
-        lifecycle::{Lifecycle, StopSignal},
+        lifecycle::Lifecycle,
+        stop_signal::StopSignal,
         watchdog::Watchdog,
     },
     guarded, no_thread,
@@ -55,7 +56,7 @@ pub(super) fn end_restorer(
     }
     if handle.join().is_err() {
         // A panic of its own was told to the thread; this one came on its way out.
-        stop.abandon.store(true, Ordering::SeqCst);
+        stop.abandon();
     }
     thread.close_returned();
 }

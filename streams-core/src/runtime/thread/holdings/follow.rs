@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        hand_over::{self, Placing, inputs_of},
+        hand_over::{self, Placing},
         member::Member,
         patience::Patience,
         start,
@@ -26,7 +26,7 @@ impl Holdings {
         let Some(target) = member.target().cloned() else { return Ok(()) };
         if std::mem::take(&mut self.is_assigned) {
             let running = self.tasks.running();
-            let grown = running.filter(|(id, task)| task.inputs() != inputs_of(&target, **id));
+            let grown = running.filter(|(id, task)| task.inputs() != target.inputs_of(**id));
             self.grown = grown.map(|(id, _)| *id).collect();
         }
         let running = self.tasks.ids(Slot::is_running).into_iter();
@@ -94,7 +94,7 @@ impl Holdings {
             let Some((databases, starting)) = self.tasks.restored_task(id) else { continue };
             let known = (&mut *member, &self.input, &*target);
             // A transaction of the former owner may not be finished.
-            let found = starting.advance(id, known, &mut *self.admin, now_ms);
+            let found = start::advance(id, starting, known, &mut *self.admin, now_ms);
             let Some(start) = patience.pass_over(found, now_ms)? else { continue };
             let databases = databases.clone();
             self.writer.begin(member, now_ms)?;
@@ -104,7 +104,7 @@ impl Holdings {
             task.starts_at(&start.positions);
             if !self.app.exactly_once() {
                 for (changelog, end) in task.changelogs()? {
-                    self.mend.track(changelog, end);
+                    self.mend.logs().track(changelog, end);
                 }
             }
             self.tasks.put(id, Slot::Running(Box::new(task)));

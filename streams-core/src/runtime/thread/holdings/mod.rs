@@ -17,7 +17,7 @@ use super::{
     pace::Pace,
     patience::Patience,
     restores::{Order, Restores},
-    start::Committed,
+    starting::Committed,
     tasks::{Slot, Tasks},
     topics::Topics,
     watch::Watch,
