@@ -90,12 +90,18 @@ impl Holdings {
         now_ms: i64,
     ) -> Result {
         let Some(target) = member.target().cloned() else { return Ok(()) };
-        for id in self.tasks.ids(Slot::is_restored) {
+        // The target may be newer than the last look at it, and what is another's by now must not begin.
+        let mine = |id: &TaskId| target.active.contains(id);
+        for id in self.tasks.ids(Slot::is_restored).into_iter().filter(mine) {
             let Some((databases, starting)) = self.tasks.restored_task(id) else { continue };
             let known = (&mut *member, &self.input, &*target);
             // A transaction of the former owner may not be finished.
             let found = start::advance(id, starting, known, &mut *self.admin, now_ms);
             let Some(start) = patience.pass_over(found, now_ms)? else { continue };
+            if start.inputs != target.inputs_of(id) {
+                // An input has come or gone since it was asked where they begin.
+                continue;
+            }
             let databases = databases.clone();
             self.writer.begin(member, now_ms)?;
             let mut task = start::build(&self.app, id, databases, start.inputs)?;
