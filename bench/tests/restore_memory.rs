@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use allocation_counter::measure;
 use state_store::{
-    Database, Direction, Entries, MemoryDatabase, Restorer, Result, StoreFormat, StoreId,
+    Database, Direction, Entries, MemoryDatabase, Restorer, Result, StoreFormat, StoreId, Visit,
     WriteBatch,
 };
 
@@ -32,6 +32,16 @@ impl Database for Forgetful {
         direction: Direction,
     ) -> Result<Entries<'_>> {
         self.0.range(store, from, to, direction)
+    }
+
+    fn scan(
+        &self,
+        store: StoreId,
+        bounds: (Bound<&[u8]>, Bound<&[u8]>),
+        direction: Direction,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
+        self.0.scan(store, bounds, direction, visit)
     }
 
     fn write(&self, batch: WriteBatch) -> Result<()> {

@@ -8,8 +8,8 @@ use libfuzzer_sys::{
     fuzz_target,
 };
 use state_store::{
-    Database, Direction, Entry, MemoryDatabase, Restorer, Result, StoreFormat, StoreId,
-    key_schema::{parse_window_key, write_timestamped_value},
+    Database, Direction, Entry, MemoryDatabase, Restorer, Result, Segments, StoreFormat, StoreId,
+    key_schema::write_timestamped_value,
 };
 
 const STORE: StoreId = StoreId(0);
@@ -20,23 +20,27 @@ type Logged<'a> = (&'a [u8], Option<&'a [u8]>, i64);
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
     timestamped: bool,
-    /// Retention and segment interval of a window store.
-    window: Option<(i64, i64)>,
+    /// Whether windows are sessions.
+    sessions: bool,
+    /// Retention and segment interval of a store of windows, and whether it has an index by time.
+    window: Option<(i64, i64, bool)>,
     /// Records that are applied together.
     buffers: Vec<Vec<Logged<'a>>>,
 }
 
 impl Input<'_> {
     fn format(&self) -> StoreFormat {
-        match (self.window, self.timestamped) {
+        let segments = self.window.map(|(retention_ms, interval_ms, by_time)| Segments {
+            retention_ms,
+            interval_ms,
+            by_time,
+        });
+        match (segments, self.timestamped) {
             (None, false) => StoreFormat::KeyValue,
             (None, true) => StoreFormat::TimestampedKeyValue,
-            (Some((retention_ms, segment_interval_ms)), false) => {
-                StoreFormat::Window { retention_ms, segment_interval_ms }
-            }
-            (Some((retention_ms, segment_interval_ms)), true) => {
-                StoreFormat::TimestampedWindow { retention_ms, segment_interval_ms }
-            }
+            (Some(segments), _) if self.sessions => StoreFormat::Session(segments),
+            (Some(segments), false) => StoreFormat::Window(segments),
+            (Some(segments), true) => StoreFormat::TimestampedWindow(segments),
         }
     }
 }
@@ -55,8 +59,11 @@ fuzz_target!(|input: Input<'_>| {
     for (next_offset, buffer) in (0..).zip(&input.buffers) {
         let mut last = BTreeMap::new();
         for (key, value, timestamp) in buffer {
-            let start = parse_window_key(key).map(|(_, start, _)| start);
-            let refused = format.window().is_some() && start.is_none();
+            let start = format.split(key).map(|(_, start)| start);
+            let start = start.filter(|start| {
+                *start >= 0 || !format.segments().is_some_and(|segments| segments.by_time)
+            });
+            let refused = format.segments().is_some() && start.is_none();
             assert_eq!(restorer.push(key, *value, *timestamp).is_err(), refused);
             if !refused {
                 newest = newest.max(start.unwrap_or(i64::MIN));
@@ -64,13 +71,13 @@ fuzz_target!(|input: Input<'_>| {
             }
         }
         for (key, value) in last {
-            let kept = format.window().zip(parse_window_key(key)).is_none_or(
-                |((retention_ms, _), (_, start, _))| is_kept(retention_ms, start, newest),
+            let kept = format.segments().zip(format.split(key)).is_none_or(
+                |(segments, (_, start))| is_kept(segments.retention_ms, start, newest),
             );
             match value {
-                _ if !kept => {}
-                Some(value) => drop(expected.insert(key, value)),
                 None => drop(expected.remove(key)),
+                Some(value) if kept => drop(expected.insert(key, value)),
+                Some(_) => {}
             }
         }
         restorer.apply(&database, STORE, "changelog", next_offset).expect("memory takes all rows");
@@ -82,7 +89,8 @@ fuzz_target!(|input: Input<'_>| {
     let rows: Vec<Entry> = rows.collect::<Result<_>>().expect("memory can be read");
     let mut found = BTreeMap::new();
     for (key, value) in &rows {
-        assert!(found.insert(format.to_changelog_key(key), value.as_slice()).is_none());
+        let Some(key) = format.to_changelog_key(key) else { continue };
+        assert!(found.insert(key, value.as_slice()).is_none());
     }
     let mut wanted = BTreeMap::new();
     for (key, (value, timestamp)) in expected {

@@ -5,7 +5,7 @@
 //! batches.
 
 use std::fmt;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 
 use crate::{Result, WriteBatch};
 
@@ -27,6 +27,9 @@ pub type Entry = (Vec<u8>, Vec<u8>);
 
 /// The rows of a range. After an error an iterator ends.
 pub type Entries<'a> = Box<dyn Iterator<Item = Result<Entry>> + 'a>;
+
+/// What a scan calls for each row, which is lent to it: key and value.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
 /// The committed state of one task: its stores, and for each changelog the offset to restore from.
 ///
@@ -52,6 +55,16 @@ pub trait Database: Send + Sync + fmt::Debug {
         to: Bound<&[u8]>,
         direction: Direction,
     ) -> Result<Entries<'_>>;
+
+    /// Calls `visit` for the rows between two bounds, in the order of their bytes, until it breaks. No row is copied. What
+    /// it sees is the store as of this call.
+    fn scan(
+        &self,
+        store: StoreId,
+        bounds: (Bound<&[u8]>, Bound<&[u8]>),
+        direction: Direction,
+        visit: &mut Visit<'_>,
+    ) -> Result<()>;
 
     /// Applies a batch in its order, atomically over all stores and the offsets: readers see all of
     /// it or nothing, and so does the disk after a crash.

@@ -55,7 +55,7 @@ pub mod rocksdb;
 mod store_format;
 mod write_batch;
 
-pub use api::{Database, Direction, Entries, Entry, StoreId};
+pub use api::{Database, Direction, Entries, Entry, StoreId, Visit};
 pub use budget::{MemoryBudget, OverlayAccount};
 pub use directory::StateDirectory;
 pub use error::{Error, ErrorKind, Result};
@@ -64,5 +64,5 @@ pub use overlay::{DirtyRow, Overlay, PendingEntry, merge_range};
 pub use restorer::Restorer;
 #[cfg(feature = "rocksdb")]
 pub use rocksdb::RocksDatabase;
-pub use store_format::StoreFormat;
+pub use store_format::{Segments, StoreFormat};
 pub use write_batch::{Operation, WriteBatch};

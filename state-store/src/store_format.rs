@@ -1,32 +1,52 @@
 //! How a record of a changelog becomes a row of a store, and a row's key the key of a record.
 
-use crate::key_schema::{changelog_to_local, local_to_changelog, write_timestamped_value};
+use crate::key_schema::{
+    is_time_entry, parse_local_window_key, parse_session_key, parse_window_key, segment_id,
+    segment_interval, write_time_entry, write_timestamped_value,
+};
 use crate::{Error, ErrorKind, Result};
 
+/// The bytes of a segment before a local key.
+const SEGMENT_BYTES: usize = 8;
+
+/// How the rows of a store with windows or sessions lie: in segments of time, so that old ones go at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segments {
+    /// For how many milliseconds of stream time a row is kept.
+    pub retention_ms: i64,
+    /// The span of a segment in milliseconds.
+    pub interval_ms: i64,
+    /// Whether there is an index by which rows are found in the order of their times.
+    pub by_time: bool,
+}
+
+impl Segments {
+    /// Segments of Java's span, without an index.
+    #[must_use]
+    pub fn new(retention_ms: i64) -> Self {
+        Self { retention_ms, interval_ms: segment_interval(retention_ms), by_time: false }
+    }
+
+    /// The segment of a time.
+    #[must_use]
+    pub fn of(&self, time: i64) -> i64 {
+        segment_id(self.interval_ms, time)
+    }
+}
+
 /// The layout of a store's rows. Java's record converters and key schemas.
-///
-/// Session stores are [`KeyValue`](Self::KeyValue): their keys are the same in changelog and store,
-/// and their values have no timestamp.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreFormat {
     /// Keys and values as in the changelog.
     KeyValue,
     /// Values behind the timestamp of their record.
     TimestampedKeyValue,
-    /// Window keys behind their segment.
-    Window {
-        /// For how many milliseconds of stream time a window is kept.
-        retention_ms: i64,
-        /// The span of a segment in milliseconds.
-        segment_interval_ms: i64,
-    },
+    /// Window keys behind their segment: that of the window's start.
+    Window(Segments),
     /// Window keys behind their segment, and values behind the timestamp of their record.
-    TimestampedWindow {
-        /// For how many milliseconds of stream time a window is kept.
-        retention_ms: i64,
-        /// The span of a segment in milliseconds.
-        segment_interval_ms: i64,
-    },
+    TimestampedWindow(Segments),
+    /// Session keys behind their segment: that of the session's end.
+    Session(Segments),
 }
 
 impl StoreFormat {
@@ -47,15 +67,15 @@ impl StoreFormat {
     ) -> Result<bool> {
         local_key.clear();
         local_value.clear();
-        match self.window() {
-            None => local_key.extend_from_slice(key),
-            Some((_, segment_interval_ms)) => {
-                changelog_to_local(local_key, segment_interval_ms, key).ok_or_else(|| {
-                    let message = format!("a window key of {} bytes in the changelog", key.len());
-                    Error::new(ErrorKind::Corrupt, message)
-                })?;
-            }
+        if let Some(segments) = self.segments() {
+            let time = self.split(key).map(|(_, time)| time);
+            let time = time.filter(|time| *time >= 0 || !segments.by_time).ok_or_else(|| {
+                let message = format!("a windowed key of {} bytes in the changelog", key.len());
+                Error::new(ErrorKind::Corrupt, message)
+            })?;
+            local_key.extend_from_slice(&segments.of(time).to_be_bytes());
         }
+        local_key.extend_from_slice(key);
         let Some(value) = value else {
             return Ok(false);
         };
@@ -67,30 +87,80 @@ impl StoreFormat {
         Ok(true)
     }
 
-    /// The changelog key of a row's key; empty if the key isn't one of this format.
+    /// The changelog key of a row's key; `None` if the key isn't one of this format, or that of an entry of the index.
     #[must_use]
-    pub fn to_changelog_key<'a>(&self, local_key: &'a [u8]) -> &'a [u8] {
-        match self.window() {
-            None => local_key,
-            Some(_) => local_to_changelog(local_key).unwrap_or_default(),
+    pub fn to_changelog_key<'a>(&self, local_key: &'a [u8]) -> Option<&'a [u8]> {
+        let Some(segments) = self.segments() else { return Some(local_key) };
+        if segments.by_time && is_time_entry(local_key) {
+            return None;
         }
+        let changelog_key = local_key.get(SEGMENT_BYTES..)?;
+        self.split(changelog_key).map(|_| changelog_key)
+    }
+
+    /// Splits a changelog key of windows or sessions into the plain key and the time that its segment is of: a window's
+    /// start, a session's end.
+    #[must_use]
+    pub fn split<'a>(&self, changelog_key: &'a [u8]) -> Option<(&'a [u8], i64)> {
+        match self {
+            Self::KeyValue | Self::TimestampedKeyValue => None,
+            Self::Window(_) | Self::TimestampedWindow(_) => {
+                parse_window_key(changelog_key).map(|(key, start, _)| (key, start))
+            }
+            Self::Session(_) => parse_session_key(changelog_key).map(|(key, end, _)| (key, end)),
+        }
+    }
+
+    /// The time that the segment of a row is of; `None` in a store without windows.
+    #[must_use]
+    pub fn time_of(&self, local_key: &[u8]) -> Option<i64> {
+        self.segments()?;
+        self.split(local_key.get(SEGMENT_BYTES..)?).map(|(_, time)| time)
+    }
+
+    /// The sequence number of a window's row; 0 in any other store.
+    pub(crate) fn seqnum_of(&self, local_key: &[u8]) -> i32 {
+        match self {
+            Self::Window(_) | Self::TimestampedWindow(_) => {
+                parse_local_window_key(local_key).map_or(0, |(_, _, seqnum)| seqnum)
+            }
+            Self::KeyValue | Self::TimestampedKeyValue | Self::Session(_) => 0,
+        }
+    }
+
+    /// Appends the entry of a row in the index by time. Returns whether the store has one.
+    pub fn time_entry(&self, local_key: &[u8], out: &mut Vec<u8>) -> bool {
+        let indexed = self.segments().is_some_and(|segments| segments.by_time);
+        let changelog_key = local_key.get(SEGMENT_BYTES..).filter(|_| indexed);
+        let Some((key, time)) = changelog_key.zip(self.time_of(local_key)) else { return false };
+        write_time_entry(out, time, key);
+        true
     }
 
     /// Whether values stand behind a timestamp.
     #[must_use]
     pub fn is_timestamped(&self) -> bool {
-        matches!(self, Self::TimestampedKeyValue | Self::TimestampedWindow { .. })
+        matches!(self, Self::TimestampedKeyValue | Self::TimestampedWindow(_))
     }
 
-    /// Retention and segment interval of a window store, in milliseconds.
+    /// How the rows of a store with windows or sessions lie.
     #[must_use]
-    pub fn window(&self) -> Option<(i64, i64)> {
+    pub fn segments(&self) -> Option<Segments> {
         match *self {
             Self::KeyValue | Self::TimestampedKeyValue => None,
-            Self::Window { retention_ms, segment_interval_ms }
-            | Self::TimestampedWindow { retention_ms, segment_interval_ms } => {
-                Some((retention_ms, segment_interval_ms))
-            }
+            Self::Window(segments)
+            | Self::TimestampedWindow(segments)
+            | Self::Session(segments) => Some(segments),
+        }
+    }
+
+    /// The same, to change it before the store has rows.
+    pub fn segments_mut(&mut self) -> Option<&mut Segments> {
+        match self {
+            Self::KeyValue | Self::TimestampedKeyValue => None,
+            Self::Window(segments)
+            | Self::TimestampedWindow(segments)
+            | Self::Session(segments) => Some(segments),
         }
     }
 }
@@ -98,10 +168,13 @@ impl StoreFormat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key_schema::{local_window_key, write_window_key};
+    use crate::key_schema::{
+        local_session_key, local_window_key, parse_time_entry, write_session_key, write_window_key,
+    };
 
-    const WINDOW: StoreFormat =
-        StoreFormat::TimestampedWindow { retention_ms: 240_000, segment_interval_ms: 120_000 };
+    const SEGMENTS: Segments =
+        Segments { retention_ms: 240_000, interval_ms: 120_000, by_time: false };
+    const WINDOW: StoreFormat = StoreFormat::TimestampedWindow(SEGMENTS);
 
     #[test]
     fn a_record_becomes_a_row_in_reused_buffers() {
@@ -134,7 +207,37 @@ mod tests {
         let mut expected = Vec::new();
         local_window_key(&mut expected, 120_000, b"k", 250_000, 0);
         assert_eq!(key, expected);
-        assert_eq!(WINDOW.to_changelog_key(&key), changelog);
+        assert_eq!(WINDOW.to_changelog_key(&key), Some(changelog.as_slice()));
+        assert!(!WINDOW.time_entry(&key, &mut Vec::new()));
+    }
+
+    #[test]
+    fn a_session_lies_in_the_segment_of_its_end() {
+        let format = StoreFormat::Session(Segments { by_time: true, ..SEGMENTS });
+        let mut changelog = Vec::new();
+        write_session_key(&mut changelog, b"k", 130_000, 110_000);
+        let (mut key, mut value) = (Vec::new(), Vec::new());
+        assert!(format.from_changelog(&changelog, Some(b"v"), 7, &mut key, &mut value).unwrap());
+        let mut expected = Vec::new();
+        local_session_key(&mut expected, 120_000, b"k", 130_000, 110_000);
+        assert_eq!((key.as_slice(), value.as_slice()), (expected.as_slice(), &b"v"[..]));
+        assert_eq!(format.to_changelog_key(&key), Some(changelog.as_slice()));
+        assert_eq!(format.time_of(&key), Some(130_000));
+        let mut entry = Vec::new();
+        assert!(format.time_entry(&key, &mut entry));
+        assert_eq!(parse_time_entry(&entry), Some((130_000, changelog.as_slice())));
+        assert_eq!(format.to_changelog_key(&entry), None);
+    }
+
+    /// The first byte of its segment would be that of the entries.
+    #[test]
+    fn a_negative_time_is_corrupt_where_rows_have_an_index() {
+        let format = StoreFormat::Session(Segments { by_time: true, ..SEGMENTS });
+        let mut changelog = Vec::new();
+        write_session_key(&mut changelog, b"k", -1, -1);
+        let (mut key, mut value) = (Vec::new(), Vec::new());
+        let error = format.from_changelog(&changelog, None, 0, &mut key, &mut value).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
     }
 
     #[test]
@@ -142,6 +245,6 @@ mod tests {
         let (mut key, mut value) = (Vec::new(), Vec::new());
         let error = WINDOW.from_changelog(b"short", None, 0, &mut key, &mut value).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
-        assert_eq!(WINDOW.to_changelog_key(b"short"), b"");
+        assert_eq!(WINDOW.to_changelog_key(b"short"), None);
     }
 }

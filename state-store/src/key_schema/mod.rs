@@ -7,14 +7,20 @@
 //! | | changelog | local |
 //! |---|---|---|
 //! | window key | `key ‖ i64 start ‖ i32 seqnum` | `i64 segment id ‖ key ‖ i64 start ‖ i32 seqnum` |
-//! | session key | `key ‖ i64 end ‖ i64 start` | the same |
+//! | session key | `key ‖ i64 end ‖ i64 start` | `i64 segment id ‖ key ‖ i64 end ‖ i64 start` |
 //! | timestamped value | `value`, the timestamp is the record's | `i64 timestamp ‖ value` |
 
+mod by_time;
 mod session;
 mod timestamped;
 mod window;
 
-pub use session::{parse_session_key, write_session_key};
+pub use by_time::{
+    is_time_entry, parse_time_entry, time_bound, time_bound_behind, write_time_entry,
+};
+pub use session::{
+    local_session_key, parse_local_session_key, parse_session_key, write_session_key,
+};
 pub use timestamped::{split_timestamped_value, write_timestamped_value};
 pub use window::{
     changelog_to_local, key_bounds, local_to_changelog, local_window_key, parse_local_window_key,

@@ -11,7 +11,8 @@ use parking_lot::RwLock;
 
 use crate::api::{is_empty_range, is_sorted_and_distinct};
 use crate::{
-    Database, Direction, Entries, Entry, Error, ErrorKind, Operation, Result, StoreId, WriteBatch,
+    Database, Direction, Entries, Entry, Error, ErrorKind, Operation, Result, StoreId, Visit,
+    WriteBatch,
 };
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -54,8 +55,12 @@ impl State {
                 rows.remove(key);
             }
             Operation::DeleteRange { from, to, .. } => {
-                let mut kept_behind = rows.split_off(from);
-                rows.append(&mut kept_behind.split_off(to));
+                // Not the rows that stay: there may be many more of them.
+                let range = (Bound::Included(from), Bound::Excluded(to));
+                let doomed = rows.range::<[u8], _>(range).map(|(key, _)| key.clone());
+                for key in doomed.collect::<Vec<_>>() {
+                    rows.remove(&key);
+                }
             }
             Operation::DeleteAll { .. } => rows.clear(),
         }
@@ -87,6 +92,30 @@ impl Database for MemoryDatabase {
         let rows = Arc::clone(self.state.read().rows(store)?);
         let (from, to) = (from.map(<[u8]>::to_vec), to.map(<[u8]>::to_vec));
         Ok(Box::new(Range { rows, from, to, direction, page: Vec::new().into_iter() }))
+    }
+
+    fn scan(
+        &self,
+        store: StoreId,
+        (from, to): (Bound<&[u8]>, Bound<&[u8]>),
+        direction: Direction,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
+        if is_empty_range(from, to) {
+            return Ok(());
+        }
+        let rows = Arc::clone(self.state.read().rows(store)?);
+        let mut rows = rows.range::<[u8], _>((from, to));
+        loop {
+            let row = match direction {
+                Direction::Forward => rows.next(),
+                Direction::Backward => rows.next_back(),
+            };
+            let Some((key, value)) = row else { return Ok(()) };
+            if visit(key, value).is_break() {
+                return Ok(());
+            }
+        }
     }
 
     fn write(&self, batch: WriteBatch) -> Result<()> {

@@ -186,23 +186,41 @@ impl<V, C> Overlay<V, C> {
     where
         V: Clone,
     {
-        if is_empty_range(from, to) {
-            return Vec::new();
-        }
-        if self.scan_index.is_none() {
-            let keys = self.slab.chain(Chain::Dirty).map(|index| self.slab.slot(index).key.len());
-            self.charge_copy(keys.map(scan_charge).sum());
-        }
-        let slab = &self.slab;
-        let index = self.scan_index.get_or_insert_with(|| {
-            slab.chain(Chain::Dirty).map(|index| (slab.slot(index).key.clone(), index)).collect()
-        });
-        let rows = index.range::<[u8], _>((from, to));
-        let rows = rows.map(|(key, index)| (key.clone(), slab.slot(*index).value.clone()));
+        self.index_for_scans();
+        let rows = self.dirty_rows(from, to);
+        let rows = rows.map(|(key, value)| (key.into(), value.cloned()));
         match direction {
             Direction::Forward => rows.collect(),
             Direction::Backward => rows.rev().collect(),
         }
+    }
+
+    /// Makes the index that [`dirty_rows`](Self::dirty_rows) reads, unless it is there; it is kept up to date from then
+    /// on.
+    pub fn index_for_scans(&mut self) {
+        if self.scan_index.is_some() {
+            return;
+        }
+        let slab = &self.slab;
+        let slots = slab.chain(Chain::Dirty).map(|index| (&slab.slot(index).key, index));
+        let index: BTreeMap<_, _> = slots.map(|(key, index)| (key.clone(), index)).collect();
+        let bytes = index.keys().map(|key| scan_charge(key.len())).sum();
+        self.scan_index = Some(index);
+        self.charge_copy(bytes);
+    }
+
+    /// The dirty rows between two bounds, in the order of their keys and lent out; `None` is a deleted key. Crossed bounds
+    /// give nothing, nor does an overlay that was not [prepared](Self::index_for_scans).
+    pub fn dirty_rows(
+        &self,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+    ) -> impl DoubleEndedIterator<Item = (&[u8], Option<&V>)> {
+        let index = self.scan_index.as_ref().filter(|_| !is_empty_range(from, to));
+        let rows = index.map(|index| index.range::<[u8], _>((from, to)));
+        rows.into_iter()
+            .flatten()
+            .map(|(key, index)| (&**key, self.slab.slot(*index).value.as_ref()))
     }
 
     /// The dirty entries are in Kafka and in the database: they are clean now. Clean entries are

@@ -9,7 +9,6 @@ mod buffer;
 use std::ops::Bound;
 
 use self::buffer::Buffer;
-use crate::key_schema::parse_local_window_key;
 use crate::{
     Database, Direction, Entry, Error, ErrorKind, Result, StoreFormat, StoreId, WriteBatch,
 };
@@ -31,6 +30,7 @@ pub struct Restorer {
     format: StoreFormat,
     rows: Buffer,
     max_start: Option<i64>,
+    max_seqnum: i32,
     latest_time: i64,
     local_key: Vec<u8>,
     local_value: Vec<u8>,
@@ -47,6 +47,7 @@ impl Restorer {
             rows: Buffer::default(),
             is_put: false,
             max_start: None,
+            max_seqnum: 0,
             latest_time: i64::MAX,
             local_key: Vec::new(),
             local_value: Vec::new(),
@@ -105,8 +106,9 @@ impl Restorer {
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if it is larger than a row can be.
     pub fn accept(&mut self) -> Result {
         let value = self.is_put.then_some(&*self.local_value);
-        if let Some(start) = self.start(&self.local_key) {
+        if let Some(start) = self.format.time_of(&self.local_key) {
             self.max_start = self.max_start.max(Some(start));
+            self.max_seqnum = self.max_seqnum.max(self.format.seqnum_of(&self.local_key));
         }
         if self.rows.put(&self.local_key, value) {
             return Ok(());
@@ -145,27 +147,53 @@ impl Restorer {
         let mut taken = std::mem::take(&mut self.rows);
         let (bytes, collected) = (taken.bytes(), taken.len());
         let rows = taken.sorted();
-        let rows = rows.filter(|(key, _)| start(format, key).is_none_or(|start| start >= oldest));
+        // A tombstone may be of a row that an earlier buffer wrote.
+        let rows = rows.filter(|(key, value)| {
+            value.is_none() || format.time_of(key).is_none_or(|time| time >= oldest)
+        });
         // Loaded rows may be on disk before their offset; so only a store that has none yet may be loaded, and rows
         // without an offset are known to be an interrupted load.
         let is_new = database.offset(changelog)?.is_none() && is_empty(database, store)?;
         let mut batch = WriteBatch::new();
         let written = if is_new && bytes + collected * ENTRY_BYTES <= LOAD_BYTES {
             let puts = rows.filter_map(|(key, value)| Some((key.to_vec(), value?.to_vec())));
-            let puts: Vec<Entry> = puts.collect();
+            let mut puts: Vec<Entry> = puts.collect();
             let written = puts.len();
             if written > 0 {
+                let mut entries: Vec<Entry> = Vec::new();
+                for (key, _) in &puts {
+                    let mut entry = Vec::new();
+                    if format.time_entry(key, &mut entry) {
+                        entries.push((entry, Vec::new()));
+                    }
+                }
+                // They lie behind all rows.
+                entries.sort_unstable();
+                puts.append(&mut entries);
                 database.ingest(store, puts)?;
             }
             written
         } else {
             // Rows that come before their offset are written again after a crash, to the same values.
             let mut written = 0;
+            let mut entry = Vec::new();
             for (key, value) in rows {
+                entry.clear();
+                let indexed = format.time_entry(key, &mut entry);
                 match value {
-                    Some(value) => batch.put(store, key, value),
+                    Some(value) => {
+                        batch.put(store, key, value);
+                        if indexed {
+                            batch.put(store, &entry, &[]);
+                        }
+                    }
                     None if is_new => continue,
-                    None => batch.delete(store, key),
+                    None => {
+                        batch.delete(store, key);
+                        if indexed {
+                            batch.delete(store, &entry);
+                        }
+                    }
                 }
                 written += 1;
                 if batch.bytes() + batch.len() * OPERATION_BYTES >= BATCH_BYTES {
@@ -197,7 +225,7 @@ impl Restorer {
         self.rows.bytes()
     }
 
-    /// The largest window start seen, from which the store's own stream time is rebuilt.
+    /// The largest window start (or session end) seen, from which the store's own stream time is rebuilt.
     #[must_use]
     pub fn max_window_start(&self) -> Option<i64> {
         self.max_start.map(|start| start.min(self.latest_time))
@@ -209,28 +237,24 @@ impl Restorer {
         self.max_start
     }
 
+    /// The largest sequence number seen of a window, from which a store that retains duplicates goes on.
+    #[must_use]
+    pub fn max_seqnum(&self) -> i32 {
+        self.max_seqnum
+    }
+
     /// Forgets what was collected.
     pub fn clear(&mut self) {
         self.rows = Buffer::default();
     }
 
-    fn start(&self, local_key: &[u8]) -> Option<i64> {
-        start(self.format, local_key)
-    }
-
     /// The first window start that is still kept.
     fn oldest(&self) -> i64 {
-        match (self.format.window(), self.max_window_start()) {
-            (Some((retention_ms, _)), Some(max_start)) => max_start.saturating_sub(retention_ms),
+        match (self.format.segments(), self.max_window_start()) {
+            (Some(segments), Some(max_start)) => max_start.saturating_sub(segments.retention_ms),
             _ => i64::MIN,
         }
     }
-}
-
-/// The window start of a local key; `None` in a store without windows.
-fn start(format: StoreFormat, local_key: &[u8]) -> Option<i64> {
-    format.window()?;
-    parse_local_window_key(local_key).map(|(_, start, _)| start)
 }
 
 fn is_empty(database: &dyn Database, store: StoreId) -> Result<bool> {
@@ -241,8 +265,10 @@ fn is_empty(database: &dyn Database, store: StoreId) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MemoryDatabase;
-    use crate::key_schema::{local_window_key, write_window_key};
+    use crate::key_schema::{
+        local_window_key, parse_time_entry, write_session_key, write_window_key,
+    };
+    use crate::{MemoryDatabase, Segments};
 
     const STORE: StoreId = StoreId(0);
 
@@ -251,13 +277,17 @@ mod tests {
         all.unwrap().collect::<Result<_>>().unwrap()
     }
 
+    fn window(retention_ms: i64, interval_ms: i64) -> StoreFormat {
+        StoreFormat::Window(Segments { retention_ms, interval_ms, by_time: false })
+    }
+
     fn row(key: &[u8], value: &[u8]) -> Entry {
         (key.to_vec(), value.to_vec())
     }
 
     #[test]
     fn windows_are_live_by_the_time_up_to_which_records_are_processed() {
-        let format = StoreFormat::Window { retention_ms: 10, segment_interval_ms: 5 };
+        let format = window(10, 5);
         let database = MemoryDatabase::new(1);
         let mut restorer = Restorer::new(format).with_latest_time(25);
         for start in [5, 20, 30, 90] {
@@ -310,7 +340,7 @@ mod tests {
 
     #[test]
     fn windows_older_than_the_retention_are_left_out() {
-        let format = StoreFormat::Window { retention_ms: 1_000, segment_interval_ms: 500 };
+        let format = window(1_000, 500);
         let database = MemoryDatabase::new(1);
         let mut restorer = Restorer::new(format);
         for start in [0, 999, 1_000, 2_000] {
@@ -329,8 +359,33 @@ mod tests {
     }
 
     #[test]
+    fn entries_of_an_index_by_time_come_and_go_with_their_rows() {
+        let segments = Segments { retention_ms: 100, interval_ms: 10, by_time: true };
+        let format = StoreFormat::Session(segments);
+        let database = MemoryDatabase::new(1);
+        let mut restorer = Restorer::new(format);
+        let key = |end| {
+            let mut key = Vec::new();
+            write_session_key(&mut key, b"k", end, 0);
+            key
+        };
+        for (offset, ends) in (0..).zip([[30, 9], [20, 40]]) {
+            for end in ends {
+                restorer.push(&key(end), Some(b"v"), end).unwrap();
+            }
+            restorer.apply(&database, STORE, "changelog", offset).unwrap();
+        }
+        restorer.push(&key(30), None, 50).unwrap();
+        restorer.apply(&database, STORE, "changelog", 5).unwrap();
+        let rows = rows(&database);
+        let entries: Vec<_> = rows.iter().filter_map(|row| parse_time_entry(&row.0)).collect();
+        assert_eq!(entries, [(9, &*key(9)), (20, &*key(20)), (40, &*key(40))]);
+        assert_eq!(rows.len(), 6);
+    }
+
+    #[test]
     fn a_record_that_is_no_window_is_refused() {
-        let format = StoreFormat::Window { retention_ms: 1_000, segment_interval_ms: 500 };
+        let format = window(1_000, 500);
         let error = Restorer::new(format).push(b"short", Some(b"v"), 0).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
     }

@@ -32,7 +32,7 @@ use self::unflushed::Unflushed;
 use crate::api::is_sorted_and_distinct;
 use crate::{
     Database, Direction, Entries, Entry, Error, ErrorKind, MemoryBudget, Operation, Result,
-    StoreId, WriteBatch,
+    StoreId, Visit, WriteBatch,
 };
 
 pub(crate) use self::options::SharedMemory;
@@ -193,6 +193,36 @@ impl Database for RocksDatabase {
             let (key, value) = row.map_err(&fail)?;
             Ok((key.into_vec(), value.into_vec()))
         })))
+    }
+
+    fn scan(
+        &self,
+        store: StoreId,
+        (from, to): (Bound<&[u8]>, Bound<&[u8]>),
+        direction: Direction,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
+        let family = self.family(store)?;
+        let (lower, upper) = half_open(from, to);
+        if upper.as_ref().is_some_and(|upper| *upper <= lower) {
+            return Ok(());
+        }
+        let options = options::range(lower, upper);
+        let mut rows = self.files.db.raw_iterator_cf_opt(family, options);
+        match direction {
+            Direction::Forward => rows.seek_to_first(),
+            Direction::Backward => rows.seek_to_last(),
+        }
+        while let Some((key, value)) = rows.item() {
+            if visit(key, value).is_break() {
+                return Ok(());
+            }
+            match direction {
+                Direction::Forward => rows.next(),
+                Direction::Backward => rows.prev(),
+            }
+        }
+        rows.status().map_err(self.context("read a range from"))
     }
 
     fn write(&self, batch: WriteBatch) -> Result<()> {

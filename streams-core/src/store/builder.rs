@@ -2,16 +2,17 @@
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData, sync::Arc, time::Duration};
 
-use state_store::{StoreFormat, key_schema::segment_interval};
+use state_store::{Segments, StoreFormat};
 
 use super::{
-    ChangeBuffer, KeyValueStore, PlainCodec, StateStore, TimestampedCodec,
+    ChangeBuffer, KeyValueStore, PlainCodec, SessionStore, StateStore, TimestampedCodec,
     TimestampedKeyValueStore, TimestampedWindowStore, WindowStore,
 };
 use crate::{serde::SerdeRef, time::duration_ms};
 
 /// What is known of a store without its types.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct StoreSpec {
     /// Its name.
     pub name: Arc<str>,
@@ -25,8 +26,11 @@ pub struct StoreSpec {
     pub caching: bool,
     /// Settings of the changelog topic that differ from the usual ones.
     pub changelog_config: BTreeMap<String, String>,
-    /// How long rows of a window store are kept, in milliseconds.
+    /// How long rows of a window store or a session store are kept, in milliseconds.
     pub retention_ms: Option<i64>,
+    /// Whether a window store keeps all values of a key and a window start, and the headers of their records in the
+    /// changelog.
+    pub retain_duplicates: bool,
 }
 
 /// Makes a store, once a task, of its final description.
@@ -55,15 +59,6 @@ impl<S: StateStore> StoreBuilder<S> {
     #[must_use]
     pub fn in_memory(mut self) -> Self {
         self.spec.persistent = false;
-        // In memory a segment is one window start, so that ranges over keys come in time order, as Java's
-        // in-memory window store gives them, and rows expire exactly.
-        match &mut self.spec.format {
-            StoreFormat::Window { segment_interval_ms, .. }
-            | StoreFormat::TimestampedWindow { segment_interval_ms, .. } => {
-                *segment_interval_ms = 1;
-            }
-            StoreFormat::KeyValue | StoreFormat::TimestampedKeyValue => {}
-        }
         self
     }
 
@@ -94,6 +89,43 @@ impl<S: StateStore> StoreBuilder<S> {
     pub fn with_caching_disabled(mut self) -> Self {
         self.spec.caching = false;
         self
+    }
+}
+
+impl<K: 'static, V: Clone + Send + 'static> StoreBuilder<WindowStore<K, V>> {
+    /// Finds the windows of all keys that start between two times by an index, as those that have closed: Java's
+    /// `RocksDbTimeOrderedWindowBytesStoreSupplier`. Each row takes an entry more; the changelog is the same.
+    #[must_use]
+    pub fn in_order_of_time(mut self) -> Self {
+        self.set_by_time();
+        self
+    }
+
+    /// Keeps all values of a key and a window start, each under a sequence number of its own, and the headers of their
+    /// records in the changelog, as the windows of a join of streams need. Java's `retainDuplicates`.
+    #[must_use]
+    pub fn retaining_duplicates(mut self) -> Self {
+        self.spec.retain_duplicates = true;
+        self.spec.caching = false;
+        self
+    }
+}
+
+impl<K: 'static, V: Clone + Send + 'static> StoreBuilder<SessionStore<K, V>> {
+    /// Finds the sessions of all keys that end between two times by an index, as those that have closed: Java's
+    /// `RocksDbTimeOrderedSessionBytesStoreSupplier`. Each row takes an entry more; the changelog is the same.
+    #[must_use]
+    pub fn in_order_of_time(mut self) -> Self {
+        self.set_by_time();
+        self
+    }
+}
+
+impl<S> StoreBuilder<S> {
+    fn set_by_time(&mut self) {
+        if let Some(segments) = self.spec.format.segments_mut() {
+            segments.by_time = true;
+        }
     }
 }
 
@@ -177,11 +209,25 @@ impl Stores {
         value: SerdeRef<V>,
     ) -> StoreBuilder<WindowStore<K, V>> {
         let retention_ms = duration_ms(retention);
-        let segment_interval_ms = segment_interval(retention_ms);
-        let format = StoreFormat::Window { retention_ms, segment_interval_ms };
+        let format = StoreFormat::Window(Segments::new(retention_ms));
         StoreBuilder::new(spec(name, format, Some(retention_ms)), move |spec| {
             let codec = Arc::new(PlainCodec(value.clone()));
             WindowStore::new(spec, key.clone(), codec)
+        })
+    }
+
+    /// A session store; sessions that end more than `retention` before the newest go.
+    pub fn session<K: 'static, V: Clone + Send + 'static>(
+        name: impl Into<Arc<str>>,
+        retention: Duration,
+        key: SerdeRef<K>,
+        value: SerdeRef<V>,
+    ) -> StoreBuilder<SessionStore<K, V>> {
+        let retention_ms = duration_ms(retention);
+        let format = StoreFormat::Session(Segments::new(retention_ms));
+        StoreBuilder::new(spec(name, format, Some(retention_ms)), move |spec| {
+            let codec = Arc::new(PlainCodec(value.clone()));
+            SessionStore::new(spec, key.clone(), codec)
         })
     }
 
@@ -193,8 +239,7 @@ impl Stores {
         value: SerdeRef<V>,
     ) -> StoreBuilder<TimestampedWindowStore<K, V>> {
         let retention_ms = duration_ms(retention);
-        let segment_interval_ms = segment_interval(retention_ms);
-        let format = StoreFormat::TimestampedWindow { retention_ms, segment_interval_ms };
+        let format = StoreFormat::TimestampedWindow(Segments::new(retention_ms));
         StoreBuilder::new(spec(name, format, Some(retention_ms)), move |spec| {
             let codec = Arc::new(TimestampedCodec(value.clone()));
             WindowStore::new(spec, key.clone(), codec)
@@ -211,5 +256,6 @@ fn spec(name: impl Into<Arc<str>>, format: StoreFormat, retention_ms: Option<i64
         caching: false,
         changelog_config: BTreeMap::new(),
         retention_ms,
+        retain_duplicates: false,
     }
 }

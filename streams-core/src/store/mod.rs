@@ -11,6 +11,8 @@ mod codec;
 mod global;
 mod key_value;
 mod rows;
+mod segmented;
+mod session;
 mod state_store;
 #[cfg(test)]
 mod tests;
@@ -21,7 +23,8 @@ mod window;
 pub(crate) use self::change_buffer::is_buffered_change;
 pub(crate) use self::{
     builder::MakeStore,
-    window::{seen_time_entry, stream_time_entry},
+    segmented::{seen_time_entry, stream_time_entry},
+    window::seqnum_entry,
 };
 pub use self::{
     builder::{StoreBuilder, StoreSpec, Stores},
@@ -29,6 +32,7 @@ pub use self::{
     codec::{PlainCodec, TimestampedCodec, ValueAndTimestamp, ValueCodec},
     global::{GlobalStore, GlobalStoreRef},
     key_value::{KeyValueStore, PendingChange, TimestampedKeyValueStore},
+    session::{PendingSessionChange, SessionStore, SessionWindow},
     state_store::{ChangelogWriter, RecordContext, StateStore, StoreContext, StoreRef},
     window::{PendingWindowChange, TimestampedWindowStore, WindowStore},
 };

@@ -1,12 +1,16 @@
 //! The rows of a store, whatever its keys look like: overlay, database, changelog.
 
-use std::{ops::Bound, sync::Arc};
+use std::{
+    cmp::Ordering,
+    ops::{Bound, ControlFlow},
+    sync::Arc,
+};
 
 use state_store::{Direction, MemoryBudget, Overlay, merge_range};
 
 use super::{ChangelogWriter, RecordContext, StoreContext, ValueCodec, value_size::ValueSize};
 use crate::{
-    BoxError, Error, ErrorKind, Result,
+    BoxError, Error, ErrorKind, Headers, Result,
     serde::{SerdeRef, Written},
 };
 
@@ -17,6 +21,39 @@ pub(super) struct PendingRow<V> {
     pub(super) old: Option<V>,
     pub(super) context: RecordContext,
 }
+
+/// A value that a scan came to. It is lent, and decoded only if it is wanted.
+pub(super) struct Found<'s, V> {
+    store: &'s str,
+    codec: &'s dyn ValueCodec<V>,
+    value: Lent<'s, V>,
+}
+
+enum Lent<'s, V> {
+    Written(&'s V),
+    Stored(&'s [u8]),
+}
+
+impl<V: Clone> Found<'_, V> {
+    /// The value itself.
+    pub(super) fn into_owned(self) -> Result<V> {
+        match self.value {
+            Lent::Written(value) => Ok(value.clone()),
+            Lent::Stored(bytes) => decode(self.store, self.codec, bytes),
+        }
+    }
+
+    /// What `read` makes of the value.
+    pub(super) fn read<R>(self, read: impl FnOnce(&V) -> R) -> Result<R> {
+        match self.value {
+            Lent::Written(value) => Ok(read(value)),
+            Lent::Stored(bytes) => decode(self.store, self.codec, bytes).map(|value| read(&value)),
+        }
+    }
+}
+
+/// What a scan calls for each row, by local key.
+pub(super) type VisitRow<'a, V> = dyn FnMut(&[u8], Found<'_, V>) -> Result<ControlFlow<()>> + 'a;
 
 /// Reads the keys of a store.
 pub(super) struct KeyReader<K> {
@@ -40,6 +77,8 @@ pub(super) struct Rows<K, V> {
     overlay: Overlay<V, RecordContext>,
     record: RecordContext,
     sizes: ValueSize,
+    /// Whether the changelog has the headers of the records.
+    logs_headers: bool,
     /// Buffers that each row and each value reuses: a plain key, a local key, a value.
     plain_key: Vec<u8>,
     key: Vec<u8>,
@@ -65,10 +104,16 @@ impl<K, V: Clone> Rows<K, V> {
             overlay: Overlay::new(MemoryBudget::new(0, 0).overlay_account()),
             record: RecordContext::default(),
             sizes: ValueSize::new(),
+            logs_headers: false,
             plain_key: Vec::new(),
             key: Vec::new(),
             value: Vec::new(),
         }
+    }
+
+    /// Writes the headers of each record to the changelog.
+    pub(super) fn with_headers_logged(self) -> Self {
+        Self { logs_headers: true, ..self }
     }
 
     pub(super) fn open(&mut self, context: StoreContext) {
@@ -76,10 +121,11 @@ impl<K, V: Clone> Rows<K, V> {
         self.context = Some(context);
     }
 
-    /// The record that writes from now on. Its headers are kept only for what a cache will forward: many entries
-    /// would hold on to them for nothing.
+    /// The record that writes from now on. Its headers are kept only for what a cache will forward, or the changelog has:
+    /// many entries would hold on to them for nothing.
     pub(super) fn set_record_context(&mut self, context: &RecordContext) {
-        let headers = if self.caching() { context.headers.clone() } else { None };
+        let kept = self.logs_headers || self.caching();
+        let headers = if kept { context.headers.clone() } else { None };
         self.record = RecordContext {
             timestamp: context.timestamp,
             offset: context.offset,
@@ -152,9 +198,8 @@ impl<K, V: Clone> Rows<K, V> {
         KeyReader { store: self.name.clone(), serde: self.key_serde.clone() }
     }
 
-    #[cold]
     pub(super) fn malformed(&self) -> Error {
-        Error::new(ErrorKind::State, format!("a key of store `{}` is malformed", self.name))
+        malformed(&self.name)
     }
 
     /// Whether a key without its window, and a value, can be read.
@@ -164,8 +209,7 @@ impl<K, V: Clone> Rows<K, V> {
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<V> {
-        let value = self.codec.read(&self.name, bytes);
-        value.map_err(|cause| failed(&self.name, ErrorKind::Deserialization, "value", cause))
+        decode(&self.name, &*self.codec, bytes)
     }
 
     fn read_committed(&self, key: &[u8]) -> Result<(Option<V>, usize)> {
@@ -186,6 +230,80 @@ impl<K, V: Clone> Rows<K, V> {
         let context = self.context()?;
         let clean = context.database.range(context.id, from, to, direction)?;
         Ok(merge_range(clean, dirty, direction, |bytes: &[u8]| self.decode(bytes)))
+    }
+
+    /// Calls `visit` for the rows between two local keys as the task sees them, until it breaks: the database's, with the
+    /// uncommitted writes laid over them. Returns whether it went to the end.
+    pub(super) fn scan(
+        &mut self,
+        (from, to): (Bound<&[u8]>, Bound<&[u8]>),
+        direction: Direction,
+        visit: &mut VisitRow<'_, V>,
+    ) -> Result<ControlFlow<()>> {
+        self.overlay.index_for_scans();
+        let context = self.context()?;
+        let mut written = self.overlay.dirty_rows(from, to);
+        let mut next_written = || match direction {
+            Direction::Forward => written.next(),
+            Direction::Backward => written.next_back(),
+        };
+        let mut due = next_written();
+        let mut outcome = Ok(ControlFlow::Continue(()));
+        context.database.scan(context.id, (from, to), direction, &mut |key, bytes| {
+            loop {
+                let order = due.map_or(Ordering::Greater, |(due, _)| match direction {
+                    Direction::Forward => due.cmp(key),
+                    Direction::Backward => key.cmp(due),
+                });
+                let (key, value) = match (order, due) {
+                    (Ordering::Less | Ordering::Equal, Some((key, value))) => {
+                        due = next_written();
+                        (key, value.map(Lent::Written))
+                    }
+                    _ => (key, Some(Lent::Stored(bytes))),
+                };
+                if let Some(value) = value {
+                    outcome = visit(key, self.found(value));
+                }
+                if !matches!(outcome, Ok(ControlFlow::Continue(()))) {
+                    return ControlFlow::Break(());
+                }
+                if order != Ordering::Less {
+                    return ControlFlow::Continue(());
+                }
+            }
+        })?;
+        while let (Ok(ControlFlow::Continue(())), Some((key, value))) = (&outcome, due) {
+            due = next_written();
+            if let Some(value) = value {
+                outcome = visit(key, self.found(Lent::Written(value)));
+            }
+        }
+        outcome
+    }
+
+    /// Calls `visit` for the row of a local key, if there is one.
+    pub(super) fn visit(&self, key: &[u8], visit: &mut VisitRow<'_, V>) -> Result<ControlFlow<()>> {
+        match self.overlay.lookup(key) {
+            Some(None) => Ok(ControlFlow::Continue(())),
+            Some(Some(value)) => visit(key, self.found(Lent::Written(value))),
+            None => {
+                let context = self.context()?;
+                let Some(bytes) = context.database.get(context.id, key)? else {
+                    return Ok(ControlFlow::Continue(()));
+                };
+                visit(key, self.found(Lent::Stored(&bytes)))
+            }
+        }
+    }
+
+    fn found<'s>(&'s self, value: Lent<'s, V>) -> Found<'s, V> {
+        Found { store: &self.name, codec: &*self.codec, value }
+    }
+
+    /// Whether a local key was written since the last commit, and whether it has a value now.
+    pub(super) fn written(&self, key: &[u8]) -> Option<bool> {
+        self.overlay.lookup(key).map(|value| value.is_some())
     }
 
     /// The next update that the cache held back, in the order of the last writes; `old`, what downstream has seen last,
@@ -219,6 +337,7 @@ impl<K, V: Clone> Rows<K, V> {
         writer: &mut ChangelogWriter<'_>,
         changelog_key: impl Fn(&[u8]) -> Option<&[u8]>,
     ) -> Result {
+        static NONE: Headers = Headers::new();
         let mut bytes = std::mem::take(&mut self.value);
         let context = self.context()?;
         for (key, value, record) in self.overlay.dirty() {
@@ -233,13 +352,14 @@ impl<K, V: Clone> Rows<K, V> {
                 }
             };
             let logged_key = changelog_key(key).ok_or_else(|| self.malformed())?;
+            let headers = record.headers.as_deref().filter(|_| self.logs_headers).unwrap_or(&NONE);
             if written == Written::Null {
                 writer.batch.delete(context.id, key);
-                writer.log(logged_key, None, record.timestamp)?;
+                writer.log_with(logged_key, None, record.timestamp, headers)?;
             } else {
                 writer.batch.put(context.id, key, &bytes);
                 let (logged, timestamp) = self.codec.changelog(&bytes, record.timestamp);
-                writer.log(logged_key, Some(logged), timestamp)?;
+                writer.log_with(logged_key, Some(logged), timestamp, headers)?;
             }
         }
         self.value = bytes;
@@ -319,6 +439,11 @@ impl<'r, K, V: Clone> Row<'r, K, V> {
         read(self.rows.overlay.lookup(&self.rows.key).flatten())
     }
 
+    /// Its local key.
+    pub(super) fn key(&self) -> &[u8] {
+        &self.rows.key
+    }
+
     /// Sets or deletes its value.
     pub(super) fn write(self, value: Option<V>) {
         let rows = self.rows;
@@ -336,6 +461,17 @@ impl<'r, K, V: Clone> Row<'r, K, V> {
         }
         Ok(())
     }
+}
+
+/// A local key of a store is not of its format.
+#[cold]
+pub(super) fn malformed(store: &str) -> Error {
+    Error::new(ErrorKind::State, format!("a key of store `{store}` is malformed"))
+}
+
+fn decode<V>(store: &str, codec: &dyn ValueCodec<V>, bytes: &[u8]) -> Result<V> {
+    let value = codec.read(store, bytes);
+    value.map_err(|cause| failed(store, ErrorKind::Deserialization, "value", cause))
 }
 
 #[cold]

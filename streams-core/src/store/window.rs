@@ -1,23 +1,24 @@
 //! The window store.
 
 use std::{
-    ops::{Bound, RangeInclusive},
+    cmp::Reverse,
+    ops::{ControlFlow, RangeInclusive},
     sync::Arc,
 };
 
 use state_store::{
-    Direction, StoreFormat,
-    key_schema::{
-        changelog_to_local, local_to_changelog, local_window_key, parse_local_window_key,
-    },
+    Direction,
+    key_schema::{local_window_key, parse_local_window_key, parse_window_key},
 };
 
 use super::{
     ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec, ValueAndTimestamp,
-    ValueCodec,
-    rows::{Row, Rows},
+    ValueCodec, rows::malformed, segmented::Segmented,
 };
 use crate::{Result, serde::SerdeRef};
+
+/// The greatest sequence number; the first one comes behind it.
+const SEQNUM_MAX: i32 = i32::MAX;
 
 /// A window store whose values carry the timestamp of their record: that of windowed tables.
 pub type TimestampedWindowStore<K, V> = WindowStore<K, ValueAndTimestamp<V>>;
@@ -37,31 +38,22 @@ pub struct PendingWindowChange<K, V> {
     pub context: RecordContext,
 }
 
-/// One value by key and window start. Java's `WindowStore` without duplicates.
+/// Values by key and window start: one, or several if the store [retains duplicates](super::StoreBuilder::retaining_duplicates).
+/// Java's `WindowStore`.
 ///
 /// Times are window starts in milliseconds since the epoch. Stream time is the greatest start that
 /// was put; rows that start `retention` or more before it can't be read, and are removed by whole
-/// segments. Ranges over several keys come segment by segment, and by serialised key within one; in
-/// memory a segment is one start.
+/// segments. One key's windows are found by seeking to them. Ranges over several keys come segment by segment, and by
+/// serialised key within one; in memory they come in order of time, then key.
 pub struct WindowStore<K, V> {
-    rows: Rows<K, V>,
-    retention_ms: i64,
-    segment_interval_ms: i64,
-    persistent: bool,
-    observed_stream_time: i64,
-    first_segment: i64,
-    dropped: u64,
+    rows: Segmented<K, V>,
+    /// The sequence number of the last put, in a store that retains duplicates.
+    seqnum: Option<i32>,
 }
 
-/// The name under which a window store keeps its stream time among the offsets of its database.
-pub(crate) fn stream_time_entry(store: &str) -> String {
-    format!("{store}/stream-time")
-}
-
-/// The name of the greatest window start that a restore has read. Rows of records that are processed once more do not
-/// move stream time; when it is known that they are not, this says how far it went.
-pub(crate) fn seen_time_entry(store: &str) -> String {
-    format!("{store}/seen-time")
+/// The name under which a store that retains duplicates keeps its last sequence number among the offsets of its database.
+pub(crate) fn seqnum_entry(store: &str) -> String {
+    format!("{store}/seqnum")
 }
 
 impl<K, V: Clone> WindowStore<K, V> {
@@ -70,80 +62,71 @@ impl<K, V: Clone> WindowStore<K, V> {
         key_serde: SerdeRef<K>,
         codec: Arc<dyn ValueCodec<V>>,
     ) -> Self {
-        let (retention_ms, segment_interval_ms) = match spec.format {
-            StoreFormat::Window { retention_ms, segment_interval_ms }
-            | StoreFormat::TimestampedWindow { retention_ms, segment_interval_ms } => {
-                (retention_ms, segment_interval_ms)
-            }
-            StoreFormat::KeyValue | StoreFormat::TimestampedKeyValue => (i64::MAX, i64::MAX),
-        };
-        Self {
-            rows: Rows::new(spec.name.clone(), key_serde, codec),
-            retention_ms,
-            segment_interval_ms,
-            persistent: spec.persistent,
-            observed_stream_time: -1,
-            first_segment: 0,
-            dropped: 0,
-        }
+        let seqnum = spec.retain_duplicates.then_some(0);
+        Self { rows: Segmented::new(spec, key_serde, codec), seqnum }
     }
 
     /// The store's name.
     pub fn name(&self) -> &str {
-        &self.rows.name
+        &self.rows.rows.name
     }
 
     /// Whether updates are held back until the commit.
     pub fn caching(&self) -> bool {
-        self.rows.caching()
+        self.rows.rows.caching()
     }
 
     /// Stream time of this store: the greatest window start that was put, -1 before the first.
     pub fn observed_stream_time(&self) -> i64 {
-        self.observed_stream_time
+        self.rows.stream_time()
     }
 
-    fn first_live_segment(&self) -> i64 {
-        (self.observed_stream_time - self.retention_ms).max(0) / self.segment_interval_ms
-    }
-
-    fn first_readable_time(&self) -> i64 {
-        (self.observed_stream_time - self.retention_ms + 1).max(0)
-    }
-
-    fn at(&mut self, key: &K, start: i64) -> Result<Row<'_, K, V>> {
-        let interval_ms = self.segment_interval_ms;
-        self.rows.at_local(key, |local, plain| {
-            local_window_key(local, interval_ms, plain, start, 0);
-        })
-    }
-
-    /// The value of a key in the window that starts at `start`.
+    /// The value of a key in the window that starts at `start`; the first one if the store retains duplicates.
     ///
     /// # Errors
     /// `Serialization` if the key has no bytes, `State` or `Deserialization` if the row can't be read.
     pub fn fetch(&mut self, key: &K, start: i64) -> Result<Option<&V>> {
-        if start < self.first_readable_time() {
+        if !self.rows.is_readable(start) {
             return Ok(None);
         }
-        self.at(key, start)?.get()
+        let mut seqnum = 0;
+        if self.seqnum.is_some() {
+            let times = start..=start;
+            self.rows.scan_key(key, &times, Direction::Forward, &mut |changelog_key, _| {
+                seqnum = parse_window_key(changelog_key).map_or(0, |(_, _, seqnum)| seqnum);
+                Ok(ControlFlow::Break(()))
+            })?;
+        }
+        let row = self.rows.at(key, |local, interval_ms, plain| {
+            local_window_key(local, interval_ms, plain, start, seqnum);
+        })?;
+        row.get()
     }
 
     /// Sets or, with `None`, deletes the value of a key in the window that starts at `start`. A row
     /// that has expired already is dropped and counted.
     ///
+    /// In a store that retains duplicates, a value is added to those that are there, and `None` does nothing.
+    ///
     /// # Errors
     /// `Serialization` if the key has no bytes.
     pub fn put(&mut self, key: &K, value: Option<V>, start: i64) -> Result {
-        self.observed_stream_time = self.observed_stream_time.max(start);
-        if start.div_euclid(self.segment_interval_ms) < self.first_live_segment()
-            || (!self.persistent && start <= self.observed_stream_time - self.retention_ms)
-        {
-            self.dropped += 1;
+        let mut number = 0;
+        if let Some(seqnum) = &mut self.seqnum {
+            if value.is_none() {
+                return Ok(());
+            }
+            *seqnum = if *seqnum == SEQNUM_MAX { 0 } else { *seqnum + 1 };
+            number = *seqnum;
+        }
+        self.rows.advance(start);
+        if !self.rows.is_live(start) {
+            self.rows.drop_row();
             return Ok(());
         }
-        self.at(key, start)?.write(value);
-        Ok(())
+        self.rows.write(key, value, |local, interval_ms, plain| {
+            local_window_key(local, interval_ms, plain, start, number);
+        })
     }
 
     /// The windows of a key that start in `times`, in order of their starts.
@@ -156,14 +139,33 @@ impl<K, V: Clone> WindowStore<K, V> {
         times: RangeInclusive<i64>,
         direction: Direction,
     ) -> Result<Vec<(i64, V)>> {
-        let key = self.bound(Some(key))?;
-        let key = key.as_deref();
         let mut found = Vec::new();
-        self.scan(key, key, &times, direction, |_, start, value| {
-            found.push((start, value));
-            Ok(())
+        let name = self.rows.rows.name.clone();
+        self.rows.scan_key(key, &times, direction, &mut |changelog_key, value| {
+            let (_, start, _) = parse_window_key(changelog_key).ok_or_else(|| malformed(&name))?;
+            found.push((start, value.into_owned()?));
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(found)
+    }
+
+    /// Calls `visit` for the windows of a key that start in `times`, in order of their starts, until it breaks. Values are
+    /// lent, not cloned.
+    ///
+    /// # Errors
+    /// As [`fetch_range`](Self::fetch_range).
+    pub fn visit_range(
+        &mut self,
+        key: &K,
+        times: RangeInclusive<i64>,
+        direction: Direction,
+        mut visit: impl FnMut(i64, &V) -> ControlFlow<()>,
+    ) -> Result {
+        let name = self.rows.rows.name.clone();
+        self.rows.scan_key(key, &times, direction, &mut |changelog_key, value| {
+            let (_, start, _) = parse_window_key(changelog_key).ok_or_else(|| malformed(&name))?;
+            value.read(|value| visit(start, value))
+        })
     }
 
     /// The windows of the keys `from` to `to`, both included, that start in `times`; `None` is unbounded.
@@ -177,15 +179,33 @@ impl<K, V: Clone> WindowStore<K, V> {
         times: RangeInclusive<i64>,
         direction: Direction,
     ) -> Result<Vec<(K, i64, V)>> {
-        let from = self.bound(from)?;
-        let to = self.bound(to)?;
-        let keys = self.rows.keys();
         let mut found = Vec::new();
-        self.scan(from.as_deref(), to.as_deref(), &times, direction, |key, start, value| {
-            found.push((keys.read(key)?, start, value));
-            Ok(())
+        self.rows.scan_keys((from, to), &times, direction, &mut |changelog_key, value| {
+            found.push((changelog_key.into(), value.into_owned()?));
+            Ok(ControlFlow::Continue(()))
         })?;
-        Ok(found)
+        self.decoded(found, self.rows.in_memory(), direction)
+    }
+
+    /// The windows of all keys that start in `times`. A store in [order of time](super::StoreBuilder::in_order_of_time) finds
+    /// them by its index and gives them in order of time, then key; any other as [`fetch_keys`](Self::fetch_keys) does.
+    ///
+    /// # Errors
+    /// As [`fetch_range`](Self::fetch_range).
+    pub fn fetch_all(
+        &mut self,
+        times: RangeInclusive<i64>,
+        direction: Direction,
+    ) -> Result<Vec<(K, i64, V)>> {
+        if !self.rows.by_time() {
+            return self.fetch_keys(None, None, times, direction);
+        }
+        let mut found = Vec::new();
+        self.rows.scan_times(&times, &mut |changelog_key, value| {
+            found.push((changelog_key.into(), value.into_owned()?));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        self.decoded(found, true, direction)
     }
 
     /// All windows that can be read.
@@ -193,47 +213,31 @@ impl<K, V: Clone> WindowStore<K, V> {
     /// # Errors
     /// As [`fetch_range`](Self::fetch_range).
     pub fn all(&mut self, direction: Direction) -> Result<Vec<(K, i64, V)>> {
-        self.fetch_keys(None, None, 0..=i64::MAX, direction)
+        self.fetch_all(0..=i64::MAX, direction)
     }
 
-    fn bound(&self, key: Option<&K>) -> Result<Option<Vec<u8>>> {
-        let Some(key) = key else { return Ok(None) };
-        let mut bytes = Vec::new();
-        self.rows.serialize_key(key, &mut bytes)?;
-        Ok(Some(bytes))
-    }
-
-    /// Calls `found` for each row with its plain key between the bounds and its start in `times`.
-    fn scan(
-        &mut self,
-        from: Option<&[u8]>,
-        to: Option<&[u8]>,
-        times: &RangeInclusive<i64>,
+    /// Rows by changelog key, which come in order of time if they are to be `sorted`.
+    fn decoded(
+        &self,
+        mut found: Vec<(Box<[u8]>, V)>,
+        sorted: bool,
         direction: Direction,
-        mut found: impl FnMut(&[u8], i64, V) -> Result,
-    ) -> Result {
-        let first = (*times.start()).max(self.first_readable_time());
-        let last = (*times.end()).min(self.observed_stream_time);
-        if first > last {
-            return Ok(());
+    ) -> Result<Vec<(K, i64, V)>> {
+        let place = |row: &(Box<[u8]>, V)| {
+            parse_window_key(&row.0).map(|(key, start, seqnum)| (start, key.to_vec(), seqnum))
+        };
+        match direction {
+            _ if !sorted => {}
+            Direction::Forward => found.sort_by_cached_key(place),
+            Direction::Backward => found.sort_by_cached_key(|row| Reverse(place(row))),
         }
-        // Times are not negative here, and behind the last segment there is room among unsigned numbers.
-        let segment_of = |time: i64| time.div_euclid(self.segment_interval_ms).unsigned_abs();
-        let low = segment_of(first).to_be_bytes();
-        let high = (segment_of(last) + 1).to_be_bytes();
-        let (low, high) = (Bound::Included(&low[..]), Bound::Excluded(&high[..]));
-        let malformed = self.rows.malformed();
-        for row in self.rows.range(low, high, direction)? {
-            let (local, value) = row?;
-            let Some((key, start, _)) = parse_local_window_key(&local) else {
-                return Err(malformed);
-            };
-            let inside = from.is_none_or(|from| key >= from) && to.is_none_or(|to| key <= to);
-            if inside && (first..=last).contains(&start) {
-                found(key, start, value)?;
-            }
-        }
-        Ok(())
+        let keys = self.rows.rows.keys();
+        let rows = found.into_iter().map(|(changelog_key, value)| {
+            let parsed = parse_window_key(&changelog_key);
+            let (key, start, _) = parsed.ok_or_else(|| self.rows.rows.malformed())?;
+            Ok((keys.read(key)?, start, value))
+        });
+        rows.collect()
     }
 
     /// The next update that the cache held back, in the order of the last writes.
@@ -241,11 +245,11 @@ impl<K, V: Clone> WindowStore<K, V> {
     /// # Errors
     /// `State` or `Deserialization` if the row or key can't be read.
     pub fn next_pending(&mut self, send_old: bool) -> Result<Option<PendingWindowChange<K, V>>> {
-        let Some(row) = self.rows.next_pending(send_old)? else { return Ok(None) };
+        let Some(row) = self.rows.rows.next_pending(send_old)? else { return Ok(None) };
         let Some((key, start, _)) = parse_local_window_key(&row.key) else {
-            return Err(self.rows.malformed());
+            return Err(self.rows.rows.malformed());
         };
-        let key = self.rows.keys().read(key)?;
+        let key = self.rows.rows.keys().read(key)?;
         let (new, old, context) = (row.new, row.old, row.context);
         Ok(Some(PendingWindowChange { key, start, new, old, context }))
     }
@@ -257,36 +261,30 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for WindowStore<K, V> {
     }
 
     fn open(&mut self, context: StoreContext) -> Result {
-        let observed = context.database.offset(&stream_time_entry(self.name()))?;
-        self.observed_stream_time = observed.unwrap_or(-1);
-        self.first_segment = 0;
-        self.rows.open(context);
-        Ok(())
+        if self.seqnum.is_some() {
+            let known = context.database.offset(&seqnum_entry(self.name()))?;
+            self.seqnum = Some(known.and_then(|known| i32::try_from(known).ok()).unwrap_or(0));
+        }
+        self.rows.open(context)
     }
 
     fn set_record_context(&mut self, context: &RecordContext) {
-        self.rows.set_record_context(context);
+        self.rows.rows.set_record_context(context);
     }
 
     fn is_dirty(&self) -> bool {
-        self.rows.is_dirty()
+        self.rows.rows.is_dirty()
     }
 
     fn has_pending(&self) -> bool {
-        self.rows.has_pending()
+        self.rows.rows.has_pending()
     }
 
     fn stage(&mut self, writer: &mut ChangelogWriter<'_>) -> Result {
-        let first_live = self.first_live_segment();
-        self.rows.stage(writer, local_to_changelog)?;
-        let context = self.rows.context()?;
-        if first_live > self.first_segment {
-            let end = first_live.to_be_bytes();
-            writer.batch.delete_range(context.id, &self.first_segment.to_be_bytes(), &end);
-            self.first_segment = first_live;
+        self.rows.stage(writer)?;
+        if let Some(seqnum) = self.seqnum {
+            writer.batch.set_mark(&seqnum_entry(self.name()), i64::from(seqnum));
         }
-        let entry = stream_time_entry(self.name());
-        writer.batch.set_mark(&entry, self.observed_stream_time);
         Ok(())
     }
 
@@ -296,15 +294,11 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for WindowStore<K, V> {
         timestamp: i64,
         writer: &mut ChangelogWriter<'_>,
     ) -> Result {
-        let mut local = Vec::new();
-        changelog_to_local(&mut local, self.segment_interval_ms, key)
-            .ok_or_else(|| self.rows.malformed())?;
-        self.rows.log_again(&local, key, timestamp, writer)
+        self.rows.log_again(key, timestamp, writer)
     }
 
     fn check(&self, key: &[u8], value: &[u8]) -> Result {
-        let (plain, ..) = parse_local_window_key(key).ok_or_else(|| self.rows.malformed())?;
-        self.rows.check(plain, value)
+        self.rows.check(key, value)
     }
 
     fn committed(&mut self) {
@@ -312,12 +306,12 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for WindowStore<K, V> {
     }
 
     fn take_dropped(&mut self) -> u64 {
-        std::mem::take(&mut self.dropped)
+        self.rows.take_dropped()
     }
 }
 
 impl<K, V> std::fmt::Debug for WindowStore<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "WindowStore({})", self.rows.name)
+        write!(f, "WindowStore({})", self.rows.rows.name)
     }
 }

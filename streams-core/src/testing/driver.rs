@@ -21,7 +21,8 @@ use crate::{
     config::StreamsConfig,
     serde::SerdeRef,
     store::{
-        KeyValueStore, StateStore, TimestampedKeyValueStore, TimestampedWindowStore, WindowStore,
+        KeyValueStore, SessionStore, StateStore, TimestampedKeyValueStore, TimestampedWindowStore,
+        WindowStore,
     },
     task::{ActiveTask, GlobalTask},
     time::duration_ms,
@@ -248,6 +249,17 @@ impl TopologyTestDriver {
         &self,
         name: &str,
     ) -> Result<RefMut<'_, TimestampedWindowStore<K, V>>> {
+        self.state_store(name)
+    }
+
+    /// A session store.
+    ///
+    /// # Errors
+    /// As [`state_store`](Self::state_store).
+    pub fn session_store<K: 'static, V: Clone + Send + 'static>(
+        &self,
+        name: &str,
+    ) -> Result<RefMut<'_, SessionStore<K, V>>> {
         self.state_store(name)
     }
 

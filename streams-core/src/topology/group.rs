@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use state_store::StoreFormat;
-
 use super::{NodeKind, Topology};
-use crate::membership::{GroupTopology, InternalTopic, Subtopology};
+use crate::{
+    membership::{GroupTopology, InternalTopic, Subtopology},
+    store::StoreSpec,
+};
 
 impl Topology {
     /// Topics and internal topics of each sub-topology that has tasks, by their names on the cluster.
@@ -54,7 +55,7 @@ impl Topology {
             group.stateful |= store.spec.logging;
             if store.spec.logging && store.source_changelog.is_none() {
                 let topic = changelog_topic(application_id, &store.spec.name);
-                let mut config = changelog_config(store.spec.format, additional_retention_ms);
+                let mut config = changelog_config(&store.spec, additional_retention_ms);
                 config.extend(overrides.clone());
                 config.extend(store.spec.changelog_config.clone());
                 group.changelog_topics.insert(topic, InternalTopic { partitions: None, config });
@@ -109,16 +110,13 @@ fn settings(own: &[(&str, &str)]) -> BTreeMap<String, String> {
     all.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-/// Java's settings of a changelog: windows are also deleted by age, some time after the store drops them.
-fn changelog_config(format: StoreFormat, additional_retention_ms: i64) -> BTreeMap<String, String> {
-    match format {
-        StoreFormat::KeyValue | StoreFormat::TimestampedKeyValue => {
-            settings(&[("cleanup.policy", "compact")])
-        }
-        StoreFormat::Window { retention_ms, .. }
-        | StoreFormat::TimestampedWindow { retention_ms, .. } => {
-            let retention_ms = retention_ms.saturating_add(additional_retention_ms).to_string();
-            settings(&[("cleanup.policy", "compact,delete"), ("retention.ms", &retention_ms)])
-        }
-    }
+/// Java's settings of a changelog: windows are also deleted by age, some time after the store drops them. Of duplicates
+/// none replaces another.
+fn changelog_config(spec: &StoreSpec, additional_retention_ms: i64) -> BTreeMap<String, String> {
+    let Some(retention_ms) = spec.retention_ms else {
+        return settings(&[("cleanup.policy", "compact")]);
+    };
+    let policy = if spec.retain_duplicates { "delete" } else { "compact,delete" };
+    let retention_ms = retention_ms.saturating_add(additional_retention_ms).to_string();
+    settings(&[("cleanup.policy", policy), ("retention.ms", &retention_ms)])
 }

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use streams_core::{
     BoxError, Direction,
     store::{
-        KeyValueStore, TimestampedKeyValueStore, TimestampedWindowStore, ValueAndTimestamp,
-        WindowStore,
+        KeyValueStore, SessionStore, SessionWindow, TimestampedKeyValueStore,
+        TimestampedWindowStore, ValueAndTimestamp, WindowStore,
     },
     testing::TopologyTestDriver,
 };
@@ -51,6 +51,14 @@ where
             rows.push(json!([key, Value::from(value), timestamp]));
         }
         return Ok(Some(rows));
+    }
+    if let Ok(mut store) = driver.state_store::<SessionStore<String, V>>(name) {
+        let mut sessions = store.fetch_keys(None, None, Direction::Forward)?;
+        sessions.sort_by(|one, other| (&one.0, one.1).cmp(&(&other.0, other.1)));
+        let row = |(key, window, value): (String, SessionWindow, V)| {
+            json!([windowed(&key, window.start, window.end), Value::from(value)])
+        };
+        return Ok(Some(sessions.into_iter().map(row).collect()));
     }
     let mut windows = Vec::new();
     if let Ok(mut store) = driver.state_store::<WindowStore<String, V>>(name) {

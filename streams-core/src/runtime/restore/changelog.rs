@@ -13,7 +13,7 @@ use crate::{
     client::Lease,
     config::ChangelogCorrupt,
     planted::{PlantedBug, is_planted},
-    store::{StateStore, StoreSpec, seen_time_entry, stream_time_entry},
+    store::{StateStore, StoreSpec, seen_time_entry, seqnum_entry, stream_time_entry},
     task::TaskDatabases,
     topology::StoreDef,
 };
@@ -240,6 +240,12 @@ impl Changelog {
             let mut batch = WriteBatch::new();
             batch.set_mark(&seen_time, seen);
             batch.set_mark(&time, known.max(self.rows.max_window_start().unwrap_or(-1)));
+            if self.spec.retain_duplicates {
+                // Rows that are written behind the restore must not take the places of those that are there.
+                let entry = seqnum_entry(store);
+                let known = database.offset(&entry)?.unwrap_or(0);
+                batch.set_mark(&entry, known.max(i64::from(self.rows.max_seqnum())));
+            }
             database.write(batch)?;
         }
         let ahead = i64::from(is_planted(PlantedBug::RestoreOffsetAhead));

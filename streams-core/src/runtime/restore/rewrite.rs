@@ -58,10 +58,12 @@ impl Rewrite {
         let keys = keys.collect::<Result<Vec<_>, state_store::Error>>()?;
         let mut no_rows = WriteBatch::new();
         for key in &keys {
+            // What a store finds its rows by is not in the changelog.
+            let Some(logged) = local.spec.format.to_changelog_key(key) else { continue };
             let producer: &mut dyn Producer = &mut *self.producer;
             let changelog = Some((local.partition, producer));
             let mut writer = ChangelogWriter { batch: &mut no_rows, changelog };
-            self.store.log_again(local.spec.format.to_changelog_key(key), now_ms, &mut writer)?;
+            self.store.log_again(logged, now_ms, &mut writer)?;
         }
         for report in self.producer.flush()? {
             let base = report.result?;

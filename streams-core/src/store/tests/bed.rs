@@ -16,7 +16,7 @@ use crate::{
     client::{BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer},
     store::{
         ChangelogWriter, RecordContext, StateStore, StoreBuilder, StoreContext, StoreSpec,
-        stream_time_entry,
+        seqnum_entry, stream_time_entry,
     },
 };
 
@@ -293,6 +293,11 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
                 let known = database.offset(&entry).unwrap().unwrap_or(-1);
                 let mut batch = WriteBatch::new();
                 batch.set_mark(&entry, known.max(start));
+                if self.builder.spec.retain_duplicates {
+                    let entry = seqnum_entry(STORE);
+                    let known = database.offset(&entry).unwrap().unwrap_or(0);
+                    batch.set_mark(&entry, known.max(i64::from(restorer.max_seqnum())));
+                }
                 database.write(batch).unwrap();
             }
             restorer.apply(database, ID, TOPIC, next_offset).unwrap();

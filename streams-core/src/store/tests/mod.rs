@@ -5,10 +5,12 @@
 //! and without caching. The random numbers have a fixed seed, so that all runs see the same cases.
 
 mod bed;
+mod duplicates;
 mod engine;
 mod key_value;
 mod memory;
 mod model;
+mod session;
 mod window;
 
 use std::fmt::Debug;

@@ -37,7 +37,8 @@ enum Step {
     Turn(Turn),
 }
 
-/// A row's place: those of a segment are in the order of their bytes, key and start.
+/// A row's place: those of a segment are in the order of their bytes, key and start; in memory in the order of time, then
+/// key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
     segment: i64,
@@ -114,9 +115,12 @@ struct Test<E, V> {
 
 impl<E: Engine, V: TestValue> Test<E, V> {
     fn row(&self, key: &Key, start: i64) -> Row {
-        let interval = if self.bed.spec().persistent { SEGMENT_INTERVAL_MS } else { 1 };
-        let bytes = [key.as_slice(), &start.to_be_bytes()].concat();
-        Row { segment: start / interval, bytes, key: key.clone(), start }
+        let (segment, bytes) = if self.bed.spec().persistent {
+            (start / SEGMENT_INTERVAL_MS, [key.as_slice(), &start.to_be_bytes()].concat())
+        } else {
+            (start, key.clone())
+        };
+        Row { segment, bytes, key: key.clone(), start }
     }
 
     fn start(&self, distance: i64) -> i64 {
@@ -234,7 +238,7 @@ impl<E: Engine, V: TestValue> Test<E, V> {
         for direction in [Direction::Forward, Direction::Backward] {
             let all = Query { from: None, to: None, times: 0..=i64::MAX };
             let found = self.bed.store().all(direction).unwrap();
-            assert_eq!(found, self.expected(&all, direction));
+            assert_eq!(found, self.in_order_of_time(&all, direction));
             for query in self.queries.clone() {
                 self.compare_query(&query, direction);
             }
@@ -246,6 +250,9 @@ impl<E: Engine, V: TestValue> Test<E, V> {
         let found =
             self.bed.store().fetch_keys(from.as_ref(), to.as_ref(), times.clone(), direction);
         assert_eq!(found.unwrap(), self.expected(query, direction), "{query:?} {direction:?}");
+        let found = self.bed.store().fetch_all(times.clone(), direction).unwrap();
+        let of_all = Query { from: None, to: None, times: times.clone() };
+        assert_eq!(found, self.in_order_of_time(&of_all, direction), "{of_all:?} {direction:?}");
         let Some(key) = from else { return };
         let found = self.bed.store().fetch_range(key, times.clone(), direction).unwrap();
         let of_key = Query { to: from.clone(), ..query.clone() };
@@ -253,6 +260,18 @@ impl<E: Engine, V: TestValue> Test<E, V> {
         let expected: Vec<_> =
             expected.into_iter().map(|(_, start, value)| (start, value)).collect();
         assert_eq!(found, expected, "{of_key:?} {direction:?}");
+    }
+
+    /// What is found of all keys: in the order of time if the store has an index for that.
+    fn in_order_of_time(&self, query: &Query, direction: Direction) -> Vec<(Key, i64, V)> {
+        let mut rows = self.expected(query, Direction::Forward);
+        if self.bed.spec().format.segments().is_some_and(|segments| segments.by_time) {
+            rows.sort_by_key(|(key, start, _)| (*start, key.clone()));
+        }
+        if direction == Direction::Backward {
+            rows.reverse();
+        }
+        rows
     }
 
     fn expected(&self, query: &Query, direction: Direction) -> Vec<(Key, i64, V)> {
@@ -315,10 +334,26 @@ fn a_timestamped_window_store_in_segments_reads_like_a_map_of_what_has_not_expir
     reads_are_those_of_a_map::<Memory, _>(768, &timestamped());
 }
 
+#[test]
+fn a_window_store_in_order_of_time_reads_like_a_map_of_what_has_not_expired() {
+    reads_are_those_of_a_map::<Memory, _>(384, &timestamped().in_order_of_time());
+}
+
+#[test]
+fn a_window_store_in_memory_in_order_of_time_reads_like_a_map_of_what_has_not_expired() {
+    reads_are_those_of_a_map::<Memory, _>(384, &timestamped().in_memory().in_order_of_time());
+}
+
 #[cfg(feature = "rocksdb")]
 #[test]
 fn a_window_store_in_rocksdb_reads_like_a_map_of_what_has_not_expired() {
     reads_are_those_of_a_map::<super::engine::Rocks, _>(8, &plain());
+}
+
+#[cfg(feature = "rocksdb")]
+#[test]
+fn a_window_store_in_rocksdb_in_order_of_time_reads_like_a_map_of_what_has_not_expired() {
+    reads_are_those_of_a_map::<super::engine::Rocks, _>(8, &plain().in_order_of_time());
 }
 
 #[cfg(feature = "rocksdb")]

@@ -5,7 +5,7 @@ use std::{
     ops::Bound,
 };
 
-use state_store::{Direction, StoreFormat, key_schema::parse_local_window_key};
+use state_store::{Direction, StoreFormat};
 
 use super::{
     compare::bytes,
@@ -149,7 +149,7 @@ fn replay(
         let Some(logged) = &record.key else { continue };
         let (logged, time) = ((logged, record.value.as_deref()), record.timestamp);
         let put = format.from_changelog(logged.0, logged.1, time, &mut key, &mut value)?;
-        replay.max_start = replay.max_start.max(start_of(&key, format));
+        replay.max_start = replay.max_start.max(format.time_of(&key));
         replay.deleted.remove(&key);
         if put && exactness == Exactness::AnyRows {
             replay.ever.insert((key.clone(), value.clone()));
@@ -164,17 +164,11 @@ fn replay(
     Ok(replay)
 }
 
-fn start_of(key: &[u8], format: StoreFormat) -> Option<i64> {
-    format.window()?;
-    parse_local_window_key(key).map(|(_, start, _)| start)
-}
-
 /// Leaves out windows that may be gone already.
 fn keep_live(rows: &mut Rows, format: StoreFormat, max_start: Option<i64>) {
-    if let (Some((retention_ms, _)), Some(max_start)) = (format.window(), max_start) {
-        rows.retain(|key, _| {
-            start_of(key, format).is_some_and(|start| start >= max_start - retention_ms)
-        });
+    if let (Some(segments), Some(max_start)) = (format.segments(), max_start) {
+        let oldest = max_start - segments.retention_ms;
+        rows.retain(|key, _| format.time_of(key).is_some_and(|start| start >= oldest));
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 use parking_lot::Mutex;
 use state_store::{
-    Database, Direction, Entries, Entry, MemoryBudget, MemoryDatabase, StoreId, WriteBatch,
+    Database, Direction, Entries, Entry, MemoryBudget, MemoryDatabase, StoreId, Visit, WriteBatch,
 };
 use uuid::Uuid;
 
@@ -177,6 +177,16 @@ impl Database for DiskDatabase {
         direction: Direction,
     ) -> state_store::Result<Entries<'_>> {
         self.rows.range(store, from, to, direction)
+    }
+
+    fn scan(
+        &self,
+        store: StoreId,
+        bounds: (Bound<&[u8]>, Bound<&[u8]>),
+        direction: Direction,
+        visit: &mut Visit<'_>,
+    ) -> state_store::Result<()> {
+        self.rows.scan(store, bounds, direction, visit)
     }
 
     fn write(&self, batch: WriteBatch) -> state_store::Result<()> {

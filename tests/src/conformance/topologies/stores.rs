@@ -6,7 +6,10 @@ use streams_core::{
     BoxError, Direction, Record, Result,
     processor::{Context, Processor},
     serde::string,
-    store::{KeyValueStore, StateStore, StoreBuilder, StoreRef, Stores, WindowStore},
+    store::{
+        KeyValueStore, SessionStore, SessionWindow, StateStore, StoreBuilder, StoreRef, Stores,
+        WindowStore,
+    },
     topology::TopologyBuilder,
 };
 
@@ -21,6 +24,8 @@ pub(super) const TOPOLOGIES: Processors = &[
     ("store-key-value-memory", || commands(key_values().in_memory(), key_value)),
     ("store-window", || commands(windows(), window)),
     ("store-window-memory", || commands(windows().in_memory(), window)),
+    ("store-session", || commands(sessions(), session)),
+    ("store-session-memory", || commands(sessions().in_memory(), session)),
 ];
 
 const WINDOW_MS: i64 = 10_000;
@@ -161,11 +166,54 @@ fn window(store: &mut WindowStore<String, String>, call: &Call<'_>) -> Result<Ro
         }
         "times" => {
             let times = call.time(0)?..=call.time(1)?;
-            Ok(named(store.fetch_keys(None, None, times, Direction::Forward)?))
+            Ok(named(store.fetch_all(times, Direction::Forward)?))
         }
         "all" | "allback" => Ok(named(store.all(direction(backward))?)),
         other => Err(format!("there is no command {other}").into()),
     }
+}
+
+fn sessions() -> StoreBuilder<SessionStore<String, String>> {
+    Stores::session("s", Duration::from_secs(60), string(), string())
+}
+
+fn session(store: &mut SessionStore<String, String>, call: &Call<'_>) -> Result<Rows, BoxError> {
+    let key = call.key;
+    let window = || Ok::<_, BoxError>(SessionWindow::new(call.time(0)?, call.time(1)?));
+    let direction = direction(call.name.ends_with("back"));
+    let rows = match call.name {
+        "put" => {
+            store.put(key, window()?, call.nullable(2)?)?;
+            Vec::new()
+        }
+        "remove" => {
+            store.remove(key, window()?)?;
+            Vec::new()
+        }
+        "get" => call.row(store.fetch_session(key, window()?)?),
+        "find" | "findback" => {
+            let found = store.find_sessions(key, call.time(0)?, call.time(1)?, direction)?;
+            found.into_iter().map(|(window, value)| (session_name(key, window), value)).collect()
+        }
+        "keys" => {
+            let (from, to) = (call.nullable(0)?, call.nullable(1)?);
+            let times = (call.time(2)?, call.time(3)?);
+            let found =
+                store.find_sessions_of_keys(from.as_ref(), to.as_ref(), times, direction)?;
+            let found = found.into_iter();
+            found.map(|(key, window, value)| (session_name(&key, window), value)).collect()
+        }
+        "fetch" | "fetchback" => {
+            let found = store.fetch(key, direction)?.into_iter();
+            found.map(|(window, value)| (session_name(key, window), value)).collect()
+        }
+        other => return Err(format!("there is no command {other}").into()),
+    };
+    Ok(rows)
+}
+
+fn session_name(key: &str, SessionWindow { start, end }: SessionWindow) -> String {
+    format!("{key}[{start},{end}]")
 }
 
 /// Rows with their windows as texts.

@@ -1,0 +1,351 @@
+//! What stores of windows and of sessions have in common: rows in segments of time, and stream time, which says which of
+//! them have expired.
+//!
+//! Invariant: a row lies in the segment of its time, which is a window's start or a session's end. One key's rows of a
+//! segment lie together, in order of time, and are found by seeking to them.
+
+use std::{
+    collections::BTreeSet,
+    ops::{Bound, ControlFlow, RangeInclusive},
+    sync::Arc,
+};
+
+use state_store::{
+    Direction, OverlayAccount, Segments, StoreFormat,
+    key_schema::{parse_time_entry, time_bound, time_bound_behind},
+};
+
+use super::{
+    ChangelogWriter, StoreContext, StoreSpec, ValueCodec,
+    rows::{Found, Row, Rows, malformed},
+};
+use crate::{Result, serde::SerdeRef};
+
+/// The bytes of a segment before a local key.
+const SEGMENT_BYTES: usize = 8;
+/// What a set keeps of an entry beside its bytes.
+const ENTRY_BYTES: usize = 48;
+
+/// The name under which a window store keeps its stream time among the offsets of its database.
+pub(crate) fn stream_time_entry(store: &str) -> String {
+    format!("{store}/stream-time")
+}
+
+/// The name of the greatest window start that a restore has read. Rows of records that are processed once more do not
+/// move stream time; when it is known that they are not, this says how far it went.
+pub(crate) fn seen_time_entry(store: &str) -> String {
+    format!("{store}/seen-time")
+}
+
+/// What is called for each row that is found, with its changelog key.
+pub(super) type VisitKey<'a, V> = dyn FnMut(&[u8], Found<'_, V>) -> Result<ControlFlow<()>> + 'a;
+
+/// The rows of a store, by key and time.
+pub(super) struct Segmented<K, V> {
+    pub(super) rows: Rows<K, V>,
+    format: StoreFormat,
+    segments: Segments,
+    persistent: bool,
+    stream_time: i64,
+    first_segment: i64,
+    dropped: u64,
+    /// Entries of the index by time of what was written since the last commit, and their memory.
+    entries: BTreeSet<Box<[u8]>>,
+    account: Option<OverlayAccount>,
+    /// Buffers of scans: a plain key and the bounds.
+    plain: Vec<u8>,
+    from: Vec<u8>,
+    to: Vec<u8>,
+}
+
+impl<K, V: Clone> Segmented<K, V> {
+    pub(super) fn new(
+        spec: &StoreSpec,
+        key_serde: SerdeRef<K>,
+        codec: Arc<dyn ValueCodec<V>>,
+    ) -> Self {
+        let endless = Segments { retention_ms: i64::MAX, interval_ms: i64::MAX, by_time: false };
+        let rows = Rows::new(spec.name.clone(), key_serde, codec);
+        Self {
+            rows: if spec.retain_duplicates { rows.with_headers_logged() } else { rows },
+            format: spec.format,
+            segments: spec.format.segments().unwrap_or(endless),
+            persistent: spec.persistent,
+            stream_time: -1,
+            first_segment: 0,
+            dropped: 0,
+            entries: BTreeSet::new(),
+            account: None,
+            plain: Vec::new(),
+            from: Vec::new(),
+            to: Vec::new(),
+        }
+    }
+
+    pub(super) fn stream_time(&self) -> i64 {
+        self.stream_time
+    }
+
+    /// Whether key ranges come in order of time, as Java's stores in memory give them.
+    pub(super) fn in_memory(&self) -> bool {
+        !self.persistent
+    }
+
+    pub(super) fn by_time(&self) -> bool {
+        self.segments.by_time
+    }
+
+    fn first_live_segment(&self) -> i64 {
+        (self.stream_time - self.segments.retention_ms).max(0) / self.segments.interval_ms.max(1)
+    }
+
+    /// Whether a row of this time can still be read.
+    pub(super) fn is_readable(&self, time: i64) -> bool {
+        time >= self.first_readable_time()
+    }
+
+    fn first_readable_time(&self) -> i64 {
+        (self.stream_time - self.segments.retention_ms + 1).max(0)
+    }
+
+    /// Stream time goes on to `time`, which is that of a row.
+    pub(super) fn advance(&mut self, time: i64) {
+        self.stream_time = self.stream_time.max(time);
+    }
+
+    /// Whether there is room for a row of this time. On disk there is until its segment is gone.
+    pub(super) fn is_live(&self, time: i64) -> bool {
+        let expired = self.segments.of(time) < self.first_live_segment()
+            || (!self.persistent && time <= self.stream_time - self.segments.retention_ms);
+        !expired
+    }
+
+    /// Counts a row that has expired before it was written.
+    pub(super) fn drop_row(&mut self) {
+        self.dropped += 1;
+    }
+
+    /// The row of a key at a time, of which `layout` appends the local key for the interval and the key's bytes.
+    pub(super) fn at(
+        &mut self,
+        key: &K,
+        layout: impl FnOnce(&mut Vec<u8>, i64, &[u8]),
+    ) -> Result<Row<'_, K, V>> {
+        let interval_ms = self.segments.interval_ms;
+        self.rows.at_local(key, |local, plain| layout(local, interval_ms, plain))
+    }
+
+    /// Sets or deletes the value of that row.
+    pub(super) fn write(
+        &mut self,
+        key: &K,
+        value: Option<V>,
+        layout: impl FnOnce(&mut Vec<u8>, i64, &[u8]),
+    ) -> Result {
+        let interval_ms = self.segments.interval_ms;
+        let row = self.rows.at_local(key, |local, plain| layout(local, interval_ms, plain))?;
+        self.from.clear();
+        if self.format.time_entry(row.key(), &mut self.from) && !self.entries.contains(&*self.from)
+        {
+            if let Some(account) = &mut self.account {
+                account.add(self.from.len() + ENTRY_BYTES);
+            }
+            self.entries.insert((&*self.from).into());
+        }
+        row.write(value);
+        Ok(())
+    }
+
+    /// The part of `times` in which there may be rows; `None` if there is none.
+    fn readable(&self, times: &RangeInclusive<i64>) -> Option<(i64, i64)> {
+        let first = (*times.start()).max(self.first_readable_time());
+        let last = (*times.end()).min(self.stream_time);
+        (first <= last).then_some((first, last))
+    }
+
+    /// Calls `visit` for the rows of one key with a time in `times`, in order of time, until it breaks. There is a seek for
+    /// each live segment, whatever other keys there are.
+    pub(super) fn scan_key(
+        &mut self,
+        key: &K,
+        times: &RangeInclusive<i64>,
+        direction: Direction,
+        visit: &mut VisitKey<'_, V>,
+    ) -> Result {
+        self.plain.clear();
+        self.rows.serialize_key(key, &mut self.plain)?;
+        let Some((first, last)) = self.readable(times) else { return Ok(()) };
+        let Self { rows, format, segments, plain, from, to, .. } = self;
+        let name = rows.name.clone();
+        let (low, high) = (segments.of(first), segments.of(last));
+        for step in 0..=high - low {
+            let segment = match direction {
+                Direction::Forward => low + step,
+                Direction::Backward => high - step,
+            };
+            for (bound, time) in [(&mut *from, first), (&mut *to, last)] {
+                bound.clear();
+                bound.extend_from_slice(&segment.to_be_bytes());
+                bound.extend_from_slice(plain);
+                bound.extend_from_slice(&time.to_be_bytes());
+            }
+            // Behind all that follows the time.
+            to.extend_from_slice(&[u8::MAX; 8]);
+            let bounds = (Bound::Included(&**from), Bound::Included(&**to));
+            let seen = rows.scan(bounds, direction, &mut |local, found| {
+                let changelog_key = local.get(SEGMENT_BYTES..).unwrap_or_default();
+                let (key, time) = format.split(changelog_key).ok_or_else(|| malformed(&name))?;
+                // Longer keys that begin with the same bytes may lie between.
+                if key != plain.as_slice() || !(first..=last).contains(&time) {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                visit(changelog_key, found)
+            })?;
+            if seen.is_break() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` for the rows of the keys `from` to `to`, both included, with a time in `times`: segment by segment, and
+    /// by the bytes of the changelog key within one.
+    pub(super) fn scan_keys(
+        &mut self,
+        (from, to): (Option<&K>, Option<&K>),
+        times: &RangeInclusive<i64>,
+        direction: Direction,
+        visit: &mut VisitKey<'_, V>,
+    ) -> Result {
+        let (from, to) = (self.bound(from)?, self.bound(to)?);
+        let Some((first, last)) = self.readable(times) else { return Ok(()) };
+        // Times are not negative here, and behind the last segment there is room among unsigned numbers.
+        let low = self.segments.of(first).to_be_bytes();
+        let high = (self.segments.of(last).unsigned_abs() + 1).to_be_bytes();
+        let bounds = (Bound::Included(&low[..]), Bound::Excluded(&high[..]));
+        let (format, name) = (self.format, self.rows.name.clone());
+        // Nothing comes behind it, wherever it ends.
+        let _ = self.rows.scan(bounds, direction, &mut |local, found| {
+            let changelog_key = local.get(SEGMENT_BYTES..).unwrap_or_default();
+            let (key, time) = format.split(changelog_key).ok_or_else(|| malformed(&name))?;
+            let inside = from.as_deref().is_none_or(|from| key >= from)
+                && to.as_deref().is_none_or(|to| key <= to);
+            if !inside || !(first..=last).contains(&time) {
+                return Ok(ControlFlow::Continue(()));
+            }
+            visit(changelog_key, found)
+        })?;
+        Ok(())
+    }
+
+    /// Calls `visit` for the rows with a time in `times`, in order of time by the index, until it breaks.
+    pub(super) fn scan_times(
+        &mut self,
+        times: &RangeInclusive<i64>,
+        visit: &mut VisitKey<'_, V>,
+    ) -> Result {
+        let Some((first, last)) = self.readable(times) else { return Ok(()) };
+        let (low, high) = (time_bound(first), time_bound_behind(last));
+        let bounds = (Bound::Included(&low[..]), Bound::Excluded(&high[..]));
+        let mut entries: Vec<Box<[u8]>> = Vec::new();
+        let context = self.rows.context()?;
+        context.database.scan(context.id, bounds, Direction::Forward, &mut |entry, _| {
+            entries.push(entry.into());
+            ControlFlow::Continue(())
+        })?;
+        entries.extend(self.entries.range::<[u8], _>(bounds).cloned());
+        entries.sort_unstable();
+        entries.dedup();
+        for entry in entries {
+            let malformed = || self.rows.malformed();
+            let (time, changelog_key) = parse_time_entry(&entry).ok_or_else(malformed)?;
+            self.from.clear();
+            self.from.extend_from_slice(&self.segments.of(time).to_be_bytes());
+            self.from.extend_from_slice(changelog_key);
+            let seen = self.rows.visit(&self.from, &mut |_, found| visit(changelog_key, found))?;
+            if seen.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn bound(&self, key: Option<&K>) -> Result<Option<Vec<u8>>> {
+        let Some(key) = key else { return Ok(None) };
+        let mut bytes = Vec::new();
+        self.rows.serialize_key(key, &mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    pub(super) fn open(&mut self, context: StoreContext) -> Result {
+        let observed = context.database.offset(&stream_time_entry(&self.rows.name))?;
+        self.stream_time = observed.unwrap_or(-1);
+        self.first_segment = 0;
+        self.account = Some(context.budget.overlay_account());
+        self.rows.open(context);
+        Ok(())
+    }
+
+    /// Serialises the writes since the last commit, and removes the segments that have expired.
+    pub(super) fn stage(&mut self, writer: &mut ChangelogWriter<'_>) -> Result {
+        let format = self.format;
+        self.rows.stage(writer, |local| format.to_changelog_key(local))?;
+        let id = self.rows.context()?.id;
+        for entry in &self.entries {
+            let malformed = || self.rows.malformed();
+            let (time, changelog_key) = parse_time_entry(entry).ok_or_else(malformed)?;
+            self.from.clear();
+            self.from.extend_from_slice(&self.segments.of(time).to_be_bytes());
+            self.from.extend_from_slice(changelog_key);
+            match self.rows.written(&self.from) {
+                Some(true) => writer.batch.put(id, entry, &[]),
+                Some(false) => writer.batch.delete(id, entry),
+                // Nobody ever knew of it.
+                None => {}
+            }
+        }
+        let first_live = self.first_live_segment();
+        if first_live > self.first_segment {
+            let (begin, end) = (self.first_segment, first_live);
+            writer.batch.delete_range(id, &begin.to_be_bytes(), &end.to_be_bytes());
+            if self.segments.by_time {
+                let time = |segment: i64| segment.saturating_mul(self.segments.interval_ms);
+                let (begin, end) = (time_bound(time(begin)), time_bound(time(end)));
+                writer.batch.delete_range(id, &begin, &end);
+            }
+            self.first_segment = first_live;
+        }
+        writer.batch.set_mark(&stream_time_entry(&self.rows.name), self.stream_time);
+        Ok(())
+    }
+
+    pub(super) fn log_again(
+        &self,
+        key: &[u8],
+        timestamp: i64,
+        writer: &mut ChangelogWriter<'_>,
+    ) -> Result {
+        let (_, time) = self.format.split(key).ok_or_else(|| self.rows.malformed())?;
+        let mut local = self.segments.of(time).to_be_bytes().to_vec();
+        local.extend_from_slice(key);
+        self.rows.log_again(&local, key, timestamp, writer)
+    }
+
+    pub(super) fn check(&self, key: &[u8], value: &[u8]) -> Result {
+        let split = key.get(SEGMENT_BYTES..).and_then(|key| self.format.split(key));
+        let (plain, _) = split.ok_or_else(|| self.rows.malformed())?;
+        self.rows.check(plain, value)
+    }
+
+    pub(super) fn committed(&mut self) {
+        self.entries.clear();
+        if let Some(account) = &mut self.account {
+            account.sub(account.used());
+        }
+        self.rows.committed();
+    }
+
+    pub(super) fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
+    }
+}
