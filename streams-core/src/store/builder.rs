@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, fmt, marker::PhantomData, sync::Arc, time::Dura
 use state_store::{Segments, StoreFormat};
 
 use super::{
-    ChangeBuffer, KeyValueStore, PlainCodec, SessionStore, StateStore, TimestampedCodec,
-    TimestampedKeyValueStore, TimestampedWindowStore, WindowStore,
+    ChangeBuffer, KeyValueStore, ListValueStore, OuterJoinStore, PlainCodec, SessionStore,
+    StateStore, TimestampedCodec, TimestampedKeyValueStore, TimestampedWindowStore, WindowStore,
+    outer_join::{left_or_right, side_of_join},
 };
 use crate::{serde::SerdeRef, time::duration_ms};
 
@@ -214,6 +215,27 @@ impl Stores {
             let codec = Arc::new(PlainCodec(value.clone()));
             WindowStore::new(spec, key.clone(), codec)
         })
+    }
+
+    /// A store with a list of values by key.
+    pub fn list_value<K: 'static, V: Clone + Send + 'static>(
+        name: impl Into<Arc<str>>,
+        key: SerdeRef<K>,
+        value: SerdeRef<V>,
+    ) -> StoreBuilder<ListValueStore<K, V>> {
+        StoreBuilder::new(spec(name, StoreFormat::KeyValue, None), move |spec| {
+            ListValueStore::new(spec.name.clone(), key.clone(), value.clone())
+        })
+    }
+
+    /// A store of records of two streams that have not been joined.
+    pub fn outer_join<K: 'static, L: Clone + Send + 'static, R: Clone + Send + 'static>(
+        name: impl Into<Arc<str>>,
+        key: SerdeRef<K>,
+        left: SerdeRef<L>,
+        right: SerdeRef<R>,
+    ) -> StoreBuilder<OuterJoinStore<K, L, R>> {
+        Self::list_value(name, side_of_join(key), left_or_right(left, right))
     }
 
     /// A session store; sessions that end more than `retention` before the newest go.

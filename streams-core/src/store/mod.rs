@@ -10,6 +10,8 @@ mod change_buffer;
 mod codec;
 mod global;
 mod key_value;
+mod list_value;
+mod outer_join;
 mod rows;
 mod segmented;
 mod session;
@@ -32,6 +34,8 @@ pub use self::{
     codec::{PlainCodec, TimestampedCodec, ValueAndTimestamp, ValueCodec},
     global::{GlobalStore, GlobalStoreRef},
     key_value::{KeyValueStore, PendingChange, TimestampedKeyValueStore},
+    list_value::ListValueStore,
+    outer_join::{JoinSide, LeftOrRight, OuterJoinStore, SideOfJoin},
     session::{PendingSessionChange, SessionStore, SessionWindow},
     state_store::{ChangelogWriter, RecordContext, StateStore, StoreContext, StoreRef},
     window::{PendingWindowChange, TimestampedWindowStore, WindowStore},

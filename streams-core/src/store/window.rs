@@ -106,22 +106,25 @@ impl<K, V: Clone> WindowStore<K, V> {
     /// Sets or, with `None`, deletes the value of a key in the window that starts at `start`. A row
     /// that has expired already is dropped and counted.
     ///
-    /// In a store that retains duplicates, a value is added to those that are there, and `None` does nothing.
+    /// In a store that retains duplicates, a value is added to those that are there, and `None` takes a number and does
+    /// nothing else, which the changelog shows, as Java's does.
     ///
     /// # Errors
     /// `Serialization` if the key has no bytes.
     pub fn put(&mut self, key: &K, value: Option<V>, start: i64) -> Result {
         let mut number = 0;
         if let Some(seqnum) = &mut self.seqnum {
-            if value.is_none() {
-                return Ok(());
-            }
             *seqnum = if *seqnum == SEQNUM_MAX { 0 } else { *seqnum + 1 };
             number = *seqnum;
         }
-        self.rows.advance(start);
+        let is_row = self.seqnum.is_none() || value.is_some();
+        if is_row {
+            self.rows.advance(start);
+        }
         if !self.rows.is_live(start) {
-            self.rows.drop_row();
+            if is_row {
+                self.rows.drop_row();
+            }
             return Ok(());
         }
         self.rows.write(key, value, |local, interval_ms, plain| {

@@ -152,6 +152,11 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
         self.changelog.0.iter().map(|record| record.key.as_slice())
     }
 
+    /// Keys and values of all records of the changelog.
+    pub(super) fn logged(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        self.changelog.0.iter().map(|record| (&*record.key, record.value.as_deref()))
+    }
+
     /// Whether the overlay takes more than it may.
     pub(super) fn overlay_exceeded(&self) -> bool {
         self.budget.overlay_exceeded()

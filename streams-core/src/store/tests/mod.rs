@@ -10,6 +10,7 @@ mod engine;
 mod key_value;
 mod memory;
 mod model;
+mod outer_join;
 mod session;
 mod window;
 

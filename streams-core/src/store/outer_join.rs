@@ -1,0 +1,168 @@
+//! What outer and left joins of streams keep until they know whether a record joins.
+
+use std::sync::Arc;
+
+use super::ListValueStore;
+use crate::{
+    BoxError,
+    serde::{Serde, SerdeRef, Written},
+};
+
+/// Records that have not been joined, in order of time. Java's store `KSTREAM-OUTERSHARED`.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use streams_core::{
+///     Result, serde,
+///     store::{JoinSide, OuterJoinStore, SideOfJoin, Stores},
+/// };
+///
+/// let kept = Stores::outer_join("kept", serde::string(), serde::long(), serde::string());
+/// assert_eq!(kept.name(), "kept");
+///
+/// /// Within a processor: the keys of the records before `time` that were not joined.
+/// fn unjoined(
+///     store: &mut OuterJoinStore<String, i64, String>,
+///     time: i64,
+/// ) -> Result<Vec<SideOfJoin<String>>> {
+///     let mut found = Vec::new();
+///     store.visit(|place, _values| {
+///         if place.timestamp >= time {
+///             return ControlFlow::Break(());
+///         }
+///         found.push(place);
+///         ControlFlow::Continue(())
+///     })?;
+///     Ok(found)
+/// }
+/// ```
+pub type OuterJoinStore<K, L, R> = ListValueStore<SideOfJoin<K>, LeftOrRight<L, R>>;
+
+/// The streams of a join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JoinSide {
+    /// The stream on which the join was called.
+    Left,
+    /// The other stream.
+    Right,
+}
+
+impl JoinSide {
+    const fn byte(self) -> u8 {
+        match self {
+            Self::Left => 1,
+            Self::Right => 0,
+        }
+    }
+
+    fn of(byte: u8) -> Result<Self, BoxError> {
+        match byte {
+            1 => Ok(Self::Left),
+            0 => Ok(Self::Right),
+            other => Err(format!("{other} is no side of a join").into()),
+        }
+    }
+}
+
+/// The key of a record that waits, with its time and the stream that it came from; they are in the order of time. Java's
+/// `TimestampedKeyAndJoinSide`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SideOfJoin<K> {
+    /// The record's timestamp in milliseconds since the epoch.
+    pub timestamp: i64,
+    /// The stream that it came from.
+    pub side: JoinSide,
+    /// Its key.
+    pub key: K,
+}
+
+/// The value of a record of one of two streams. Java's `LeftOrRightValue`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LeftOrRight<L, R> {
+    /// One of the left stream.
+    Left(L),
+    /// One of the right stream.
+    Right(R),
+}
+
+/// `i64 timestamp ‖ u8 side ‖ key`.
+struct SideOfJoinSerde<K>(SerdeRef<K>);
+
+pub(super) fn side_of_join<K: 'static>(key: SerdeRef<K>) -> SerdeRef<SideOfJoin<K>> {
+    Arc::new(SideOfJoinSerde(key))
+}
+
+impl<K> Serde<SideOfJoin<K>> for SideOfJoinSerde<K> {
+    fn serialize(
+        &self,
+        topic: &str,
+        data: &SideOfJoin<K>,
+        out: &mut Vec<u8>,
+    ) -> Result<Written, BoxError> {
+        let start = out.len();
+        out.extend_from_slice(&data.timestamp.to_be_bytes());
+        out.push(data.side.byte());
+        let written = self.0.serialize(topic, &data.key, out)?;
+        if written == Written::Null {
+            out.truncate(start);
+        }
+        Ok(written)
+    }
+
+    fn deserialize(&self, topic: &str, data: Option<&[u8]>) -> Result<SideOfJoin<K>, BoxError> {
+        let data = data.ok_or("the key of a record that was not joined is null")?;
+        let split = data.split_first_chunk::<8>();
+        let split = split.and_then(|(time, rest)| Some((time, rest.split_first()?)));
+        let (timestamp, (side, key)) =
+            split.ok_or("the key of a record that was not joined is too short")?;
+        Ok(SideOfJoin {
+            timestamp: i64::from_be_bytes(*timestamp),
+            side: JoinSide::of(*side)?,
+            key: self.0.deserialize(topic, Some(key))?,
+        })
+    }
+}
+
+/// `u8 side ‖ value`.
+struct LeftOrRightSerde<L, R>(SerdeRef<L>, SerdeRef<R>);
+
+pub(super) fn left_or_right<L: 'static, R: 'static>(
+    left: SerdeRef<L>,
+    right: SerdeRef<R>,
+) -> SerdeRef<LeftOrRight<L, R>> {
+    Arc::new(LeftOrRightSerde(left, right))
+}
+
+impl<L, R> Serde<LeftOrRight<L, R>> for LeftOrRightSerde<L, R> {
+    fn serialize(
+        &self,
+        topic: &str,
+        data: &LeftOrRight<L, R>,
+        out: &mut Vec<u8>,
+    ) -> Result<Written, BoxError> {
+        let start = out.len();
+        let written = match data {
+            LeftOrRight::Left(value) => {
+                out.push(JoinSide::Left.byte());
+                self.0.serialize(topic, value, out)?
+            }
+            LeftOrRight::Right(value) => {
+                out.push(JoinSide::Right.byte());
+                self.1.serialize(topic, value, out)?
+            }
+        };
+        if written == Written::Null {
+            out.truncate(start);
+        }
+        Ok(written)
+    }
+
+    fn deserialize(&self, topic: &str, data: Option<&[u8]>) -> Result<LeftOrRight<L, R>, BoxError> {
+        let split = data.and_then(<[u8]>::split_first);
+        let (side, value) = split.ok_or("the value of a record that was not joined is empty")?;
+        Ok(match JoinSide::of(*side)? {
+            JoinSide::Left => LeftOrRight::Left(self.0.deserialize(topic, Some(value))?),
+            JoinSide::Right => LeftOrRight::Right(self.1.deserialize(topic, Some(value))?),
+        })
+    }
+}
