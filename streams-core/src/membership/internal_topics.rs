@@ -26,6 +26,26 @@ pub struct InternalTopics {
 }
 
 impl InternalTopics {
+    /// What to say of internal topics of an application that the cluster refuses to create: for want of access, or for
+    /// what the cause says.
+    pub(crate) fn refused<'a>(
+        application_id: &str,
+        topics: impl IntoIterator<Item = &'a NewTopic>,
+        denied: bool,
+    ) -> String {
+        let names: Vec<&str> = topics.into_iter().map(|topic| &*topic.name).collect();
+        let names = names.join(", ");
+        let advice = if denied {
+            format!(
+                ", for the principal lacks access: allow Create on topics with the prefix `{application_id}-`, or create \
+                 them"
+            )
+        } else {
+            String::new()
+        };
+        format!("internal topics can't be created{advice}: {names}")
+    }
+
     /// Derives tasks and internal topics from `topology` and `existing`, the partition counts of the
     /// topics on the cluster. New topics ask for `replication_factor` copies; -1 leaves it to the cluster.
     ///

@@ -52,7 +52,7 @@ impl Admin for EmbeddedAdmin {
     fn create_topics(&mut self, topics: &[NewTopic]) -> Answer<()> {
         let topics = topics.to_vec();
         let kind = OperationKind::CreateTopics;
-        self.shared.begin("", kind, move |state| state.create_topics(&topics))
+        self.shared.begin("", kind, move |state| state.create_for_client(&topics))
     }
 
     fn earliest_offsets(&mut self, partitions: &[TopicPartition]) -> Answer<PartitionOffsets> {

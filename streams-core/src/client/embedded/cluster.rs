@@ -231,6 +231,12 @@ impl EmbeddedCluster {
         self.shared.set_down(down);
     }
 
+    /// Denies clients the creation of topics, as a cluster does to principals that lack Create; or allows it again. What is
+    /// created by this type's own methods is not meant.
+    pub fn deny_topic_creation(&self, deny: bool) {
+        self.shared.lock().set_denies_creation(deny);
+    }
+
     /// Takes the leader of one partition away, or gives it one again. Meanwhile nothing of it can be read, written, deleted
     /// or looked up; all others are served.
     ///

@@ -45,6 +45,8 @@ pub(super) struct ClusterState {
     topics_version: u64,
     /// Partitions that nobody serves for now.
     leaderless: BTreeSet<TopicPartition>,
+    /// Whether clients may not create topics, nor have the group do it.
+    denies_creation: bool,
     /// Batches that are still on their way, in the order in which they were sent.
     late: Vec<LateBatch>,
 }
@@ -173,6 +175,19 @@ impl ClusterState {
         self.topics_version += u64::from(!made.is_empty());
         self.topics.extend(made);
         Ok(())
+    }
+
+    pub(super) fn set_denies_creation(&mut self, denies: bool) {
+        self.denies_creation = denies;
+    }
+
+    /// Creates topics for a client, if it may.
+    pub(super) fn create_for_client(&mut self, topics: &[NewTopic]) -> Result {
+        if self.denies_creation {
+            let text = "the principal may not create topics";
+            return Err(Error::new(ErrorKind::InvalidTopic, text));
+        }
+        self.create_topics(topics)
     }
 
     /// Adds partitions to a topic until it has `total`.
@@ -314,6 +329,10 @@ impl ClusterState {
             .collect();
         let factor = join.standby.replication_factor;
         let derived = InternalTopics::derive(&join.topology, &counts, factor)?;
+        if self.denies_creation && !derived.to_create.is_empty() {
+            let text = InternalTopics::refused(&join.group_id, &derived.to_create, true);
+            return Err(Error::new(ErrorKind::InvalidTopic, text));
+        }
         self.create_topics(&derived.to_create)?;
         let created = derived.to_create.iter();
         counts.extend(created.map(|topic| (topic.name.clone(), topic.partitions)));

@@ -12,6 +12,9 @@ use crate::{Error, ErrorKind, Result, TaskId, TopicPartition};
 /// First version whose tasks have the name of their topology.
 const NAMED_TOPOLOGY_VERSION: i32 = 10;
 
+/// What the reason of a refusal stands behind.
+const REFUSAL_MARK: [u8; 8] = *b"refusal:";
+
 /// Partitions of source topics by the instance that has their tasks.
 pub(in super::super) type PartitionsByHost = BTreeMap<HostInfo, BTreeSet<TopicPartition>>;
 
@@ -33,6 +36,8 @@ pub(in super::super) struct AssignmentInfo {
     pub(in super::super) error: AssignorError,
     /// When the member is to ask for the next rebalance: 0 for at once, `None` for never.
     pub(in super::super) next_rebalance_ms: Option<i64>,
+    /// Why the leader gives this member nothing. It stands behind all that Java's members write and read.
+    pub(in super::super) refusal: Option<String>,
 }
 
 impl AssignmentInfo {
@@ -47,6 +52,7 @@ impl AssignmentInfo {
             standby_partitions_by_host: BTreeMap::new(),
             error,
             next_rebalance_ms: None,
+            refusal: None,
         }
     }
 
@@ -71,6 +77,10 @@ impl AssignmentInfo {
         self.encode_hosts(&mut out);
         out.i32(self.error.code());
         out.i64(self.next_rebalance_ms.unwrap_or(i64::MAX));
+        if let Some(refusal) = &self.refusal {
+            out.mark(REFUSAL_MARK);
+            out.bytes(refusal.as_bytes());
+        }
         out.into_bytes()
     }
 
@@ -147,6 +157,10 @@ impl AssignmentInfo {
         info.standby_partitions_by_host = read_hosts(&mut input, &topics)?;
         info.error = AssignorError::from_code(input.i32()?);
         info.next_rebalance_ms = Some(input.i64()?).filter(|time| *time != i64::MAX);
+        if let Some(mut behind) = input.behind_mark(REFUSAL_MARK) {
+            let refusal = behind.bytes()?;
+            info.refusal = Some(behind.text(refusal)?.to_owned());
+        }
         Ok(info)
     }
 }

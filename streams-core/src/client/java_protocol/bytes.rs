@@ -31,6 +31,11 @@ impl Writer {
         self.0.extend(value.to_be_bytes());
     }
 
+    /// Begins what is behind the end of what all readers know.
+    pub(super) fn mark(&mut self, mark: [u8; 8]) {
+        self.0.extend_from_slice(&mark);
+    }
+
     pub(super) fn uuid(&mut self, value: Uuid) {
         self.0.extend(value.as_bytes());
     }
@@ -87,6 +92,11 @@ impl<'a> Reader<'a> {
     /// A reader of `bytes`, which are said to be a `what` in errors.
     pub(super) fn new(what: &'static str, bytes: &'a [u8]) -> Self {
         Self { what, rest: bytes }
+    }
+
+    /// What stands behind all that was read, if it begins with this mark. Readers that don't know the mark stop before it.
+    pub(super) fn behind_mark(mut self, mark: [u8; 8]) -> Option<Self> {
+        (self.take::<8>().ok()? == mark).then_some(self)
     }
 
     pub(super) fn malformed(&self, why: &str) -> Error {

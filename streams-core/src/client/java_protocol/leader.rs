@@ -236,6 +236,7 @@ impl Leader<'_> {
             standby_partitions_by_host: hosts.1.clone(),
             error: AssignorError::None,
             next_rebalance_ms,
+            refusal: None,
         };
         ConsumerAssignment { partitions, user_data: info.encode() }.encode()
     }
@@ -254,6 +255,13 @@ pub(in super::super) fn error_assignments<'a>(
     let user_data = AssignmentInfo::failed(LATEST_VERSION, error).encode();
     let nothing = ConsumerAssignment { partitions: BTreeSet::new(), user_data }.encode();
     members.map(|id| (id.clone(), nothing.clone())).collect()
+}
+
+/// Tells a member that it gets nothing, and why.
+pub(in super::super) fn refusal(why: String) -> Vec<u8> {
+    let failed = AssignmentInfo::failed(LATEST_VERSION, AssignorError::AssignmentError);
+    let info = AssignmentInfo { refusal: Some(why), ..failed };
+    ConsumerAssignment { partitions: BTreeSet::new(), user_data: info.encode() }.encode()
 }
 
 #[cfg(test)]

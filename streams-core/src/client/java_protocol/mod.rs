@@ -10,6 +10,7 @@ mod bytes;
 mod consumer_protocol;
 mod host_info;
 mod leader;
+mod strangers;
 mod subscription_info;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,8 @@ pub(super) use self::{
     assignment_info::AssignmentInfo,
     consumer_protocol::{ConsumerAssignment, ConsumerSubscription},
     host_info::HostInfo,
-    leader::{GroupTasks, Leader, LeaderMember, error_assignments},
+    leader::{GroupTasks, Leader, LeaderMember, error_assignments, refusal},
+    strangers::strangers,
     subscription_info::{RUNNING, SubscriptionInfo},
 };
 

@@ -19,6 +19,9 @@ pub(in super::super) const UNKNOWN: i64 = -3;
 /// First version that has each task in a row of its own, with the name of its topology.
 const FLAT_VERSION: i32 = 10;
 
+/// What the fingerprint of the topology stands behind.
+const TOPOLOGY_MARK: [u8; 8] = *b"topology";
+
 /// User data of a subscription. Java's `SubscriptionInfo` (`SubscriptionInfoData.json`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct SubscriptionInfo {
@@ -36,6 +39,8 @@ pub(in super::super) struct SubscriptionInfo {
     pub(in super::super) unique_field: i8,
     pub(in super::super) error: AssignorError,
     pub(in super::super) client_tags: BTreeMap<String, String>,
+    /// Fingerprint of the member's topology. It stands behind all that Java's members write and read, who know none.
+    pub(in super::super) topology: Option<u64>,
 }
 
 impl SubscriptionInfo {
@@ -68,6 +73,10 @@ impl SubscriptionInfo {
                 out.bytes(key.as_bytes());
                 out.bytes(value.as_bytes());
             }
+        }
+        if let Some(topology) = self.topology {
+            out.mark(TOPOLOGY_MARK);
+            out.i64(topology.cast_signed());
         }
         out.into_bytes()
     }
@@ -114,6 +123,7 @@ impl SubscriptionInfo {
             unique_field: 0,
             error: AssignorError::None,
             client_tags: BTreeMap::new(),
+            topology: None,
         };
         if info.is_future() {
             return Ok(info);
@@ -141,6 +151,9 @@ impl SubscriptionInfo {
                 let (key, value) = (input.bytes()?, input.bytes()?);
                 info.client_tags.insert(input.text(key)?.to_owned(), input.text(value)?.to_owned());
             }
+        }
+        if let Some(mut behind) = input.behind_mark(TOPOLOGY_MARK) {
+            info.topology = Some(behind.i64()?.cast_unsigned());
         }
         Ok(info)
     }

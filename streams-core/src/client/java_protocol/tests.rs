@@ -40,6 +40,7 @@ fn subscription(version: i32) -> SubscriptionInfo {
         unique_field: if version >= 8 { 5 } else { 0 },
         error: if version >= 9 { AssignorError::ShutdownRequested } else { AssignorError::None },
         client_tags: if version >= 11 { tags.into() } else { BTreeMap::new() },
+        topology: None,
     }
 }
 
@@ -90,6 +91,7 @@ fn assignment(version: i32) -> AssignmentInfo {
         standby_partitions_by_host: [(host, places([("orders", 1)]))].into(),
         error: AssignorError::None,
         next_rebalance_ms: Some(1_700_000_000_123),
+        refusal: None,
     }
 }
 
@@ -178,4 +180,20 @@ fn bytes_that_end_too_early_or_lie_about_lengths_are_an_error() {
     let mut lies = golden("subscription-v11");
     lies[24..28].copy_from_slice(&i32::MAX.to_be_bytes());
     assert!(SubscriptionInfo::decode(&lies).is_err());
+}
+
+/// Java's members, and those of former versions, stop reading where their fields end.
+#[test]
+fn what_java_does_not_know_stands_behind_what_it_reads() {
+    let told = SubscriptionInfo { topology: Some(u64::MAX - 7), ..subscription(11) };
+    let bytes = told.encode();
+    assert!(bytes.starts_with(&golden("subscription-v11")));
+    assert_eq!(SubscriptionInfo::decode(&bytes).unwrap(), told);
+    let refused = AssignmentInfo { refusal: Some("no".to_owned()), ..assignment(11) };
+    let bytes = refused.encode();
+    assert!(bytes.starts_with(&assignment(11).encode()));
+    assert_eq!(AssignmentInfo::decode(&bytes).unwrap(), refused);
+    let mut unknown = subscription(11).encode();
+    unknown.extend(b"something else");
+    assert_eq!(SubscriptionInfo::decode(&unknown).unwrap(), subscription(11));
 }

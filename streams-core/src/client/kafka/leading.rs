@@ -16,7 +16,9 @@ use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{
         JoinGroup, NewTopic, StandbySettings,
-        java_protocol::{AssignorError, GroupTasks, Leader, LeaderMember, error_assignments},
+        java_protocol::{
+            AssignorError, GroupTasks, Leader, LeaderMember, error_assignments, refusal, strangers,
+        },
     },
     membership::{GroupTopology, InternalTopics, TaskAssignment},
     time::{Clock, duration_ms},
@@ -118,7 +120,8 @@ impl Leading {
     /// What each member is told. A topology that can't run is told to all as an error.
     ///
     /// # Errors
-    /// What keeps the leader from looking at topics or creating them: the group is to try again.
+    /// What keeps the leader from looking at topics or creating them: the group is to try again. If the group has another
+    /// topology, this member can't belong to it.
     pub(super) async fn assign(
         &self,
         metadata: BTreeMap<String, Vec<u8>>,
@@ -129,7 +132,7 @@ impl Leading {
             let member = member.map_err(|error| error.in_context(format!("member `{id}`")))?;
             Ok((id.clone(), member))
         });
-        let members: BTreeMap<String, LeaderMember> = match decoded.collect::<Result<_>>() {
+        let mut members: BTreeMap<String, LeaderMember> = match decoded.collect::<Result<_>>() {
             Ok(members) => members,
             Err(error) => return Ok(self.refuse(metadata.keys(), error)),
         };
@@ -137,11 +140,35 @@ impl Leading {
             tracing::warn!(group = %self.group_id, "a member asks all members to close");
             return Ok(error_assignments(members.keys(), AssignorError::ShutdownRequested));
         }
-        let tasks = match self.prepare().await? {
-            Ok(tasks) => tasks,
-            Err(error) => return Ok(self.refuse(members.keys(), error)),
+        let refused = self.refuse_strangers(&mut members)?;
+        let mut told = match self.prepare().await? {
+            Ok(tasks) => self.decide(&members, &tasks),
+            Err(error) => self.refuse(members.keys(), error),
         };
-        Ok(self.decide(&members, &tasks))
+        told.extend(refused);
+        Ok(told)
+    }
+
+    /// Takes out the members whose topology is not the group's. Returns what they are told.
+    ///
+    /// # Errors
+    /// If this member is one of them: it can't lead the others, which go on when it has left.
+    fn refuse_strangers(
+        &self,
+        members: &mut BTreeMap<String, LeaderMember>,
+    ) -> kafka_client::Result<BTreeMap<String, Vec<u8>>> {
+        let mut told = BTreeMap::new();
+        for (id, why) in strangers(&self.group_id, members, self.topology.fingerprint()) {
+            let Some(member) = members.remove(&id) else { continue };
+            if member.info.process_id == self.process_id {
+                let error = kafka_client::Error::new(kafka_client::ErrorKind::Invalid, &*why);
+                self.memory.lock().failure = Some(Error::new(ErrorKind::Config, why));
+                return Err(error);
+            }
+            tracing::error!(group = %self.group_id, "{why}");
+            told.insert(id, refusal(why));
+        }
+        Ok(told)
     }
 
     /// Tells all members the code of an error, and keeps the error.
@@ -249,14 +276,6 @@ impl Leading {
         }
     }
 
-    /// What the principal lacks that may not create topics.
-    fn needed_access(&self) -> String {
-        let prefix = &self.group_id;
-        format!(
-            ", for the principal lacks access: allow Create on topics with the prefix `{prefix}-`, or create them"
-        )
-    }
-
     /// Creates topics and waits until the cluster shows them. The inner error is for good.
     async fn create(&self, topics: &[NewTopic]) -> kafka_client::Result<Result> {
         if topics.is_empty() {
@@ -266,7 +285,7 @@ impl Leading {
         tracing::debug!(group = %self.group_id, topics = ?names, "creating internal topics");
         let wanted: Vec<_> = topics.iter().map(new_topic).collect();
         if let Err(error) = self.client.create_topics(&wanted).await {
-            let forbidden = error.kind() == kafka_client::ErrorKind::Authorization;
+            let denied = error.kind() == kafka_client::ErrorKind::Authorization;
             let error = convert(error);
             return match error.kind() {
                 ErrorKind::Unavailable | ErrorKind::Timeout => {
@@ -275,9 +294,7 @@ impl Leading {
                     Err(kafka_client::Error::with_source(kind, text, error))
                 }
                 _ => {
-                    let advice = if forbidden { self.needed_access() } else { String::new() };
-                    let names = names.join(", ");
-                    let text = format!("internal topics can't be created{advice}: {names}");
+                    let text = InternalTopics::refused(&self.group_id, topics, denied);
                     Ok(Err(Error::with_source(ErrorKind::InvalidTopic, text, error)))
                 }
             };

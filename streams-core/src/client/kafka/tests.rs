@@ -259,3 +259,34 @@ fn calls_work_within_another_runtime_and_an_unreachable_cluster_is_unavailable()
         drop(control);
     });
 }
+
+/// A second topology under the `application.id` of another took part in its group, and its members were told tasks of
+/// which they knew nothing.
+#[test]
+fn a_second_topology_in_a_classic_group_is_refused_by_the_leader_and_the_first_goes_on() {
+    let Some((control, app)) = world("strangers") else { return };
+    create(&control, &format!("{app}-in"), 2);
+    let mut a = Worker::new(&control, join(&app, 1, GroupProtocol::Classic));
+    turn_until([&mut a], "a has all", |[a]| a.active() == [0, 1]);
+    let mut other = join(&app, 2, GroupProtocol::Classic);
+    let part =
+        Subtopology { source_topics: [format!("{app}-in")].into(), ..Subtopology::default() };
+    other.topology = Arc::new(GroupTopology { subtopologies: [(0, part)].into() });
+    let mut b = Worker::new(&control, other);
+    let deadline = SystemClock.now_ms() + PATIENCE_MS;
+    let error = loop {
+        a.turn().unwrap();
+        match b.turn() {
+            Err(error) => break error,
+            Ok(()) => assert!(SystemClock.now_ms() < deadline, "b is never refused"),
+        }
+        SystemClock.sleep(Duration::from_millis(10));
+    };
+    assert_eq!(error.kind(), ErrorKind::Config);
+    for part in [format!("application.id `{app}`"), "what member `".to_owned()] {
+        assert!(error.to_string().contains(&part), "{part}: {error}");
+    }
+    b.member.leave(false).unwrap();
+    turn_until([&mut a], "a still has all", |[a]| a.active() == [0, 1]);
+    a.member.leave(false).unwrap();
+}

@@ -76,12 +76,12 @@ impl Group {
     /// # Errors
     /// `Config` if it is not.
     pub(in super::super) fn check_topology(&self, member_id: &str, join: &JoinGroup) -> Result {
-        let others = self.members.iter().filter(|(id, member)| {
+        let mut others = self.members.iter().filter(|(id, member)| {
             let same_instance = join.group_instance_id.is_some()
                 && member.join.group_instance_id == join.group_instance_id;
             id.as_str() != member_id && !same_instance
         });
-        let Some(ours) = self.topology.as_ref().filter(|_| others.count() > 0) else {
+        let Some((ours, (known, _))) = self.topology.as_ref().zip(others.next()) else {
             return Ok(());
         };
         if **ours == *join.topology {
@@ -90,9 +90,9 @@ impl Group {
         let (ours, theirs) = (&ours.subtopologies, &join.topology.subtopologies);
         let differs = ours.keys().chain(theirs.keys()).find(|key| ours.get(key) != theirs.get(key));
         let text = format!(
-            "member `{member_id}` has another topology than the members of group `{}`: sub-topology {} \
-             differs; stop all instances before one with a changed topology starts, or give it an \
-             application id of its own",
+            "another topology uses the application.id `{}`: sub-topology {} of member `{member_id}` is not that of member \
+             `{known}`; give each topology an application.id of its own, or stop all instances before one with a changed \
+             topology starts",
             self.id,
             differs.copied().unwrap_or_default()
         );

@@ -41,6 +41,7 @@ impl Played {
             unique_field: 0,
             error: AssignorError::None,
             client_tags: BTreeMap::new(),
+            topology: None,
         };
         let subscription = ConsumerSubscription {
             topics: ["clicks".to_owned(), "orders".to_owned()].into(),

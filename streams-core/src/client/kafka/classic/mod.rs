@@ -118,7 +118,7 @@ impl ClassicMembership {
             }
             Some(Event::Failed(error)) => {
                 self.end(state);
-                Err(convert_final(error))
+                Err(self.leading.take_failure().unwrap_or_else(|| convert_final(error)))
             }
             // An event of a kind that is not known here changes nothing.
             Some(_) => Ok(Heartbeat::default()),

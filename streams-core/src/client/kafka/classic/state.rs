@@ -41,6 +41,8 @@ pub(super) struct MemberState {
     user_endpoint: Option<String>,
     client_tags: BTreeMap<String, String>,
     topics: BTreeSet<String>,
+    /// Fingerprint of the topology.
+    topology: u64,
     follow_up_delay_ms: i64,
     /// Version of the subscription, which goes down while an older member is in the group.
     version: i32,
@@ -75,6 +77,7 @@ impl MemberState {
             user_endpoint: join.application_server.clone(),
             client_tags: join.client_tags.clone(),
             topics: topics.collect(),
+            topology: join.topology.fingerprint(),
             follow_up_delay_ms: duration_ms(join.heartbeat_interval),
             version: LATEST_VERSION,
             unique_field: 0,
@@ -161,6 +164,7 @@ impl MemberState {
                 AssignorError::None
             },
             client_tags: self.client_tags.clone(),
+            topology: Some(self.topology),
         };
         let claimed = self.claimed();
         let partitions = claimed.iter().filter_map(|task| self.partitions.get(task)).flatten();
@@ -183,7 +187,7 @@ impl MemberState {
     /// Takes in what the leader says, and what the owner is to be told of it.
     ///
     /// # Errors
-    /// `MissingSourceTopic` if the leader misses one; `Fatal` if it could not assign or can't be understood.
+    /// `Config` if the group has another topology; `MissingSourceTopic` if the leader misses one; `Fatal` if it could not assign or can't be understood.
     pub(super) fn assigned(
         &mut self,
         generation: i32,
@@ -193,6 +197,9 @@ impl MemberState {
         self.joining = false;
         let assignment = ConsumerAssignment::decode(bytes)?;
         let info = AssignmentInfo::decode(&assignment.user_data)?;
+        if let Some(why) = info.refusal {
+            return Err(Error::new(ErrorKind::Config, why));
+        }
         match info.error {
             AssignorError::None => self.take(generation, &assignment, &info, now_ms),
             AssignorError::VersionProbing => Ok(Heartbeat::default()),

@@ -200,3 +200,14 @@ fn the_leaders_errors_are_the_members() {
     }
     assert_eq!(state.assigned(1, &[1, 2], 0).unwrap_err().kind(), ErrorKind::Fatal);
 }
+
+/// A second topology under the `application.id` of another joined its group, and failed with topics that it did not know.
+#[test]
+fn a_member_whose_topology_is_not_the_groups_hears_why_from_the_leader() {
+    let mut state = MemberState::new(&join());
+    assert_eq!(subscription(&mut state).1.topology, Some(join().topology.fingerprint()));
+    let bytes = crate::client::java_protocol::refusal("give it an application.id".to_owned());
+    let error = state.assigned(1, &bytes, 0).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("application.id"), "{error}");
+}
