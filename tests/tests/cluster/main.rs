@@ -14,6 +14,7 @@ mod outcome;
 mod rolling;
 mod scaling;
 mod security;
+mod slow_user_code;
 mod standbys;
 mod transactional_input;
 mod world;
