@@ -28,6 +28,7 @@ mod producer;
 #[cfg(feature = "rdkafka")]
 pub mod rdkafka;
 mod records;
+mod refused;
 mod supplier;
 
 #[cfg(feature = "fuzzing")]
@@ -40,6 +41,7 @@ pub use self::{
     membership::{GroupMetadata, Heartbeat, JoinGroup, Membership, OffsetAndMetadata},
     producer::{BatchReport, ProduceRecord, Producer},
     records::{RecordBatch, RecordView, Records},
+    refused::{Fingerprint, RefusedRecord},
     supplier::{
         ClientSupplier, ConsumerRole, ConsumerSettings, IsolationLevel, OffsetReset,
         ProducerSettings,

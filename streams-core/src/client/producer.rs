@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::{GroupMetadata, OffsetAndMetadata};
+use super::{GroupMetadata, OffsetAndMetadata, RefusedRecord};
 use crate::{Headers, Result, TopicPartition};
 
 /// A record on its way to a partition.
@@ -43,8 +43,9 @@ pub trait Producer: Send + Debug {
     /// Copies a record into the open batch of its partition. Order within a partition is kept.
     ///
     /// # Errors
-    /// `InvalidTopic` if the partition does not exist, `Production` if the record is too large,
-    /// `InvalidState` outside of a transaction if the producer is transactional.
+    /// `InvalidTopic` if the partition does not exist, `Production` if the record is larger than the producer sends,
+    /// `InvalidState` outside of a transaction if the producer is transactional, `Timeout` if the open transaction has
+    /// failed and can only be aborted.
     fn append(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result;
 
     /// Sends what is open and waits for all of it; one report for each batch since the last flush.
@@ -52,6 +53,14 @@ pub trait Producer: Send + Debug {
     /// # Errors
     /// `Fenced` if another producer took over the transactional id, `Timeout` if the outcome is unknown.
     fn flush(&mut self) -> Result<Vec<BatchReport>>;
+
+    /// The records that the cluster refused for good since this was asked last, as far as it was heard: those of failed
+    /// reports after a flush, and after an aborted transaction those of it. Of very many, only the first. Others of
+    /// their batches were not written either. A transaction that has such a record can only be aborted, and
+    /// another producer is to go on: librdkafka's has lost count of what it wrote.
+    fn take_refused(&mut self) -> Vec<RefusedRecord> {
+        Vec::new()
+    }
 
     /// Registers the transactional id: fences earlier producers of it and aborts what they left open.
     ///

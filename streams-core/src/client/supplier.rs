@@ -59,6 +59,8 @@ pub struct ProducerSettings {
     pub transactional_id: Option<String>,
     /// The membership for which it writes.
     pub lease: Lease,
+    /// Whether each record is sent in a batch of its own, so that one which is refused takes no others with it.
+    pub one_by_one: bool,
 }
 
 /// Makes the clients of one cluster. Cheap to share; Java's `KafkaClientSupplier`.

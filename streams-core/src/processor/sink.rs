@@ -162,6 +162,7 @@ impl<K, V> SinkNode<K, V> {
             value: has_value.then_some(&self.value),
             headers: record.headers,
         };
+        task.check_refused(to, &record)?;
         task.producer()?.append(to, record)
     }
 }

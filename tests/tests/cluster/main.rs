@@ -11,6 +11,7 @@ mod late_writes;
 mod orders;
 mod outage;
 mod outcome;
+mod refused;
 mod rolling;
 mod scaling;
 mod security;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use streams_core::{
     ErrorKind, Headers, TopicPartition,
-    client::{IsolationLevel::ReadUncommitted, ProduceRecord},
+    client::{Fingerprint, IsolationLevel::ReadUncommitted, ProduceRecord, ProducerSettings},
     time::{Clock, SystemClock},
 };
 
-use crate::world::{append, everywhere, on_the_broker, read, record};
+use crate::world::{World, append, everywhere, on_the_broker, read, record};
 
 #[test]
 fn reports_say_where_the_records_of_each_partition_are() {
@@ -112,24 +112,93 @@ fn a_timestamp_that_the_broker_refuses_is_reported_with_the_topics_setting() {
 #[test]
 fn a_compacted_topic_refuses_a_record_without_a_key() {
     everywhere(|world| {
-        let mut topic = crate::world::new_topic(&world.unique("compacted"), 1);
-        topic.config.insert("cleanup.policy".to_owned(), "compact".to_owned());
-        world.admin().create_topics(&[topic.clone()]).wait().unwrap();
-        let place = TopicPartition::new(topic.name, 0);
+        let place = compacted(world);
         let mut producer = world.producer();
         let headers = Headers::new();
-        // One cluster says so when it is appended, the other in its report.
-        let appended = producer.append(&place, record("a", &headers));
-        let error = appended.err().or_else(|| {
-            let reports = producer.flush().unwrap();
-            reports.into_iter().find_map(|report| report.result.err())
-        });
+        producer.append(&place, record("a", &headers)).unwrap();
+        let reports = producer.flush().unwrap();
+        let error = reports.into_iter().find_map(|report| report.result.err());
         assert_eq!(error.unwrap().kind(), ErrorKind::Production);
         let keyed = ProduceRecord { key: Some(b"k"), ..record("b", &headers) };
         producer.append(&place, keyed).unwrap();
         for report in producer.flush().unwrap() {
             report.result.unwrap();
         }
+    });
+}
+
+/// A partition of a new compacted topic.
+fn compacted(world: &World) -> TopicPartition {
+    let mut topic = crate::world::new_topic(&world.unique("compacted"), 1);
+    topic.config.insert("cleanup.policy".to_owned(), "compact".to_owned());
+    world.admin().create_topics(&[topic.clone()]).wait().unwrap();
+    TopicPartition::new(topic.name, 0)
+}
+
+/// The reports of neighbours with one fate were merged, so that nobody could say which record of a batch was at fault.
+#[test]
+fn of_a_batch_that_is_refused_the_records_at_fault_are_named() {
+    everywhere(|world| {
+        let place = compacted(world);
+        let mut producer = world.producer();
+        let headers = Headers::new();
+        let record_at = |number: usize| {
+            let key = (number % 7 != 3).then_some(&b"k"[..]);
+            let timestamp = 1_000 + i64::try_from(number).unwrap();
+            ProduceRecord { timestamp, key, ..record("v", &headers) }
+        };
+        (0..20).for_each(|number| producer.append(&place, record_at(number)).unwrap());
+        let reports = producer.flush().unwrap();
+        assert!(reports.iter().any(|report| report.result.is_err()));
+        let mut refused = producer.take_refused();
+        refused.retain(|refused| refused.is_named);
+        let prints: Vec<_> = refused.iter().map(|refused| refused.fingerprint).collect();
+        let expected = [3, 10, 17].map(|number| Fingerprint::of(&record_at(number)));
+        assert_eq!(prints, expected, "{refused:?}");
+        for refused in refused {
+            assert_eq!(refused.topic_partition, place);
+            assert_eq!(refused.error.kind(), ErrorKind::Production);
+            for part in ["a record of 1 bytes without a key", "compacted topic", &place.to_string()]
+            {
+                assert!(refused.error.to_string().contains(part), "{}", refused.error);
+            }
+        }
+        assert!(producer.take_refused().is_empty(), "each is told once");
+    });
+}
+
+/// A broker refuses a batch that is too large as a whole. Were each record of it blamed, small ones would be lost.
+#[test]
+fn a_record_that_is_too_large_for_its_topic_is_named_where_each_is_sent_alone() {
+    everywhere(|world| {
+        let mut topic = crate::world::new_topic(&world.unique("small"), 1);
+        topic.config.insert("max.message.bytes".to_owned(), "1000".to_owned());
+        world.admin().create_topics(&[topic.clone()]).wait().unwrap();
+        let place = TopicPartition::new(topic.name, 0);
+        let headers = Headers::new();
+        let large = "x".repeat(2_000);
+        for one_by_one in [false, true] {
+            let settings = ProducerSettings { one_by_one, ..ProducerSettings::default() };
+            let mut producer = world.producer_with(&settings);
+            for value in ["a", large.as_str(), "b"] {
+                producer.append(&place, record(value, &headers)).unwrap();
+            }
+            producer.flush().unwrap();
+            let refused = producer.take_refused();
+            let named: Vec<_> = refused.iter().filter(|refused| refused.is_named).collect();
+            assert_eq!(named.is_empty(), !one_by_one && world.is_a_broker());
+            for refused in named {
+                assert_eq!(refused.fingerprint, Fingerprint::of(&record(&large, &headers)));
+                assert!(
+                    refused.error.to_string().contains("max.message.bytes"),
+                    "{}",
+                    refused.error
+                );
+            }
+        }
+        let mut consumer = world.consumer(ReadUncommitted);
+        consumer.assign(&place, 0).unwrap();
+        assert_eq!(read(&mut *consumer, 2), ["a", "b"]);
     });
 }
 

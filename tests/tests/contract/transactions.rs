@@ -3,10 +3,11 @@
 use streams_core::{
     ErrorKind, Headers, TopicPartition,
     client::{
-        GroupMetadata,
+        Fingerprint, GroupMetadata,
         IsolationLevel::{ReadCommitted, ReadUncommitted},
-        OffsetAndMetadata, Producer,
+        OffsetAndMetadata, ProduceRecord, Producer,
     },
+    time::{Clock, SystemClock},
 };
 
 use crate::world::{
@@ -103,6 +104,53 @@ fn an_empty_transaction_may_be_committed_or_aborted() {
         let mut consumer = world.consumer(ReadCommitted);
         consumer.assign(&place, 0).unwrap();
         assert_eq!(read(&mut *consumer, 1), ["a"]);
+    });
+}
+
+/// What was behind such a record waited for its whole time-out, since a transaction that has failed sends nothing more.
+#[test]
+fn a_transaction_with_a_record_that_is_refused_ends_soon_and_names_it_and_another_producer_goes_on()
+{
+    everywhere(|world| {
+        let mut topic = crate::world::new_topic(&world.unique("compacted"), 1);
+        topic.config.insert("cleanup.policy".to_owned(), "compact".to_owned());
+        world.admin().create_topics(&[topic.clone()]).wait().unwrap();
+        let (place, other) = (TopicPartition::new(topic.name, 0), world.partition());
+        let headers = Headers::new();
+        let keyed = ProduceRecord { key: Some(b"k"), ..record("b", &headers) };
+        let id = world.unique("id");
+        for ask_after_abort in [false, true] {
+            let mut producer = world.transactional(&id);
+            let began_ms = SystemClock.now_ms();
+            producer.begin_transaction().unwrap();
+            producer.append(&place, keyed).unwrap();
+            producer.append(&place, record("a", &headers)).unwrap();
+            append(&mut *producer, &other, &["c"]);
+            producer.flush().unwrap();
+            // What comes behind can be neither written nor committed.
+            let late = producer.append(&other, record("d", &headers)).unwrap_err();
+            assert_eq!(late.kind(), ErrorKind::Timeout, "{late}");
+            if ask_after_abort {
+                producer.abort_transaction().unwrap();
+            }
+            let mut refused = producer.take_refused();
+            refused.retain(|refused| refused.is_named);
+            let prints: Vec<_> = refused.iter().map(|refused| refused.fingerprint).collect();
+            assert_eq!(prints, [Fingerprint::of(&record("a", &headers))], "{refused:?}");
+            if !ask_after_abort {
+                producer.commit_transaction().unwrap_err();
+                producer.abort_transaction().unwrap();
+            }
+            assert!(SystemClock.now_ms() - began_ms < 10_000);
+        }
+        let mut producer = world.transactional(&id);
+        producer.begin_transaction().unwrap();
+        producer.append(&place, keyed).unwrap();
+        producer.flush().unwrap();
+        producer.commit_transaction().unwrap();
+        let mut consumer = world.consumer(ReadCommitted);
+        consumer.assign(&place, 0).unwrap();
+        assert_eq!(read(&mut *consumer, 1), ["b"]);
     });
 }
 

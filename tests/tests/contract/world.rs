@@ -124,6 +124,15 @@ impl World {
         self.clients.producer(&settings).unwrap()
     }
 
+    pub(crate) fn producer_with(&self, settings: &ProducerSettings) -> Box<dyn Producer> {
+        self.clients.producer(settings).unwrap()
+    }
+
+    /// Whether it is a broker's, not the embedded one.
+    pub(crate) fn is_a_broker(&self) -> bool {
+        self.name == "broker"
+    }
+
     /// A transactional producer that is not initialised.
     pub(crate) fn uninitialised(&self, transactional_id: &str) -> Box<dyn Producer> {
         let client_id = format!("{}-producer", self.name);

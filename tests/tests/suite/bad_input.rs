@@ -8,6 +8,7 @@ mod end_of_time;
 mod mistakes;
 mod panics;
 mod reading;
+mod refused;
 mod state_directory;
 mod timestamps;
 mod topics;

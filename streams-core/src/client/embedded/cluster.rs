@@ -82,8 +82,8 @@ impl EmbeddedCluster {
         })
     }
 
-    /// Creates a topic; one that exists is left as it is. Of its settings `cleanup.policy` and
-    /// `delete.retention.ms` have an effect, the others are only kept.
+    /// Creates a topic; one that exists is left as it is. Of its settings `cleanup.policy`, `delete.retention.ms`,
+    /// `max.message.bytes` and `message.timestamp.after.max.ms` have an effect, the others are only kept.
     ///
     /// # Errors
     /// `InvalidTopic` if its name, number of partitions or settings are refused.
@@ -123,8 +123,8 @@ impl EmbeddedCluster {
     /// else to each partition in turn. Returns its partition and offset.
     ///
     /// # Errors
-    /// `InvalidTopic` if the partition does not exist, `Production` if the topic is compacted and the
-    /// record has no key.
+    /// `InvalidTopic` if the partition does not exist, `Production` if the topic refuses the record: it is compacted and
+    /// the record has no key, or it is larger or later than the topic's settings allow.
     pub fn produce(
         &self,
         topic: &str,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use super::{
     OperationKind,
@@ -15,7 +15,7 @@ use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
         BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer, ProducerSettings,
-        Records,
+        Records, RefusedRecord,
     },
     time::duration_ms,
 };
@@ -26,14 +26,17 @@ pub(super) struct EmbeddedProducer {
     shared: Arc<Shared>,
     client_id: String,
     transactional_id: Option<String>,
+    one_by_one: bool,
     transaction: Transaction,
     /// Transactions begun so far.
     begun: u64,
     /// A batch for each partition that was ever written to; an empty one is not open.
     open: HashMap<TopicPartition, Records>,
-    /// Partitions of compacted topics among those that were written to.
-    compacted: HashSet<TopicPartition>,
     reports: Vec<BatchReport>,
+    /// Records that were refused, and nobody has asked for yet.
+    refused: Vec<RefusedRecord>,
+    /// Whether a record of the open transaction was refused, so that it can only be aborted.
+    has_failed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,29 +55,37 @@ impl EmbeddedProducer {
             shared,
             client_id: settings.client_id.clone(),
             transactional_id: settings.transactional_id.clone(),
+            one_by_one: settings.one_by_one,
             transaction: Transaction::None,
             begun: 0,
             open: HashMap::new(),
-            compacted: HashSet::new(),
             reports: Vec::new(),
+            refused: Vec::new(),
+            has_failed: false,
         }
     }
 
     /// Opens the first batch of a partition.
     fn open_partition(&mut self, to: &TopicPartition) -> Result {
-        let compacted = self.shared.lock().is_compacted(to)?;
+        self.shared.lock().log(to)?;
         self.open.insert(to.clone(), Records::new());
-        if compacted {
-            self.compacted.insert(to.clone());
-        }
         Ok(())
     }
 
     fn check_can_write(&self) -> Result {
         match (&self.transactional_id, self.transaction) {
+            (Some(_), Transaction::Open(_)) if self.has_failed => Err(self.failed()),
             (None, _) | (Some(_), Transaction::Open(_)) => Ok(()),
             (Some(id), _) => Err(self.invalid(&format!("no transaction of `{id}` is open"))),
         }
+    }
+
+    fn failed(&self) -> Error {
+        let client = &self.client_id;
+        let text = format!(
+            "producer `{client}`: the transaction can only be aborted: a record of it was refused"
+        );
+        Error::new(ErrorKind::Timeout, text)
     }
 
     fn invalid(&self, what: &str) -> Error {
@@ -100,7 +111,10 @@ impl EmbeddedProducer {
     }
 
     /// Has the cluster append batches, now or when they arrive.
-    fn deliver(&self, batches: &[(TopicPartition, Arc<Records>)]) -> Result<Vec<BatchReport>> {
+    fn deliver(
+        &self,
+        batches: &[(TopicPartition, Arc<Records>)],
+    ) -> Result<(Vec<BatchReport>, Vec<RefusedRecord>)> {
         let (client_id, kind) = (&self.client_id, OperationKind::Produce);
         let now_ms = self.shared.now_ms();
         let reply = self.shared.before(client_id, kind)?;
@@ -115,13 +129,18 @@ impl EmbeddedProducer {
             if let Some(Transactional { id, producer, .. }) = transactional {
                 state.transactions.check(id, producer)?;
             }
-            let append = |(partition, records): &(TopicPartition, Arc<Records>)| BatchReport {
-                topic_partition: partition.clone(),
-                records: records.len(),
-                result: state.append(partition, Arc::clone(records), transactional, now_ms),
+            let mut refused = Vec::new();
+            let append = |(partition, records): &(TopicPartition, Arc<Records>)| {
+                let result = state.append(partition, Arc::clone(records), transactional, now_ms);
+                if result.is_err() {
+                    refused.extend(state.refused(partition, records, now_ms));
+                }
+                let topic_partition = partition.clone();
+                BatchReport { topic_partition, records: records.len(), result }
             };
             let taken = batches.iter().enumerate().filter(|(place, _)| reply.takes(*place));
-            Ok(taken.map(|(_, batch)| batch).map(append).collect::<Vec<_>>())
+            let reports = taken.map(|(_, batch)| batch).map(append).collect::<Vec<_>>();
+            Ok((reports, refused))
         })
     }
 
@@ -139,7 +158,11 @@ impl EmbeddedProducer {
         let sent = self.deliver(&batches);
         self.shared.wake();
         match sent {
-            Ok(reports) => self.reports.extend(reports),
+            Ok((reports, refused)) => {
+                self.has_failed |= !refused.is_empty();
+                self.reports.extend(reports);
+                self.refused.extend(refused);
+            }
             Err(error) if error.kind() == ErrorKind::Unavailable => {
                 for (partition, records) in batches {
                     self.open.insert(partition, Arc::unwrap_or_clone(records));
@@ -185,13 +208,9 @@ impl Producer for EmbeddedProducer {
         if !self.open.contains_key(to) {
             self.open_partition(to)?;
         }
-        if record.key.is_none() && self.compacted.contains(to) {
-            let text = format!("{to} is compacted and takes no records without a key");
-            return Err(Error::new(ErrorKind::Production, text));
-        }
         let Some(batch) = self.open.get_mut(to) else { return Ok(()) };
         batch.push(record.timestamp, record.key, record.value, record.headers.iter());
-        if batch.byte_len() >= self.shared.settings.batch_bytes_max {
+        if self.one_by_one || batch.byte_len() >= self.shared.settings.batch_bytes_max {
             match self.send() {
                 // The batches stay open; `flush` reports it if it lasts.
                 Err(error) if error.kind() == ErrorKind::Unavailable => {}
@@ -204,6 +223,10 @@ impl Producer for EmbeddedProducer {
     fn flush(&mut self) -> Result<Vec<BatchReport>> {
         self.send()?;
         Ok(std::mem::take(&mut self.reports))
+    }
+
+    fn take_refused(&mut self) -> Vec<RefusedRecord> {
+        std::mem::take(&mut self.refused)
     }
 
     fn init_transactions(&mut self) -> Result {
@@ -227,6 +250,7 @@ impl Producer for EmbeddedProducer {
             Transaction::Ready(producer) => {
                 self.transaction = Transaction::Open(producer);
                 self.begun += 1;
+                self.has_failed = false;
                 Ok(())
             }
             Transaction::None => Err(self.invalid("transactions were not initialised")),
@@ -251,6 +275,9 @@ impl Producer for EmbeddedProducer {
 
     fn commit_transaction(&mut self) -> Result {
         self.send()?;
+        if self.has_failed {
+            return Err(self.failed());
+        }
         self.end(true)
     }
 

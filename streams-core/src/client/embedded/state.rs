@@ -17,9 +17,12 @@ use super::{
     transactions::{Ended, ProducerIdentity, Transactions},
 };
 use crate::{
-    Error, ErrorKind, Result, TopicPartition,
+    Error, ErrorKind, Headers, Result, TopicPartition,
     assignor::AssignorTasks,
-    client::{GroupMetadata, JoinGroup, NewTopic, OffsetAndMetadata, Records},
+    client::{
+        Fingerprint, GroupMetadata, JoinGroup, NewTopic, OffsetAndMetadata, ProduceRecord,
+        RecordView, Records, RefusedRecord, refused::in_words,
+    },
     membership::{InternalTopics, TaskOffsets, task_inputs},
     time::duration_ms,
 };
@@ -145,11 +148,6 @@ impl ClusterState {
         self.log(place)
     }
 
-    /// Whether the topic of a partition is compacted.
-    pub(super) fn is_compacted(&mut self, place: &TopicPartition) -> Result<bool> {
-        self.topic_and_log(place).map(|(compacted, ..)| compacted)
-    }
-
     fn topic_and_log(&mut self, place: &TopicPartition) -> Result<(bool, i64, &mut PartitionLog)> {
         let topic =
             self.topics.get_mut(&*place.topic).ok_or_else(|| missing_topic(&place.topic))?;
@@ -204,7 +202,34 @@ impl ClusterState {
         Ok(())
     }
 
+    /// The records of a batch for which it is refused.
+    pub(super) fn refused(
+        &self,
+        place: &TopicPartition,
+        records: &Records,
+        now_ms: i64,
+    ) -> Vec<RefusedRecord> {
+        let Ok(topic) = self.topic(&place.topic) else { return Vec::new() };
+        let headers = Headers::new();
+        let refused = |view: RecordView<'_>| {
+            let why = topic.refusal(&view, now_ms)?;
+            let RecordView { timestamp, key, value, .. } = view;
+            let record = ProduceRecord { timestamp, key, value, headers: &headers };
+            let text = format!("{} for {place} is refused: {why}", in_words(key, value));
+            Some(RefusedRecord {
+                topic_partition: place.clone(),
+                fingerprint: Fingerprint::of(&record),
+                is_named: true,
+                error: Error::new(ErrorKind::Production, text),
+            })
+        };
+        (0..records.len()).filter_map(|index| refused(records.get(index, 0)?)).collect()
+    }
+
     /// Appends a batch; the offset of its first record.
+    ///
+    /// # Errors
+    /// `InvalidTopic` if the partition does not exist, `Production` if one of its records is refused.
     pub(super) fn append(
         &mut self,
         place: &TopicPartition,
@@ -212,11 +237,11 @@ impl ClusterState {
         transactional: Option<Transactional<'_>>,
         now_ms: i64,
     ) -> Result<i64> {
-        let (compacted, ..) = self.topic_and_log(place)?;
-        let without_key = |index| records.get(index, 0).is_some_and(|record| record.key.is_none());
-        if compacted && (0..records.len()).any(without_key) {
-            let text = format!("{place} is compacted and takes no records without a key");
-            return Err(Error::new(ErrorKind::Production, text));
+        self.log(place)?;
+        if let Some(RefusedRecord { error, .. }) =
+            self.refused(place, &records, now_ms).into_iter().next()
+        {
+            return Err(error);
         }
         if let Some(Transactional { id, producer, .. }) = transactional {
             self.transactions.add_partition(id, producer, place, now_ms)?;

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::log::PartitionLog;
-use crate::{Error, ErrorKind, Result, client::NewTopic};
+use crate::{
+    Error, ErrorKind, Result,
+    client::{NewTopic, RecordView},
+};
 
 /// Kafka's default of `delete.retention.ms`: a day.
 const DELETE_RETENTION_MS: i64 = 86_400_000;
@@ -17,7 +20,17 @@ pub(super) struct Topic {
     pub(super) compacted: bool,
     /// How long a tombstone outlives the pass that first saw it, in milliseconds.
     pub(super) delete_retention_ms: i64,
+    limits: Limits,
     next_unkeyed: usize,
+}
+
+/// Which records the topic takes.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// `max.message.bytes`, of key and value together.
+    bytes_max: usize,
+    /// `message.timestamp.after.max.ms`. Unlike Kafka's, which is an hour, the default lets every time in.
+    after_max_ms: i64,
 }
 
 impl Topic {
@@ -36,16 +49,42 @@ impl Topic {
         if let Some(other) = policies.iter().find(|name| !matches!(**name, "compact" | "delete")) {
             return Err(refuse(format!("`{other}` is not a cleanup.policy")));
         }
-        let retention = new.config.get("delete.retention.ms").map(|text| text.parse());
-        let delete_retention_ms = retention.unwrap_or(Ok(DELETE_RETENTION_MS));
+        let number = |setting: &str| match new.config.get(setting).map(|text| text.parse::<i64>()) {
+            Some(Err(_)) => Err(refuse(format!("{setting} is not a number"))),
+            Some(Ok(number)) => Ok(Some(number)),
+            None => Ok(None),
+        };
+        let bytes_max =
+            number("max.message.bytes")?.map(|bytes| usize::try_from(bytes).unwrap_or(0));
         Ok(Self {
             config: new.config.clone(),
             partitions: (0..partitions).map(|_| PartitionLog::default()).collect(),
             compacted: policies.contains(&"compact"),
-            delete_retention_ms: delete_retention_ms
-                .map_err(|_| refuse("delete.retention.ms is not a number".to_owned()))?,
+            delete_retention_ms: number("delete.retention.ms")?.unwrap_or(DELETE_RETENTION_MS),
+            limits: Limits {
+                bytes_max: bytes_max.unwrap_or(usize::MAX),
+                after_max_ms: number("message.timestamp.after.max.ms")?.unwrap_or(i64::MAX),
+            },
             next_unkeyed: 0,
         })
+    }
+
+    /// Why a record is refused for good, if it is.
+    pub(super) fn refusal(&self, record: &RecordView<'_>, now_ms: i64) -> Option<String> {
+        let Limits { bytes_max, after_max_ms } = self.limits;
+        let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+        if self.compacted && record.key.is_none() {
+            Some("a compacted topic takes no record without a key".to_owned())
+        } else if bytes > bytes_max {
+            Some(format!(
+                "it is larger than {bytes_max} bytes; raise max.message.bytes of the topic"
+            ))
+        } else if record.timestamp.saturating_sub(now_ms) > after_max_ms {
+            let what = "its timestamp is too far ahead of the cluster's clock";
+            Some(format!("{what}; see message.timestamp.after.max.ms of the topic"))
+        } else {
+            None
+        }
     }
 
     pub(super) fn partition_count(&self) -> i32 {

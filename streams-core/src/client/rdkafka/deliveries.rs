@@ -1,6 +1,37 @@
 //! Delivery reports, put together to batches.
 
 use super::ffi::Code;
+use crate::client::refused::TimeBits;
+
+/// Goes with a record and comes back with its report: the partition, by the number that its producer gave it, and the
+/// timestamp, which the report of a failure lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tag(usize);
+
+impl Tag {
+    /// More partitions than a producer can have.
+    pub(super) const SLOTS: usize = 1 << (usize::BITS - TimeBits::BITS);
+
+    pub(super) fn new(slot: usize, timestamp: i64) -> Self {
+        Self((slot << TimeBits::BITS) | TimeBits::of(timestamp).0)
+    }
+
+    pub(super) fn slot(self) -> usize {
+        self.0 >> TimeBits::BITS
+    }
+
+    pub(super) fn time(self) -> TimeBits {
+        TimeBits(self.0 & ((1 << TimeBits::BITS) - 1))
+    }
+
+    pub(super) fn from_word(word: usize) -> Self {
+        Self(word)
+    }
+
+    pub(super) fn to_word(self) -> usize {
+        self.0
+    }
+}
 
 /// Consecutive records of one partition with one fate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +85,14 @@ fn continues(run: &Run, outcome: Result<i64, Code>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_has_both_a_partition_and_a_time() {
+        for (slot, timestamp) in [(0, -1), (7, 0), (Tag::SLOTS - 1, i64::MAX), (1, i64::MIN)] {
+            let tag = Tag::from_word(Tag::new(slot, timestamp).to_word());
+            assert_eq!((tag.slot(), tag.time()), (slot, TimeBits::of(timestamp)));
+        }
+    }
 
     #[test]
     fn neighbours_become_one_report_for_each_partition() {

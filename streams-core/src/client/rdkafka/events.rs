@@ -3,11 +3,23 @@
 //! It is told from threads of librdkafka, one call at a time in no order that matters, and asked from the
 //! client's own. Nothing here panics, since C is below on the stack.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use parking_lot::Mutex;
 
-use super::{TokenProvider, deliveries::Deliveries, ffi::Code, oauth::OAuthToken};
+use super::{
+    TokenProvider,
+    deliveries::{Deliveries, Tag},
+    ffi::Code,
+    oauth::OAuthToken,
+};
+use crate::client::{Fingerprint, refused::in_words};
 
 /// The listener of one client.
 pub(super) struct ClientEvents {
@@ -15,6 +27,24 @@ pub(super) struct ClientEvents {
     token_provider: Option<TokenProvider>,
     failures: Mutex<Failures>,
     deliveries: Mutex<Deliveries>,
+    refusals: Mutex<Vec<Refusal>>,
+    /// Whether a record failed since this was taken last.
+    has_failed: AtomicBool,
+}
+
+/// The most refusals that are kept until they are asked for. Who deals with these hears of others then.
+const REFUSALS_MAX: usize = 10_000;
+
+/// A record that a broker refused for good, or its batch.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// The partition, by the number that its producer gave it.
+    pub(super) slot: usize,
+    pub(super) code: Code,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) has_key: bool,
+    /// The record in words.
+    pub(super) record: String,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +68,8 @@ impl ClientEvents {
             token_provider,
             failures: Mutex::default(),
             deliveries: Mutex::default(),
+            refusals: Mutex::default(),
+            has_failed: AtomicBool::new(false),
         })
     }
 
@@ -99,7 +131,34 @@ impl ClientEvents {
 
     /// Notes a delivery report.
     pub(super) fn delivered(&self, slot: usize, outcome: Result<i64, Code>) {
+        if outcome.is_err() {
+            self.has_failed.store(true, Ordering::Relaxed);
+        }
         self.deliveries.lock().add(slot, outcome);
+    }
+
+    /// Whether a record failed since this was asked last.
+    pub(super) fn take_failed(&self) -> bool {
+        self.has_failed.swap(false, Ordering::Relaxed)
+    }
+
+    /// Notes which record a report was about that says that it, or its batch, is refused for good.
+    pub(super) fn refused(&self, tag: Tag, code: Code, key: Option<&[u8]>, value: Option<&[u8]>) {
+        let mut refusals = self.refusals.lock();
+        if refusals.len() < REFUSALS_MAX {
+            refusals.push(Refusal {
+                slot: tag.slot(),
+                code,
+                fingerprint: Fingerprint::new(tag.time(), key, value),
+                has_key: key.is_some(),
+                record: in_words(key, value),
+            });
+        }
+    }
+
+    /// The refusals since they were taken last.
+    pub(super) fn take_refusals(&self) -> Vec<Refusal> {
+        std::mem::take(&mut *self.refusals.lock())
     }
 
     /// The delivery reports since they were taken last.

@@ -73,10 +73,24 @@ pub(super) fn kind_of_write(code: Code) -> ErrorKind {
     }
 }
 
+/// Whether a record met with an error that it meets with whenever it is sent.
+pub(super) fn is_refusal(code: Code) -> bool {
+    kind_of_write(code) == ErrorKind::Production
+}
+
+/// Whether a record that was sent in a batch with others, and reported with such an error, is at fault itself. The broker
+/// names those that are (KIP-467), but where it is one of several, librdkafka reports them all alike.
+pub(super) fn is_at_fault(code: Code, has_key: bool) -> bool {
+    // INVALID_RECORD: the topic is compacted.
+    code.number() == 87 && !has_key
+}
+
 /// What to look at when a broker refuses records for good.
 pub(super) fn advice_on_refusal(code: Code) -> Option<&'static str> {
     match code.number() {
-        10 | 18 => Some("raise max.message.bytes of the topic, or lower producer.max.request.size"),
+        10 | 18 => Some(
+            "raise max.message.bytes of the topic (message.max.bytes of its brokers), or lower producer.max.request.size",
+        ),
         32 => Some(
             "a timestamp is too far from the broker's clock: see message.timestamp.after.max.ms and \
              message.timestamp.before.max.ms of the topic",

@@ -10,8 +10,12 @@ use std::{
 use hashbrown::HashMap;
 
 use super::{
-    deliveries::Run,
-    failure::{advice_on_refusal, is_fenced, kind_of_write, of_transaction, refused_credentials},
+    deliveries::{Run, Tag},
+    events::Refusal,
+    failure::{
+        advice_on_refusal, is_at_fault, is_fenced, kind_of_write, of_transaction,
+        refused_credentials,
+    },
     ffi::{Client, Code, GroupIdentity, Topic, TransactionFailure},
     reach::Reach,
     topics::Topics,
@@ -20,7 +24,7 @@ use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
         BatchReport, GroupMetadata, Lease, OffsetAndMetadata, ProduceRecord, Producer,
-        ProducerSettings,
+        ProducerSettings, RefusedRecord, refused::in_words,
     },
     time::{Clock, SystemClock, duration_ms},
 };
@@ -37,9 +41,6 @@ const LEASE_TURN: Duration = Duration::from_millis(10);
 const LEASE_LOOK: Duration = Duration::from_millis(100);
 /// How long a flush goes on before it is looked whether it still should.
 const FLUSH_TURN: Duration = Duration::from_millis(100);
-
-/// As much of a key as stands in a message.
-const KEY_BYTES_SHOWN: usize = 64;
 
 /// How long calls may take.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +69,7 @@ pub(super) struct RdKafkaProducer {
     /// When the lease need not be asked again.
     admitted_ms: Range<i64>,
     transactional_id: Option<String>,
+    one_by_one: bool,
     transaction: Transaction,
     waits: ProducerWaits,
     topics: Topics,
@@ -108,6 +110,7 @@ impl RdKafkaProducer {
             lease: settings.lease.clone(),
             admitted_ms: 0..0,
             transactional_id: settings.transactional_id.clone(),
+            one_by_one: settings.one_by_one,
             transaction: Transaction::None,
             waits,
             topics,
@@ -129,6 +132,9 @@ impl RdKafkaProducer {
         }
         let topic = self.topics.of(&self.client, to)?;
         let slot = self.targets.len();
+        if slot >= Tag::SLOTS {
+            return Err(self.invalid(&format!("it writes to no more than {slot} partitions")));
+        }
         self.targets.push(Target { partition: to.clone(), topic });
         self.index.insert(to.clone(), slot);
         Ok(slot)
@@ -137,9 +143,10 @@ impl RdKafkaProducer {
     /// Hands the record over; waits while the buffers are full.
     fn produce(&mut self, slot: usize, record: ProduceRecord<'_>) -> Result {
         let mut give_up_ms: Option<i64> = None;
+        let tag = Tag::new(slot, record.timestamp);
         self.await_lease()?;
         while let Some(Target { partition, topic }) = self.targets.get(slot) {
-            let code = match topic.produce(partition.partition, record, slot) {
+            let code = match topic.produce(partition.partition, record, tag) {
                 Ok(()) => return Ok(()),
                 Err(code) => code,
             };
@@ -167,13 +174,13 @@ impl RdKafkaProducer {
         let text = match kind {
             _ if has_failed => format!("the open transaction has failed before a record for {to}"),
             ErrorKind::Production => {
-                let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-                let key =
-                    record.key.map_or_else(String::new, |key| format!(" with key {}", shown(key)));
                 // The client itself refuses a record for no other reason.
                 let setting = "it is larger than producer.max.request.size, which max.message.bytes of the topic must \
                                allow too";
-                format!("a record of {bytes} bytes{key} for {to} is refused: {setting} ({code})")
+                format!(
+                    "{} for {to} is refused: {setting} ({code})",
+                    in_words(record.key, record.value)
+                )
             }
             ErrorKind::Unavailable => {
                 let because = self.client.events().because();
@@ -228,6 +235,18 @@ impl RdKafkaProducer {
         Error::new(kind, text + &because)
     }
 
+    fn refused_record(&self, refusal: Refusal) -> Option<RefusedRecord> {
+        let Refusal { slot, code, fingerprint, has_key, record } = refusal;
+        let topic_partition = self.targets.get(slot)?.partition.clone();
+        let advice =
+            advice_on_refusal(code).map_or_else(String::new, |advice| format!("; {advice}"));
+        let text =
+            format!("{record} for {topic_partition} is refused: {code}: {}{advice}", code.text());
+        let error = Error::new(ErrorKind::Production, text);
+        let is_named = self.one_by_one || is_at_fault(code, has_key);
+        Some(RefusedRecord { topic_partition, fingerprint, is_named, error })
+    }
+
     /// A turn of a wait. It ends with the membership: others may have its tasks by then, and what was not written must
     /// not overwrite what they write. A transaction does not need that, but has nothing to wait for either.
     fn client_turn(&mut self, wait: Duration) -> Result {
@@ -267,8 +286,16 @@ impl RdKafkaProducer {
     fn send_all(&mut self) -> Result {
         let wait = self.waits.delivery_timeout.saturating_add(FLUSH_GRACE);
         let until_ms = SystemClock.now_ms().saturating_add(duration_ms(wait));
+        let mut is_doomed = false;
         while SystemClock.now_ms() < until_ms {
             self.client_turn(Duration::ZERO)?;
+            if self.client.events().take_failed() && self.transaction == Transaction::Open {
+                is_doomed = true;
+            }
+            if is_doomed {
+                // Only what is on its way is answered yet. The rest is never sent, and would wait until it is given up.
+                self.client.purge_queued();
+            }
             if self.client.flush(FLUSH_TURN) {
                 return Ok(());
             }
@@ -318,13 +345,6 @@ impl RdKafkaProducer {
     }
 }
 
-/// The beginning of a key, readable if it is text.
-fn shown(key: &[u8]) -> String {
-    let (start, rest) = key.split_at(key.len().min(KEY_BYTES_SHOWN));
-    let more = if rest.is_empty() { "" } else { "…" };
-    format!("`{}{more}`", start.escape_ascii())
-}
-
 impl Producer for RdKafkaProducer {
     fn partitions(&mut self, topic: &str) -> Result<i32> {
         self.topics.partitions(&self.client, topic)
@@ -359,6 +379,11 @@ impl Producer for RdKafkaProducer {
             return Err(fatal);
         }
         Ok(runs.iter().filter_map(|run| self.report(run)).collect())
+    }
+
+    fn take_refused(&mut self) -> Vec<RefusedRecord> {
+        let refusals = self.client.events().take_refusals();
+        refusals.into_iter().filter_map(|refusal| self.refused_record(refusal)).collect()
     }
 
     fn init_transactions(&mut self) -> Result {
@@ -424,6 +449,7 @@ impl Producer for RdKafkaProducer {
         let done = self.client.abort_transaction(self.waits.in_transaction());
         // What became of the records is of no interest any more.
         drop(self.client.events().take_deliveries());
+        self.client.events().take_failed();
         done.map_err(|failure| self.failed("abort_transaction", &failure))?;
         self.transaction = Transaction::Ready;
         Ok(())

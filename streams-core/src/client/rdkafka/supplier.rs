@@ -174,6 +174,9 @@ impl ClientSupplier for RdKafkaSupplier {
             None => Vec::new(),
         };
         let delivery_timeout = self.delivery_timeout(settings);
+        if settings.one_by_one {
+            own.push(("batch.num.messages", "1".to_owned()));
+        }
         own.push(("message.timeout.ms", duration_ms(delivery_timeout).to_string()));
         if delivery_timeout < native.delivery_timeout {
             // librdkafka refuses to have a record wait longer than it may take, which was not asked for here.

@@ -45,6 +45,19 @@ impl TaskState {
         self.react(node, "production.exception.handler", false, &response, error)
     }
 
+    /// Whether a record may be sent to a partition.
+    ///
+    /// # Errors
+    /// `Production` if the cluster refused it before.
+    #[inline]
+    pub(crate) fn check_refused(&self, to: &TopicPartition, record: &ProduceRecord<'_>) -> Result {
+        let refusals = &self.shared_settings.refusals;
+        if !refusals.has_some() {
+            return Ok(());
+        }
+        refusals.check(to, record, self.record.input.is_none())
+    }
+
     /// The source `node` could not read `part` (key or value) of the record at `index` of a batch.
     #[cold]
     pub(crate) fn unreadable(
@@ -163,8 +176,7 @@ impl TaskState {
     }
 
     fn send_dead_letter(&mut self, letter: &DeadLetter) -> Result {
-        let producer = self.producer()?;
-        let partitions = producer.partitions(&letter.topic)?;
+        let partitions = self.producer()?.partitions(&letter.topic)?;
         let key = letter.key.as_deref();
         let partition = key.map_or(0, |key| partition_for_key(key, partitions));
         let record = ProduceRecord {
@@ -173,7 +185,9 @@ impl TaskState {
             value: letter.value.as_deref(),
             headers: &letter.headers,
         };
-        producer.append(&TopicPartition::new(&*letter.topic, partition), record)
+        let to = TopicPartition::new(&*letter.topic, partition);
+        self.check_refused(&to, &record)?;
+        self.producer()?.append(&to, record)
     }
 
     /// Sends dead letters before the failure drops what is not committed. In a transaction they go with it

@@ -6,6 +6,7 @@ mod failure;
 mod heads;
 mod partition_counts;
 mod partition_group;
+mod refusals;
 mod settings;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ pub(crate) use self::{
     drops::Drops,
     partition_counts::PartitionCounts,
     partition_group::{Head, PartitionGroup, Readiness},
+    refusals::Refusals,
     settings::TaskSettings,
 };
 use super::{AtWork, Schedule, SharedNodes, TaskWatch};

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use state_store::MemoryBudget;
 
-use super::PartitionCounts;
+use super::{PartitionCounts, Refusals};
 use crate::{
     Error, ErrorKind, Result,
     config::{
@@ -37,6 +37,8 @@ pub(crate) struct TaskSettings {
     pub(crate) budget: MemoryBudget,
     /// What sinks and inputs go by.
     pub(crate) partition_counts: PartitionCounts,
+    /// What the cluster refused.
+    pub(crate) refusals: Refusals,
     /// For how long writes to stores on disk may wait for a flush, in milliseconds: so much of a changelog is read
     /// again after a crash.
     pub(crate) flush_age_ms: i64,
@@ -91,6 +93,7 @@ impl TaskSettings {
             budget,
             dead_letter_topic,
             partition_counts: PartitionCounts::default(),
+            refusals: Refusals::default(),
             flush_age_ms: duration_ms(config.commit_interval()).max(FLUSH_INTERVAL_MS),
         }
     }

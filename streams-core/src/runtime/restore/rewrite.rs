@@ -42,7 +42,7 @@ impl Rewrite {
             Error::new(ErrorKind::Fatal, format!("the topology has no store {index}"))
         })?;
         let store = databases.open_store(index, def, &app.settings)?;
-        let settings = ProducerSettings { client_id, transactional_id: None, lease };
+        let settings = ProducerSettings { client_id, lease, ..ProducerSettings::default() };
         let producer = app.clients.producer(&settings)?;
         Ok(Self { store, producer, last: None, rows: 0, next_offset: None })
     }

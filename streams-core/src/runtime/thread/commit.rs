@@ -155,6 +155,7 @@ impl Commits {
             task.apply_commit(&written)?;
         }
         count(&self.app.shared.counters.commits, 1);
+        parts.writer.committed(now_ms);
         parts.mend.mend(parts.tasks, parts.writer, parts.member, now_ms)?;
         self.purge_repartition_topics(parts, now_ms);
         Ok(())

@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
-    client::{BatchReport, GroupMetadata, OffsetAndMetadata, Producer, ProducerSettings},
+    client::{
+        BatchReport, GroupMetadata, OffsetAndMetadata, Producer, ProducerSettings, RefusedRecord,
+    },
     planted::{PlantedBug, is_planted},
 };
 
@@ -26,7 +28,27 @@ pub(super) struct Writer {
     transaction_ms: Option<i64>,
     /// Where the last flush began to write in each partition.
     began: HashMap<TopicPartition, i64>,
+    refusals: Refusals,
 }
+
+/// What is done about records that the cluster refuses.
+#[derive(Debug, Default)]
+struct Refusals {
+    /// How often in a row work was dropped for such.
+    rounds: usize,
+    /// Whether the next producer sends each record in a batch of its own.
+    one_by_one: bool,
+    /// Whether the producer does.
+    is_one_by_one: bool,
+    /// Whether all records that were refused are known one by one.
+    are_named: bool,
+    /// What can't be gone on from, found while work was dropped.
+    failure: Option<Error>,
+}
+
+/// How often in a row work is dropped for records that the cluster refuses. Each round finds those that were on their
+/// way together, but where user code makes others each time, there would be no end to it.
+const ROUNDS_MAX: usize = 1_000;
 
 impl Writer {
     pub(super) fn new(app: &Arc<App>, index: usize, thread: &str) -> Self {
@@ -40,6 +62,7 @@ impl Writer {
             producer: None,
             transaction_ms: None,
             began: HashMap::new(),
+            refusals: Refusals::default(),
         }
     }
 
@@ -72,6 +95,9 @@ impl Writer {
 
     /// Makes sure that there is a producer. With exactly-once this ends what an earlier one left open.
     pub(super) fn ensure(&mut self, member: &Member) -> Result {
+        if let Some(failure) = self.refusals.failure.take() {
+            return Err(failure);
+        }
         if self.producer.is_some() {
             return Ok(());
         }
@@ -79,12 +105,14 @@ impl Writer {
             client_id: self.client_id.clone(),
             transactional_id: self.transactional_id.clone(),
             lease: member.lease(),
+            one_by_one: self.refusals.one_by_one,
         };
         let mut producer = self.app.clients.producer(&settings)?;
         if self.is_transactional() {
             producer.init_transactions()?;
         }
         self.producer = Some(producer);
+        self.refusals.is_one_by_one = self.refusals.one_by_one;
         Ok(())
     }
 
@@ -94,7 +122,11 @@ impl Writer {
         let Some(producer) = &mut self.producer else { return Ok(Written::new()) };
         let mut written = Written::new();
         self.began.clear();
-        for BatchReport { topic_partition, records, result } in producer.flush()? {
+        let reports = producer.flush();
+        let refused = self.learn_refused();
+        let reports = reports?;
+        refused?;
+        for BatchReport { topic_partition, records, result } in reports {
             let base = result.map_err(|error| not_written(&self.app, &topic_partition, error))?;
             self.began.entry(topic_partition.clone()).or_insert(base);
             let next = base + i64::try_from(records).unwrap_or(0);
@@ -144,9 +176,74 @@ impl Writer {
             // Without transactions open batches would go out with the next flush.
             _ => self.is_transactional(),
         };
-        if !aborted {
+        let refused = self.learn_refused();
+        let is_whole = refused.is_ok() && self.refusals.rounds == 0;
+        let failure = refused.err().filter(|error| error.kind() == ErrorKind::Production);
+        self.refusals.failure = failure.or_else(|| self.refusals.failure.take());
+        // A producer of which records were refused has lost count of what it wrote.
+        if !aborted || !is_whole {
             self.producer = None;
         }
+    }
+
+    /// Everything is committed. Where it was sent record by record because of some that are known now, batches may do
+    /// again; without any the batches themselves are too large.
+    pub(super) fn committed(&mut self, now_ms: i64) {
+        let refusals = &mut self.refusals;
+        refusals.rounds = 0;
+        if refusals.is_one_by_one && refusals.are_named {
+            *refusals = Refusals::default();
+            self.producer = None;
+        }
+        self.app.settings.refusals.forget_old(now_ms);
+    }
+
+    /// Learns which records the cluster refused, so that they are known when their input is processed again.
+    ///
+    /// # Errors
+    /// `Timeout` if there are some: what is not committed is to be dropped and done again. `Production` if that does not
+    /// help.
+    fn learn_refused(&mut self) -> Result {
+        let refused = self.producer.as_mut().map(|producer| producer.take_refused());
+        let refused = refused.unwrap_or_default();
+        let Some(first) = refused.first().cloned() else { return Ok(()) };
+        let RefusedRecord { topic_partition: to, error, .. } = first;
+        let Refusals { rounds, one_by_one, is_one_by_one, are_named, .. } = &mut self.refusals;
+        *rounds += 1;
+        if *rounds > ROUNDS_MAX {
+            let text = format!(
+                "{ROUNDS_MAX} times in a row input was processed again, and another record refused"
+            );
+            return Err(error.in_context(text));
+        }
+        let (named, unnamed): (Vec<_>, Vec<_>) =
+            refused.into_iter().partition(|refused| refused.is_named);
+        for RefusedRecord { topic_partition, error, .. } in &named {
+            if let Some((task, store)) = self.app.owner_of_changelog(topic_partition) {
+                return Err(error.clone().in_context(format!(
+                    "a row of store `{store}` of task {task} can't be written to its changelog, without which it would \
+                     be lost"
+                )));
+            }
+        }
+        *are_named |= !named.is_empty() && *is_one_by_one;
+        if named.is_empty() && !*one_by_one {
+            *one_by_one = true;
+            tracing::warn!(
+                "a batch for {to} is refused: its records are sent one by one until the one at fault is known; if there \
+                 is none, lower producer.batch.size: {error}"
+            );
+        }
+        let what = match (named.len(), unnamed.len()) {
+            (0, records) => format!("a batch of {records} records is refused"),
+            (records, _) => format!("{records} records are refused"),
+        };
+        let text = format!(
+            "{what}: what is not committed is done again, so that production.exception.handler is asked about each"
+        );
+        let now_ms = self.app.clock.now_ms();
+        self.app.settings.refusals.learn(named, now_ms);
+        Err(Error::with_source(ErrorKind::Timeout, text, error))
     }
 
     /// Ends the producer.

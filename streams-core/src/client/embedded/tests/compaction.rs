@@ -117,8 +117,9 @@ fn a_compacted_topic_takes_no_record_without_a_key() {
     let mut producer = producer(&cluster, None);
     let headers = Headers::new();
     let unkeyed = ProduceRecord { timestamp: 0, key: None, value: Some(b"v"), headers: &headers };
-    let refused = producer.append(&place("t", 0), unkeyed).unwrap_err();
+    producer.append(&place("t", 0), unkeyed).unwrap();
+    let refused = producer.flush().unwrap().remove(0).result.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Production);
-    assert!(producer.flush().unwrap().is_empty());
+    assert_eq!(producer.take_refused().len(), 1);
     assert_eq!(cluster.end_offset("t", 0).unwrap(), 0);
 }

@@ -17,7 +17,9 @@ use rdkafka::bindings::{
 };
 
 use super::{ClientKind, Code, ErrorText, text_of};
-use crate::client::rdkafka::{OAuthToken, events::ClientEvents};
+use crate::client::rdkafka::{
+    OAuthToken, deliveries::Tag, events::ClientEvents, failure::is_refusal,
+};
 
 /// Has the client that will be made of `conf` tell `events`.
 pub(super) fn register(conf: *mut rd_kafka_conf_t, kind: ClientKind, events: &Arc<ClientEvents>) {
@@ -83,13 +85,36 @@ unsafe extern "C" fn on_delivery(
 ) {
     // SAFETY: client and message live during the call. The code is read as a number, since a broker may send one
     // that the enumeration lacks.
-    let (events, code, offset, slot) = unsafe {
+    let (events, code, offset, tag) = unsafe {
         let code = (&raw const (*message).err).cast::<i32>().read();
-        (events(opaque), Code::new(code), (*message).offset, (*message)._private)
+        (events(opaque), Code::new(code), (*message).offset, (*message)._private.addr())
     };
-    if let Some(events) = events {
-        events.delivered(slot.addr(), if code.is_success() { Ok(offset) } else { Err(code) });
+    let Some(events) = events else { return };
+    let tag = Tag::from_word(tag);
+    if code.is_success() {
+        events.delivered(tag.slot(), Ok(offset));
+        return;
     }
+    events.delivered(tag.slot(), Err(code));
+    if !is_refusal(code) {
+        return;
+    }
+    // The text that belongs to such a report is that of a response which librdkafka has freed by now.
+    // SAFETY: the message lives during the call, and so do its bytes.
+    let (key, value) = unsafe {
+        let key = bytes((*message).key, (*message).key_len);
+        (key, bytes((*message).payload, (*message).len))
+    };
+    events.refused(tag, code, key, value);
+}
+
+/// The bytes at `start`, or `None` where it is null.
+///
+/// # Safety
+/// `start` is null, or there are `length` bytes that live for `'a`.
+unsafe fn bytes<'a>(start: *const c_void, length: usize) -> Option<&'a [u8]> {
+    // SAFETY: the caller vouches for it.
+    (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast(), length) })
 }
 
 unsafe extern "C" fn on_token_needed(

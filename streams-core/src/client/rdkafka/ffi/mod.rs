@@ -154,6 +154,14 @@ impl Client {
             rd_kafka_purge(self.as_ptr(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         }
     }
+
+    /// Gives up the records that are queued; each is reported as failed. Those on their way are still answered.
+    pub(super) fn purge_queued(&self) {
+        // SAFETY: the handle is valid. It fails only for a consumer, which has nothing to purge.
+        unsafe {
+            rd_kafka_purge(self.as_ptr(), rdkafka::bindings::RD_KAFKA_PURGE_F_QUEUE);
+        }
+    }
 }
 
 impl Drop for Client {

@@ -17,7 +17,7 @@ use rdkafka::bindings::{
 };
 
 use super::{Client, Code, Topic, millis};
-use crate::client::ProduceRecord;
+use crate::client::{ProduceRecord, rdkafka::deliveries::Tag};
 
 impl Client {
     /// Sends what is buffered without further ado, and waits until all of it is reported. Whether it is.
@@ -29,12 +29,12 @@ impl Client {
 }
 
 impl Topic {
-    /// Copies a record into the open batch of a partition. Its delivery report will come with `slot`.
+    /// Copies a record into the open batch of a partition. Its delivery report will come with `tag`.
     pub(in super::super) fn produce(
         &self,
         partition: i32,
         record: ProduceRecord<'_>,
-        slot: usize,
+        tag: Tag,
     ) -> Result<(), Code> {
         let (key, key_length) = raw(record.key);
         let (value, value_length) = raw(record.value);
@@ -57,7 +57,7 @@ impl Topic {
                 key,
                 key_length,
                 RD_KAFKA_VTYPE_OPAQUE,
-                ptr::without_provenance_mut::<c_void>(slot),
+                ptr::without_provenance_mut::<c_void>(tag.to_word()),
                 RD_KAFKA_VTYPE_TIMESTAMP,
                 record.timestamp,
                 RD_KAFKA_VTYPE_HEADERS,
