@@ -1,8 +1,9 @@
 //! How a record of a changelog becomes a row of a store, and a row's key the key of a record.
 
 use crate::key_schema::{
-    is_time_entry, parse_local_window_key, parse_session_key, parse_window_key, segment_id,
-    segment_interval, write_time_entry, write_timestamped_value,
+    Span, history_key, is_time_entry, parse_local_window_key, parse_session_key,
+    parse_versioned_key, parse_window_key, segment_id, segment_interval, write_time_entry,
+    write_timestamped_value, write_version,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -47,12 +48,15 @@ pub enum StoreFormat {
     TimestampedWindow(Segments),
     /// Session keys behind their segment: that of the session's end.
     Session(Segments),
+    /// Versions of values, of which the retention says how long those are kept that are not the latest.
+    Versioned(Segments),
 }
 
 impl StoreFormat {
     /// Turns a record of the changelog into a local row, in buffers that are overwritten.
     ///
-    /// Returns whether the row is put (`true`) or deleted (`false`, by a tombstone).
+    /// Returns whether the row is put (`true`) or deleted (`false`, by a tombstone). A version is always put, and its key
+    /// is that of a [deletion](crate::key_schema::Span::is_deletion) at its time, whatever its value.
     ///
     /// # Errors
     ///
@@ -67,6 +71,12 @@ impl StoreFormat {
     ) -> Result<bool> {
         local_key.clear();
         local_value.clear();
+        if let Self::Versioned(_) = self {
+            // Not yet its place, which depends on the versions that are there; but it has one for each version.
+            history_key(local_key, 1, key, Span { to: timestamp, from: timestamp });
+            write_version(local_value, timestamp, value);
+            return Ok(true);
+        }
         if let Some(segments) = self.segments() {
             let time = self.split(key).map(|(_, time)| time);
             let time = time.filter(|time| *time >= 0 || !segments.by_time).ok_or_else(|| {
@@ -87,9 +97,15 @@ impl StoreFormat {
         Ok(true)
     }
 
-    /// The changelog key of a row's key; `None` if the key isn't one of this format, or that of an entry of the index.
+    /// The changelog key of a row's key; `None` if the key isn't one of this format, or there need be no record for the
+    /// row: it is an entry of an index, or a version of a key that has another row.
     #[must_use]
     pub fn to_changelog_key<'a>(&self, local_key: &'a [u8]) -> Option<&'a [u8]> {
+        if let Self::Versioned(_) = self {
+            let (key, span) = parse_versioned_key(local_key)?;
+            // Each key that has versions has a latest one, or has been deleted.
+            return span.is_none_or(|span| span.is_deletion()).then_some(key);
+        }
         let Some(segments) = self.segments() else { return Some(local_key) };
         if segments.by_time && is_time_entry(local_key) {
             return None;
@@ -103,7 +119,7 @@ impl StoreFormat {
     #[must_use]
     pub fn split<'a>(&self, changelog_key: &'a [u8]) -> Option<(&'a [u8], i64)> {
         match self {
-            Self::KeyValue | Self::TimestampedKeyValue => None,
+            Self::KeyValue | Self::TimestampedKeyValue | Self::Versioned(_) => None,
             Self::Window(_) | Self::TimestampedWindow(_) => {
                 parse_window_key(changelog_key).map(|(key, start, _)| (key, start))
             }
@@ -124,7 +140,7 @@ impl StoreFormat {
             Self::Window(_) | Self::TimestampedWindow(_) => {
                 parse_local_window_key(local_key).map_or(0, |(_, _, seqnum)| seqnum)
             }
-            Self::KeyValue | Self::TimestampedKeyValue | Self::Session(_) => 0,
+            Self::KeyValue | Self::TimestampedKeyValue | Self::Session(_) | Self::Versioned(_) => 0,
         }
     }
 
@@ -147,17 +163,32 @@ impl StoreFormat {
     #[must_use]
     pub fn segments(&self) -> Option<Segments> {
         match *self {
-            Self::KeyValue | Self::TimestampedKeyValue => None,
+            Self::KeyValue | Self::TimestampedKeyValue | Self::Versioned(_) => None,
             Self::Window(segments)
             | Self::TimestampedWindow(segments)
             | Self::Session(segments) => Some(segments),
         }
     }
 
-    /// The same, to change it before the store has rows.
+    /// How long the versions of a store are kept and how they lie; `None` if it has none.
+    #[must_use]
+    pub fn versions(&self) -> Option<Segments> {
+        match *self {
+            Self::Versioned(segments) => Some(segments),
+            _ => None,
+        }
+    }
+
+    /// Whether the store has a stream time, by which its rows expire.
+    #[must_use]
+    pub fn has_stream_time(&self) -> bool {
+        self.segments().is_some() || self.versions().is_some()
+    }
+
+    /// The same as [`segments`](Self::segments), to change it before the store has rows.
     pub fn segments_mut(&mut self) -> Option<&mut Segments> {
         match self {
-            Self::KeyValue | Self::TimestampedKeyValue => None,
+            Self::KeyValue | Self::TimestampedKeyValue | Self::Versioned(_) => None,
             Self::Window(segments)
             | Self::TimestampedWindow(segments)
             | Self::Session(segments) => Some(segments),

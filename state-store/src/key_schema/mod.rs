@@ -8,11 +8,13 @@
 //! |---|---|---|
 //! | window key | `key ‖ i64 start ‖ i32 seqnum` | `i64 segment id ‖ key ‖ i64 start ‖ i32 seqnum` |
 //! | session key | `key ‖ i64 end ‖ i64 start` | `i64 segment id ‖ key ‖ i64 end ‖ i64 start` |
+//! | version | `key`, at the version's timestamp | see [`latest_key`] and [`history_key`] |
 //! | timestamped value | `value`, the timestamp is the record's | `i64 timestamp ‖ value` |
 
 mod by_time;
 mod session;
 mod timestamped;
+mod versioned;
 mod window;
 
 pub use by_time::{
@@ -22,6 +24,10 @@ pub use session::{
     local_session_key, parse_local_session_key, parse_session_key, write_session_key,
 };
 pub use timestamped::{split_timestamped_value, write_timestamped_value};
+pub use versioned::{
+    Neighbours, Span, VersionEdit, history_bounds, history_key, history_segment_bound, latest_key,
+    parse_versioned_key, plan_version, split_version, write_version,
+};
 pub use window::{
     changelog_to_local, key_bounds, local_to_changelog, local_window_key, parse_local_window_key,
     parse_window_key, segment_bounds, segment_id, segment_interval, segments, write_window_key,

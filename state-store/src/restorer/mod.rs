@@ -5,12 +5,16 @@
 //! where the last buffer ended.
 
 mod buffer;
+mod versions;
 
 use std::ops::Bound;
 
 use self::buffer::Buffer;
+use self::versions::Versions;
+use crate::key_schema::{parse_versioned_key, split_version};
 use crate::{
-    Database, Direction, Entry, Error, ErrorKind, Result, StoreFormat, StoreId, WriteBatch,
+    Database, Direction, Entry, Error, ErrorKind, Result, Segments, StoreFormat, StoreId,
+    WriteBatch,
 };
 
 /// Bytes of rows in one write to the database.
@@ -30,6 +34,8 @@ pub struct Restorer {
     format: StoreFormat,
     rows: Buffer,
     max_start: Option<i64>,
+    /// The same when rows were last written.
+    applied_start: Option<i64>,
     max_seqnum: i32,
     latest_time: i64,
     local_key: Vec<u8>,
@@ -47,6 +53,7 @@ impl Restorer {
             rows: Buffer::default(),
             is_put: false,
             max_start: None,
+            applied_start: None,
             max_seqnum: 0,
             latest_time: i64::MAX,
             local_key: Vec::new(),
@@ -66,6 +73,7 @@ impl Restorer {
     #[must_use]
     pub fn with_seen_start(mut self, start: i64) -> Self {
         self.max_start = self.max_start.max(Some(start));
+        self.applied_start = self.max_start;
         self
     }
 
@@ -106,6 +114,18 @@ impl Restorer {
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if it is larger than a row can be.
     pub fn accept(&mut self) -> Result {
         let value = self.is_put.then_some(&*self.local_value);
+        if let Some(segments) = self.format.versions() {
+            let span = parse_versioned_key(&self.local_key).and_then(|(_, span)| span);
+            let time = span.map_or(i64::MIN, |span| span.from);
+            if self
+                .max_start
+                .is_some_and(|newest| time < newest.saturating_sub(segments.retention_ms))
+            {
+                // The store has logged it and not put it.
+                return Ok(());
+            }
+            self.max_start = self.max_start.max(Some(time));
+        }
         if let Some(start) = self.format.time_of(&self.local_key) {
             self.max_start = self.max_start.max(Some(start));
             self.max_seqnum = self.max_seqnum.max(self.format.seqnum_of(&self.local_key));
@@ -143,6 +163,9 @@ impl Restorer {
         changelog: &str,
         next_offset: i64,
     ) -> Result<usize> {
+        if let Some(segments) = self.format.versions() {
+            return self.apply_versions(segments, database, store, (changelog, next_offset));
+        }
         let (format, oldest) = (self.format, self.oldest());
         let mut taken = std::mem::take(&mut self.rows);
         let (bytes, collected) = (taken.bytes(), taken.len());
@@ -207,6 +230,39 @@ impl Restorer {
         Ok(written)
     }
 
+    /// The same for versions, which go among those that are there.
+    fn apply_versions(
+        &mut self,
+        segments: Segments,
+        database: &dyn Database,
+        store: StoreId,
+        (changelog, next_offset): (&str, i64),
+    ) -> Result<usize> {
+        let mut taken = std::mem::take(&mut self.rows);
+        let written = taken.len();
+        let newest = self.applied_start.unwrap_or(-1);
+        let times = (newest, self.max_window_start().unwrap_or(-1));
+        let mut versions = Versions::new(database, store, segments, times);
+        let mut batch = WriteBatch::new();
+        // Their keys are in order of time.
+        for (local_key, row) in taken.sorted() {
+            let parsed = parse_versioned_key(local_key);
+            let Some((key, Some(span))) = parsed else { continue };
+            let value = row.and_then(split_version).and_then(|(_, value)| value);
+            versions.put(key, span.from, value)?;
+            if versions.bytes() >= BATCH_BYTES {
+                versions.drain(&mut batch);
+                database.write(std::mem::take(&mut batch))?;
+            }
+        }
+        versions.drain(&mut batch);
+        versions.expire(&mut batch);
+        batch.set_offset(changelog, next_offset);
+        database.write(batch)?;
+        self.applied_start = self.max_start;
+        Ok(written)
+    }
+
     /// The number of distinct keys collected.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -265,10 +321,10 @@ fn is_empty(database: &dyn Database, store: StoreId) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::MemoryDatabase;
     use crate::key_schema::{
         local_window_key, parse_time_entry, write_session_key, write_window_key,
     };
-    use crate::{MemoryDatabase, Segments};
 
     const STORE: StoreId = StoreId(0);
 
@@ -381,6 +437,40 @@ mod tests {
         let entries: Vec<_> = rows.iter().filter_map(|row| parse_time_entry(&row.0)).collect();
         assert_eq!(entries, [(9, &*key(9)), (20, &*key(20)), (40, &*key(40))]);
         assert_eq!(rows.len(), 6);
+    }
+
+    #[test]
+    fn versions_go_among_those_that_are_there_unless_the_store_did_not_put_them() {
+        let segments = Segments { retention_ms: 100, interval_ms: 50, by_time: false };
+        let database = MemoryDatabase::new(1);
+        let mut restorer = Restorer::new(StoreFormat::Versioned(segments));
+        let buffers = [
+            [(b"a", Some(b"1"), 10), (b"a", Some(b"2"), 20)],
+            [(b"a", Some(b"3"), 15), (b"b", Some(b"4"), 120)],
+            [(b"a", Some(b"5"), 19), (b"a", None, 130)],
+        ];
+        for (offset, buffer) in (0..).zip(buffers) {
+            for (key, value, time) in buffer {
+                restorer.push(key, value.map(|value| &value[..]), time).unwrap();
+            }
+            restorer.apply(&database, STORE, "changelog", offset).unwrap();
+        }
+        let rows = rows(&database);
+        let rows = rows.iter().map(|(key, row)| {
+            let (key, span) = parse_versioned_key(key).unwrap();
+            let (from, value) = split_version(row).unwrap();
+            (key, span.map(|span| (span.from, span.to)), from, value)
+        });
+        let a = &b"a"[..];
+        let expected = [
+            (&b"b"[..], None, 120, Some(&b"4"[..])),
+            (a, Some((10, 15)), 10, Some(b"1")),
+            (a, Some((15, 20)), 15, Some(b"3")),
+            (a, Some((20, 130)), 20, Some(b"2")),
+            (a, Some((130, 130)), 130, None),
+        ];
+        assert_eq!(rows.collect::<Vec<_>>(), expected);
+        assert_eq!(restorer.max_window_start(), Some(130));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use state_store::{Segments, StoreFormat};
 
 use super::{
     ChangeBuffer, KeyValueStore, ListValueStore, OuterJoinStore, PlainCodec, SessionStore,
-    StateStore, TimestampedCodec, TimestampedKeyValueStore, TimestampedWindowStore, WindowStore,
+    StateStore, TimestampedCodec, TimestampedKeyValueStore, TimestampedWindowStore,
+    VersionedKeyValueStore, WindowStore,
     outer_join::{left_or_right, side_of_join},
 };
 use crate::{serde::SerdeRef, time::duration_ms};
@@ -214,6 +215,19 @@ impl Stores {
         StoreBuilder::new(spec(name, format, Some(retention_ms)), move |spec| {
             let codec = Arc::new(PlainCodec(value.clone()));
             WindowStore::new(spec, key.clone(), codec)
+        })
+    }
+
+    /// A store of versions, in which the values that a key had can be read for `history`.
+    pub fn versioned_key_value<K: 'static, V: Clone + Send + 'static>(
+        name: impl Into<Arc<str>>,
+        history: Duration,
+        key: SerdeRef<K>,
+        value: SerdeRef<V>,
+    ) -> StoreBuilder<VersionedKeyValueStore<K, V>> {
+        let format = StoreFormat::Versioned(Segments::new(duration_ms(history)));
+        StoreBuilder::new(spec(name, format, None), move |spec| {
+            VersionedKeyValueStore::new(spec, key.clone(), value.clone())
         })
     }
 

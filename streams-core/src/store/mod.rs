@@ -8,6 +8,7 @@
 mod builder;
 mod change_buffer;
 mod codec;
+mod found;
 mod global;
 mod key_value;
 mod list_value;
@@ -19,6 +20,7 @@ mod state_store;
 #[cfg(test)]
 mod tests;
 mod value_size;
+mod versioned;
 mod window;
 
 #[cfg(feature = "fuzzing")]
@@ -38,5 +40,6 @@ pub use self::{
     outer_join::{JoinSide, LeftOrRight, OuterJoinStore, SideOfJoin},
     session::{PendingSessionChange, SessionStore, SessionWindow},
     state_store::{ChangelogWriter, RecordContext, StateStore, StoreContext, StoreRef},
+    versioned::{VersionPut, VersionedKeyValueStore, VersionedRecord},
     window::{PendingWindowChange, TimestampedWindowStore, WindowStore},
 };

@@ -8,7 +8,11 @@ use std::{
 
 use state_store::{Direction, MemoryBudget, Overlay, merge_range};
 
-use super::{ChangelogWriter, RecordContext, StoreContext, ValueCodec, value_size::ValueSize};
+use super::{
+    ChangelogWriter, RecordContext, StoreContext, ValueCodec,
+    found::{Found, decode},
+    value_size::ValueSize,
+};
 use crate::{
     BoxError, Error, ErrorKind, Headers, Result,
     serde::{SerdeRef, Written},
@@ -22,38 +26,15 @@ pub(super) struct PendingRow<V> {
     pub(super) context: RecordContext,
 }
 
-/// A value that a scan came to. It is lent, and decoded only if it is wanted.
-pub(super) struct Found<'s, V> {
-    store: &'s str,
-    codec: &'s dyn ValueCodec<V>,
-    value: Lent<'s, V>,
-}
-
-enum Lent<'s, V> {
-    Written(&'s V),
-    Stored(&'s [u8]),
-}
-
-impl<V: Clone> Found<'_, V> {
-    /// The value itself.
-    pub(super) fn into_owned(self) -> Result<V> {
-        match self.value {
-            Lent::Written(value) => Ok(value.clone()),
-            Lent::Stored(bytes) => decode(self.store, self.codec, bytes),
-        }
-    }
-
-    /// What `read` makes of the value.
-    pub(super) fn read<R>(self, read: impl FnOnce(&V) -> R) -> Result<R> {
-        match self.value {
-            Lent::Written(value) => Ok(read(value)),
-            Lent::Stored(bytes) => decode(self.store, self.codec, bytes).map(|value| read(&value)),
-        }
-    }
-}
-
 /// What a scan calls for each row, by local key.
 pub(super) type VisitRow<'a, V> = dyn FnMut(&[u8], Found<'_, V>) -> Result<ControlFlow<()>> + 'a;
+
+/// What the changelog has of a row.
+pub(super) struct Logged<'b> {
+    pub(super) key: &'b [u8],
+    pub(super) value: Option<&'b [u8]>,
+    pub(super) timestamp: i64,
+}
 
 /// Reads the keys of a store.
 pub(super) struct KeyReader<K> {
@@ -156,6 +137,13 @@ impl<K, V: Clone> Rows<K, V> {
         })
     }
 
+    /// The row of a local key.
+    pub(super) fn at_row(&mut self, local: &[u8]) -> Row<'_, K, V> {
+        self.key.clear();
+        self.key.extend_from_slice(local);
+        Row { rows: self }
+    }
+
     /// Appends the bytes of a key.
     pub(super) fn serialize_key(&self, key: &K, out: &mut Vec<u8>) -> Result {
         let topic = self.context.as_ref().map_or("", |context| &context.topic);
@@ -255,15 +243,15 @@ impl<K, V: Clone> Rows<K, V> {
                     Direction::Forward => due.cmp(key),
                     Direction::Backward => key.cmp(due),
                 });
-                let (key, value) = match (order, due) {
+                let (key, found) = match (order, due) {
                     (Ordering::Less | Ordering::Equal, Some((key, value))) => {
                         due = next_written();
-                        (key, value.map(Lent::Written))
+                        (key, value.map(|value| self.written_value(value)))
                     }
-                    _ => (key, Some(Lent::Stored(bytes))),
+                    _ => (key, Some(self.stored_value(bytes))),
                 };
-                if let Some(value) = value {
-                    outcome = visit(key, self.found(value));
+                if let Some(found) = found {
+                    outcome = visit(key, found);
                 }
                 if !matches!(outcome, Ok(ControlFlow::Continue(()))) {
                     return ControlFlow::Break(());
@@ -276,7 +264,7 @@ impl<K, V: Clone> Rows<K, V> {
         while let (Ok(ControlFlow::Continue(())), Some((key, value))) = (&outcome, due) {
             due = next_written();
             if let Some(value) = value {
-                outcome = visit(key, self.found(Lent::Written(value)));
+                outcome = visit(key, self.written_value(value));
             }
         }
         outcome
@@ -286,19 +274,23 @@ impl<K, V: Clone> Rows<K, V> {
     pub(super) fn visit(&self, key: &[u8], visit: &mut VisitRow<'_, V>) -> Result<ControlFlow<()>> {
         match self.overlay.lookup(key) {
             Some(None) => Ok(ControlFlow::Continue(())),
-            Some(Some(value)) => visit(key, self.found(Lent::Written(value))),
+            Some(Some(value)) => visit(key, self.written_value(value)),
             None => {
                 let context = self.context()?;
                 let Some(bytes) = context.database.get(context.id, key)? else {
                     return Ok(ControlFlow::Continue(()));
                 };
-                visit(key, self.found(Lent::Stored(&bytes)))
+                visit(key, self.stored_value(&bytes))
             }
         }
     }
 
-    fn found<'s>(&'s self, value: Lent<'s, V>) -> Found<'s, V> {
-        Found { store: &self.name, codec: &*self.codec, value }
+    fn written_value<'s>(&'s self, value: &'s V) -> Found<'s, V> {
+        Found::written(&self.name, &*self.codec, value)
+    }
+
+    fn stored_value<'s>(&'s self, bytes: &'s [u8]) -> Found<'s, V> {
+        Found::stored(&self.name, &*self.codec, bytes)
     }
 
     /// Whether a local key was written since the last commit, and whether it has a value now.
@@ -337,6 +329,23 @@ impl<K, V: Clone> Rows<K, V> {
         writer: &mut ChangelogWriter<'_>,
         changelog_key: impl Fn(&[u8]) -> Option<&[u8]>,
     ) -> Result {
+        let (codec, name) = (self.codec.clone(), self.name.clone());
+        self.stage_rows(writer, |key, row, record_timestamp| {
+            let key = changelog_key(key).ok_or_else(|| malformed(&name))?;
+            let value = row.map(|(_, bytes)| codec.changelog(bytes, record_timestamp));
+            let (value, timestamp) = value.unzip();
+            let timestamp = timestamp.unwrap_or(record_timestamp);
+            Ok(Some(Logged { key, value, timestamp }))
+        })
+    }
+
+    /// The same, where `log` says what the changelog has of a row: its local key, its value with its bytes unless it was
+    /// deleted, and the timestamp of the record that wrote it.
+    pub(super) fn stage_rows(
+        &mut self,
+        writer: &mut ChangelogWriter<'_>,
+        mut log: impl for<'b> FnMut(&'b [u8], Option<(&V, &'b [u8])>, i64) -> Result<Option<Logged<'b>>>,
+    ) -> Result {
         static NONE: Headers = Headers::new();
         let mut bytes = std::mem::take(&mut self.value);
         let context = self.context()?;
@@ -351,16 +360,14 @@ impl<K, V: Clone> Rows<K, V> {
                     })?
                 }
             };
-            let logged_key = changelog_key(key).ok_or_else(|| self.malformed())?;
-            let headers = record.headers.as_deref().filter(|_| self.logs_headers).unwrap_or(&NONE);
-            if written == Written::Null {
-                writer.batch.delete(context.id, key);
-                writer.log_with(logged_key, None, record.timestamp, headers)?;
-            } else {
-                writer.batch.put(context.id, key, &bytes);
-                let (logged, timestamp) = self.codec.changelog(&bytes, record.timestamp);
-                writer.log_with(logged_key, Some(logged), timestamp, headers)?;
+            let row = value.filter(|_| written == Written::Bytes).map(|value| (value, &*bytes));
+            match row {
+                None => writer.batch.delete(context.id, key),
+                Some((_, bytes)) => writer.batch.put(context.id, key, bytes),
             }
+            let Some(logged) = log(key, row, record.timestamp)? else { continue };
+            let headers = record.headers.as_deref().filter(|_| self.logs_headers).unwrap_or(&NONE);
+            writer.log_with(logged.key, logged.value, logged.timestamp, headers)?;
         }
         self.value = bytes;
         Ok(())
@@ -469,13 +476,8 @@ pub(super) fn malformed(store: &str) -> Error {
     Error::new(ErrorKind::State, format!("a key of store `{store}` is malformed"))
 }
 
-fn decode<V>(store: &str, codec: &dyn ValueCodec<V>, bytes: &[u8]) -> Result<V> {
-    let value = codec.read(store, bytes);
-    value.map_err(|cause| failed(store, ErrorKind::Deserialization, "value", cause))
-}
-
 #[cold]
-fn failed(store: &str, kind: ErrorKind, part: &str, cause: BoxError) -> Error {
+pub(super) fn failed(store: &str, kind: ErrorKind, part: &str, cause: BoxError) -> Error {
     let what = if kind == ErrorKind::Serialization { "serialised" } else { "read" };
     Error::with_source(kind, format!("a {part} of store `{store}` can't be {what}"), cause)
 }

@@ -17,7 +17,8 @@ use state_store::{
 
 use super::{
     ChangelogWriter, StoreContext, StoreSpec, ValueCodec,
-    rows::{Found, Row, Rows, malformed},
+    found::Found,
+    rows::{Row, Rows, malformed},
 };
 use crate::{Result, serde::SerdeRef};
 

@@ -12,8 +12,8 @@ use state_store::{
 };
 
 use super::{
-    ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec, ValueCodec,
-    rows::{self, Row, malformed},
+    ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec, ValueCodec, found,
+    rows::{Row, malformed},
     segmented::Segmented,
 };
 use crate::{Result, serde::SerdeRef};
@@ -230,7 +230,7 @@ impl<K, V: Clone> SessionStore<K, V> {
     /// As [`find_sessions`](Self::find_sessions).
     pub fn find_ended(&mut self, ends: RangeInclusive<i64>) -> Result<Vec<(K, SessionWindow, V)>> {
         let mut found = Vec::new();
-        let mut take = |changelog_key: &[u8], value: rows::Found<'_, V>| {
+        let mut take = |changelog_key: &[u8], value: found::Found<'_, V>| {
             found.push((changelog_key.into(), value.into_owned()?));
             Ok(ControlFlow::Continue(()))
         };

@@ -22,7 +22,7 @@ use crate::{
     serde::SerdeRef,
     store::{
         KeyValueStore, SessionStore, StateStore, TimestampedKeyValueStore, TimestampedWindowStore,
-        WindowStore,
+        VersionedKeyValueStore, WindowStore,
     },
     task::{ActiveTask, GlobalTask},
     time::duration_ms,
@@ -249,6 +249,17 @@ impl TopologyTestDriver {
         &self,
         name: &str,
     ) -> Result<RefMut<'_, TimestampedWindowStore<K, V>>> {
+        self.state_store(name)
+    }
+
+    /// A store of versions.
+    ///
+    /// # Errors
+    /// As [`state_store`](Self::state_store).
+    pub fn versioned_key_value_store<K: 'static, V: Clone + Send + 'static>(
+        &self,
+        name: &str,
+    ) -> Result<RefMut<'_, VersionedKeyValueStore<K, V>>> {
         self.state_store(name)
     }
 

@@ -8,6 +8,9 @@ use crate::{
     store::StoreSpec,
 };
 
+/// Java's `VERSIONED_STORE_CHANGE_LOG_ADDITIONAL_COMPACTION_LAG_MS`.
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
 impl Topology {
     /// Topics and internal topics of each sub-topology that has tasks, by their names on the cluster.
     /// `additional_retention_ms` is `windowstore.changelog.additional.retention.ms`; `overrides` are the
@@ -113,6 +116,11 @@ fn settings(own: &[(&str, &str)]) -> BTreeMap<String, String> {
 /// Java's settings of a changelog: windows are also deleted by age, some time after the store drops them. Of duplicates
 /// none replaces another.
 fn changelog_config(spec: &StoreSpec, additional_retention_ms: i64) -> BTreeMap<String, String> {
+    if let Some(versions) = spec.format.versions() {
+        // So that no version is compacted away before it is history.
+        let lag_ms = versions.retention_ms.saturating_add(DAY_MS).to_string();
+        return settings(&[("cleanup.policy", "compact"), ("min.compaction.lag.ms", &lag_ms)]);
+    }
     let Some(retention_ms) = spec.retention_ms else {
         return settings(&[("cleanup.policy", "compact")]);
     };

@@ -91,10 +91,10 @@ impl Topology {
         stores.into_iter().collect()
     }
 
-    /// The window stores of a sub-topology.
+    /// The stores of a sub-topology that have a stream time.
     pub(crate) fn window_stores_of(&self, subtopology: u32) -> Vec<usize> {
         let has_windows = |store: &usize| {
-            self.stores.get(*store).is_some_and(|store| store.spec.retention_ms.is_some())
+            self.stores.get(*store).is_some_and(|store| store.spec.format.has_stream_time())
         };
         self.stores_of(subtopology).into_iter().filter(has_windows).collect()
     }

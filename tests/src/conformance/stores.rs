@@ -5,7 +5,7 @@ use streams_core::{
     BoxError, Direction,
     store::{
         KeyValueStore, SessionStore, SessionWindow, TimestampedKeyValueStore,
-        TimestampedWindowStore, ValueAndTimestamp, WindowStore,
+        TimestampedWindowStore, ValueAndTimestamp, VersionedKeyValueStore, WindowStore,
     },
     testing::TopologyTestDriver,
 };
@@ -49,6 +49,15 @@ where
         for row in store.all(Direction::Forward)? {
             let (key, ValueAndTimestamp { value, timestamp }) = row?;
             rows.push(json!([key, Value::from(value), timestamp]));
+        }
+        return Ok(Some(rows));
+    }
+    if let Ok(mut store) = driver.state_store::<VersionedKeyValueStore<String, V>>(name) {
+        // Java's store can't be scanned: these are the keys that inputs have.
+        for key in ["A", "B", "C", "D", "E", "Z"].map(str::to_owned) {
+            if let Some(version) = store.get(&key)? {
+                rows.push(json!([key, Value::from(version.value), version.timestamp]));
+            }
         }
         return Ok(Some(rows));
     }

@@ -77,11 +77,17 @@ impl Changelog {
     ) -> Result<Self> {
         let spec = def.spec.clone();
         let mut rows = StoreRestorer::new(spec.format).with_latest_time(plan.latest_time);
-        if spec.retention_ms.is_some()
+        if spec.format.has_stream_time()
             && let Some((database, _)) = databases.of(store)
-            && let Some(seen) = database.offset(&seen_time_entry(&spec.name))?
         {
-            rows = rows.with_seen_start(seen);
+            let mut seen = database.offset(&seen_time_entry(&spec.name))?;
+            if spec.format.versions().is_some() {
+                // What the store has put says what it did not put.
+                seen = seen.max(database.offset(&stream_time_entry(&spec.name))?);
+            }
+            if let Some(seen) = seen {
+                rows = rows.with_seen_start(seen);
+            }
         }
         Ok(Self {
             store,

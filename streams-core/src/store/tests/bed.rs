@@ -236,6 +236,17 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
             self.store.as_mut().unwrap().log_again(key, *timestamp, &mut writer).unwrap();
         }
         assert!(batch.is_empty());
+        if self.spec().format.versions().is_some() {
+            // All versions of each key, which are more than its last record; the latest is always one of them.
+            assert!(again.0.len() >= last.len());
+            assert!(
+                again
+                    .0
+                    .iter()
+                    .all(|version| self.changelog.0.contains(version) || version.value.is_none())
+            );
+            return;
+        }
         let expires = self.spec().retention_ms.is_some();
         for (last, mut again) in last.into_values().zip(again.0) {
             if expires && again.value.is_none() {
@@ -287,6 +298,11 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
             database.write(batch).unwrap();
         }
         let mut restorer = Restorer::new(self.builder.spec.format);
+        if self.builder.spec.format.versions().is_some()
+            && let Some(time) = database.offset(&entry).unwrap()
+        {
+            restorer = restorer.with_seen_start(time);
+        }
         let records = self.changelog.records(stored.unwrap_or(0), compacted);
         for records in records.chunks(buffer) {
             let mut next_offset = 0;

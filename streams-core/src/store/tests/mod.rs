@@ -12,6 +12,7 @@ mod memory;
 mod model;
 mod outer_join;
 mod session;
+mod versioned;
 mod window;
 
 use std::fmt::Debug;

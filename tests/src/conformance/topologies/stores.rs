@@ -8,7 +8,7 @@ use streams_core::{
     serde::string,
     store::{
         KeyValueStore, SessionStore, SessionWindow, StateStore, StoreBuilder, StoreRef, Stores,
-        WindowStore,
+        VersionPut, VersionedKeyValueStore, VersionedRecord, WindowStore,
     },
     topology::TopologyBuilder,
 };
@@ -25,6 +25,7 @@ pub(super) const TOPOLOGIES: Processors = &[
     ("store-window", || commands(windows(), window)),
     ("store-window-memory", || commands(windows().in_memory(), window)),
     ("store-session", || commands(sessions(), session)),
+    ("store-versioned", || commands(versions(), version)),
     ("store-session-memory", || commands(sessions().in_memory(), session)),
 ];
 
@@ -214,6 +215,35 @@ fn session(store: &mut SessionStore<String, String>, call: &Call<'_>) -> Result<
 
 fn session_name(key: &str, SessionWindow { start, end }: SessionWindow) -> String {
     format!("{key}[{start},{end}]")
+}
+
+fn versions() -> StoreBuilder<VersionedKeyValueStore<String, String>> {
+    Stores::versioned_key_value("s", Duration::from_secs(30), string(), string())
+}
+
+fn version(
+    store: &mut VersionedKeyValueStore<String, String>,
+    call: &Call<'_>,
+) -> Result<Rows, BoxError> {
+    let key = call.key;
+    let row = |version: Option<VersionedRecord<String>>| {
+        let text = version.map(|version| format!("{}@{}", version.value, version.timestamp));
+        call.row(text.as_ref())
+    };
+    Ok(match call.name {
+        "put" => {
+            let code = match store.put(key, call.nullable(0)?, call.timestamp)? {
+                VersionPut::Latest => -1,
+                VersionPut::ValidTo(time) => time,
+                VersionPut::TooOld => i64::MIN,
+            };
+            call.row(Some(&code.to_string()))
+        }
+        "delete" => row(store.delete(key, call.timestamp)?),
+        "get" => row(store.get(key)?),
+        "at" => row(store.get_as_of(key, call.time(0)?)?),
+        other => return Err(format!("there is no command {other}").into()),
+    })
 }
 
 /// Rows with their windows as texts.

@@ -1,0 +1,441 @@
+//! The store of versions.
+
+mod codec;
+
+use std::{
+    ops::{Bound, ControlFlow},
+    sync::Arc,
+};
+
+use state_store::{
+    Direction, Segments,
+    key_schema::{
+        Neighbours, Span, VersionEdit, history_bounds, history_key, history_segment_bound,
+        latest_key, parse_versioned_key, plan_version, split_version,
+    },
+};
+
+use self::codec::{Version, VersionCodec};
+use super::{
+    ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec,
+    rows::{Rows, malformed},
+    segmented::stream_time_entry,
+};
+use crate::{
+    Error, ErrorKind, Result,
+    serde::{SerdeRef, Written},
+};
+
+/// A version of a key's value. Java's `VersionedRecord`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VersionedRecord<V> {
+    /// The value.
+    pub value: V,
+    /// From when it is valid, in milliseconds since the epoch.
+    pub timestamp: i64,
+    /// Up to when it is, exclusive; `None` if it is the latest.
+    pub valid_to: Option<i64>,
+}
+
+/// What came of putting a version. Java's `put` returns a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VersionPut {
+    /// It is the latest of its key. Java's `PUT_RETURN_CODE_VALID_TO_UNDEFINED`.
+    Latest,
+    /// There is a later one, up to whose timestamp it is valid.
+    ValidTo(i64),
+    /// It is older than the history that is kept, so that it was dropped and counted. Java's `PUT_RETURN_CODE_NOT_PUT`.
+    TooOld,
+}
+
+/// A put that came too late: it is in the changelog, as Java has it, and nowhere else.
+struct Late<V> {
+    key: Vec<u8>,
+    value: Option<V>,
+    timestamp: i64,
+}
+
+/// A put that the changelog has not seen.
+struct Put {
+    number: u64,
+    key: Box<[u8]>,
+    value: Option<Box<[u8]>>,
+    timestamp: i64,
+}
+
+/// Values by key and time: each is valid from its timestamp up to the next one's. Java's `VersionedKeyValueStore`
+/// (KIP-889).
+///
+/// Stream time is the greatest timestamp that was put. The latest value of a key is always there; how it was before can be
+/// asked for times that are not older than stream time less the history retention, and as long values may still be put. A
+/// value with the timestamp of one that is there replaces it. The store is never cached.
+///
+/// ```
+/// use std::time::Duration;
+/// use streams_core::{
+///     Result, serde,
+///     store::{Stores, VersionedKeyValueStore},
+/// };
+///
+/// let history = Duration::from_secs(86_400);
+/// let prices = Stores::versioned_key_value("prices", history, serde::string(), serde::long());
+/// assert_eq!(prices.name(), "prices");
+///
+/// /// Within a processor: the price of an article when it was ordered.
+/// fn price_at(
+///     store: &mut VersionedKeyValueStore<String, i64>,
+///     article: &String,
+///     ordered: i64,
+/// ) -> Result<Option<i64>> {
+///     Ok(store.get_as_of(article, ordered)?.map(|version| version.value))
+/// }
+/// ```
+pub struct VersionedKeyValueStore<K, V> {
+    rows: Rows<K, Version<V>>,
+    value_serde: SerdeRef<V>,
+    segments: Segments,
+    stream_time: i64,
+    first_segment: i64,
+    /// Puts since the store was opened, and those of them that are committed: a version that only moved is not logged
+    /// again.
+    puts: u64,
+    committed: u64,
+    late: Vec<Late<V>>,
+    dropped: u64,
+    /// Buffers: a plain key, a local key and two bounds.
+    plain: Vec<u8>,
+    local: Vec<u8>,
+    lower: Vec<u8>,
+    upper: Vec<u8>,
+}
+
+impl<K, V: Clone + 'static> VersionedKeyValueStore<K, V> {
+    pub(super) fn new(spec: &StoreSpec, key_serde: SerdeRef<K>, value_serde: SerdeRef<V>) -> Self {
+        let codec = Arc::new(VersionCodec(value_serde.clone()));
+        Self {
+            rows: Rows::new(spec.name.clone(), key_serde, codec),
+            value_serde,
+            segments: spec.format.versions().unwrap_or(Segments::new(i64::MAX)),
+            stream_time: -1,
+            first_segment: 0,
+            puts: 0,
+            committed: 0,
+            late: Vec::new(),
+            dropped: 0,
+            plain: Vec::new(),
+            local: Vec::new(),
+            lower: Vec::new(),
+            upper: Vec::new(),
+        }
+    }
+
+    /// The store's name.
+    pub fn name(&self) -> &str {
+        &self.rows.name
+    }
+
+    /// Stream time of this store: the greatest timestamp that was put, -1 before the first.
+    pub fn observed_stream_time(&self) -> i64 {
+        self.stream_time
+    }
+
+    /// The latest version of a key; `None` if it was deleted or never put.
+    ///
+    /// # Errors
+    /// `Serialization` if the key has no bytes, `State` or `Deserialization` if the row can't be read.
+    pub fn get(&mut self, key: &K) -> Result<Option<VersionedRecord<V>>> {
+        self.begin(key)?;
+        let latest = self.latest()?;
+        Ok(latest.and_then(|version| version.record(None)))
+    }
+
+    /// The version of a key that was valid at a time, in milliseconds since the epoch; `None` if there was none or it is no
+    /// longer known.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn get_as_of(&mut self, key: &K, time: i64) -> Result<Option<VersionedRecord<V>>> {
+        self.begin(key)?;
+        self.valid_at(time)
+    }
+
+    /// Puts the value that a key has from `timestamp` on or, with `None`, deletes it from then on.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn put(&mut self, key: &K, value: Option<V>, timestamp: i64) -> Result<VersionPut> {
+        self.begin(key)?;
+        if self.is_too_old(timestamp) {
+            self.drop_late(value, timestamp);
+            return Ok(VersionPut::TooOld);
+        }
+        let next = self.put_version(value, timestamp)?;
+        Ok(next.map_or(VersionPut::Latest, VersionPut::ValidTo))
+    }
+
+    /// Deletes a key from `timestamp` on, and returns the version that was valid then.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn delete(&mut self, key: &K, timestamp: i64) -> Result<Option<VersionedRecord<V>>> {
+        self.begin(key)?;
+        if self.is_too_old(timestamp) {
+            self.drop_late(None, timestamp);
+            return Ok(None);
+        }
+        let valid = self.valid_at(timestamp)?;
+        self.put_version(None, timestamp)?;
+        Ok(valid)
+    }
+
+    fn is_too_old(&self, timestamp: i64) -> bool {
+        timestamp < self.stream_time.saturating_sub(self.segments.retention_ms)
+    }
+
+    fn drop_late(&mut self, value: Option<V>, timestamp: i64) {
+        self.dropped += 1;
+        self.late.push(Late { key: self.plain.clone(), value, timestamp });
+    }
+
+    /// The key that is worked on from now on.
+    fn begin(&mut self, key: &K) -> Result {
+        self.plain.clear();
+        self.rows.serialize_key(key, &mut self.plain)
+    }
+
+    /// The row of the latest version.
+    fn latest(&mut self) -> Result<Option<Version<V>>> {
+        self.local.clear();
+        latest_key(&mut self.local, &self.plain);
+        Ok(self.rows.at_row(&self.local).get()?.cloned())
+    }
+
+    fn valid_at(&mut self, time: i64) -> Result<Option<VersionedRecord<V>>> {
+        if let Some(latest) = self.latest()?
+            && latest.from <= time
+        {
+            return Ok(latest.record(None));
+        }
+        if self.is_too_old(time) {
+            return Ok(None);
+        }
+        let Some(span) = self.behind(time)?.filter(|span| span.from <= time) else {
+            return Ok(None);
+        };
+        let version = self.read(span)?;
+        Ok(version.and_then(|version| version.record(Some(span.to))))
+    }
+
+    /// The first span of the key in the history that ends after `time`, found by a seek in each segment from there.
+    fn behind(&mut self, time: i64) -> Result<Option<Span>> {
+        let first = self.segments.of(time).max(self.first_live_segment());
+        let mut found = None;
+        for segment in first..=self.segments.of(self.stream_time) {
+            self.lower.clear();
+            self.upper.clear();
+            history_bounds((&mut self.lower, &mut self.upper), segment, &self.plain, time);
+            let bounds = (Bound::Included(&*self.lower), Bound::Included(&*self.upper));
+            let (plain, name) = (&self.plain, self.rows.name.clone());
+            let seen = self.rows.scan(bounds, Direction::Forward, &mut |local, _| {
+                let (key, span) = parse_versioned_key(local).ok_or_else(|| malformed(&name))?;
+                if key != plain.as_slice() {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                found = span;
+                Ok(ControlFlow::Break(()))
+            })?;
+            if seen.is_break() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    fn read(&mut self, span: Span) -> Result<Option<Version<V>>> {
+        self.local.clear();
+        history_key(&mut self.local, self.segments.interval_ms, &self.plain, span);
+        Ok(self.rows.at_row(&self.local).get()?.cloned())
+    }
+
+    fn write(&mut self, span: Span, version: Option<Version<V>>) {
+        self.local.clear();
+        history_key(&mut self.local, self.segments.interval_ms, &self.plain, span);
+        self.rows.at_row(&self.local).write(version);
+    }
+
+    /// Puts a version that is not too old, and returns when the next one begins.
+    fn put_version(&mut self, value: Option<V>, timestamp: i64) -> Result<Option<i64>> {
+        self.stream_time = self.stream_time.max(timestamp);
+        let newest = self.latest()?;
+        let latest = newest.as_ref().map(|version| version.from);
+        let behind = match latest {
+            Some(latest) if latest <= timestamp => None,
+            _ => self.behind(timestamp)?,
+        };
+        let neighbours = Neighbours { latest, behind };
+        let (edits, next) = plan_version(timestamp, value.is_some(), neighbours);
+        self.puts += 1;
+        let version = Version { value, from: timestamp, number: self.puts };
+        for edit in edits {
+            match edit {
+                VersionEdit::Retire(span) => self.write(span, newest.clone()),
+                VersionEdit::Shorten(span, to) => {
+                    let shortened = self.read(span)?;
+                    self.write(span, None);
+                    self.write(Span { to, ..span }, shortened);
+                }
+                VersionEdit::Remove(span) => {
+                    if self.read(span)?.is_some() {
+                        self.write(span, None);
+                    }
+                }
+                VersionEdit::RemoveLatest => self.write_latest(None),
+                VersionEdit::PutLatest => self.write_latest(Some(version.clone())),
+                VersionEdit::Put(span) => self.write(span, Some(version.clone())),
+            }
+        }
+        Ok(next)
+    }
+
+    fn write_latest(&mut self, version: Option<Version<V>>) {
+        self.local.clear();
+        latest_key(&mut self.local, &self.plain);
+        self.rows.at_row(&self.local).write(version);
+    }
+
+    fn first_live_segment(&self) -> i64 {
+        let oldest = self.stream_time.saturating_sub(self.segments.retention_ms);
+        self.segments.of(oldest.max(0))
+    }
+
+    /// Logs the puts that came too late, which Java logs too, behind all that made them so.
+    fn log_late(&self, writer: &mut ChangelogWriter<'_>) -> Result {
+        let topic = &self.rows.context()?.topic;
+        for Late { key, value, timestamp } in &self.late {
+            let mut bytes = Vec::new();
+            let written = match value {
+                None => Written::Null,
+                Some(value) => {
+                    self.value_serde.serialize(topic, value, &mut bytes).map_err(|cause| {
+                        let text =
+                            format!("a value of store `{}` can't be serialised", self.name());
+                        Error::with_source(ErrorKind::Serialization, text, cause)
+                    })?
+                }
+            };
+            let value = (written == Written::Bytes).then_some(&*bytes);
+            writer.log(key, value, *timestamp)?;
+        }
+        Ok(())
+    }
+}
+
+impl<K: 'static, V: Clone + Send + 'static> StateStore for VersionedKeyValueStore<K, V> {
+    fn name(&self) -> &str {
+        Self::name(self)
+    }
+
+    fn open(&mut self, context: StoreContext) -> Result {
+        let observed = context.database.offset(&stream_time_entry(self.name()))?;
+        self.stream_time = observed.unwrap_or(-1);
+        self.first_segment = 0;
+        self.rows.open(StoreContext { caching: false, ..context });
+        Ok(())
+    }
+
+    fn set_record_context(&mut self, context: &RecordContext) {
+        self.rows.set_record_context(context);
+    }
+
+    fn is_dirty(&self) -> bool {
+        self.rows.is_dirty() || !self.late.is_empty()
+    }
+
+    fn has_pending(&self) -> bool {
+        false
+    }
+
+    fn stage(&mut self, writer: &mut ChangelogWriter<'_>) -> Result {
+        let (committed, name) = (self.committed, self.rows.name.clone());
+        let mut puts: Vec<Put> = Vec::new();
+        self.rows.stage_rows(writer, |local, row, _| {
+            if let Some((version, bytes)) = row.filter(|(version, _)| version.number > committed) {
+                let (key, _) = parse_versioned_key(local).ok_or_else(|| malformed(&name))?;
+                let (timestamp, value) = split_version(bytes).ok_or_else(|| malformed(&name))?;
+                let (key, value) = (key.into(), value.map(Box::from));
+                puts.push(Put { number: version.number, key, value, timestamp });
+            }
+            Ok(None)
+        })?;
+        // A restore puts them in this order, and must find none of them too old.
+        puts.sort_unstable_by_key(|put| put.number);
+        for Put { key, value, timestamp, .. } in puts {
+            writer.log(&key, value.as_deref(), timestamp)?;
+        }
+        self.log_late(writer)?;
+        let (id, first_live) = (self.rows.context()?.id, self.first_live_segment());
+        if first_live > self.first_segment {
+            let begin = history_segment_bound(self.first_segment);
+            writer.batch.delete_range(id, &begin, &history_segment_bound(first_live));
+            self.first_segment = first_live;
+        }
+        writer.batch.set_mark(&stream_time_entry(self.name()), self.stream_time);
+        Ok(())
+    }
+
+    /// All versions of the key, each with its own timestamp.
+    fn log_again(
+        &mut self,
+        key: &[u8],
+        timestamp: i64,
+        writer: &mut ChangelogWriter<'_>,
+    ) -> Result {
+        self.plain.clear();
+        self.plain.extend_from_slice(key);
+        let mut versions = Vec::new();
+        let mut time = -1;
+        while let Some(span) = self.behind(time)? {
+            versions.extend(self.read(span)?);
+            time = span.to;
+        }
+        versions.extend(self.latest()?);
+        if versions.is_empty() {
+            return writer.log(key, None, timestamp);
+        }
+        let topic = self.rows.context()?.topic.clone();
+        for version in versions {
+            let mut bytes = Vec::new();
+            let written = version.value.map_or(Ok(Written::Null), |value| {
+                self.value_serde.serialize(&topic, &value, &mut bytes)
+            });
+            let written = written.map_err(|cause| {
+                let text = format!("a value of store `{}` can't be serialised", self.name());
+                Error::with_source(ErrorKind::Serialization, text, cause)
+            })?;
+            let value = (written == Written::Bytes).then_some(&*bytes);
+            writer.log(key, value, version.from)?;
+        }
+        Ok(())
+    }
+
+    fn check(&self, key: &[u8], value: &[u8]) -> Result {
+        let (plain, _) = parse_versioned_key(key).ok_or_else(|| self.rows.malformed())?;
+        self.rows.check(plain, value)
+    }
+
+    fn committed(&mut self) {
+        self.committed = self.puts;
+        self.late.clear();
+        self.rows.committed();
+    }
+
+    fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
+    }
+}
+
+impl<K, V> std::fmt::Debug for VersionedKeyValueStore<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "VersionedKeyValueStore({})", self.rows.name)
+    }
+}
