@@ -53,7 +53,7 @@ pub fn one_in_one_out() -> Result<Topology> {
 pub fn grouped_count<K: Clone + Send + 'static>() -> Result<Topology> {
     let builder = StreamsBuilder::new();
     let records = builder.stream::<K, i64>(INPUT);
-    records.group_by_key::<K>().count_as::<i64>(Materialized::named(COUNTS));
+    records.group_by_key::<K>().count::<i64>().stored(Materialized::named(COUNTS));
     builder.build()
 }
 

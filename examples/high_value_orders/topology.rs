@@ -41,10 +41,6 @@ pub(crate) struct EnrichedOrder {
 
 /// The topology, with all its stores on disk or in memory.
 pub(crate) fn topology(min_amount: f64, store: Store) -> Result<Topology> {
-    let stored = |materialized: Materialized<_, _>| match store {
-        Store::Rocksdb => materialized,
-        Store::Memory => materialized.in_memory(),
-    };
     let builder = StreamsBuilder::new()
         .serde::<Order>(json())
         .serde::<Customer>(json())
@@ -55,14 +51,16 @@ pub(crate) fn topology(min_amount: f64, store: Store) -> Result<Topology> {
 
     orders
         .group_by(|_, order| order.customer_id.clone())
-        .count_as(stored(Materialized::named("orders-per-customer")))
+        .count()
+        .stored(kept("orders-per-customer", store))
         .to_stream()
         .to(ORDERS_PER_CUSTOMER);
 
     let customers = match store {
         Store::Rocksdb => builder.table::<String, Customer>(CUSTOMERS),
         Store::Memory => builder
-            .table_as(Consumed::topic(CUSTOMERS), Materialized::named("customers").in_memory()),
+            .table(Consumed::topic(CUSTOMERS))
+            .stored(Materialized::named("customers").in_memory()),
     };
     orders
         .join(&customers, |order: &Order, customer: &Customer| EnrichedOrder {
@@ -74,9 +72,18 @@ pub(crate) fn topology(min_amount: f64, store: Store) -> Result<Topology> {
     orders
         .group_by_key()
         .windowed_by(TimeWindows::of_size_with_no_grace(HOUR))
-        .count_as(stored(Materialized::named("orders-per-hour")))
+        .count()
+        .stored(kept("orders-per-hour", store))
         .to_stream()
         .to(ORDERS_PER_HOUR);
 
     builder.build()
+}
+
+/// The store of this name, on disk or in memory.
+fn kept<K>(name: &str, store: Store) -> Materialized<K, i64> {
+    match store {
+        Store::Rocksdb => Materialized::named(name),
+        Store::Memory => Materialized::named(name).in_memory(),
+    }
 }

@@ -1,11 +1,6 @@
 //! Where streams and tables begin.
 
-use std::{
-    any::TypeId,
-    convert::Infallible,
-    panic::Location,
-    sync::{Arc, Mutex},
-};
+use std::{convert::Infallible, panic::Location};
 
 use streams_core::{
     Error, ErrorKind, Result,
@@ -13,15 +8,14 @@ use streams_core::{
     processor::Processor,
     serde::SerdeRef,
     store::{KeyValueStore, StateStore, StoreBuilder, StoreRef},
-    topology::{SourceOptions, Topology},
+    topology::Topology,
 };
 
 use crate::{
-    GlobalKTable, GlobalStoreHandle, StoreHandle,
-    graph::{BuildSettings, Lowering, Role, SharedGraph, Slot, prefix},
-    kstream::KStream,
-    ktable::KTable,
-    options::{Consumed, Materialized},
+    GlobalKTable, GlobalStoreHandle, KStream, KTable, StoreHandle,
+    operators::{GlobalStoreTopic, GlobalTopic, SourceTopics, TableTopic, UserStore},
+    options::Consumed,
+    plan::{BuildSettings, SharedPlan},
 };
 
 /// Builds a topology of streams and tables. Java's `StreamsBuilder`.
@@ -45,7 +39,7 @@ use crate::{
 /// ```
 #[derive(Default)]
 pub struct StreamsBuilder {
-    graph: SharedGraph,
+    plan: SharedPlan,
 }
 
 impl StreamsBuilder {
@@ -81,7 +75,7 @@ impl StreamsBuilder {
     /// ```
     #[must_use]
     pub fn serde<T: 'static>(self, serde: SerdeRef<T>) -> Self {
-        self.graph.lock().register_serde(serde);
+        self.plan.register_serde(serde);
         self
     }
 
@@ -107,33 +101,14 @@ impl StreamsBuilder {
         K: Send + 'static,
         V: Send + 'static,
     {
-        let consumed = consumed.into();
-        let place = Location::caller();
-        let key_serde = Slot::given(consumed.key_serde.clone());
-        let value_serde = Slot::given(consumed.value_serde.clone());
-        let mut graph = self.graph.lock();
-        graph.check_name(place, consumed.name.as_ref());
-        graph.check_topics(place, &consumed.topics);
-        let name = graph.name_or_new(consumed.name.as_ref(), prefix::SOURCE);
-        let topics = consumed.topics.clone();
-        let role = Role::Source { topics, types: TypeId::of::<(K, V)>() };
-        let source = name.clone();
-        let node = graph.add(&name, role, &[], place, move |lowering| {
-            let options = source_options(&consumed, lowering, &source);
-            if let Some(node) = lowering.source(&source, &consumed.topics, options) {
-                lowering.forwards(node);
-            }
-        });
-        drop(graph);
-        let sources = [name.clone()].into();
-        KStream::new(self.graph.clone(), node, name, key_serde, value_serde, sources, false)
+        KStream::of(self.plan.add(vec![], Location::caller(), SourceTopics(consumed.into())))
     }
 
     /// Reads a topic as a table: each record replaces the row of its key, and one without a value
     /// deletes it. Java's `table`.
     ///
     /// Records without a key are dropped. The table gets a store only where something below needs
-    /// one; see [`table_as`](Self::table_as) for one that can be queried.
+    /// one; [`stored`](KTable::stored) gives it one that can be queried.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -149,30 +124,7 @@ impl StreamsBuilder {
         K: Clone + Send + 'static,
         V: Clone + Send + 'static,
     {
-        KTable::source(&self.graph, consumed.into(), Materialized::unnamed(), Location::caller())
-    }
-
-    /// Reads a topic as a table, into the store that `materialized` describes.
-    ///
-    /// ```
-    /// use streams_dsl::prelude::*;
-    ///
-    /// let builder = StreamsBuilder::new();
-    /// builder.table_as::<String, String>("customers", "customers-by-id");
-    /// assert!(builder.build()?.describe().contains("(stores: [customers-by-id])"));
-    /// # Ok::<(), streams_dsl::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn table_as<K, V>(
-        &self,
-        consumed: impl Into<Consumed<K, V>>,
-        materialized: impl Into<Materialized<K, V>>,
-    ) -> KTable<K, V>
-    where
-        K: Clone + Send + 'static,
-        V: Clone + Send + 'static,
-    {
-        KTable::source(&self.graph, consumed.into(), materialized.into(), Location::caller())
+        KTable::of(self.plan.add(vec![], Location::caller(), TableTopic(consumed.into())))
     }
 
     /// Reads a topic as a table of which every instance has all rows. Java's `globalTable`.
@@ -180,8 +132,7 @@ impl StreamsBuilder {
     /// Each record replaces the row of its key, and one without a value deletes it; records without
     /// a key are dropped. The rows are always stored, and have no changelog: the topic is their log,
     /// and is read from its beginning, whatever the offset-reset policy. See [`GlobalKTable`] for
-    /// when the rows are there, and [`global_table_as`](Self::global_table_as) for a store that can
-    /// be queried.
+    /// when the rows are there; [`stored`](GlobalKTable::stored) names the store, so that it can be queried.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -199,33 +150,7 @@ impl StreamsBuilder {
         K: Clone + Send + 'static,
         V: Clone + Send + 'static,
     {
-        let materialized = Materialized::unnamed();
-        GlobalKTable::source(&self.graph, consumed.into(), materialized, Location::caller())
-    }
-
-    /// As [`global_table`](Self::global_table), into the store that `materialized` describes: its
-    /// name, its serdes, and whether it is in memory.
-    ///
-    /// ```
-    /// use streams_dsl::prelude::*;
-    ///
-    /// let builder = StreamsBuilder::new();
-    /// let rates = builder.global_table_as::<String, f64>("rates", "rates-by-currency");
-    /// assert_eq!(rates.queryable_store_name(), Some("rates-by-currency"));
-    /// assert!(builder.build()?.describe().contains("(stores: [rates-by-currency])"));
-    /// # Ok::<(), streams_dsl::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn global_table_as<K, V>(
-        &self,
-        consumed: impl Into<Consumed<K, V>>,
-        materialized: impl Into<Materialized<K, V>>,
-    ) -> GlobalKTable<K, V>
-    where
-        K: Clone + Send + 'static,
-        V: Clone + Send + 'static,
-    {
-        GlobalKTable::source(&self.graph, consumed.into(), materialized.into(), Location::caller())
+        GlobalKTable::of(self.plan.add(vec![], Location::caller(), GlobalTopic(consumed.into())))
     }
 
     /// Adds a store of which every instance has all rows, and the processor that fills it from a
@@ -295,29 +220,9 @@ impl StreamsBuilder {
         V: Send + 'static,
         P: Processor<K, V, Infallible, Infallible> + 'static,
     {
-        let consumed = consumed.into();
-        let place = Location::caller();
-        let handle = GlobalStoreHandle::new(store.name().into());
-        // A store's builder may not be shared by threads; the closures of the graph may.
-        let (store, supplier) = (Mutex::new(store), Arc::new(supplier));
-        let mut graph = self.graph.lock();
-        graph.check_name(place, consumed.name.as_ref());
-        graph.check_topics(place, &consumed.topics);
-        if consumed.topics.len() > 1 {
-            let topics = consumed.topics.join(", ");
-            graph.problem(place, format!("a global store reads one topic, not {topics}"));
-        }
-        let source = graph.suffixed_or_new(consumed.name.as_ref(), "-source", prefix::SOURCE);
-        let name = graph.name_or_new(consumed.name.as_ref(), prefix::TABLE_SOURCE);
-        let node = name.clone();
-        graph.add(&name, Role::Other, &[], place, move |lowering| {
-            let options = source_options(&consumed, lowering, &source);
-            let store = store.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-            let (names, supplier) = ((&source, &node), supplier.clone());
-            let supplier = move |store| supplier(store);
-            lowering.add_global_store(names, &consumed.topics, options, store, supplier);
-        });
-        handle
+        let name = store.name().into();
+        let topic = GlobalStoreTopic::new(store, consumed.into(), supplier);
+        GlobalStoreHandle::new(name, self.plan.add(vec![], Location::caller(), topic))
     }
 
     /// Adds a store for processors: see [`KStream::process_with`] and
@@ -325,14 +230,8 @@ impl StreamsBuilder {
     /// Java's `addStateStore`.
     #[track_caller]
     pub fn add_state_store<S: StateStore>(&self, store: StoreBuilder<S>) -> StoreHandle<S> {
-        let name: Arc<str> = store.name().into();
-        // A store's builder may not be shared by threads; the closures of the graph may.
-        let store = Mutex::new(store);
-        let place = Location::caller();
-        self.graph.lock().add(&name, Role::Other, &[], place, move |lowering| {
-            let store = store.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-            lowering.add_user_store(store);
-        });
+        let name = store.name().into();
+        self.plan.add(vec![], Location::caller(), UserStore::new(store));
         StoreHandle::new(name)
     }
 
@@ -342,7 +241,7 @@ impl StreamsBuilder {
     /// `Topology` with all mistakes, one a line: names used twice, topics read twice, serdes that
     /// are missing. Each names the node and the line of the program that added it.
     pub fn build(&self) -> Result<Topology> {
-        self.graph.build(BuildSettings::default())
+        self.plan.build(BuildSettings::default())
     }
 
     /// As [`build`](Self::build), with what the configuration says of how topologies are built: the
@@ -358,8 +257,8 @@ impl StreamsBuilder {
     ///
     /// let builder = StreamsBuilder::new();
     /// let orders = builder.stream::<String, String>("orders").select_key(|_, v| v.clone());
-    /// orders.group_by_key().count_as("a");
-    /// orders.group_by_key().count_as("b");
+    /// orders.group_by_key().count().stored("a");
+    /// orders.group_by_key().count().stored("b");
     /// let config = StreamsConfig::new("app", "localhost:9092")
     ///     .topology_optimization([TopologyOptimization::MergeRepartitionTopics]);
     /// let topology = builder.build_with(&config)?;
@@ -373,26 +272,8 @@ impl StreamsBuilder {
         let config = config.validate().map_err(|error| {
             Error::with_source(ErrorKind::Config, "the topology can't be configured", error)
         })?;
-        self.graph.build(BuildSettings::from(&config))
+        self.plan.build(BuildSettings::from(&config))
     }
-}
-
-/// How the source node of this name reads its topics.
-fn source_options<K: Send + 'static, V: Send + 'static>(
-    consumed: &Consumed<K, V>,
-    lowering: &mut Lowering<'_>,
-    source: &str,
-) -> SourceOptions<K, V> {
-    let key = lowering.serde(&Slot::given(consumed.key_serde.clone()), source, "key");
-    let value = lowering.serde(&Slot::given(consumed.value_serde.clone()), source, "value");
-    let mut options = SourceOptions::new(consumed.topics.clone(), key, value);
-    if let Some(reset) = consumed.reset {
-        options = options.with_offset_reset(reset);
-    }
-    if let Some(extractor) = &consumed.extractor {
-        options = options.with_timestamp_extractor(extractor.clone());
-    }
-    options
 }
 
 impl std::fmt::Debug for StreamsBuilder {

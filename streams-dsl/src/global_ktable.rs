@@ -1,19 +1,16 @@
 //! `GlobalKTable`: a table of which every instance has all rows.
 
-use std::{fmt, marker::PhantomData, sync::Arc};
+use std::{fmt, marker::PhantomData};
 
 use streams_core::store::{GlobalStoreRef, TimestampedKeyValueStore};
 
 use crate::{
     ConnectedStores,
-    graph::{Lowering, Place, Role, SharedGraph, prefix},
-    ktable::{RowTopic, TableStore},
-    options::{Consumed, Materialized},
-    processors,
+    options::{Materialized, Named},
+    plan::{Lowering, StepRef},
     store_handle::FindStores,
 };
 
-/// The store behind a global table.
 type Store<K, V> = TimestampedKeyValueStore<K, V>;
 
 /// A table of which every instance has all rows, from all partitions of its topic. Java's `GlobalKTable`.
@@ -57,20 +54,24 @@ type Store<K, V> = TimestampedKeyValueStore<K, V>;
 /// [`KStream::left_join_global`]: crate::KStream::left_join_global
 /// [`KStream::process_with`]: crate::KStream::process_with
 pub struct GlobalKTable<K, V> {
-    graph: SharedGraph,
-    store: Arc<str>,
-    is_named: bool,
+    step: StepRef,
     types: PhantomData<fn() -> (K, V)>,
 }
 
 impl<K, V> GlobalKTable<K, V> {
-    /// The name of its store, if that is the user's: then it can be queried by this name.
-    pub fn queryable_store_name(&self) -> Option<&str> {
-        self.is_named.then_some(&self.store)
+    pub(crate) const fn of(step: StepRef) -> Self {
+        Self { step, types: PhantomData }
     }
 
-    pub(crate) const fn graph(&self) -> &SharedGraph {
-        &self.graph
+    pub(crate) const fn step(&self) -> &StepRef {
+        &self.step
+    }
+
+    /// Names the nodes that read the topic. Java's `Named`.
+    #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
+    pub fn named(self, name: impl Into<Named>) -> Self {
+        self.step.set_name(name.into());
+        self
     }
 }
 
@@ -79,49 +80,27 @@ where
     K: Clone + Send + 'static,
     V: Clone + Send + 'static,
 {
-    /// A global table of a topic. Numbers are taken for the store, if it has no name, the source and the processor.
-    pub(crate) fn source(
-        graph: &SharedGraph,
-        consumed: Consumed<K, V>,
-        materialized: Materialized<K, V>,
-        place: Place,
-    ) -> Self {
-        let topic = RowTopic::new(graph, consumed, &materialized, place);
-        let mut locked = graph.lock();
-        locked.check_name(place, materialized.name.as_ref());
-        let store = match &materialized.name {
-            Some(name) => name.shared(),
-            None => locked.new_store_name(&topic.store_prefix()),
-        };
-        let source = locked.suffixed_or_new(topic.name.as_ref(), "-source", prefix::SOURCE);
-        let name = locked.name_or_new(topic.name.as_ref(), prefix::TABLE_SOURCE);
-        let is_named = materialized.name.is_some();
-        let table =
-            TableStore::new(store.clone(), materialized, &topic.key_serde, &topic.value_serde);
-        let node_name = name.clone();
-        locked.add(&name, Role::Other, &[], place, move |lowering| {
-            let options = topic.options(lowering, &source);
-            let store = table.key_value(lowering, &node_name);
-            let supplier = processors::global_ktable_source;
-            lowering.add_global_store(
-                (&source, &node_name),
-                &topic.topics,
-                options,
-                store,
-                supplier,
-            );
-        });
-        drop(locked);
-        Self { graph: graph.clone(), store, is_named, types: PhantomData }
+    /// Names the store, which can be queried then, or describes it: its name, its serdes, and whether it is in memory.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let rates = builder.global_table::<String, f64>("rates").stored("rates-by-currency");
+    /// assert_eq!(rates.queryable_store_name().as_deref(), Some("rates-by-currency"));
+    /// assert!(builder.build()?.describe().contains("(stores: [rates-by-currency])"));
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
+    pub fn stored(self, store: impl Into<Materialized<K, V>>) -> Self {
+        self.step.set_stored(store.into());
+        self
     }
 
-    /// The store, once it has been added; notes a mistake if it has not.
-    pub(crate) fn find(
-        &self,
-    ) -> impl Fn(&mut Lowering<'_>) -> Option<GlobalStoreRef<Store<K, V>>> + Send + Sync + use<K, V>
-    {
-        let store = self.store.clone();
-        move |lowering| lowering.global_store(&store)
+    /// The name of its store, if that is the user's: then it can be queried by this name.
+    pub fn queryable_store_name(&self) -> Option<String> {
+        let store = self.step.options().stored::<Materialized<K, V>>()?;
+        store.name.map(|name| name.to_string())
     }
 }
 
@@ -133,19 +112,22 @@ where
     type Refs = GlobalStoreRef<Store<K, V>>;
 
     fn finder(self) -> FindStores<Self::Refs> {
-        FindStores::unconnected(self.find())
+        let step = self.step.id();
+        FindStores::unconnected(move |lowering: &mut Lowering<'_>| {
+            let store = lowering.store_of(step)?.clone();
+            lowering.global_store(&store)
+        })
     }
 }
 
 impl<K, V> Clone for GlobalKTable<K, V> {
     fn clone(&self) -> Self {
-        let (graph, store) = (self.graph.clone(), self.store.clone());
-        Self { graph, store, is_named: self.is_named, types: PhantomData }
+        Self::of(self.step.clone())
     }
 }
 
 impl<K, V> fmt::Debug for GlobalKTable<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GlobalKTable({})", self.store)
+        write!(f, "GlobalKTable({})", self.step)
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 
 use streams_core::store::{GlobalStoreRef, StateStore};
 
-use crate::{ConnectedStores, store_handle::FindStores};
+use crate::{ConnectedStores, options::Named, plan::StepRef, store_handle::FindStores};
 
 /// A global store that was added to a [`StreamsBuilder`](crate::StreamsBuilder), for the processors
 /// that are to read it.
@@ -14,12 +14,20 @@ use crate::{ConnectedStores, store_handle::FindStores};
 /// [`Context::global_store`](streams_core::processor::Context::global_store).
 pub struct GlobalStoreHandle<S> {
     name: Arc<str>,
+    step: StepRef,
     store: PhantomData<fn() -> S>,
 }
 
 impl<S> GlobalStoreHandle<S> {
-    pub(crate) const fn new(name: Arc<str>) -> Self {
-        Self { name, store: PhantomData }
+    pub(crate) const fn new(name: Arc<str>, step: StepRef) -> Self {
+        Self { name, step, store: PhantomData }
+    }
+
+    /// Names the nodes that fill the store. Java's name of `Consumed`.
+    #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
+    pub fn named(self, name: impl Into<Named>) -> Self {
+        self.step.set_name(name.into());
+        self
     }
 
     /// The store's name.
@@ -30,7 +38,7 @@ impl<S> GlobalStoreHandle<S> {
 
 impl<S> Clone for GlobalStoreHandle<S> {
     fn clone(&self) -> Self {
-        Self::new(self.name.clone())
+        Self::new(self.name.clone(), self.step.clone())
     }
 }
 

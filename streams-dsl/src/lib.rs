@@ -25,13 +25,13 @@ mod change;
 pub mod fuzzing;
 mod global_ktable;
 mod global_store_handle;
-mod graph;
-mod grouped;
-mod kstream;
-mod ktable;
+mod group;
+mod operators;
 mod options;
-mod processors;
+mod plan;
 mod store_handle;
+mod stream;
+mod table;
 #[cfg(test)]
 mod tests;
 mod windows;
@@ -49,15 +49,17 @@ pub use self::{
     change::{Change, ChangedSerde},
     global_ktable::GlobalKTable,
     global_store_handle::GlobalStoreHandle,
-    grouped::{KGroupedStream, KGroupedTable, TimeWindowedKStream},
-    kstream::{BranchedKStream, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, KStream},
-    ktable::KTable,
-    options::{
-        Branched, BufferBounds, BufferConfig, Consumed, EagerBufferConfig, Grouped, Joined,
-        Materialized, Named, Produced, Repartitioned, StrictBufferConfig, Suppressed,
+    group::{KGroupedStream, KGroupedTable, TimeWindowedKStream, Unwindowed},
+    operators::{
+        BranchedKStream, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Nullable, TableKey,
     },
-    processors::{Nullable, TableKey},
+    options::{
+        BufferBounds, BufferConfig, Consumed, EagerBufferConfig, Materialized, Named, Produced,
+        Repartitioned, StrictBufferConfig, Suppressed,
+    },
     store_handle::{ConnectedStores, StoreHandle},
+    stream::{KStream, StreamEnd},
+    table::KTable,
     windows::{TimeWindowedSerde, TimeWindows, Window, Windowed, time_windowed},
 };
 
@@ -80,11 +82,10 @@ pub mod prelude {
     };
 
     pub use crate::{
-        Branched, BufferConfig, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord,
-        GlobalKTable, GlobalStoreHandle, Grouped, Joined, KGroupedStream, KGroupedTable, KStream,
-        KTable, Materialized, Named, Produced, Repartitioned, StoreHandle, StreamsBuilder,
-        StreamsConfig, Suppressed, TimeWindowedKStream, TimeWindows, Topology, Window, Windowed,
-        time_windowed,
+        BufferConfig, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalKTable,
+        GlobalStoreHandle, KGroupedStream, KGroupedTable, KStream, KTable, Materialized, Named,
+        Produced, Repartitioned, StoreHandle, StreamsBuilder, StreamsConfig, Suppressed,
+        TimeWindowedKStream, TimeWindows, Topology, Window, Windowed, time_windowed,
     };
 }
 

@@ -7,7 +7,7 @@ use streams_core::{
     topology::NodeId,
 };
 
-use crate::graph::Lowering;
+use crate::plan::Lowering;
 
 /// A store that was added to a [`StreamsBuilder`](crate::StreamsBuilder), for the processors that
 /// are to use it.

@@ -35,16 +35,16 @@ pub fn topology() -> Result<Topology> {
 
     minimum(&grouped);
     sums_of_small_windows(&grouped);
-    let min = builder.table_as("min", "minStoreName");
+    let min = builder.table("min").stored("minStoreName");
     print("min", &min.to_stream());
     maximum(&grouped);
-    let max = builder.table_as("max", "maxStoreName");
+    let max = builder.table("max").stored("maxStoreName");
     print("max", &max.to_stream());
     sum(&grouped);
     let sum = builder.table::<String, i64>("sum");
     print("sum", &sum.to_stream());
     count(&grouped);
-    let count = builder.table_as("cnt", "cntStoreName");
+    let count = builder.table("cnt").stored("cntStoreName");
     print("cnt", &count.to_stream());
 
     difference(&max, &min);
@@ -69,11 +69,11 @@ fn print<V: Send + 'static>(topic: &'static str, stream: &KStream<String, V>) {
 
 fn minimum(grouped: &Grouped) {
     let windows = TimeWindows::of_size_and_grace(DAY, Duration::from_secs(60));
-    let minimum = grouped.windowed_by(windows).aggregate_as(
-        || i32::MAX,
-        |_, value, aggregate| aggregate.min(*value),
-        Materialized::named("uwin-min").with_retention(DAY + Duration::from_secs(3_600)),
-    );
+    let minimum = grouped
+        .windowed_by(windows)
+        .aggregate(|| i32::MAX, |_, value, aggregate| aggregate.min(*value));
+    let kept = DAY + Duration::from_secs(3_600);
+    let minimum = minimum.stored(Materialized::named("uwin-min").with_retention(kept));
     streamify(&minimum, "min-raw");
     let last = Suppressed::until_window_closes(BufferConfig::unbounded());
     streamify(&minimum.suppress(last), "min-suppressed");
@@ -91,27 +91,23 @@ fn sums_of_small_windows(grouped: &Grouped) {
 
 fn maximum(grouped: &Grouped) {
     let windows = TimeWindows::of_size_with_no_grace(TWO_DAYS);
-    let maximum = grouped.windowed_by(windows).aggregate_as(
-        || i32::MIN,
-        |_, value, aggregate| aggregate.max(*value),
-        "uwin-max",
-    );
-    unwindowed(&maximum).to("max");
+    let maximum = grouped
+        .windowed_by(windows)
+        .aggregate(|| i32::MIN, |_, value, aggregate| aggregate.max(*value));
+    unwindowed(&maximum.stored("uwin-max")).to("max");
 }
 
 fn sum(grouped: &Grouped) {
     let windows = TimeWindows::of_size_with_no_grace(TWO_DAYS);
-    let sum = grouped.windowed_by(windows).aggregate_as(
-        || 0,
-        |_, value, aggregate| i64::from(*value) + aggregate,
-        "win-sum",
-    );
-    unwindowed(&sum).to("sum");
+    let sum = grouped
+        .windowed_by(windows)
+        .aggregate(|| 0, |_, value, aggregate| i64::from(*value) + aggregate);
+    unwindowed(&sum.stored("win-sum")).to("sum");
 }
 
 fn count(grouped: &Grouped) {
     let windows = TimeWindows::of_size_with_no_grace(TWO_DAYS);
-    unwindowed(&grouped.windowed_by(windows).count_as("uwin-cnt")).to("cnt");
+    unwindowed(&grouped.windowed_by(windows).count().stored("uwin-cnt")).to("cnt");
 }
 
 fn difference(max: &KTable<String, i32>, min: &KTable<String, i32>) {
@@ -126,13 +122,12 @@ fn average(sum: &KTable<String, i64>, count: &KTable<String, i64>) {
 
 /// How many keys have each count.
 fn keys_of_each_count(count: &KTable<String, i64>) {
-    let keys = count.group_by(|_, count| (count.to_string(), 1_i64)).aggregate_as(
+    let keys = count.group_by(|_, count| (count.to_string(), 1_i64)).aggregate(
         || 0,
         |_, value, aggregate| aggregate + value,
         |_, value, aggregate| aggregate - value,
-        Materialized::named("cntByCnt").in_memory(),
     );
-    keys.to_stream().to("tagg");
+    keys.stored(Materialized::named("cntByCnt").in_memory()).to_stream().to("tagg");
 }
 
 /// Writes the changes of a windowed table under the text of their windowed key.

@@ -9,7 +9,7 @@ use streams_core::{
     serde::SerdeRef,
 };
 
-use super::Named;
+use super::serdes::serde_fields;
 
 /// What a stream, a table or a global table reads, and how. Java's `Consumed`, with the topics.
 ///
@@ -17,14 +17,13 @@ use super::Named;
 /// use streams_dsl::prelude::*;
 ///
 /// let builder = StreamsBuilder::new();
-/// let orders = Consumed::topic("orders").with(string(), long()).with_name("orders-in");
-/// builder.stream(orders).to("copy");
+/// let orders = Consumed::topic("orders").with(string(), long());
+/// builder.stream(orders).named("orders-in").to("copy");
 /// assert!(builder.build()?.describe().contains("Source: orders-in (topics: [orders])"));
 /// # Ok::<(), streams_dsl::Error>(())
 /// ```
 pub struct Consumed<K, V> {
     pub(crate) topics: Vec<String>,
-    pub(crate) name: Option<Named>,
     pub(crate) key_serde: Option<SerdeRef<K>>,
     pub(crate) value_serde: Option<SerdeRef<V>>,
     pub(crate) extractor: Option<TimestampExtractor<K, V>>,
@@ -41,7 +40,6 @@ impl<K, V> Consumed<K, V> {
     pub fn topics<T: Into<String>>(topics: impl IntoIterator<Item = T>) -> Self {
         Self {
             topics: topics.into_iter().map(Into::into).collect(),
-            name: None,
             key_serde: None,
             value_serde: None,
             extractor: None,
@@ -49,32 +47,7 @@ impl<K, V> Consumed<K, V> {
         }
     }
 
-    /// Reads keys and values with these serdes.
-    #[must_use]
-    pub fn with(self, key: SerdeRef<K>, value: SerdeRef<V>) -> Self {
-        self.with_key_serde(key).with_value_serde(value)
-    }
-
-    /// Reads keys with this serde.
-    #[must_use]
-    pub fn with_key_serde(mut self, serde: SerdeRef<K>) -> Self {
-        self.key_serde = Some(serde);
-        self
-    }
-
-    /// Reads values with this serde.
-    #[must_use]
-    pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
-        self.value_serde = Some(serde);
-        self
-    }
-
-    /// Names the source node.
-    #[must_use]
-    pub fn with_name(mut self, name: impl Into<Named>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
+    serde_fields!();
 
     /// Takes the event time of each record from `extractor`, in milliseconds since the epoch; a
     /// negative one drops the record. The extractor of a table is asked about records with both a
@@ -94,6 +67,18 @@ impl<K, V> Consumed<K, V> {
     pub fn with_offset_reset_policy(mut self, reset: OffsetReset) -> Self {
         self.reset = Some(reset);
         self
+    }
+}
+
+impl<K, V> Clone for Consumed<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            topics: self.topics.clone(),
+            key_serde: self.key_serde.clone(),
+            value_serde: self.value_serde.clone(),
+            extractor: self.extractor.clone(),
+            reset: self.reset,
+        }
     }
 }
 

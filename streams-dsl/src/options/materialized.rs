@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use streams_core::serde::SerdeRef;
 
-use super::Named;
+use super::{Named, serdes::serde_fields};
 
 /// The store of a table: its name, serdes, and where it is. Java's `Materialized`.
 ///
@@ -18,8 +18,9 @@ use super::Named;
 ///
 /// let builder = StreamsBuilder::new();
 /// let clicks = builder.stream::<String, String>("clicks").group_by_key();
-/// clicks.count_as("clicks-per-user");
-/// clicks.count_as(Materialized::named("sessions-only").in_memory().with_logging_disabled());
+/// clicks.count().stored("clicks-per-user");
+/// let store = Materialized::named("sessions-only").in_memory().with_logging_disabled();
+/// clicks.count().stored(store);
 /// let text = builder.build()?.describe();
 /// assert!(text.contains("(stores: [clicks-per-user])") && text.contains("(stores: [sessions-only])"));
 /// # Ok::<(), streams_dsl::Error>(())
@@ -53,25 +54,7 @@ impl<K, V> Materialized<K, V> {
         }
     }
 
-    /// Writes keys and values with these serdes.
-    #[must_use]
-    pub fn with(self, key: SerdeRef<K>, value: SerdeRef<V>) -> Self {
-        self.with_key_serde(key).with_value_serde(value)
-    }
-
-    /// The serde of the keys.
-    #[must_use]
-    pub fn with_key_serde(mut self, serde: SerdeRef<K>) -> Self {
-        self.key_serde = Some(serde);
-        self
-    }
-
-    /// The serde of the values.
-    #[must_use]
-    pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
-        self.value_serde = Some(serde);
-        self
-    }
+    serde_fields!();
 
     /// Keeps the rows in memory; they are restored from the changelog at each start.
     #[must_use]
@@ -114,6 +97,29 @@ impl<K, V> Materialized<K, V> {
     pub fn with_retention(mut self, retention: Duration) -> Self {
         self.retention = Some(retention);
         self
+    }
+}
+
+impl<K, V> Materialized<K, V> {
+    /// The same store for other keys, of which no serde is given.
+    pub(crate) fn of_keys<K2>(self) -> Materialized<K2, V> {
+        let Self { name, value_serde, in_memory, logging, caching, retention, .. } = self;
+        let key_serde = None;
+        Materialized { name, key_serde, value_serde, in_memory, logging, caching, retention }
+    }
+}
+
+impl<K, V> Clone for Materialized<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            key_serde: self.key_serde.clone(),
+            value_serde: self.value_serde.clone(),
+            in_memory: self.in_memory,
+            logging: self.logging.clone(),
+            caching: self.caching,
+            retention: self.retention,
+        }
     }
 }
 

@@ -1,24 +1,19 @@
-//! What can be said of an operator beside what it does: names, serdes, stores.
+//! What can be said of topics, stores and operators beside what they do.
 //!
 //! Where an operator takes `impl Into` of one of these, a plain name is enough. All of them are
 //! inert: what is wrong with one is reported by `build`, with the line of the operator that it was
 //! given to.
 
-mod branched;
 mod consumed;
-mod grouped;
-mod joined;
 mod materialized;
 mod named;
 mod produced;
 mod repartitioned;
+mod serdes;
 mod suppressed;
 
 pub use self::{
-    branched::Branched,
     consumed::Consumed,
-    grouped::Grouped,
-    joined::Joined,
     materialized::Materialized,
     named::Named,
     produced::Produced,
@@ -26,7 +21,7 @@ pub use self::{
     suppressed::{BufferBounds, BufferConfig, EagerBufferConfig, StrictBufferConfig, Suppressed},
 };
 pub(crate) use self::{
-    branched::Then,
     produced::Target,
+    serdes::serde_options,
     suppressed::{Until, WhenFull},
 };

@@ -8,7 +8,7 @@ use streams_core::{
     serde::SerdeRef,
 };
 
-use super::Named;
+use super::serdes::serde_fields;
 
 /// Where a sink writes.
 pub(crate) enum Target<K, V> {
@@ -23,7 +23,7 @@ pub(crate) enum Target<K, V> {
 ///
 /// let builder = StreamsBuilder::new();
 /// let orders = builder.stream::<String, i64>("orders");
-/// orders.to(Produced::topic("copy").with_name("copy-out"));
+/// orders.to(Produced::topic("copy")).named("copy-out");
 /// orders.to(Produced::topic_by("by-size", |order: &Record<'_, String, i64>| {
 ///     if *order.value > 1_000 { "large".to_owned() } else { "small".to_owned() }
 /// }));
@@ -34,7 +34,6 @@ pub(crate) enum Target<K, V> {
 /// ```
 pub struct Produced<K, V> {
     pub(crate) target: Target<K, V>,
-    pub(crate) name: Option<Named>,
     pub(crate) key_serde: Option<SerdeRef<K>>,
     pub(crate) value_serde: Option<SerdeRef<V>>,
     pub(crate) partitioner: Option<StreamPartitioner<K, V>>,
@@ -42,7 +41,7 @@ pub struct Produced<K, V> {
 
 impl<K, V> Produced<K, V> {
     fn new(target: Target<K, V>) -> Self {
-        Self { target, name: None, key_serde: None, value_serde: None, partitioner: None }
+        Self { target, key_serde: None, value_serde: None, partitioner: None }
     }
 
     /// Writes to one topic, which must exist.
@@ -59,32 +58,7 @@ impl<K, V> Produced<K, V> {
         Self::new(Target::By { label: label.into(), extractor: Arc::new(extractor) })
     }
 
-    /// Writes keys and values with these serdes.
-    #[must_use]
-    pub fn with(self, key: SerdeRef<K>, value: SerdeRef<V>) -> Self {
-        self.with_key_serde(key).with_value_serde(value)
-    }
-
-    /// Writes keys with this serde.
-    #[must_use]
-    pub fn with_key_serde(mut self, serde: SerdeRef<K>) -> Self {
-        self.key_serde = Some(serde);
-        self
-    }
-
-    /// Writes values with this serde.
-    #[must_use]
-    pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
-        self.value_serde = Some(serde);
-        self
-    }
-
-    /// Names the sink node.
-    #[must_use]
-    pub fn with_name(mut self, name: impl Into<Named>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
+    serde_fields!();
 
     /// Chooses the partition of each record by topic, key, value and number of partitions, instead
     /// of by the hash of the key; `None` leaves it to that.
@@ -95,6 +69,28 @@ impl<K, V> Produced<K, V> {
     ) -> Self {
         self.partitioner = Some(Arc::new(partitioner));
         self
+    }
+}
+
+impl<K, V> Clone for Produced<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            target: self.target.clone(),
+            key_serde: self.key_serde.clone(),
+            value_serde: self.value_serde.clone(),
+            partitioner: self.partitioner.clone(),
+        }
+    }
+}
+
+impl<K, V> Clone for Target<K, V> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Topic(topic) => Self::Topic(topic.clone()),
+            Self::By { label, extractor } => {
+                Self::By { label: label.clone(), extractor: extractor.clone() }
+            }
+        }
     }
 }
 

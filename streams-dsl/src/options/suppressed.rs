@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use super::Named;
 use crate::windows::Windowed;
 
 /// Which changes of a table are held back, and for how long. Java's `Suppressed`.
@@ -21,7 +20,6 @@ use crate::windows::Windowed;
 /// # Ok::<(), streams_dsl::Error>(())
 /// ```
 pub struct Suppressed<K> {
-    pub(crate) name: Option<Named>,
     /// From when on a change waits, in milliseconds, of its key and timestamp.
     pub(crate) from: fn(&K, i64) -> i64,
     pub(crate) until: Until,
@@ -45,7 +43,7 @@ impl<K> Suppressed<Windowed<K>> {
     /// goes on.
     pub fn until_window_closes(buffer: StrictBufferConfig) -> Self {
         let from = |windowed: &Windowed<K>, _: i64| windowed.window.end;
-        Self { name: None, from, until: Until::WindowCloses, bounds: buffer.0 }
+        Self { from, until: Until::WindowCloses, bounds: buffer.0 }
     }
 }
 
@@ -54,21 +52,19 @@ impl<K> Suppressed<K> {
     /// is, and goes on with the row's value then. Java's `untilTimeLimit`.
     pub fn until_time_limit(limit: Duration, buffer: impl Into<BufferBounds>) -> Self {
         let from = |_: &K, timestamp| timestamp;
-        Self { name: None, from, until: Until::TimeLimit(limit), bounds: buffer.into() }
+        Self { from, until: Until::TimeLimit(limit), bounds: buffer.into() }
     }
+}
 
-    /// Names the node; the buffer is then named like it, with `-store` behind.
-    #[must_use]
-    pub fn with_name(mut self, name: impl Into<Named>) -> Self {
-        self.name = Some(name.into());
-        self
+impl<K> Clone for Suppressed<K> {
+    fn clone(&self) -> Self {
+        Self { from: self.from, until: self.until, bounds: self.bounds.clone() }
     }
 }
 
 impl<K> fmt::Debug for Suppressed<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Suppressed")
-            .field("name", &self.name)
             .field("until", &self.until)
             .field("bounds", &self.bounds)
             .finish_non_exhaustive()

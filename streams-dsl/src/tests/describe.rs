@@ -15,7 +15,7 @@ use streams_core::{
     store::Stores,
 };
 
-use crate::{Branched, Consumed, Grouped, KStream, Materialized, StreamsBuilder, TimeWindows};
+use crate::{KStream, Materialized, Repartitioned, StreamsBuilder, TimeWindows};
 
 type Text = Option<String>;
 
@@ -67,15 +67,14 @@ fn branches_are_named_after_the_split_and_go_to_consumers_and_functions() {
     let builder = StreamsBuilder::new();
     let mut branches = stream(&builder, "in")
         .split()
-        .branch_as(|_, v| v.is_some(), Branched::unnamed().with_consumer(|branch| branch.to("out")))
-        .branch_as(
-            |_, v| v.is_none(),
-            Branched::named("n")
-                .with_function(|branch| branch.map_values(|_| Some("none".to_owned()))),
-        )
-        .no_default_branch();
+        .branch(|_, v| v.is_some())
+        .with_consumer(|branch| branch.to("out"))
+        .branch(|_, v| v.is_none())
+        .named("n")
+        .with_function(|branch| branch.map_values(|_| Some("none".to_owned())))
+        .branches();
     let (name, branch) = branches.pop_first().unwrap();
-    assert_eq!((name.as_str(), branches.len()), ("KSTREAM-BRANCH-0000000001n", 0));
+    assert_eq!((name.as_str(), branches.len()), ("n", 0));
     branch.to("out");
     assert_described(&builder, include_str!("golden/branch-consumer.txt"));
 }
@@ -84,17 +83,17 @@ fn branches_are_named_after_the_split_and_go_to_consumers_and_functions() {
 fn each_aggregation_of_an_unnamed_group_has_a_repartition_topic() {
     let builder = StreamsBuilder::new();
     let group = stream(&builder, "in").group_by::<String, _>(|_, v| initial(v));
-    group.count_as::<String>("c").to_stream().to("out");
-    group.reduce_as(|a: String, v: &String| a + "+" + v, "r").to_stream().to("out2");
+    group.count::<String>().stored("c").to_stream().to("out");
+    group.reduce(|a: String, v: &String| a + "+" + v).stored("r").to_stream().to("out2");
     assert_described(&builder, include_str!("golden/two-aggregates.txt"));
 }
 
 #[test]
 fn the_aggregations_of_a_named_group_share_its_repartition_topic() {
     let builder = StreamsBuilder::new();
-    let group = stream(&builder, "in").group_by_with::<String, _>(|_, v| initial(v), "g");
-    group.count_as::<String>("c").to_stream().to("out");
-    group.reduce_as(|a: String, v: &String| a + "+" + v, "r").to_stream().to("out2");
+    let group = stream(&builder, "in").group_by::<String, _>(|_, v| initial(v)).named("g");
+    group.count::<String>().stored("c").to_stream().to("out");
+    group.reduce(|a: String, v: &String| a + "+" + v).stored("r").to_stream().to("out2");
     let text = builder.build().unwrap().describe();
     assert_eq!(text.matches("(topics: [g-repartition])").count(), 1, "{text}");
     assert!(text.contains("--> KSTREAM-AGGREGATE-0000000002, KSTREAM-REDUCE-0000000008"), "{text}");
@@ -105,10 +104,12 @@ fn a_windowed_count_of_a_named_group_has_the_given_names() {
     let builder = StreamsBuilder::new();
     let windows = TimeWindows::of_size_and_grace(Duration::from_secs(10), Duration::from_secs(5));
     stream(&builder, "in")
-        .group_by_with::<String, _>(|_, v| initial(v), "by-initial")
+        .group_by::<String, _>(|_, v| initial(v))
+        .named("by-initial")
         .windowed_by(windows)
+        .count()
         .named("cnt")
-        .count_as("w")
+        .stored("w")
         .to_stream()
         .to("out");
     assert_described(&builder, include_str!("golden/tumbling-rekeyed.txt"));
@@ -117,8 +118,8 @@ fn a_windowed_count_of_a_named_group_has_the_given_names() {
 #[test]
 fn a_grouped_table_is_repartitioned_without_a_filter() {
     let builder = StreamsBuilder::new();
-    let table = builder.table_as::<String, String>("in", "t");
-    table.group_by(|k, v| (v.clone(), k.clone())).count_as("c").to_stream().to("out");
+    let table = builder.table::<String, String>("in").stored("t");
+    table.group_by(|k, v| (v.clone(), k.clone())).count().stored("c").to_stream().to("out");
     assert_described(&builder, include_str!("golden/table-group-count.txt"));
 }
 
@@ -157,7 +158,7 @@ fn the_joins_of_a_stream_share_its_repartition_topic() {
 fn a_table_of_a_rekeyed_stream_is_repartitioned() {
     let builder = StreamsBuilder::new();
     let rekeyed = stream(&builder, "in").select_key(|_, v| initial(v));
-    rekeyed.named("tab").to_table_as::<String, String>("t").to_stream().to("out");
+    rekeyed.to_table::<String, String>().named("tab").stored("t").to_stream().to("out");
     assert_described(&builder, include_str!("golden/to-table-rekeyed.txt"));
 }
 
@@ -166,11 +167,14 @@ fn repartitions_may_follow_each_other() {
     let builder = StreamsBuilder::new();
     stream(&builder, "in")
         .group_by::<String, _>(|_, v| initial(v))
-        .count_as::<String>("c1")
+        .count::<String>()
+        .stored("c1")
         .to_stream()
         .select_key(|_, n| format!("{n:?}"))
-        .group_by_key_with(Grouped::unnamed().with(string(), streams_core::serde::option(long())))
-        .count_as::<i64>("c2")
+        .group_by_key()
+        .with_serdes(string(), streams_core::serde::option(long()))
+        .count::<i64>()
+        .stored("c2")
         .to_stream()
         .to("out");
     assert_described(&builder, include_str!("golden/chained-repartitions.txt"));
@@ -188,15 +192,15 @@ fn a_processor_may_change_the_key() {
         }
     };
     let counted = stream(&builder, "in").process_with((&counts,), supplier);
-    counted.group_by_key::<String>().count_as::<String>("c").to_stream().to("out");
+    counted.group_by_key::<String>().count::<String>().stored("c").to_stream().to("out");
     assert_described(&builder, include_str!("golden/process-then-count.txt"));
 }
 
 #[test]
 fn a_derived_table_may_have_a_store_of_its_own() {
     let builder = StreamsBuilder::new();
-    let counts = stream(&builder, "in").group_by_key::<String>().count_as::<String>("c");
-    counts.filter_as(|_, n| n % 2 == 0, Materialized::named("even")).to_stream().to("out");
+    let counts = stream(&builder, "in").group_by_key::<String>().count::<String>().stored("c");
+    counts.filter(|_, n| n % 2 == 0).stored(Materialized::named("even")).to_stream().to("out");
     assert_described(&builder, include_str!("golden/count-filter-store.txt"));
 }
 
@@ -208,7 +212,11 @@ fn the_orders_program_has_the_topology_of_its_java_twin() {
     let customer = |_: &Text, order: &Text| order.clone();
     orders.filter(|_, order| order.is_some()).to("high-value-orders");
     let per_customer = orders.group_by::<String, _>(customer);
-    per_customer.count_as::<String>("orders-per-customer").to_stream().to("orders-per-customer");
+    per_customer
+        .count::<String>()
+        .stored("orders-per-customer")
+        .to_stream()
+        .to("orders-per-customer");
     let by_customer = orders.select_key(customer);
     by_customer.join(&customers, |o: &String, c| format!("{o} {c}")).to("enriched-orders");
     let hours = TimeWindows::of_size_with_no_grace(Duration::from_secs(3_600));
@@ -220,14 +228,14 @@ fn the_orders_program_has_the_topology_of_its_java_twin() {
 #[test]
 fn repartition_topics_below_one_change_of_key_are_merged_if_that_is_configured() {
     let builder = StreamsBuilder::new();
-    let s = stream(&builder, "in").named("key").select_key(|_, v| initial(v));
-    let first = s.group_by_key_with::<String>("first");
-    first.count_as::<String>("c").to_stream().to("out");
+    let s = stream(&builder, "in").select_key(|_, v| initial(v)).named("key");
+    let first = s.group_by_key::<String>().named("first");
+    first.count::<String>().stored("c").to_stream().to("out");
     let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(10));
-    let second = s.group_by_key_with::<String>("second").windowed_by(windows);
-    second.count_as("w").to_stream().to("out2");
+    let second = s.group_by_key::<String>().named("second").windowed_by(windows);
+    second.count().stored("w").to_stream().to("out2");
     let table = builder.table::<String, String>("tab");
-    s.join_with(&table, |l: &String, r| format!("{l}|{r}"), "third").to("out3");
+    s.join(&table, |l: &String, r| format!("{l}|{r}")).named("third").to("out3");
     let config = StreamsConfig::new("app", "localhost:9092")
         .topology_optimization([TopologyOptimization::MergeRepartitionTopics]);
     assert_described_with(&builder, &config, include_str!("golden/opt-merge-named.txt"));
@@ -239,8 +247,8 @@ fn repartition_topics_below_one_change_of_key_are_merged_if_that_is_configured()
 fn repartition_topics_are_not_merged_over_a_change_of_the_values() {
     let builder = StreamsBuilder::new();
     let s = stream(&builder, "in").select_key(|_, v| initial(v));
-    s.group_by_key::<String>().count_as::<String>("a");
-    s.map_values(Clone::clone).group_by_key::<String>().count_as::<String>("b");
+    s.group_by_key::<String>().count::<String>().stored("a");
+    s.map_values(Clone::clone).group_by_key::<String>().count::<String>().stored("b");
     let config = StreamsConfig::new("app", "localhost:9092")
         .topology_optimization([TopologyOptimization::MergeRepartitionTopics]);
     let text = builder.build_with(&config).unwrap().describe();
@@ -252,8 +260,8 @@ fn the_sides_of_a_merge_go_through_one_merged_repartition_topic() {
     let builder = StreamsBuilder::new();
     let rekeyed = stream(&builder, "in").select_key(|_, v| initial(v));
     let merged = rekeyed.merge(&stream(&builder, "in2"));
-    merged.group_by_key::<String>().count_as::<String>("a");
-    merged.group_by_key::<String>().count_as::<String>("b");
+    merged.group_by_key::<String>().count::<String>().stored("a");
+    merged.group_by_key::<String>().count::<String>().stored("b");
     let config = StreamsConfig::new("app", "localhost:9092")
         .topology_optimization([TopologyOptimization::MergeRepartitionTopics]);
     let text = builder.build_with(&config).unwrap().describe();
@@ -291,14 +299,15 @@ fn a_builder_can_be_built_again_after_more_was_added() {
 #[test]
 fn the_nodes_of_global_tables_and_stores_take_the_names_of_what_they_read() {
     let builder = StreamsBuilder::new();
-    let consumed = Consumed::topic("names").with_name("names-in");
-    let names = builder.global_table_as::<String, String>(consumed, "names-store");
+    let names =
+        builder.global_table::<String, String>("names").named("names-in").stored("names-store");
     let kept = Stores::key_value("kept", string(), string());
     let nothing =
         |_| |_: Record<'_, Text, Text>, _: &mut Context<'_, Infallible, Infallible>| Ok(());
-    builder.add_global_store(kept, Consumed::topic("limits").with_name("limits-in"), nothing);
-    let lines = builder.stream::<String, String>("in").named("named-join");
-    lines.join_global(&names, |_, v| v.clone(), |v, w| format!("{v}{w}")).to("out");
+    builder.add_global_store(kept, "limits", nothing).named("limits-in");
+    let lines = builder.stream::<String, String>("in");
+    let joined = lines.join_global(&names, |_, v| v.clone(), |v, w| format!("{v}{w}"));
+    joined.named("named-join").to("out");
     assert_described(&builder, include_str!("golden/global-named.txt"));
 }
 
@@ -320,7 +329,9 @@ fn a_join_with_a_global_table_repartitions_nothing_and_leaves_that_to_what_follo
 #[test]
 fn records_without_a_key_reach_a_left_join_with_a_global_table_through_a_repartition() {
     let builder = StreamsBuilder::new();
-    let rekeyed = stream(&builder, "in").select_key(|_, v| v.clone()).repartition::<String>();
+    let rekeyed = stream(&builder, "in")
+        .select_key(|_, v| v.clone())
+        .repartition::<String>(Repartitioned::default());
     let names = builder.global_table::<String, String>("a");
     rekeyed
         .left_join_global(&names, |_, v: &String| v.clone(), |v, w| format!("{v}{w:?}"))
@@ -334,8 +345,8 @@ fn repartition_topics_are_not_merged_over_a_join_with_a_global_table() {
     let rekeyed = stream(&builder, "in").select_key(|_, v| initial(v));
     let names = builder.global_table::<String, String>("names");
     let joined = rekeyed.join_global(&names, |_, v: &String| v.clone(), |v, w| format!("{v}{w}"));
-    joined.group_by_key::<String>().count_as::<String>("a");
-    joined.group_by_key::<String>().count_as::<String>("b");
+    joined.group_by_key::<String>().count::<String>().stored("a");
+    joined.group_by_key::<String>().count::<String>().stored("b");
     let config = StreamsConfig::new("app", "localhost:9092")
         .topology_optimization([TopologyOptimization::MergeRepartitionTopics]);
     let text = builder.build_with(&config).unwrap().describe();

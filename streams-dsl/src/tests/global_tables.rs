@@ -94,14 +94,16 @@ fn what_a_mapper_or_a_joiner_returns_as_an_error_goes_to_the_handler() {
     let builder = StreamsBuilder::new();
     let names = builder.global_table::<i64, String>("names");
     let lines = builder.stream::<String, String>("in");
-    let joined = lines.named("by-number").try_join_global(
-        &names,
-        |_, line| Ok::<_, BoxError>(line.parse::<i64>()?),
-        |line, name| match &**name {
-            "" => Err(format!("number {line} has no name").into()),
-            name => Ok(name.to_owned()),
-        },
-    );
+    let joined = lines
+        .try_join_global(
+            &names,
+            |_, line| Ok::<_, BoxError>(line.parse::<i64>()?),
+            |line, name| match &**name {
+                "" => Err(format!("number {line} has no name").into()),
+                name => Ok(name.to_owned()),
+            },
+        )
+        .named("by-number");
     joined.to("out");
     let topology = builder.build().unwrap();
     let driver = TopologyTestDriver::builder(&topology, config())
@@ -183,7 +185,7 @@ impl Processor<String, String, String, String> for Looker {
 fn a_processor_reads_global_stores_beside_its_own() {
     let builder = StreamsBuilder::new();
     let rows = Materialized::named("rows").in_memory();
-    let table = builder.global_table_as::<String, String>("table", rows);
+    let table = builder.global_table::<String, String>("table").stored(rows);
     let keep = |kept: StoreRef<KeyValueStore<String, String>>| {
         move |record: Record<'_, i64, String>, context: &mut Context<'_, Infallible, Infallible>| {
             let (key, value) = (record.key.to_string(), Some(record.value.clone()));
@@ -196,7 +198,7 @@ fn a_processor_reads_global_stores_beside_its_own() {
     let looker = |(counts, table, kept)| Looker { counts, table, kept };
     let lines = builder.stream::<String, String>("in");
     lines.process_with((&counts, &table, &kept), looker).to("out");
-    assert_eq!((table.queryable_store_name(), kept.name()), (Some("rows"), "kept"));
+    assert_eq!((table.queryable_store_name().as_deref(), kept.name()), (Some("rows"), "kept"));
     let driver = driver(&builder);
     pipe(&driver, "table", "x", "one", 17);
     let mut numbers = driver.input_topic("numbers", long(), string());
@@ -212,7 +214,7 @@ fn a_row_has_the_time_that_its_tables_extractor_finds() {
     let by_value = Consumed::topic("times")
         .with(string(), long())
         .with_timestamp_extractor(|asked| Ok(*asked.record.value));
-    builder.global_table_as::<String, i64>(by_value, "times");
+    builder.global_table::<String, i64>(by_value).stored("times");
     let driver = driver(&builder);
     let mut times = driver.input_topic("times", texts(), option(long()));
     times.pipe_input(Some("a".into()), Some(33), 1).unwrap();

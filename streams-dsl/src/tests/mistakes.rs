@@ -39,10 +39,10 @@ fn all_missing_serdes_are_reported_with_node_type_and_line() {
 fn names_and_topics_that_are_used_twice_are_reported() {
     let builder = StreamsBuilder::new();
     let lines = builder.stream::<String, String>("lines");
-    lines.named("twice").filter(|_, _| true).named("twice").peek(|_, _| ()).to("out");
+    lines.filter(|_, _| true).named("twice").peek(|_, _| ()).named("twice").to("out");
     builder.table::<String, String>("lines");
-    lines.group_by_key().count_as("counts");
-    lines.group_by_key().count_as("counts");
+    lines.group_by_key().count().stored("counts");
+    lines.group_by_key().count().stored("counts");
     let text = mistakes(&builder);
     assert!(text.contains("a node named `twice` exists already"), "{text}");
     assert!(
@@ -65,9 +65,9 @@ fn a_topic_is_not_read_as_two_types() {
 #[test]
 fn names_that_no_topic_can_have_are_reported() {
     let builder = StreamsBuilder::new();
-    let lines = builder.stream::<String, String>(Consumed::topic("in").with_name("the source"));
+    let lines = builder.stream::<String, String>("in").named("the source");
     lines.to("out topic");
-    lines.group_by_key().count_as("");
+    lines.group_by_key().count().stored("");
     builder.stream::<String, String>(Consumed::topics(Vec::<String>::new())).to("nowhere");
     let text = mistakes(&builder);
     for problem in
@@ -85,8 +85,8 @@ fn windows_and_partitions_that_make_no_sense_are_reported() {
     lines.group_by_key().windowed_by(none).count();
     let hour = TimeWindows::of_size_with_no_grace(Duration::from_secs(3_600));
     let short = Materialized::named("short").with_retention(Duration::from_secs(60));
-    lines.group_by_key().windowed_by(hour).count_as(short);
-    lines.repartition_with(Repartitioned::named("r").with_number_of_partitions(0)).to("out");
+    lines.group_by_key().windowed_by(hour).count().stored(short);
+    lines.repartition(Repartitioned::partitions(0)).named("r").to("out");
     let text = mistakes(&builder);
     assert!(text.contains("the size of time windows must be greater than zero"), "{text}");
     assert!(text.contains("store `short` keeps rows for 60s"), "{text}");
@@ -133,7 +133,7 @@ fn generated_names_of_internal_topics_and_stores_can_be_refused() {
     let builder = StreamsBuilder::new();
     let lines = builder.stream::<String, String>("lines");
     lines.group_by(|_, line| line.clone()).count();
-    lines.group_by_with(|_, line| line.clone(), "by-line").count_as("counts");
+    lines.group_by(|_, line| line.clone()).named("by-line").count().stored("counts");
     builder.table::<String, String>("names").filter(|_, _| true).to_stream().to("all-names");
     let config = crate::StreamsConfig::new("app", "localhost:9092");
     let named = config.clone().set("ensure.explicit.internal.resource.naming", true);
@@ -151,10 +151,10 @@ fn mistakes_with_global_tables_are_reported_with_node_and_line() {
     builder.global_table::<String, String>("lines");
     builder.global_table::<String, Order>("orders");
     let line = line!() - 1;
-    builder.global_table_as::<String, String>("a", "twice");
-    builder.global_table_as::<String, String>("b", "twice");
+    builder.global_table::<String, String>("a").stored("twice");
+    builder.global_table::<String, String>("b").stored("twice");
     builder.global_table::<String, String>(Consumed::topics(["c", "d"]));
-    builder.global_table::<String, String>(Consumed::topic("e").with_name("one name"));
+    builder.global_table::<String, String>("e").named("one name");
     let text = mistakes(&builder);
     for mistake in [
         "topic lines is read by source `KSTREAM-SOURCE-0000000000` already",
@@ -176,9 +176,9 @@ fn mistakes_with_global_stores_are_reported() {
     let nothing =
         |_| |_: Record<'_, String, Order>, _: &mut Context<'_, Infallible, Infallible>| Ok(());
     builder.add_global_store(store("several"), Consumed::topics(["a", "b"]), nothing);
-    builder.add_global_store(store("kept"), Consumed::topic("c").with_name("twice"), nothing);
+    builder.add_global_store(store("kept"), "c", nothing).named("twice");
     builder.add_state_store(store("kept"));
-    builder.stream::<String, String>("in").named("twice").filter(|_, _| true).to("out");
+    builder.stream::<String, String>("in").filter(|_, _| true).named("twice").to("out");
     let text = mistakes(&builder);
     for mistake in [
         "a global store reads one topic, not a, b",

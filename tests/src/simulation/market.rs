@@ -28,7 +28,8 @@ fn market_topology(random: &mut Random) -> Topology {
             work();
             (town.clone(), person.clone())
         })
-        .count_as(per_town)
+        .count()
+        .stored(per_town)
         .to_stream()
         // A town in which nobody lives has no row: where a cache lets only the newest count through, one that was never
         // seen inhabited has no result at all.
@@ -38,7 +39,7 @@ fn market_topology(random: &mut Random) -> Topology {
     let windows =
         TimeWindows::of_size_and_grace(Duration::from_secs(3), Duration::from_secs(3_600))
             .advance_by(Duration::from_secs(1));
-    moves.group_by_key().windowed_by(windows).count_as("windows").to_stream().to("windows");
+    moves.group_by_key().windowed_by(windows).count().stored("windows").to_stream().to("windows");
 
     let ticks = Stores::key_value("ticks", serde::string(), serde::long());
     let ticks = builder.add_state_store(if in_memory { ticks.in_memory() } else { ticks });

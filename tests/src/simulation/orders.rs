@@ -48,13 +48,14 @@ fn orders_topology(random: &mut Random) -> Topology {
     let count = Materialized::named("orders-per-customer");
     orders
         .group_by(|_, order| order.customer_id.clone())
-        .count_as(if in_memory { count.in_memory() } else { count })
+        .count()
+        .stored(if in_memory { count.in_memory() } else { count })
         .to_stream()
         .to("orders-per-customer");
 
     let customers = Materialized::<String, Customer>::named("customers");
     let customers = if in_memory { customers.in_memory() } else { customers };
-    let customers = builder.table_as(Consumed::topic("customers"), customers);
+    let customers = builder.table(Consumed::topic("customers")).stored(customers);
     orders
         .join(&customers, |order: &Order, customer: &Customer| EnrichedOrder {
             order: order.clone(),
@@ -66,7 +67,8 @@ fn orders_topology(random: &mut Random) -> Topology {
     orders
         .group_by_key()
         .windowed_by(TimeWindows::of_size_with_no_grace(Duration::from_secs(3_600)))
-        .count_as(if in_memory { hours.in_memory() } else { hours })
+        .count()
+        .stored(if in_memory { hours.in_memory() } else { hours })
         .to_stream()
         .to("orders-per-hour");
     builder.build().unwrap()

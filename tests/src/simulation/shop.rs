@@ -22,7 +22,8 @@ fn shop_topology(random: &mut Random) -> Topology {
             work();
             product.clone()
         })
-        .count_as(per_product)
+        .count()
+        .stored(per_product)
         .to_stream()
         .to("per-product");
     let customers = builder.table::<String, String>("customers");
@@ -31,7 +32,7 @@ fn shop_topology(random: &mut Random) -> Topology {
     let windows =
         TimeWindows::of_size_and_grace(Duration::from_secs(3), Duration::from_secs(3_600))
             .advance_by(Duration::from_secs(1));
-    orders.group_by_key().windowed_by(windows).count_as("windows").to_stream().to("windows");
+    orders.group_by_key().windowed_by(windows).count().stored("windows").to_stream().to("windows");
     builder.build().unwrap()
 }
 

@@ -29,7 +29,8 @@ fn windows_topology(random: &mut Random) -> Topology {
         .peek(|_, _| work())
         .group_by_key()
         .windowed_by(TimeWindows::of_size_with_no_grace(size))
-        .count_as(counts)
+        .count()
+        .stored(counts)
         .to_stream_with_key(|row, _| format!("{}@{}", row.key, row.window.start))
         .map_values(|count| count.unwrap_or_default())
         .to(Produced::topic("out").with(serde::string(), serde::long()));

@@ -21,7 +21,7 @@ const ROW_PARTITIONS: i32 = 3;
 /// Each value of `in` is the key of a row.
 fn topology() -> Topology {
     let builder = StreamsBuilder::new();
-    let table = builder.global_table_as::<String, String>("rows", Materialized::named("rows"));
+    let table = builder.global_table::<String, String>("rows").stored(Materialized::named("rows"));
     builder
         .stream::<String, String>("in")
         .left_join_global(

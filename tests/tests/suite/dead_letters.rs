@@ -70,7 +70,7 @@ async fn a_cached_row_that_fails_at_the_commit_has_its_own_offset_and_no_other_r
         produce(&cluster, "in", &format!("k{n}"), "v", 1);
     }
     let builder = StreamsBuilder::new();
-    let counts = builder.stream::<String, String>("in").group_by_key().count_as("counts");
+    let counts = builder.stream::<String, String>("in").group_by_key().count().stored("counts");
     refuse_bad(&counts.to_stream());
     let directory = tempfile::tempdir().unwrap();
     let settings = config(directory.path(), ProcessingGuarantee::AtLeastOnce)

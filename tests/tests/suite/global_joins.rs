@@ -14,7 +14,7 @@ use crate::harness::{PATIENCE, cluster, config, eventually, processed, produce};
 fn topology() -> Topology {
     let builder = StreamsBuilder::new();
     let rows = Materialized::named("rows").in_memory();
-    let table = builder.global_table_as::<String, String>("tab", rows);
+    let table = builder.global_table::<String, String>("tab").stored(rows);
     builder
         .stream::<String, String>("in")
         .left_join_global(

@@ -73,7 +73,7 @@ fn an_output_topic_that_nobody_writes_to_is_an_error_as_on_the_input_side() {
 #[test]
 fn an_output_topic_may_be_internal_or_chosen_record_by_record() {
     let builder = StreamsBuilder::new();
-    let counts = builder.stream::<String, i64>("in").group_by_key().count_as("counts");
+    let counts = builder.stream::<String, i64>("in").group_by_key().count().stored("counts");
     let counts = counts.to_stream().map_values(|count| count.unwrap_or_default());
     counts
         .to(Produced::topic_by("by-key", |record| format!("out-{}", record.key))
@@ -86,7 +86,7 @@ fn an_output_topic_may_be_internal_or_chosen_record_by_record() {
     assert_eq!(changelog.len(), 1);
 
     let builder = StreamsBuilder::new();
-    let counts = builder.stream::<String, i64>("in").group_by_key().count_as("counts");
+    let counts = builder.stream::<String, i64>("in").group_by_key().count().stored("counts");
     counts
         .to_stream()
         .map_values(|count| count.unwrap_or_default())

@@ -17,13 +17,13 @@ fn counts(beside: Option<&str>) -> Topology {
     let builder = StreamsBuilder::new();
     let windows = TimeWindows::of_size_with_no_grace(Duration::from_millis(10));
     let grouped = builder.stream::<String, String>("in").group_by_key();
-    let counts = grouped.windowed_by(windows).count_as("counts");
+    let counts = grouped.windowed_by(windows).count().stored("counts");
     let by_start = counts.to_stream_with_key(|row, _| format!("{}@{}", row.key, row.window.start));
     let by_start = by_start.map_values(|count| count.unwrap_or_default().to_string());
     match beside {
         Some(topic) => by_start.merge(&builder.stream::<String, String>(topic)).to("out"),
         None => by_start.to("out"),
-    }
+    };
     let mut settings = StreamsConfig::new("app", "embedded:9092");
     if !cfg!(feature = "rocksdb") {
         settings = settings.set("default.dsl.store", "in_memory");

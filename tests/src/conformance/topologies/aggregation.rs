@@ -1,13 +1,18 @@
 //! Grouping and aggregation of a stream, without windows.
 
-use streams_dsl::{Grouped, Materialized, StreamsBuilder};
+use streams_dsl::{Materialized, StreamsBuilder};
 
 use super::{Dsl, stateless::stream};
 use crate::conformance::functions::{initial, words};
 
 pub(super) const TOPOLOGIES: Dsl = &[
     ("count", |b| {
-        stream(b, "in").group_by_key::<String>().count_as::<String>("counts").to_stream().to("out");
+        stream(b, "in")
+            .group_by_key::<String>()
+            .count::<String>()
+            .stored("counts")
+            .to_stream()
+            .to("out");
     }),
     ("count-unnamed", |b| {
         stream(b, "in").group_by_key::<String>().count::<String>().to_stream().to("out");
@@ -18,53 +23,53 @@ pub(super) const TOPOLOGIES: Dsl = &[
         words.group_by(|_, word| word.clone()).count().to_stream().to("out");
     }),
     ("count-by-value", |b| {
-        let grouped = stream(b, "in").group_by_with::<String, _>(|_, v| v.clone(), "g");
-        grouped.count_as::<String>("c").to_stream().to("out");
+        let grouped = stream(b, "in").group_by::<String, _>(|_, v| v.clone()).named("g");
+        grouped.count::<String>().stored("c").to_stream().to("out");
     }),
     ("count-filter", |b| {
         let counts = stream(b, "in").group_by_key::<String>().count::<String>();
         counts.filter(|_, n| n % 2 == 0).to_stream().to("out");
     }),
     ("count-filter-store", |b| {
-        let counts = stream(b, "in").group_by_key::<String>().count_as::<String>("c");
-        counts.filter_as(|_, n| n % 2 == 0, "even").to_stream().to("out");
+        let counts = stream(b, "in").group_by_key::<String>().count::<String>().stored("c");
+        counts.filter(|_, n| n % 2 == 0).stored("even").to_stream().to("out");
     }),
     ("count-of-counts", |b| {
         let counts = stream(b, "in").group_by_key::<String>().count::<String>();
         let by_count = counts.group_by(|k, n| (n.to_string(), k.clone()));
-        by_count.count_as("cc").to_stream().to("out");
+        by_count.count().stored("cc").to_stream().to("out");
     }),
     ("two-aggregates", two_aggregates),
     ("reduce", |b| {
         let grouped = stream(b, "in").group_by_key::<String>();
-        grouped.reduce_as::<String, _>(|a, v| plus(a, v), "r").to_stream().to("out");
+        grouped.reduce::<String, _>(|a, v| plus(a, v)).stored("r").to_stream().to("out");
     }),
     ("reduce-delete", |b| {
         let grouped = stream(b, "in").group_by_key::<String>();
         let reduce = |a: String, v: &String| (v != "x").then(|| plus(a, v));
-        grouped.reduce_as::<String, _>(reduce, "r").to_stream().to("out");
+        grouped.reduce::<String, _>(reduce).stored("r").to_stream().to("out");
     }),
     ("aggregate", |b| {
         let grouped = stream(b, "in").group_by_key::<String>();
         let add = |_: &String, v: &String, a: String| plus(a, v);
-        grouped.aggregate_as(|| "0".to_owned(), add, "a").to_stream().to("out");
+        grouped.aggregate(|| "0".to_owned(), add).stored("a").to_stream().to("out");
     }),
     ("aggregate-delete", |b| {
         let grouped = stream(b, "in").group_by_key::<String>();
         let add = |_: &String, v: &String, a: String| (v != "x").then(|| plus(a, v));
-        grouped.aggregate_as(|| "0".to_owned(), add, "a").to_stream().to("out");
+        grouped.aggregate(|| "0".to_owned(), add).stored("a").to_stream().to("out");
     }),
     ("aggregate-sum", |b| {
         let grouped = stream(b, "in").group_by_key::<String>();
         let add = |_: &String, v: &String, n: i64| n + length(v);
-        grouped.aggregate_as(|| 0, add, "sum").to_stream().to("out");
+        grouped.aggregate(|| 0, add).stored("sum").to_stream().to("out");
     }),
     ("aggregate-in-memory", |b| {
         let grouped = stream(b, "in").group_by_key::<String>();
         let add = |_: &String, v: &String, a: String| a + v;
         let store = Materialized::named("m").in_memory();
         let store = store.with_logging_disabled().with_caching_disabled();
-        grouped.aggregate_as(String::new, add, store).to_stream().to("out");
+        grouped.aggregate(String::new, add).stored(store).to_stream().to("out");
     }),
     ("aggregate-old-values", aggregate_old_values),
 ];
@@ -85,22 +90,22 @@ pub(super) fn length(text: &str) -> i64 {
 }
 
 fn count_named_node(b: &StreamsBuilder) {
-    let grouped = stream(b, "in").group_by_key_with::<String>(Grouped::named("g"));
-    let counts = grouped.named("cnt").count_as::<String>("counts");
-    counts.named("ts").to_stream().to("out");
+    let grouped = stream(b, "in").group_by_key::<String>().named("g");
+    let counts = grouped.count::<String>().named("cnt").stored("counts");
+    counts.to_stream().named("ts").to("out");
 }
 
 fn two_aggregates(b: &StreamsBuilder) {
     let grouped = stream(b, "in").group_by::<String, _>(|_, v| initial(v.as_deref()));
-    grouped.count_as::<String>("c").to_stream().to("out");
-    grouped.reduce_as::<String, _>(|a, v| plus(a, v), "r").to_stream().to("out2");
+    grouped.count::<String>().stored("c").to_stream().to("out");
+    grouped.reduce::<String, _>(|a, v| plus(a, v)).stored("r").to_stream().to("out2");
 }
 
 fn aggregate_old_values(b: &StreamsBuilder) {
     let add = |_: &String, v: &String, a: String| (v != "x").then(|| a + v);
     let first = stream(b, "in").group_by_key::<String>().aggregate(|| "0".to_owned(), add);
-    let again = first.group_by_with(|k, a| (k.clone(), a.clone()), Grouped::named("again"));
+    let again = first.group_by(|k, a| (k.clone(), a.clone())).named("again");
     let adder = |_: &String, a: &String, s: String| plus(s, a);
     let subtractor = |_: &String, a: &String, s: String| minus(s, a);
-    again.aggregate_as(String::new, adder, subtractor, "s").to_stream().to("out");
+    again.aggregate(String::new, adder, subtractor).stored("s").to_stream().to("out");
 }

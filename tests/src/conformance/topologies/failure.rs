@@ -25,7 +25,8 @@ fn processing(b: &StreamsBuilder) {
     let add = |_: &String, v: &String, a: String| {
         risky(Some(v)).map(|v| a + v.as_deref().unwrap_or("null"))
     };
-    let aggregates = s.group_by_key::<String>().try_aggregate_as(String::new, add, "a");
+    let aggregates =
+        s.group_by_key::<String>().try_aggregate(|| Ok(String::new()), add).stored("a");
     aggregates.to_stream().to("out3");
 }
 

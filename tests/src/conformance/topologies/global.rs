@@ -25,7 +25,7 @@ use crate::conformance::functions::{initial, pair};
 pub(super) const TOPOLOGIES: Dsl = &[
     ("stream-global-inner", |b| {
         let s = stream(b, "left");
-        let g = b.global_table_as::<String, String>("right", "g");
+        let g = b.global_table::<String, String>("right").stored("g");
         s.join_global(&g, own_key, inner).to("out");
     }),
     ("stream-global-left", |b| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use streams_dsl::{Grouped, Joined, Produced, StreamsBuilder, TimeWindows};
+use streams_dsl::{Produced, StreamsBuilder, TimeWindows};
 
 use super::{
     Dsl, aggregation::plus, repartition::by_initial, stateless::stream, table::table,
@@ -24,38 +24,38 @@ pub(super) const TOPOLOGIES: Dsl = &[
 ];
 
 fn opt_table(b: &StreamsBuilder) {
-    b.table_as::<String, String>("in", "t").to_stream().to("out");
+    b.table::<String, String>("in").stored("t").to_stream().to("out");
 }
 
 fn opt_merge(b: &StreamsBuilder) {
     let s = by_initial(b);
-    s.group_by_key::<String>().count_as::<String>("c").to_stream().to("out");
-    let reduced = s.group_by_key::<String>().reduce_as::<String, _>(|a, v| plus(a, v), "r");
+    s.group_by_key::<String>().count::<String>().stored("c").to_stream().to("out");
+    let reduced = s.group_by_key::<String>().reduce::<String, _>(|a, v| plus(a, v)).stored("r");
     reduced.to_stream().to("out2");
 }
 
 fn opt_merge_mapped(b: &StreamsBuilder) {
     let s = by_initial(b);
-    s.group_by_key::<String>().count_as::<String>("c").to_stream().to("out");
+    s.group_by_key::<String>().count::<String>().stored("c").to_stream().to("out");
     let upper = s.map_values(|v| upper(v.as_deref()));
-    let reduced = upper.group_by_key::<String>().reduce_as::<String, _>(|a, v| plus(a, v), "r");
+    let reduced = upper.group_by_key::<String>().reduce::<String, _>(|a, v| plus(a, v)).stored("r");
     reduced.to_stream().to("out2");
 }
 
 fn opt_merge_named(b: &StreamsBuilder) {
-    let s = stream(b, "in").named("key").select_key(|_, v| initial(v.as_deref()));
-    let first = s.group_by_key_with::<String>(Grouped::named("first"));
-    first.count_as::<String>("c").to_stream().to("out");
-    let second = s.group_by_key_with::<String>(Grouped::named("second"));
+    let s = stream(b, "in").select_key(|_, v| initial(v.as_deref())).named("key");
+    let first = s.group_by_key::<String>().named("first");
+    first.count::<String>().stored("c").to_stream().to("out");
+    let second = s.group_by_key::<String>().named("second");
     let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(10));
-    let counts = second.windowed_by(windows).count_as("w");
+    let counts = second.windowed_by(windows).count().stored("w");
     counts.to_stream().to(Produced::topic("out2").with_key_serde(windowed()));
-    s.join_with(&table(b, "tab"), inner, Joined::named("third")).to("out3");
+    s.join(&table(b, "tab"), inner).named("third").to("out3");
 }
 
 fn opt_join_chain(b: &StreamsBuilder) {
     let joined = stream(b, "in").join(&table(b, "tab"), inner);
     let by_value = joined.select_key(|_, v| v.clone());
-    by_value.group_by_key().count_as("c").to_stream().to("out");
-    b.table_as::<String, String>("tab2", "t2").to_stream().to("out2");
+    by_value.group_by_key().count().stored("c").to_stream().to("out");
+    b.table::<String, String>("tab2").stored("t2").to_stream().to("out2");
 }

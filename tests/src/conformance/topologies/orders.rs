@@ -43,7 +43,7 @@ fn orders(b: &StreamsBuilder) {
     orders.filter(|_, order| order.amount > 1000).to("high-value-orders");
 
     let by_customer = orders.group_by(|_, order| order.customer_id.clone());
-    by_customer.count_as("orders-per-customer").to_stream().to("orders-per-customer");
+    by_customer.count().stored("orders-per-customer").to_stream().to("orders-per-customer");
 
     let enriched = orders.select_key(|_, order| order.customer_id.clone()).join(&customers, enrich);
     enriched.to(Produced::topic("enriched-orders").with_value_serde(json()));

@@ -17,13 +17,15 @@ use super::{
 };
 
 pub(super) const TOPOLOGIES: Dsl = &[
-    ("process-stream-time", |b| counted(b, PunctuationType::StreamTime, Some("counter")).to("out")),
+    ("process-stream-time", |b| {
+        counted(b, PunctuationType::StreamTime, Some("counter")).to("out");
+    }),
     ("process-wall-clock", |b| {
         counted(b, PunctuationType::WallClockTime, Some("counter")).to("out");
     }),
     ("process-then-count", |b| {
         let counted = counted(b, PunctuationType::StreamTime, None);
-        counted.group_by_key::<String>().count_as::<String>("c").to_stream().to("out");
+        counted.group_by_key::<String>().count::<String>().stored("c").to_stream().to("out");
     }),
     ("process-describe", |b| {
         let both = b.stream::<Text, Text>(Consumed::topics(["in", "in2"]));
@@ -35,8 +37,11 @@ pub(super) const TOPOLOGIES: Dsl = &[
 fn counted(b: &StreamsBuilder, kind: PunctuationType, name: Option<&str>) -> KStream<Text, Text> {
     let store = b.add_state_store(counts());
     let s = stream(b, "in");
-    let s = name.map_or_else(|| s.clone(), |name| s.named(name));
-    s.process_with(&store, move |store| Counter { store, kind })
+    let counted = s.process_with(&store, move |store| Counter { store, kind });
+    match name {
+        Some(name) => counted.named(name),
+        None => counted,
+    }
 }
 
 /// Forwards what the context says of the record, of both clocks and of the punctuations.
@@ -111,6 +116,6 @@ impl FixedKeyProcessor<Text, Text, Text> for Stamp {
 
 fn process_values(b: &StreamsBuilder) {
     let s = stream(b, "in").process_values(|| Stamp);
-    s.group_by_key::<String>().count_as::<String>("c").to_stream().to("out");
+    s.group_by_key::<String>().count::<String>().stored("c").to_stream().to("out");
     s.to("stamped");
 }

@@ -1,32 +1,46 @@
 //! Operators of a stream that keep nothing.
 
 use streams_core::{Record, processor::ExtractTimestamp};
-use streams_dsl::{Branched, Consumed, KStream, Produced, StreamsBuilder};
+use streams_dsl::{Consumed, KStream, Produced, StreamsBuilder};
 
 use super::{Dsl, processor::Text};
 use crate::conformance::functions::{initial, pair, starts_with_a, upper, words};
 
 pub(super) const TOPOLOGIES: Dsl = &[
-    ("passthrough", |b| stream(b, "in").to("out")),
-    ("filter", |b| stream(b, "in").filter(|_, v| starts_with_a(v.as_deref())).to("out")),
-    ("filter-not", |b| stream(b, "in").filter_not(|_, v| starts_with_a(v.as_deref())).to("out")),
+    ("passthrough", |b| {
+        stream(b, "in").to("out");
+    }),
+    ("filter", |b| {
+        stream(b, "in").filter(|_, v| starts_with_a(v.as_deref())).to("out");
+    }),
+    ("filter-not", |b| {
+        stream(b, "in").filter_not(|_, v| starts_with_a(v.as_deref())).to("out");
+    }),
     ("map", |b| {
         let paired = |k: &Text, v: &Text| (v.clone(), pair(k.as_deref(), v.as_deref()));
         stream(b, "in").map(paired).to("out");
     }),
-    ("map-values", |b| stream(b, "in").map_values(|v| upper(v.as_deref())).to("out")),
+    ("map-values", |b| {
+        stream(b, "in").map_values(|v| upper(v.as_deref())).to("out");
+    }),
     ("map-values-with-key", |b| {
         let paired = |k: &Text, v: &Text| pair(k.as_deref(), v.as_deref());
         stream(b, "in").map_values_with_key(paired).to("out");
     }),
     ("flat-map", flat_map),
-    ("flat-map-values", |b| stream(b, "in").flat_map_values(|v| words(v.as_deref())).to("out")),
-    ("select-key", |b| stream(b, "in").select_key(|_, v| initial(v.as_deref())).to("out")),
+    ("flat-map-values", |b| {
+        stream(b, "in").flat_map_values(|v| words(v.as_deref())).to("out");
+    }),
+    ("select-key", |b| {
+        stream(b, "in").select_key(|_, v| initial(v.as_deref())).to("out");
+    }),
     ("peek-foreach", peek_for_each),
     ("branch", branch),
     ("branch-unnamed", branch_unnamed),
     ("branch-consumer", branch_consumer),
-    ("merge", |b| stream(b, "in").merge(&stream(b, "in2")).to("out")),
+    ("merge", |b| {
+        stream(b, "in").merge(&stream(b, "in2")).to("out");
+    }),
     ("merge-mapped", merge_mapped),
     ("several-topics", |b| {
         let both = b.stream::<Text, Text>(Consumed::topics(["in", "in2"]));
@@ -60,11 +74,15 @@ fn peek_for_each(b: &StreamsBuilder) {
 
 fn branch(b: &StreamsBuilder) {
     let branches = stream(b, "in")
-        .named("b-")
         .split()
-        .branch_as(|_, v| starts_with_a(v.as_deref()), "as")
-        .branch_as(|_, v| v.is_none(), "nulls")
-        .default_branch_as("rest");
+        .named("b-")
+        .branch(|_, v| starts_with_a(v.as_deref()))
+        .named("as")
+        .branch(|_, v| v.is_none())
+        .named("nulls")
+        .default_branch()
+        .named("rest")
+        .branches();
     for (name, topic) in [("b-as", "out-as"), ("b-nulls", "out-nulls"), ("b-rest", "out-rest")] {
         if let Some(branch) = branches.get(name) {
             branch.to(topic);
@@ -77,21 +95,22 @@ fn branch_unnamed(b: &StreamsBuilder) {
         .split()
         .branch(|_, v| starts_with_a(v.as_deref()))
         .branch(|k, _| k.is_none())
-        .no_default_branch();
+        .branches();
     for branch in branches.values() {
         branch.to("out");
     }
 }
 
 fn branch_consumer(b: &StreamsBuilder) {
-    let to_out = Branched::unnamed().with_consumer(|s: KStream<Text, Text>| s.to("out"));
-    let none = |s: KStream<Text, Text>| s.map_values(|_| Some("none".to_owned()));
     let branches = stream(b, "in")
         .split()
-        .branch_as(|_, v| starts_with_a(v.as_deref()), to_out)
-        .branch_as(|_, v| v.is_none(), Branched::named("n").with_function(none))
-        .no_default_branch();
-    if let Some(branch) = branches.get("KSTREAM-BRANCH-0000000001n") {
+        .branch(|_, v| starts_with_a(v.as_deref()))
+        .with_consumer(|s| s.to("out"))
+        .branch(|_, v| v.is_none())
+        .named("n")
+        .with_function(|s| s.map_values(|_| Some("none".to_owned())))
+        .branches();
+    if let Some(branch) = branches.get("n") {
         branch.to("out");
     }
 }
@@ -99,7 +118,7 @@ fn branch_consumer(b: &StreamsBuilder) {
 fn merge_mapped(b: &StreamsBuilder) {
     let upper = stream(b, "in").map_values(|v| upper(v.as_deref()));
     let present = stream(b, "in2").filter(|_, v| v.is_some());
-    upper.named("both").merge(&present).to("out");
+    upper.merge(&present).named("both").to("out");
 }
 
 fn dynamic_topic(b: &StreamsBuilder) {
@@ -122,16 +141,18 @@ fn through_topic(b: &StreamsBuilder) {
 }
 
 fn named_nodes(b: &StreamsBuilder) {
-    b.stream::<Text, Text>(Consumed::topic("in").with_name("src"))
-        .named("keep")
+    b.stream::<Text, Text>("in")
+        .named("src")
         .filter(|_, v| v.is_some())
-        .named("up")
+        .named("keep")
         .map_values(|v| upper(v.as_deref()))
-        .named("same-key")
+        .named("up")
         .select_key(|k, _| k.clone())
-        .named("look")
+        .named("same-key")
         .peek(|_, _| {})
-        .to(Produced::topic("out").with_name("snk"));
+        .named("look")
+        .to("out")
+        .named("snk");
 }
 
 fn timestamp_extractor(b: &StreamsBuilder) {

@@ -13,10 +13,12 @@ use super::{
 };
 
 pub(super) const TOPOLOGIES: Dsl = &[
-    ("suppress-tumbling", |b| to_out(&closed(&grouped(b, tumbling()).count_as("w")).to_stream())),
+    ("suppress-tumbling", |b| {
+        to_out(&closed(&grouped(b, tumbling()).count().stored("w")).to_stream());
+    }),
     ("suppress-hopping", |b| {
-        let until = Suppressed::until_window_closes(BufferConfig::unbounded()).with_name("sup");
-        to_out(&grouped(b, hopping()).count().suppress(until).to_stream());
+        let until = Suppressed::until_window_closes(BufferConfig::unbounded());
+        to_out(&grouped(b, hopping()).count().suppress(until).named("sup").to_stream());
     }),
     ("suppress-filtered", |b| {
         let counts = grouped(b, tumbling()).count().filter(|_, n| *n > 1);
@@ -27,7 +29,7 @@ pub(super) const TOPOLOGIES: Dsl = &[
         to_out(&grouped(b, tumbling()).count().suppress(until).to_stream());
     }),
     ("suppress-time", |b| {
-        let rows = b.table_as::<String, String>("in", "t");
+        let rows = b.table::<String, String>("in").stored("t");
         rows.suppress(ten_seconds()).to_stream().to("out");
     }),
     ("suppress-time-zero", |b| {
@@ -68,5 +70,5 @@ fn then_group(b: &StreamsBuilder) {
     let grouped = calm.group_by::<String, String, _, _>(|k, v| (v.clone(), k.clone()));
     let adder = |_: &String, v: &String, a: String| plus(a, v);
     let subtractor = |_: &String, v: &String, a: String| minus(a, v);
-    grouped.aggregate_as(|| "0".to_owned(), adder, subtractor, "a").to_stream().to("out");
+    grouped.aggregate(|| "0".to_owned(), adder, subtractor).stored("a").to_stream().to("out");
 }

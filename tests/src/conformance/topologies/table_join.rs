@@ -2,14 +2,18 @@
 
 #![expect(clippy::ptr_arg, reason = "what a stream of `String` hands to its functions")]
 
-use streams_dsl::{Joined, StreamsBuilder};
+use streams_dsl::StreamsBuilder;
 
 use super::{Dsl, processor::Text, stateless::stream, table::table};
 use crate::conformance::functions::{initial, pair};
 
 pub(super) const TOPOLOGIES: Dsl = &[
-    ("stream-table-inner", |b| stream(b, "left").join(&table(b, "right"), inner).to("out")),
-    ("stream-table-left", |b| stream(b, "left").left_join(&table(b, "right"), left).to("out")),
+    ("stream-table-inner", |b| {
+        stream(b, "left").join(&table(b, "right"), inner).to("out");
+    }),
+    ("stream-table-left", |b| {
+        stream(b, "left").left_join(&table(b, "right"), left).to("out");
+    }),
     ("stream-table-with-key", |b| {
         let joiner = |k: &Text, l: &String, r: Option<&String>| {
             format!("{}={}", k.as_deref().unwrap_or("null"), left(l, r))
@@ -18,7 +22,7 @@ pub(super) const TOPOLOGIES: Dsl = &[
     }),
     ("stream-table-rekeyed", |b| {
         let s = stream(b, "left").select_key(|_, v| initial(v.as_deref()));
-        s.join_with(&table(b, "right"), inner, Joined::named("jn")).to("out");
+        s.join(&table(b, "right"), inner).named("jn").to("out");
     }),
     ("stream-table-rekeyed-left", |b| {
         let s = stream(b, "left").select_key(|_, v| initial(v.as_deref()));
@@ -43,7 +47,7 @@ pub(super) fn left(left: &String, right: Option<&String>) -> String {
 }
 
 fn stream_table_self(b: &StreamsBuilder) {
-    let t = stream(b, "left").to_table_as::<String, String>("t");
+    let t = stream(b, "left").to_table::<String, String>().stored("t");
     stream(b, "right").join(&t, inner).to("out");
     t.to_stream().to("out");
 }

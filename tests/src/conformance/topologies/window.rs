@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use streams_core::serde::{SerdeRef, string};
 use streams_dsl::{
-    Grouped, KStream, KTable, Produced, StreamsBuilder, TimeWindowedKStream, TimeWindows, Windowed,
+    KStream, KTable, Produced, StreamsBuilder, TimeWindowedKStream, TimeWindows, Windowed,
     time_windowed,
 };
 
@@ -12,28 +12,28 @@ use super::{Dsl, aggregation::plus, processor::Text, stateless::stream};
 use crate::conformance::functions::{initial, text};
 
 pub(super) const TOPOLOGIES: Dsl = &[
-    ("tumbling-count", |b| to_out(&grouped(b, tumbling()).count_as("w").to_stream())),
+    ("tumbling-count", |b| to_out(&grouped(b, tumbling()).count().stored("w").to_stream())),
     ("tumbling-no-grace", |b| {
         let windows = TimeWindows::of_size_with_no_grace(SIZE);
         to_out(&grouped(b, windows).count().to_stream());
     }),
     ("tumbling-reduce", |b| {
         let reduce = |a: String, v: &Text| plus(a, text(v.as_deref()));
-        to_out(&grouped(b, tumbling()).reduce_as(reduce, "w").to_stream());
+        to_out(&grouped(b, tumbling()).reduce(reduce).stored("w").to_stream());
     }),
     ("tumbling-aggregate-delete", |b| {
         let add = |_: &String, v: &Text, a: String| {
             v.as_deref().filter(|v| *v != "x").map(|v| plus(a, v))
         };
-        to_out(&grouped(b, tumbling()).aggregate_as(|| "0".to_owned(), add, "w").to_stream());
+        to_out(&grouped(b, tumbling()).aggregate(|| "0".to_owned(), add).stored("w").to_stream());
     }),
     ("tumbling-rekeyed", |b| {
         let s = stream(b, "in");
-        let grouped = s.group_by_with::<String, _>(|_, v| initial(v.as_deref()), "by-initial");
-        let counts = grouped.windowed_by(tumbling()).named("cnt").count_as("w");
+        let grouped = s.group_by::<String, _>(|_, v| initial(v.as_deref())).named("by-initial");
+        let counts = grouped.windowed_by(tumbling()).count().named("cnt").stored("w");
         to_out(&counts.to_stream());
     }),
-    ("hopping-count", |b| to_out(&grouped(b, hopping()).count_as("w").to_stream())),
+    ("hopping-count", |b| to_out(&grouped(b, hopping()).count().stored("w").to_stream())),
     ("hopping-aggregate", |b| {
         let add = |_: &String, v: &Text, a: String| plus(a, text(v.as_deref()));
         to_out(&grouped(b, hopping()).aggregate(|| "0".to_owned(), add).to_stream());
@@ -70,13 +70,13 @@ pub(super) fn to_out<V: Send + 'static>(s: &KStream<Windowed<String>, V>) {
 
 fn tumbling_table_group(b: &StreamsBuilder) {
     let counts: KTable<Windowed<String>, i64> = grouped(b, tumbling()).count();
-    let by_key = counts.group_by_with(|w, n| (w.key.clone(), *n), Grouped::named("g"));
-    by_key.reduce_as(|a, n| a + n, |a, n| a - n, "sum").to_stream().to("out");
+    let by_key = counts.group_by(|w, n| (w.key.clone(), *n)).named("g");
+    by_key.reduce(|a, n| a + n, |a, n| a - n).stored("sum").to_stream().to("out");
 }
 
 fn tumbling_of_windows(b: &StreamsBuilder) {
     let counts = grouped(b, tumbling()).count().filter(|_, n| *n > 1);
     let by_key = counts.to_stream_with_key(|w, _| w.key.clone());
-    let sum = by_key.group_by_key::<String>().reduce_as::<i64, _>(|a, n| a + n, "sum");
+    let sum = by_key.group_by_key::<String>().reduce::<i64, _>(|a, n| a + n).stored("sum");
     sum.to_stream().to("out");
 }

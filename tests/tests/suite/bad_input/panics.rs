@@ -112,8 +112,8 @@ async fn a_panic_in_an_operator_of_the_dsl_names_the_operator_and_one_in_a_serde
     feed(&cluster, &BAD.to_be_bytes());
     let check = panic_while(Arc::new(AtomicBool::new(true)));
     let builder = StreamsBuilder::new();
-    let numbers = builder.stream::<String, i64>("in").named("all").filter(|_, _| true);
-    let checked = numbers.named("check").map_values(move |value| check(*value).unwrap_or_default());
+    let numbers = builder.stream::<String, i64>("in").filter(|_, _| true).named("all");
+    let checked = numbers.map_values(move |value| check(*value).unwrap_or_default()).named("check");
     checked.filter(|_, _| true).to("out");
     let instance = start(builder.build().unwrap(), in_memory(GUARANTEES[0]), &cluster).await;
     assert_says(&failure(&instance).await, &["node `check` of task 0_0 at in-0@123: user code"]);

@@ -270,7 +270,7 @@ async fn a_punctuation_whose_records_are_refused_each_time_does_not_keep_input_f
 fn counting_by_value() -> Topology {
     let builder = StreamsBuilder::new();
     let stream = builder.stream::<String, String>("in");
-    stream.group_by(|_, value| value.clone()).count_as("counts").to_stream().to("out");
+    stream.group_by(|_, value| value.clone()).count().stored("counts").to_stream().to("out");
     let config = in_memory(GUARANTEES[0]).set("default.dsl.store", "in_memory");
     builder.build_with(&config).unwrap()
 }
@@ -316,7 +316,7 @@ async fn a_row_that_a_changelog_refuses_stops_the_instance_and_names_the_store_a
         produce(&cluster, "in", &"x".repeat(300), "v", 1);
         let builder = StreamsBuilder::new();
         let stream = builder.stream::<String, String>("in");
-        stream.group_by_key().count_as("counts").to_stream().to("out");
+        stream.group_by_key().count().stored("counts").to_stream().to("out");
         let config = in_memory(guarantee)
             .set("default.dsl.store", "in_memory")
             .set("topic.max.message.bytes", 200);

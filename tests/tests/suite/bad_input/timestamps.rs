@@ -22,7 +22,7 @@ fn per_day() -> Topology {
     let builder = StreamsBuilder::new();
     let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(86_400));
     let grouped = builder.stream::<String, String>("in").group_by_key();
-    let counts = grouped.windowed_by(windows).count_as("counts");
+    let counts = grouped.windowed_by(windows).count().stored("counts");
     let by_key = counts.to_stream_with_key(|row, _| row.key.clone());
     by_key
         .map_values(|count| count.unwrap_or_default())

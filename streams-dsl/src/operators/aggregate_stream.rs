@@ -1,0 +1,344 @@
+//! How the records of a grouped stream are folded into the rows of a table, with or without windows. Java's
+//! `KStreamAggregate` and `KStreamReduce`.
+
+use std::{marker::PhantomData, sync::Arc, time::Duration};
+
+use streams_core::{
+    BoxError, Record,
+    processor::{Context, Processor},
+    store::{StateStore, StoreBuilder, TimestampedKeyValueStore, ValueAndTimestamp},
+    topology::NodeRef,
+};
+
+use super::{
+    Nullable,
+    aggregation::Aggregation,
+    table_rows::{RowOutput, forward_pending, row},
+};
+use crate::{
+    KGroupedStream, Unwindowed,
+    change::Change,
+    options::{Materialized, Named},
+    plan::{
+        Drawn, DrawnGroup, DrawnTable, GraphNodeId, Lowering, Name, Operator, Output, Repartition,
+        Role, Rows, RowsOf, SharedTopic, Sketch, Slot, Sources, Step, StepRef, StoredRows,
+        TableStore,
+    },
+};
+
+/// Windows that records can be put into, and how they are folded there. Implemented by the kinds of windows.
+pub(crate) trait Windowing: Folds {}
+
+/// How the records of a group are folded into rows: what differs between no windows and those of each kind.
+pub(crate) trait Folds: Clone + Send + Sync + 'static {
+    /// The keys of the table that is made of a group with keys `K`.
+    type Key<K: Row>: Row;
+
+    /// Where the rows are.
+    type Store<K: Row, VA: Row>: StateStore;
+
+    /// What passes must know of the node.
+    fn role(&self) -> Role;
+
+    /// How long the rows of a window are kept at least.
+    fn least_retention(&self) -> Duration;
+
+    /// The serde of the store's keys, as far as it follows from that of the table.
+    fn inner_key<K: Row>(&self, key: &Slot<Self::Key<K>>) -> Slot<K>;
+
+    /// The serde of the table's keys, as far as it follows from that of the store.
+    fn outer_key<K: Row>(&self, key: &Slot<K>) -> Slot<Self::Key<K>>;
+
+    /// How rows are looked up.
+    fn rows<K: Row, VA: Row>(&self, store: &Name) -> Arc<dyn Rows<Self::Key<K>, VA>>;
+
+    /// The store, for a node of this name.
+    fn store<K: Row, VA: Row>(
+        &self,
+        store: &TableStore<K, VA>,
+        retention: Duration,
+        lowering: &mut Lowering<'_>,
+        node: &str,
+    ) -> StoreBuilder<Self::Store<K, VA>>;
+
+    /// Adds the node that folds, of this name and below these.
+    fn lower<K, KIn, V, V2, VA, A>(
+        &self,
+        lowering: &mut Lowering<'_>,
+        node: (&Name, &[NodeRef<KIn, V>]),
+        store: StoreBuilder<Self::Store<K, VA>>,
+        aggregation: Arc<A>,
+    ) where
+        K: Row,
+        KIn: Nullable<K> + 'static,
+        V: Nullable<V2> + 'static,
+        V2: 'static,
+        VA: Row,
+        A: Aggregation<K, V2, VA>;
+}
+
+/// What keys and values of tables are.
+pub(crate) trait Row: Clone + Send + 'static {}
+
+impl<T: Clone + Send + 'static> Row for T {}
+
+#[expect(private_bounds, reason = "the kinds of windows are those of this crate")]
+impl<K, V, S, W> KGroupedStream<K, V, S, W>
+where
+    K: Row,
+    V: Send + 'static,
+    S: Nullable<K> + Send + 'static,
+    W: Folds,
+{
+    /// The table that an aggregation gives, with keys `W::Key<K>` and values `VA`. `values` makes the serde of the
+    /// aggregates from that of the values, as far as it follows.
+    #[track_caller]
+    pub(super) fn fold<V2, VA, A>(
+        &self,
+        prefix: &'static str,
+        values: fn(&Slot<V>) -> Slot<VA>,
+        aggregation: A,
+    ) -> StepRef
+    where
+        V: Nullable<V2>,
+        V2: 'static,
+        VA: Row,
+        A: Aggregation<K, V2, VA>,
+    {
+        let (windows, aggregation) = (self.windows().clone(), Arc::new(aggregation));
+        let types = PhantomData::<fn(S, V2)>;
+        self.step().then(Fold {
+            prefix,
+            windows,
+            values,
+            aggregation,
+            types,
+            key: PhantomData::<fn(K)>,
+        })
+    }
+}
+
+struct Fold<W, A, K, V, S, V2, VA> {
+    prefix: &'static str,
+    windows: W,
+    values: fn(&Slot<V>) -> Slot<VA>,
+    aggregation: Arc<A>,
+    types: PhantomData<fn(S, V2)>,
+    key: PhantomData<fn(K)>,
+}
+
+impl<W, A, K, V, S, V2, VA> Operator for Fold<W, A, K, V, S, V2, VA>
+where
+    W: Folds,
+    K: Row,
+    V: Nullable<V2> + Send + 'static,
+    S: Nullable<K> + Send + 'static,
+    V2: 'static,
+    VA: Row,
+    A: Aggregation<K, V2, VA>,
+{
+    fn draw(&self, step: &Step, sketch: &mut Sketch<'_>) -> Option<Drawn> {
+        let group = sketch.output::<DrawnGroup<K, V>>(step.inputs.first())?;
+        let given = step.options.stored::<Materialized<W::Key<K>, VA>>();
+        if A::TAKES_A_NUMBER && given.as_ref().is_some_and(|given| given.name.is_none()) {
+            sketch.names.new_store_name(self.prefix);
+        }
+        let materialized = given.unwrap_or_default();
+        let given_key =
+            Slot::given(materialized.key_serde.clone()).or(&Slot::given(step.options.key_serde()));
+        let key_serde = self.windows.inner_key(&given_key).or(&group.key_serde);
+        let value_serde = Slot::given(materialized.value_serde.clone())
+            .or(&Slot::given(step.options.value_serde()))
+            .or(&(self.values)(&group.value_serde));
+        sketch.check_name(step, materialized.name.as_ref());
+        let store = sketch.names.store(materialized.name.as_ref(), self.prefix);
+        let name = sketch.name(step, self.prefix);
+        let repartition_key = group.key_serde.clone().or(&key_serde);
+        let (parent, sources) = gather::<K, V, S>(&group, &store, repartition_key, step, sketch);
+        let least = self.windows.least_retention();
+        let retention = materialized.retention.unwrap_or(least);
+        if retention < least {
+            let text = format!(
+                "store `{store}` keeps rows for {retention:?}, which is less than the {least:?} of its windows' size \
+                 and grace period"
+            );
+            sketch.problem(step.caller, text);
+        }
+        let rows = self.windows.rows::<K, VA>(&store);
+        let store = TableStore::new(store, materialized.of_keys(), &key_serde, &value_serde);
+        let (windows, aggregation, node_name) =
+            (self.windows.clone(), self.aggregation.clone(), name.clone());
+        let part = move |lowering: &mut Lowering<'_>| {
+            let store = windows.store(&store, retention, lowering, &node_name);
+            let aggregation = aggregation.clone();
+            // Behind a repartition topic keys have their plain type, unless that topic is shared.
+            if lowering.parents_forward::<K, V>() {
+                let parents = lowering.parents::<K, V>();
+                windows.lower::<K, K, V, V2, VA, A>(
+                    lowering,
+                    (&node_name, &parents),
+                    store,
+                    aggregation,
+                );
+            } else {
+                let parents = lowering.parents::<S, V>();
+                windows.lower::<K, S, V, V2, VA, A>(
+                    lowering,
+                    (&node_name, &parents),
+                    store,
+                    aggregation,
+                );
+            }
+        };
+        let node = sketch.add(&name, self.windows.role(), &[parent], step.caller, part);
+        sketch.rows(node, RowsOf::Store);
+        let key_serde = given_key.or(&self.windows.outer_key(&key_serde));
+        Some(DrawnTable { node, key_serde, value_serde, sources, rows }.of(step))
+    }
+}
+
+/// Where the records of a group are by key: the group itself, or behind a repartition topic, which aggregations share if
+/// the group has a name. Its node and sources.
+pub(super) fn gather<K, V, S>(
+    group: &DrawnGroup<K, V>,
+    store: &Name,
+    key_serde: Slot<K>,
+    step: &Step,
+    sketch: &mut Sketch<'_>,
+) -> (GraphNodeId, Sources)
+where
+    K: Send + 'static,
+    V: Send + 'static,
+    S: Nullable<K> + Send + 'static,
+{
+    if !group.repartition_required {
+        return (group.node, group.sources.clone());
+    }
+    let base = group.name.as_ref().map_or_else(|| store.clone(), Named::shared);
+    let (names, filter) = sketch.repartition_names(&base);
+    let who = SharedTopic::OfGroup(group.step);
+    let shared = match group.name {
+        Some(_) => sketch.shared_topic(who, Some(group.node)),
+        None => None,
+    };
+    let (node, source) = shared.unwrap_or_else(|| {
+        let topic = Repartition::new(names, key_serde, group.value_serde.clone());
+        let (node, source) = topic.draw_unwrapping::<S>(sketch, filter, (group.node, step.caller));
+        sketch.share_topic(who, node, source.clone());
+        (node, source)
+    });
+    (node, [source].into())
+}
+
+impl Folds for Unwindowed {
+    type Key<K: Row> = K;
+    type Store<K: Row, VA: Row> = TimestampedKeyValueStore<K, VA>;
+
+    fn role(&self) -> Role {
+        Role::Other
+    }
+
+    fn least_retention(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn inner_key<K: Row>(&self, key: &Slot<K>) -> Slot<K> {
+        key.clone()
+    }
+
+    fn outer_key<K: Row>(&self, key: &Slot<K>) -> Slot<K> {
+        key.clone()
+    }
+
+    fn rows<K: Row, VA: Row>(&self, store: &Name) -> Arc<dyn Rows<K, VA>> {
+        Arc::new(StoredRows(store.clone()))
+    }
+
+    fn store<K: Row, VA: Row>(
+        &self,
+        store: &TableStore<K, VA>,
+        _retention: Duration,
+        lowering: &mut Lowering<'_>,
+        node: &str,
+    ) -> StoreBuilder<TimestampedKeyValueStore<K, VA>> {
+        store.key_value(lowering, node)
+    }
+
+    fn lower<K, KIn, V, V2, VA, A>(
+        &self,
+        lowering: &mut Lowering<'_>,
+        (node, parents): (&Name, &[NodeRef<KIn, V>]),
+        store: StoreBuilder<TimestampedKeyValueStore<K, VA>>,
+        aggregation: Arc<A>,
+    ) where
+        K: Row,
+        KIn: Nullable<K> + 'static,
+        V: Nullable<V2> + 'static,
+        V2: 'static,
+        VA: Row,
+        A: Aggregation<K, V2, VA>,
+    {
+        lowering.table(node, parents, Some(store), move |output| Folder {
+            output,
+            aggregation: aggregation.clone(),
+            value: PhantomData::<fn(V2)>,
+        });
+    }
+}
+
+/// Folds the records of each key into its row, and forwards the change at the greater of
+/// the record's and the row's timestamp. A record without a key or a value is dropped. An aggregate
+/// that ends as `None` deletes the row.
+///
+/// If old values are sent and the store is not cached, the first change of a key has the aggregation's initial
+/// value as the old one, where it has one: Java's quirk, on which results below depend. A cached
+/// store gives no old value there.
+struct Folder<K, V, VA, A> {
+    output: RowOutput<K, VA>,
+    aggregation: Arc<A>,
+    value: PhantomData<fn(V)>,
+}
+
+impl<KIn, VIn, K, V, VA, A> Processor<KIn, VIn, K, Change<VA>> for Folder<K, V, VA, A>
+where
+    KIn: Nullable<K>,
+    VIn: Nullable<V>,
+    K: 'static,
+    VA: Row,
+    A: Aggregation<K, V, VA>,
+{
+    fn process(
+        &mut self,
+        record: Record<'_, KIn, VIn>,
+        context: &mut Context<'_, K, Change<VA>>,
+    ) -> Result<(), BoxError> {
+        let (Some(key), Some(value)) = (record.key.as_value(), record.value.as_value()) else {
+            context.drop_record("its key or value is null");
+            return Ok(());
+        };
+        let Output { store: Some(store), send_old } = self.output else { return Ok(()) };
+        let aggregation = &self.aggregation;
+        let store = context.store(store)?;
+        let forwards = !store.caching();
+        let update = |stored: Option<&ValueAndTimestamp<VA>>| {
+            let (aggregate, timestamp) = match stored {
+                Some(stored) => {
+                    (Some(stored.value.clone()), record.timestamp.max(stored.timestamp))
+                }
+                None => (aggregation.initial()?, record.timestamp),
+            };
+            let old = if forwards && send_old { aggregate.clone() } else { None };
+            let new = aggregation.add(key, value, aggregate)?;
+            let change = forwards.then(|| (Change::new(new.clone(), old), timestamp));
+            Ok::<_, BoxError>((row(new, timestamp), change))
+        };
+        if let Some((change, timestamp)) = store.update(key, update)? {
+            context.forward(Record::new(key, &change, timestamp, record.headers))?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, context: &mut Context<'_, K, Change<VA>>) -> Result<(), BoxError> {
+        forward_pending(self.output, context)
+    }
+}

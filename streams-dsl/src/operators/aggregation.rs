@@ -1,0 +1,22 @@
+//! What an aggregation folds: the parts in which `count`, `reduce` and `aggregate` differ.
+
+use streams_core::BoxError;
+
+/// Folds the records of a key, one by one, into an aggregate of type `VA`.
+pub(crate) trait Aggregation<K, V, VA>: Send + Sync + 'static {
+    /// Whether it takes a number if its store is described but has no name: Java's `count` does.
+    const TAKES_A_NUMBER: bool = false;
+
+    /// The aggregate that a key has before its first record, if there is one.
+    fn initial(&self) -> Result<Option<VA>, BoxError>;
+
+    /// The aggregate after one more record; `None` deletes it. `aggregate` is what is stored, else
+    /// what [`initial`](Self::initial) returned.
+    fn add(&self, key: &K, value: &V, aggregate: Option<VA>) -> Result<Option<VA>, BoxError>;
+}
+
+/// An aggregation from which a record can be taken back, as the rows of a table are when they change.
+pub(crate) trait Reversible<K, V, VA>: Aggregation<K, V, VA> {
+    /// The aggregate after one record less; `None` deletes it.
+    fn subtract(&self, key: &K, value: &V, aggregate: VA) -> Result<Option<VA>, BoxError>;
+}

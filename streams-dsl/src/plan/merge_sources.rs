@@ -1,0 +1,47 @@
+//! Streams of the same topics are one.
+
+use super::{GraphNodeId, Problem, Role, node::GraphNode};
+
+/// Lets one source stand for all that read the same topics: the children of the others become its
+/// own.
+pub(super) fn merge_sources(graph: &mut [GraphNode], problems: &mut Vec<Problem>) {
+    for id in 0..graph.len() {
+        let Some((first, same_types)) = earlier_source(graph, id) else { continue };
+        if same_types {
+            merge_into(graph, first, id);
+        } else if let Some(node) = graph.get(id) {
+            let name = &node.name;
+            let text = format!("source `{name}` reads a topic that is read as other types already");
+            problems.push(Problem::at(node.caller, text));
+        }
+    }
+}
+
+/// The first source that reads the same topics, if it is another one, and whether it does so as the
+/// same types.
+fn earlier_source(graph: &[GraphNode], id: GraphNodeId) -> Option<(GraphNodeId, bool)> {
+    let Role::Source { topics, types } = &graph.get(id)?.role else { return None };
+    graph.iter().take(id).enumerate().find_map(|(first, node)| match &node.role {
+        Role::Source { topics: other, types: other_types } if other == topics => {
+            Some((first, other_types == types))
+        }
+        _ => None,
+    })
+}
+
+fn merge_into(graph: &mut [GraphNode], first: GraphNodeId, id: GraphNodeId) {
+    let Some(stands) = graph.get(first).map(|node| node.name.clone()) else { return };
+    let Some(node) = graph.get_mut(id) else { return };
+    node.role = Role::ReplacedBy(stands);
+    for child in std::mem::take(&mut node.children) {
+        if let Some(node) = graph.get_mut(first)
+            && !node.children.contains(&child)
+        {
+            node.children.push(child);
+        }
+        if let Some(node) = graph.get_mut(child) {
+            node.parents.retain(|parent| ![first, id].contains(parent));
+            node.parents.push(first);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What a program wrote, as data, and the passes that make a topology of it.
+//!
+//! Each call of an operator adds a [`Step`]: a value that knows how its nodes are drawn, the steps it stands on, the
+//! line of the program, and the options that were said behind it. Nothing else happens before `build`. Then pass after
+//! pass runs over plain data:
+//!
+//! 1. `sketch`: the steps, in order, draw nodes with names, repartition topics, and what they need of nodes above;
+//! 2. `merge_sources`, `merge_repartitions`: the graph is rewritten;
+//! 3. `needs`: which tables have a store and send old values;
+//! 4. `order`: in which order nodes are added to the topology;
+//! 5. `lower`: nodes and stores of a topology, with their serdes.
+//!
+//! What is not here: what nodes do with records (`operators`). Invariant: names and their numbers are those that Java
+//! would give, so that a topology keeps the internal topics and stores of its Java twin.
+
+mod lower;
+mod merge_repartitions;
+mod merge_sources;
+mod names;
+mod needs;
+mod node;
+mod order;
+mod outputs;
+mod problems;
+mod repartition;
+mod rows;
+mod serdes;
+mod settings;
+mod sketch;
+mod step;
+mod table_store;
+
+use std::{any::Any, panic::Location, sync::Arc};
+
+use parking_lot::{Mutex, MutexGuard};
+use streams_core::{
+    Result,
+    serde::{SerdeRef, Serdes},
+    topology::Topology,
+};
+
+pub(crate) use self::{
+    lower::{Lowering, Output},
+    names::prefix,
+    needs::{Need, RowsOf},
+    node::{GraphNodeId, Part, Role},
+    outputs::{DrawnGlobal, DrawnGroup, DrawnStream, DrawnTable},
+    problems::Problem,
+    repartition::{Repartition, RepartitionNames},
+    rows::{Connect, Lookup, Rows, StoredRows, TableGetter},
+    serdes::Slot,
+    settings::BuildSettings,
+    sketch::{SharedTopic, Sketch},
+    step::{Drawn, Operator, Options, Step, StepId, StepRef},
+    table_store::TableStore,
+};
+
+/// A line of the program, for error messages.
+pub(crate) type Caller = &'static Location<'static>;
+
+/// A name of a node, store or topic.
+pub(crate) type Name = Arc<str>;
+
+/// Names of the source nodes above a stream or table: what a join must copartition.
+pub(crate) type Sources = Arc<[Name]>;
+
+/// The plan of a builder, shared with all streams and tables that were made from it.
+#[derive(Clone, Default)]
+pub(crate) struct SharedPlan(Arc<Mutex<Plan>>);
+
+/// The steps of a program, and what was noted while they were written down.
+#[derive(Default)]
+pub(crate) struct Plan {
+    steps: Vec<Step>,
+    serdes: Serdes,
+    problems: Vec<Problem>,
+}
+
+impl SharedPlan {
+    fn lock(&self) -> MutexGuard<'_, Plan> {
+        self.0.lock()
+    }
+
+    /// Whether both are of one builder.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Makes `serde` the default of its type.
+    pub(crate) fn register_serde<T: 'static>(&self, serde: SerdeRef<T>) {
+        self.lock().serdes.register(serde);
+    }
+
+    /// Notes a mistake for `build` to report.
+    pub(crate) fn problem(&self, caller: Caller, text: impl std::fmt::Display) {
+        self.lock().problems.push(Problem::at(caller, text));
+    }
+
+    /// Adds a step that stands on others, none for a source.
+    pub(crate) fn add(
+        &self,
+        inputs: Vec<StepId>,
+        caller: Caller,
+        operator: impl Operator,
+    ) -> StepRef {
+        let mut plan = self.lock();
+        let id = plan.steps.len();
+        let (operator, options) = (Arc::new(operator), Options::default());
+        plan.steps.push(Step { id, operator, inputs, caller, options });
+        StepRef { plan: self.clone(), id }
+    }
+
+    /// Makes a topology of all steps.
+    ///
+    /// # Errors
+    /// `Topology` with all mistakes.
+    pub(crate) fn build(&self, settings: BuildSettings) -> Result<Topology> {
+        // The lock is not held while steps are drawn and lowered: their closures are free to use it.
+        let (steps, serdes, mut problems) = {
+            let plan = self.lock();
+            (plan.steps.clone(), plan.serdes.clone(), plan.problems.clone())
+        };
+        let mut graph = sketch::draw(&steps, &mut problems);
+        merge_sources::merge_sources(&mut graph.nodes, &mut problems);
+        if settings.merge_repartition_topics {
+            merge_repartitions::merge_repartitions(&mut graph.nodes);
+        }
+        let needs = needs::resolve(&graph);
+        lower::lower(&graph, &needs, &serdes, settings, problems)
+    }
+}
+
+/// A typed thing, for a place that does not know its type.
+type Erased = Arc<dyn Any + Send + Sync>;

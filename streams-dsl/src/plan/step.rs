@@ -1,0 +1,155 @@
+//! One call of an operator.
+
+use std::{any::Any, cell::Cell, panic::Location, sync::Arc};
+
+use streams_core::serde::SerdeRef;
+
+use super::{Caller, Erased, SharedPlan, Sketch};
+use crate::options::Named;
+
+/// The number of a step in its plan.
+pub(crate) type StepId = usize;
+
+/// What a step is for those that stand on it: a [`DrawnStream`](super::DrawnStream),
+/// [`DrawnTable`](super::DrawnTable) or another of their kind.
+pub(crate) type Drawn = Box<dyn Any>;
+
+/// What a step does: a value, made by the method of the operator.
+pub(crate) trait Operator: Send + Sync + 'static {
+    /// Draws its nodes, with their names, and says what it is for the steps below. `None` if what it stands on could
+    /// not be drawn, for a mistake that is noted.
+    fn draw(&self, step: &Step, sketch: &mut Sketch<'_>) -> Option<Drawn>;
+}
+
+/// One call of an operator.
+#[derive(Clone)]
+pub(crate) struct Step {
+    pub(crate) id: StepId,
+    pub(super) operator: Arc<dyn Operator>,
+    /// What it stands on, in the order that the operator knows.
+    pub(crate) inputs: Vec<StepId>,
+    pub(crate) caller: Caller,
+    pub(crate) options: Options,
+}
+
+/// What was said behind the operator.
+#[derive(Clone, Default)]
+pub(crate) struct Options {
+    pub(crate) name: Option<Named>,
+    stored: Option<Erased>,
+    key_serde: Option<Erased>,
+    value_serde: Option<Erased>,
+    /// Whether the operator has looked at `stored`.
+    takes_store: Cell<bool>,
+}
+
+impl Options {
+    /// The description of the store, if one was given.
+    pub(crate) fn stored<M: Clone + 'static>(&self) -> Option<M> {
+        self.takes_store.set(true);
+        self.stored.as_ref()?.downcast_ref().cloned()
+    }
+
+    /// The serde of the keys, if one was given.
+    pub(crate) fn key_serde<K: 'static>(&self) -> Option<SerdeRef<K>> {
+        self.key_serde.as_ref()?.downcast_ref().cloned()
+    }
+
+    /// The serde of the values, if one was given.
+    pub(crate) fn value_serde<V: 'static>(&self) -> Option<SerdeRef<V>> {
+        self.value_serde.as_ref()?.downcast_ref().cloned()
+    }
+
+    /// Whether a store was described and the operator has none.
+    pub(super) fn has_idle_store(&self) -> bool {
+        self.stored.is_some() && !self.takes_store.get()
+    }
+}
+
+/// A step in its plan: all that a handle of the DSL holds.
+#[derive(Clone)]
+pub(crate) struct StepRef {
+    pub(super) plan: SharedPlan,
+    pub(super) id: StepId,
+}
+
+impl StepRef {
+    pub(crate) const fn plan(&self) -> &SharedPlan {
+        &self.plan
+    }
+
+    pub(crate) const fn id(&self) -> StepId {
+        self.id
+    }
+
+    /// Adds a step that stands on this one.
+    #[track_caller]
+    pub(crate) fn then(&self, operator: impl Operator) -> Self {
+        self.plan.add(vec![self.id], Location::caller(), operator)
+    }
+
+    /// Adds a step that stands on this one and on `other`; `what` says what can't be done with one of another builder.
+    #[track_caller]
+    pub(crate) fn then_with(&self, other: &Self, what: &str, operator: impl Operator) -> Self {
+        let mut inputs = vec![self.id];
+        if self.plan.is(&other.plan) {
+            inputs.push(other.id);
+        } else {
+            self.plan.problem(Location::caller(), format!("{what} of another builder"));
+        }
+        self.plan.add(inputs, Location::caller(), operator)
+    }
+
+    /// Names the step's node.
+    pub(crate) fn set_name(&self, name: Named) {
+        self.set("named", |options| options.name.replace(name).is_some());
+    }
+
+    /// Describes the step's store.
+    pub(crate) fn set_stored(&self, store: impl Any + Send + Sync) {
+        self.set("stored", |options| options.stored.replace(Arc::new(store)).is_some());
+    }
+
+    /// Gives the serde of the keys that the step forwards.
+    pub(crate) fn set_key_serde<K: 'static>(&self, serde: SerdeRef<K>) {
+        self.set("with_key_serde", |options| options.key_serde.replace(Arc::new(serde)).is_some());
+    }
+
+    /// Gives the serde of the values that the step forwards.
+    pub(crate) fn set_value_serde<V: 'static>(&self, serde: SerdeRef<V>) {
+        self.set("with_value_serde", |options| {
+            options.value_serde.replace(Arc::new(serde)).is_some()
+        });
+    }
+
+    /// The step's options as they are now.
+    pub(crate) fn options(&self) -> Options {
+        let plan = self.plan.lock();
+        plan.steps.get(self.id).map(|step| step.options.clone()).unwrap_or_default()
+    }
+
+    fn set(&self, option: &str, set: impl FnOnce(&mut Options) -> bool) {
+        let mut plan = self.plan.lock();
+        let Some(step) = plan.steps.get_mut(self.id) else { return };
+        if set(&mut step.options) {
+            let problem = super::Problem::at(step.caller, format!("`{option}` is said twice here"));
+            plan.problems.push(problem);
+        }
+    }
+}
+
+impl std::fmt::Display for StepRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = self.options().name;
+        match name {
+            Some(name) => write!(f, "{name}"),
+            None => write!(f, "step {}", self.id),
+        }
+    }
+}
+
+impl std::fmt::Debug for StepRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StepRef({self})")
+    }
+}

@@ -1,0 +1,93 @@
+//! The store of a table, before it is added to a topology.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use streams_core::store::{
+    StateStore, StoreBuilder, Stores, TimestampedKeyValueStore, TimestampedWindowStore,
+};
+
+use super::{BuildSettings, Lowering, Name, Slot};
+use crate::options::Materialized;
+
+/// A store with a name, as its user described it.
+pub(crate) struct TableStore<K, V> {
+    pub(crate) name: Name,
+    key_serde: Slot<K>,
+    value_serde: Slot<V>,
+    in_memory: bool,
+    logging: Option<BTreeMap<String, String>>,
+    caching: bool,
+}
+
+impl<K, V> Clone for TableStore<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            key_serde: self.key_serde.clone(),
+            value_serde: self.value_serde.clone(),
+            in_memory: self.in_memory,
+            logging: self.logging.clone(),
+            caching: self.caching,
+        }
+    }
+}
+
+impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
+    /// The store that `materialized` describes, under the name that was found for it.
+    pub(crate) fn new(
+        name: Name,
+        materialized: Materialized<K, V>,
+        key_serde: &Slot<K>,
+        value_serde: &Slot<V>,
+    ) -> Self {
+        let Materialized { key_serde: key, value_serde: value, .. } = materialized;
+        Self {
+            name,
+            key_serde: Slot::given(key).or(key_serde),
+            value_serde: Slot::given(value).or(value_serde),
+            in_memory: materialized.in_memory,
+            logging: materialized.logging,
+            caching: materialized.caching,
+        }
+    }
+
+    /// It as a key-value store for `node`.
+    pub(crate) fn key_value(
+        &self,
+        lowering: &mut Lowering<'_>,
+        node: &str,
+    ) -> StoreBuilder<TimestampedKeyValueStore<K, V>> {
+        let key = lowering.serde(&self.key_serde, node, "key");
+        let value = lowering.serde(&self.value_serde, node, "value");
+        let store = Stores::timestamped_key_value(self.name.clone(), key, value);
+        self.configure(store, lowering.settings())
+    }
+
+    /// It as a window store for `node`.
+    pub(crate) fn window(
+        &self,
+        lowering: &mut Lowering<'_>,
+        node: &str,
+        retention: Duration,
+    ) -> StoreBuilder<TimestampedWindowStore<K, V>> {
+        let key = lowering.serde(&self.key_serde, node, "key");
+        let value = lowering.serde(&self.value_serde, node, "value");
+        let store = Stores::timestamped_window(self.name.clone(), retention, key, value);
+        self.configure(store, lowering.settings())
+    }
+
+    fn configure<S: StateStore>(
+        &self,
+        mut store: StoreBuilder<S>,
+        settings: BuildSettings,
+    ) -> StoreBuilder<S> {
+        if self.in_memory || settings.in_memory_stores {
+            store = store.in_memory();
+        }
+        store = match &self.logging {
+            Some(config) => store.with_logging_enabled(config.clone()),
+            None => store.with_logging_disabled(),
+        };
+        if self.caching { store.with_caching_enabled() } else { store.with_caching_disabled() }
+    }
+}
