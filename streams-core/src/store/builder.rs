@@ -33,6 +33,8 @@ pub struct StoreSpec {
     /// Whether a window store keeps all values of a key and a window start, and the headers of their records in the
     /// changelog.
     pub retain_duplicates: bool,
+    /// How many rows a key-value store keeps at most.
+    pub max_entries: Option<usize>,
 }
 
 /// Makes a store, once a task, of its final description.
@@ -90,6 +92,17 @@ impl<S: StateStore> StoreBuilder<S> {
     #[must_use]
     pub fn with_caching_disabled(mut self) -> Self {
         self.spec.caching = false;
+        self
+    }
+}
+
+impl<K: 'static, V: Clone + Send + 'static> StoreBuilder<KeyValueStore<K, V>> {
+    /// Keeps so many rows: where there would be more, the row that was read or written longest ago is deleted, in the
+    /// changelog too. Such a store is not cached. Behind a restore, the order of use begins with the order of the keys.
+    /// Java's `lruMap`.
+    #[must_use]
+    pub fn keeping_at_most(mut self, max_entries: usize) -> Self {
+        self.spec.max_entries = Some(max_entries);
         self
     }
 }
@@ -163,8 +176,18 @@ impl Stores {
     ) -> StoreBuilder<KeyValueStore<K, V>> {
         StoreBuilder::new(spec(name, StoreFormat::KeyValue, None), move |spec| {
             let codec = Arc::new(PlainCodec(value.clone()));
-            KeyValueStore::new(spec.name.clone(), key.clone(), codec)
+            KeyValueStore::new(spec, key.clone(), codec)
         })
+    }
+
+    /// A key-value store in memory that keeps so many rows at most: [`keeping_at_most`](StoreBuilder::keeping_at_most).
+    pub fn lru_map<K: 'static, V: Clone + Send + 'static>(
+        name: impl Into<Arc<str>>,
+        max_entries: usize,
+        key: SerdeRef<K>,
+        value: SerdeRef<V>,
+    ) -> StoreBuilder<KeyValueStore<K, V>> {
+        Self::key_value(name, key, value).in_memory().keeping_at_most(max_entries)
     }
 
     /// A key-value store with a timestamp beside each value.
@@ -175,7 +198,7 @@ impl Stores {
     ) -> StoreBuilder<TimestampedKeyValueStore<K, V>> {
         StoreBuilder::new(spec(name, StoreFormat::TimestampedKeyValue, None), move |spec| {
             let codec = Arc::new(TimestampedCodec(value.clone()));
-            KeyValueStore::new(spec.name.clone(), key.clone(), codec)
+            KeyValueStore::new(spec, key.clone(), codec)
         })
     }
 
@@ -293,5 +316,6 @@ fn spec(name: impl Into<Arc<str>>, format: StoreFormat, retention_ms: Option<i64
         changelog_config: BTreeMap::new(),
         retention_ms,
         retain_duplicates: false,
+        max_entries: None,
     }
 }

@@ -1,12 +1,15 @@
 //! The key-value store.
 
-use std::{ops::Bound, sync::Arc};
+use std::{
+    ops::{Bound, ControlFlow},
+    sync::Arc,
+};
 
 use state_store::Direction;
 
 use super::{
-    ChangelogWriter, RecordContext, StateStore, StoreContext, ValueAndTimestamp, ValueCodec,
-    rows::Rows,
+    ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec, ValueAndTimestamp,
+    ValueCodec, recency::Recency, rows::Rows,
 };
 use crate::{Error, Result, serde::SerdeRef};
 
@@ -32,15 +35,18 @@ pub struct PendingChange<K, V> {
 /// written to the database and the changelog at the commit, each once.
 pub struct KeyValueStore<K, V> {
     rows: Rows<K, V>,
+    /// How many rows it keeps, and which of them were used last.
+    most: Option<(usize, Recency)>,
 }
 
 impl<K, V: Clone> KeyValueStore<K, V> {
     pub(super) fn new(
-        name: Arc<str>,
+        spec: &StoreSpec,
         key_serde: SerdeRef<K>,
         codec: Arc<dyn ValueCodec<V>>,
     ) -> Self {
-        Self { rows: Rows::new(name, key_serde, codec) }
+        let most = spec.max_entries.map(|most| (most, Recency::default()));
+        Self { rows: Rows::new(spec.name.clone(), key_serde, codec), most }
     }
 
     /// The store's name.
@@ -59,7 +65,13 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     /// # Errors
     /// `Serialization` if the key has no bytes, `State` or `Deserialization` if the row can't be read.
     pub fn get(&mut self, key: &K) -> Result<Option<&V>> {
-        self.rows.at(key)?.get()
+        let mut row = self.rows.at(key)?;
+        if let Some((_, recency)) = &mut self.most
+            && row.read(|value| Ok::<_, Error>(value.is_some()))?
+        {
+            recency.touch(row.key());
+        }
+        row.get()
     }
 
     /// The value of a key, as of now, even if another instance of the store writes to the same database.
@@ -72,8 +84,30 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     /// # Errors
     /// `Serialization` if the key has no bytes.
     pub fn put(&mut self, key: &K, value: Option<V>) -> Result {
-        self.rows.at(key)?.write(value);
+        let row = self.rows.at(key)?;
+        if self.most.is_some() {
+            let key = row.key().to_vec();
+            self.write_limited(&key, value);
+        } else {
+            row.write(value);
+        }
         Ok(())
+    }
+
+    /// Writes a row of a store that keeps a limited number, and first deletes the one that was used longest ago if there
+    /// would be too many.
+    fn write_limited(&mut self, key: &[u8], value: Option<V>) {
+        if let Some((most, recency)) = &mut self.most {
+            if value.is_some() {
+                recency.touch(key);
+            } else {
+                recency.forget(key);
+            }
+            while let Some(evicted) = recency.take_beyond(*most) {
+                self.rows.at_row(&evicted).write(None);
+            }
+        }
+        self.rows.at_row(key).write(value);
     }
 
     /// Replaces the value of a key by the first part of what `update` makes of it, and returns the second.
@@ -88,7 +122,12 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     ) -> Result<R, E> {
         let mut row = self.rows.at(key)?;
         let (value, result) = row.read(update)?;
-        row.write(value);
+        if self.most.is_some() {
+            let key = row.key().to_vec();
+            self.write_limited(&key, value);
+        } else {
+            row.write(value);
+        }
         Ok(result)
     }
 
@@ -97,10 +136,9 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn put_if_absent(&mut self, key: &K, value: V) -> Result<Option<V>> {
-        let mut row = self.rows.at(key)?;
-        let old = row.read(|old| Ok::<_, Error>(old.cloned()))?;
+        let old = self.get(key)?.cloned();
         if old.is_none() {
-            row.write(Some(value));
+            self.put(key, Some(value))?;
         }
         Ok(old)
     }
@@ -219,7 +257,17 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for KeyValueStore<K, V> {
     }
 
     fn open(&mut self, context: StoreContext) -> Result {
-        self.rows.open(context);
+        let Some((_, recency)) = &mut self.most else {
+            self.rows.open(context);
+            return Ok(());
+        };
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        context.database.scan(context.id, all, Direction::Forward, &mut |key, _| {
+            recency.touch(key);
+            ControlFlow::Continue(())
+        })?;
+        // What it deletes by itself is nothing that downstream is to see.
+        self.rows.open(StoreContext { caching: false, ..context });
         Ok(())
     }
 

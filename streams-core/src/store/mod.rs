@@ -13,6 +13,7 @@ mod global;
 mod key_value;
 mod list_value;
 mod outer_join;
+mod recency;
 mod rows;
 mod segmented;
 mod session;

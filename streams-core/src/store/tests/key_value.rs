@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Direction,
     serde::{bytes, long},
-    store::{KeyValueStore, StoreBuilder, Stores, ValueAndTimestamp},
+    store::{KeyValueStore, StateStore, StoreBuilder, Stores, ValueAndTimestamp},
 };
 
 type Key = Vec<u8>;
@@ -270,4 +270,24 @@ fn a_key_value_store_in_rocksdb_reads_like_a_map() {
 #[test]
 fn a_timestamped_key_value_store_in_rocksdb_reads_like_a_map() {
     reads_are_those_of_a_map::<super::engine::Rocks, _>(8, &timestamped());
+}
+
+/// The rows that were read or written longest ago go first; a commit, or a restore, keeps the others.
+#[test]
+fn a_store_that_keeps_at_most_two_rows_deletes_the_one_that_was_used_longest_ago() {
+    let builder = Stores::key_value(STORE, bytes(), long()).keeping_at_most(2);
+    let mut bed = Bed::<Memory, _>::new(builder, true, 1_000);
+    let [a, b, c, d] = [b"a", b"b", b"c", b"d"].map(|key| key.to_vec());
+    bed.store().put(&a, Some(1)).unwrap();
+    bed.store().put(&b, Some(2)).unwrap();
+    bed.store().get(&a).unwrap();
+    bed.store().put(&c, Some(3)).unwrap();
+    assert_eq!(bed.store().get(&b).unwrap(), None);
+    assert!(!bed.store().caching() && !bed.store().has_pending());
+    bed.commit();
+    bed.restore_anew(true, 7);
+    bed.store().update(&a, |old| Ok::<_, crate::Error>((old.map(|old| old + 1), ()))).unwrap();
+    bed.store().put_if_absent(&d, 4).unwrap();
+    let rows = bed.store().all(Direction::Forward).unwrap().map(Result::unwrap);
+    assert_eq!(rows.collect::<Vec<_>>(), [(a, 2), (d, 4)]);
 }

@@ -22,6 +22,7 @@ use crate::conformance::functions::text;
 pub(super) const TOPOLOGIES: Processors = &[
     ("store-key-value", || commands(key_values(), key_value)),
     ("store-key-value-memory", || commands(key_values().in_memory(), key_value)),
+    ("store-lru", || commands(Stores::lru_map("s", 3, string(), string()), key_value)),
     ("store-window", || commands(windows(), window)),
     ("store-window-memory", || commands(windows().in_memory(), window)),
     ("store-session", || commands(sessions(), session)),
