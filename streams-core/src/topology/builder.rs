@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     NodeDef, NodeId, NodeKind, NodeRef, RepartitionDef, SinkOptions, SourceOptions, StoreDef,
-    TaskBuilder, Topology,
+    TaskBuilder, Topology, TopologyError, TopologyProblem,
     definition::{BuildNode, CopartitionGroup},
 };
 use crate::{
@@ -52,7 +52,7 @@ pub struct TopologyBuilder {
     stores: Vec<StoreDef>,
     repartition: BTreeMap<String, RepartitionDef>,
     copartition: Vec<CopartitionGroup>,
-    problems: Vec<String>,
+    problems: Vec<TopologyProblem>,
 }
 
 impl std::fmt::Debug for TopologyBuilder {
@@ -91,7 +91,7 @@ impl TopologyBuilder {
     /// Notes a mistake, with the line of the caller, for [`build`](Self::build) to report.
     #[track_caller]
     pub fn problem(&mut self, text: impl std::fmt::Display) {
-        self.problems.push(format!("{text} ({})", Location::caller()));
+        self.problems.push(TopologyProblem::at(Location::caller(), text));
     }
 
     /// Adds a node that reads topics.
@@ -327,19 +327,19 @@ impl TopologyBuilder {
     pub fn build(self) -> Result<Topology> {
         let mut problems = self.problems;
         if self.nodes.iter().all(|node| !matches!(node.kind, NodeKind::Source { .. })) {
-            problems.push("the topology reads no topic".to_owned());
+            problems.push(TopologyProblem::of_all("the topology reads no topic"));
         }
         for (index, store) in self.stores.iter().enumerate() {
             if !self.nodes.iter().any(|node| node.stores.contains(&index)) {
                 let (name, caller) = (&store.spec.name, store.caller);
-                problems.push(format!(
-                    "store `{name}` is connected to no node; connect it to those that use it ({caller})"
-                ));
+                let text = format!(
+                    "store `{name}` is connected to no node; connect it to those that use it"
+                );
+                problems.push(TopologyProblem::at(caller, text));
             }
         }
         if !problems.is_empty() {
-            let text = format!("the topology has mistakes:\n  {}", problems.join("\n  "));
-            return Err(Error::new(ErrorKind::Topology, text));
+            return Err(TopologyError::new(problems).into());
         }
         Ok(Topology::new(self.nodes, self.stores, self.repartition, self.copartition))
     }

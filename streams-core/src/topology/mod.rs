@@ -11,6 +11,7 @@ mod group;
 mod mermaid;
 mod node_ref;
 mod options;
+mod problem;
 mod subtopologies;
 mod task_builder;
 
@@ -18,6 +19,7 @@ pub use self::{
     builder::TopologyBuilder,
     node_ref::{NodeId, NodeRef},
     options::{SinkOptions, SourceOptions},
+    problem::{TopologyError, TopologyProblem},
     subtopologies::Topology,
 };
 pub(crate) use self::{

@@ -8,15 +8,18 @@ use std::{
 };
 
 use streams_core::{
-    Error, ErrorKind, Result,
+    Result,
     processor::Processor,
     serde::{SerdeRef, Serdes},
     store::{GlobalStoreRef, KeyValueStore, StateStore, StoreBuilder, StoreRef},
-    topology::{NodeId, NodeRef, SinkOptions, SourceOptions, Topology, TopologyBuilder},
+    topology::{
+        NodeId, NodeRef, SinkOptions, SourceOptions, Topology, TopologyBuilder, TopologyError,
+        TopologyProblem,
+    },
 };
 
 use super::{
-    BuildSettings, Caller, GraphNodeId, Name, Problem, Role, Slot, StepId,
+    BuildSettings, Caller, GraphNodeId, Name, Role, Slot, StepId,
     names::has_number,
     needs::Needs,
     node::GraphNode,
@@ -51,7 +54,7 @@ pub(crate) struct Lowering<'g> {
     settings: BuildSettings,
     /// Generated names of stores and repartition topics.
     generated: Vec<Name>,
-    problems: Vec<Problem>,
+    problems: Vec<TopologyProblem>,
 }
 
 /// What a node of a table does with its changes, beside forwarding them.
@@ -79,7 +82,7 @@ pub(super) fn lower(
     needs: &Needs,
     serdes: &Serdes,
     settings: BuildSettings,
-    problems: Vec<Problem>,
+    problems: Vec<TopologyProblem>,
 ) -> Result<Topology> {
     let mut lowering = Lowering {
         topology: TopologyBuilder::new(),
@@ -118,9 +121,7 @@ pub(super) fn lower(
     if lowering.problems.is_empty() {
         return lowering.topology.build();
     }
-    let problems: Vec<_> = lowering.problems.iter().map(ToString::to_string).collect();
-    let problems = problems.join("\n  ");
-    Err(Error::new(ErrorKind::Topology, format!("the topology has mistakes:\n  {problems}")))
+    Err(TopologyError::new(lowering.problems).into())
 }
 
 impl Lowering<'_> {
@@ -134,7 +135,7 @@ impl Lowering<'_> {
             return;
         }
         let names = self.generated.join(", ");
-        self.problems.push(Problem::of_all(format_args!(
+        self.problems.push(TopologyProblem::of_all(format_args!(
             "ensure.explicit.internal.resource.naming is set, and these stores and repartition topics have generated \
              names, which change with the topology: {names}; give names to the operators that make them, with `named` \
              and `stored`"
@@ -148,7 +149,7 @@ impl Lowering<'_> {
                 "store `{name}` is connected to no node; give it to the processors that use it, as in \
                  `process_with(&store, …)`"
             );
-            self.problems.push(Problem::at(caller, text));
+            self.problems.push(TopologyProblem::at(caller, text));
         }
     }
 
@@ -162,8 +163,8 @@ impl Lowering<'_> {
     /// Notes a mistake, with the line that added the node.
     pub(crate) fn problem(&mut self, text: impl std::fmt::Display) {
         let problem = match self.node() {
-            Some(node) => Problem::at(node.caller, text),
-            None => Problem::of_all(text),
+            Some(node) => TopologyProblem::at(node.caller, text),
+            None => TopologyProblem::of_all(text),
         };
         self.problems.push(problem);
     }

@@ -1,10 +1,12 @@
 //! Streams of the same topics are one.
 
-use super::{GraphNodeId, Problem, Role, node::GraphNode};
+use streams_core::topology::TopologyProblem;
+
+use super::{GraphNodeId, Role, node::GraphNode};
 
 /// Lets one source stand for all that read the same topics: the children of the others become its
 /// own.
-pub(super) fn merge_sources(graph: &mut [GraphNode], problems: &mut Vec<Problem>) {
+pub(super) fn merge_sources(graph: &mut [GraphNode], problems: &mut Vec<TopologyProblem>) {
     for id in 0..graph.len() {
         let Some((first, same_types)) = earlier_source(graph, id) else { continue };
         if same_types {
@@ -12,7 +14,7 @@ pub(super) fn merge_sources(graph: &mut [GraphNode], problems: &mut Vec<Problem>
         } else if let Some(node) = graph.get(id) {
             let name = &node.name;
             let text = format!("source `{name}` reads a topic that is read as other types already");
-            problems.push(Problem::at(node.caller, text));
+            problems.push(TopologyProblem::at(node.caller, text));
         }
     }
 }

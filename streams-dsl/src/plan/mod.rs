@@ -21,7 +21,6 @@ mod needs;
 mod node;
 mod order;
 mod outputs;
-mod problems;
 mod repartition;
 mod rows;
 mod serdes;
@@ -36,7 +35,7 @@ use parking_lot::{Mutex, MutexGuard};
 use streams_core::{
     Result,
     serde::{SerdeRef, Serdes},
-    topology::Topology,
+    topology::{Topology, TopologyProblem},
 };
 
 pub(crate) use self::{
@@ -45,7 +44,6 @@ pub(crate) use self::{
     needs::{Need, RowsOf},
     node::{GraphNodeId, Part, Role},
     outputs::{DrawnGlobal, DrawnGroup, DrawnStream, DrawnTable},
-    problems::Problem,
     repartition::{Repartition, RepartitionNames},
     rows::{Connect, Lookup, Rows, StoredRows, TableGetter},
     serdes::Slot,
@@ -73,7 +71,7 @@ pub(crate) struct SharedPlan(Arc<Mutex<Plan>>);
 pub(crate) struct Plan {
     steps: Vec<Step>,
     serdes: Serdes,
-    problems: Vec<Problem>,
+    problems: Vec<TopologyProblem>,
 }
 
 impl SharedPlan {
@@ -93,7 +91,7 @@ impl SharedPlan {
 
     /// Notes a mistake for `build` to report.
     pub(crate) fn problem(&self, caller: Caller, text: impl std::fmt::Display) {
-        self.lock().problems.push(Problem::at(caller, text));
+        self.lock().problems.push(TopologyProblem::at(caller, text));
     }
 
     /// Adds a step that stands on others, none for a source.

@@ -2,9 +2,10 @@
 
 use std::{any::Any, collections::HashMap, sync::Arc, time::Duration};
 
+use streams_core::topology::TopologyProblem;
+
 use super::{
-    Caller, DrawnStream, DrawnTable, GraphNodeId, Name, Need, Part, Problem, Role, RowsOf, Step,
-    StepId,
+    Caller, DrawnStream, DrawnTable, GraphNodeId, Name, Need, Part, Role, RowsOf, Step, StepId,
     names::{self, Names},
     node::GraphNode,
 };
@@ -39,11 +40,11 @@ pub(crate) struct Sketch<'p> {
     next_priority: usize,
     outputs: HashMap<StepId, Box<dyn Any>>,
     topics: HashMap<SharedTopic, (GraphNodeId, Name)>,
-    problems: &'p mut Vec<Problem>,
+    problems: &'p mut Vec<TopologyProblem>,
 }
 
 /// Draws all steps in the order in which the program wrote them.
-pub(super) fn draw(steps: &[Step], problems: &mut Vec<Problem>) -> Graph {
+pub(super) fn draw(steps: &[Step], problems: &mut Vec<TopologyProblem>) -> Graph {
     let mut sketch = Sketch {
         graph: Graph::default(),
         names: Names::default(),
@@ -66,7 +67,7 @@ pub(super) fn draw(steps: &[Step], problems: &mut Vec<Problem>) -> Graph {
 impl Sketch<'_> {
     /// Notes a mistake for `build` to report.
     pub(crate) fn problem(&mut self, caller: Caller, text: impl std::fmt::Display) {
-        self.problems.push(Problem::at(caller, text));
+        self.problems.push(TopologyProblem::at(caller, text));
     }
 
     /// Notes a mistake if a name that the user gave can't be one of a node, store or topic.

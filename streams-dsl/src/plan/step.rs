@@ -2,7 +2,7 @@
 
 use std::{any::Any, cell::Cell, panic::Location, sync::Arc};
 
-use streams_core::serde::SerdeRef;
+use streams_core::{serde::SerdeRef, topology::TopologyProblem};
 
 use super::{Caller, Erased, SharedPlan, Sketch};
 use crate::options::Named;
@@ -132,7 +132,8 @@ impl StepRef {
         let mut plan = self.plan.lock();
         let Some(step) = plan.steps.get_mut(self.id) else { return };
         if set(&mut step.options) {
-            let problem = super::Problem::at(step.caller, format!("`{option}` is said twice here"));
+            let problem =
+                TopologyProblem::at(step.caller, format!("`{option}` is said twice here"));
             plan.problems.push(problem);
         }
     }

@@ -36,6 +36,30 @@ fn all_missing_serdes_are_reported_with_node_type_and_line() {
 }
 
 #[test]
+fn each_mistake_is_there_by_itself_with_its_line() {
+    let builder = StreamsBuilder::new();
+    let lines = builder.stream::<String, String>("lines");
+    lines.filter(|_, _| true).named("no spaces").to("out");
+    let line = line!() - 1;
+    let error = builder.build().unwrap_err();
+    let [problem] = error.topology_problems() else { panic!("{error}") };
+    assert!(problem.wrong().starts_with("name `no spaces` has ` ` in it"), "{problem}");
+    let caller = problem.caller().unwrap();
+    assert_eq!((caller.file(), caller.line()), (file!(), line));
+}
+
+#[test]
+fn an_option_that_is_said_twice_or_of_nothing_is_reported() {
+    let builder = StreamsBuilder::new();
+    let until = Suppressed::until_time_limit(Duration::from_secs(1), BufferConfig::unbounded());
+    let rows = builder.table::<String, String>("rows").stored("a").stored("b");
+    rows.suppress(until).stored("nowhere").to_stream().to("out");
+    let text = mistakes(&builder);
+    assert!(text.contains("`stored` is said twice here"), "{text}");
+    assert!(text.contains("`stored` is said of something that has no store"), "{text}");
+}
+
+#[test]
 fn names_and_topics_that_are_used_twice_are_reported() {
     let builder = StreamsBuilder::new();
     let lines = builder.stream::<String, String>("lines");

@@ -328,7 +328,7 @@ fn a_member_with_another_topology_is_refused_until_the_others_are_gone() {
     let mut b = Worker::new(&cluster, join("b", topology("other", false), 0));
     let error = b.member.heartbeat(&b.owned, &b.offsets).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("sub-topology 0 differs"), "{error}");
+    assert!(error.to_string().contains("sub-topology 0 of member `b-"), "{error}");
     a.member.leave(false).unwrap();
     b.beat();
     assert_eq!(b.owned.active, [TaskId::new(0, 0)].into());
