@@ -8,6 +8,7 @@
 mod assignment_info;
 mod bytes;
 mod consumer_protocol;
+mod fingerprint;
 mod host_info;
 mod leader;
 mod strangers;
@@ -18,6 +19,7 @@ mod tests;
 pub(super) use self::{
     assignment_info::AssignmentInfo,
     consumer_protocol::{ConsumerAssignment, ConsumerSubscription},
+    fingerprint::fingerprint,
     host_info::HostInfo,
     leader::{GroupTasks, Leader, LeaderMember, error_assignments, refusal},
     strangers::strangers,

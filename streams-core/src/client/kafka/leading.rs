@@ -17,7 +17,8 @@ use crate::{
     client::{
         JoinGroup, NewTopic, StandbySettings,
         java_protocol::{
-            AssignorError, GroupTasks, Leader, LeaderMember, error_assignments, refusal, strangers,
+            AssignorError, GroupTasks, Leader, LeaderMember, error_assignments, fingerprint,
+            refusal, strangers,
         },
     },
     membership::{GroupTopology, InternalTopics, TaskAssignment},
@@ -158,7 +159,7 @@ impl Leading {
         members: &mut BTreeMap<String, LeaderMember>,
     ) -> kafka_client::Result<BTreeMap<String, Vec<u8>>> {
         let mut told = BTreeMap::new();
-        for (id, why) in strangers(&self.group_id, members, self.topology.fingerprint()) {
+        for (id, why) in strangers(&self.group_id, members, fingerprint(&self.topology)) {
             let Some(member) = members.remove(&id) else { continue };
             if member.info.process_id == self.process_id {
                 let error = kafka_client::Error::new(kafka_client::ErrorKind::Invalid, &*why);

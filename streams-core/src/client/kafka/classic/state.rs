@@ -13,7 +13,7 @@ use crate::{
         Heartbeat, JoinGroup,
         java_protocol::{
             AssignmentInfo, AssignorError, ConsumerAssignment, ConsumerSubscription, HostInfo,
-            LATEST_VERSION, RUNNING, SubscriptionInfo,
+            LATEST_VERSION, RUNNING, SubscriptionInfo, fingerprint,
         },
     },
     membership::{GroupHosts, TaskAssignment, TaskInputs, TaskOffsets},
@@ -77,7 +77,7 @@ impl MemberState {
             user_endpoint: join.application_server.clone(),
             client_tags: join.client_tags.clone(),
             topics: topics.collect(),
-            topology: join.topology.fingerprint(),
+            topology: fingerprint(&join.topology),
             follow_up_delay_ms: duration_ms(join.heartbeat_interval),
             version: LATEST_VERSION,
             unique_field: 0,

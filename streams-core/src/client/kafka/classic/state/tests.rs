@@ -205,7 +205,7 @@ fn the_leaders_errors_are_the_members() {
 #[test]
 fn a_member_whose_topology_is_not_the_groups_hears_why_from_the_leader() {
     let mut state = MemberState::new(&join());
-    assert_eq!(subscription(&mut state).1.topology, Some(join().topology.fingerprint()));
+    assert_eq!(subscription(&mut state).1.topology, Some(fingerprint(&join().topology)));
     let bytes = crate::client::java_protocol::refusal("give it an application.id".to_owned());
     let error = state.assigned(1, &bytes, 0).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
