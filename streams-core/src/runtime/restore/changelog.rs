@@ -279,7 +279,7 @@ impl Changelog {
             rewrite
         } else {
             let (client_id, lease) = (client_id.to_owned(), lease.clone());
-            Rewrite::new(app, (self.store, databases), client_id, lease)?
+            Rewrite::new(app, (self.store, databases), partition, client_id, lease)?
         };
         if !rewrite.write_page(&local, now_ms)? {
             *begun = Some(rewrite);

@@ -1,6 +1,8 @@
 //! Writing a lost changelog anew from the local state, a page of rows at a time.
 //!
-//! Invariant: the database says that the changelog is to be written anew until all of it is.
+//! Invariant: the database says that the changelog is to be written anew until all of it is. Exactly once each page is a
+//! transaction of an id that only rewriting this changelog has: what a producer that was given up had on its way must not
+//! come behind newer rows. At least once the task's owner notices such rows, and writes those anew.
 
 use std::ops::Bound;
 
@@ -8,7 +10,7 @@ use state_store::{Direction, WriteBatch};
 
 use super::{super::app::App, beginning::Local};
 use crate::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, Result, TopicPartition,
     client::{Lease, Producer, ProducerSettings},
     store::{ChangelogWriter, StateStore},
     task::TaskDatabases,
@@ -21,6 +23,7 @@ const PAGE_ROWS: usize = 5_000;
 pub(super) struct Rewrite {
     store: Box<dyn StateStore>,
     producer: Box<dyn Producer>,
+    transactional: bool,
     /// Local key of the last row that was written.
     last: Option<Vec<u8>>,
     rows: u64,
@@ -28,13 +31,14 @@ pub(super) struct Rewrite {
 }
 
 impl Rewrite {
-    /// Begins with the first row. No transaction is needed: readers take the rows as they come.
+    /// Begins with the first row.
     ///
     /// # Errors
     /// Those of the store, or `Unavailable` if there is no producer to be had.
     pub(super) fn new(
         app: &App,
         (index, databases): (usize, &TaskDatabases),
+        changelog: &TopicPartition,
         client_id: String,
         lease: Lease,
     ) -> Result<Self> {
@@ -42,9 +46,15 @@ impl Rewrite {
             Error::new(ErrorKind::Fatal, format!("the topology has no store {index}"))
         })?;
         let store = databases.open_store(index, def, &app.settings)?;
-        let settings = ProducerSettings { client_id, lease, ..ProducerSettings::default() };
-        let producer = app.clients.producer(&settings)?;
-        Ok(Self { store, producer, last: None, rows: 0, next_offset: None })
+        let transactional_id = app.exactly_once().then(|| format!("{changelog}-rewrite"));
+        let transactional = transactional_id.is_some();
+        let settings =
+            ProducerSettings { client_id, transactional_id, lease, ..ProducerSettings::default() };
+        let mut producer = app.clients.producer(&settings)?;
+        if transactional {
+            producer.init_transactions()?;
+        }
+        Ok(Self { store, producer, transactional, last: None, rows: 0, next_offset: None })
     }
 
     /// Writes the next rows. Returns whether these were the last.
@@ -56,6 +66,9 @@ impl Rewrite {
         let rows = local.database.range(local.id, from, Bound::Unbounded, Direction::Forward)?;
         let keys = rows.take(PAGE_ROWS).map(|row| row.map(|(key, _)| key));
         let keys = keys.collect::<Result<Vec<_>, state_store::Error>>()?;
+        if self.transactional {
+            self.producer.begin_transaction()?;
+        }
         let mut no_rows = WriteBatch::new();
         for key in &keys {
             // What a store finds its rows by is not in the changelog.
@@ -68,6 +81,9 @@ impl Rewrite {
         for report in self.producer.flush()? {
             let base = report.result?;
             self.next_offset = Some(base + i64::try_from(report.records).unwrap_or(0));
+        }
+        if self.transactional {
+            self.producer.commit_transaction()?;
         }
         let is_last = keys.len() < PAGE_ROWS;
         self.rows += u64::try_from(keys.len()).unwrap_or(0);
