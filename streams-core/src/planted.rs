@@ -55,6 +55,12 @@ pub enum PlantedBug {
     ReuseProducerAfterFailedAbort,
     /// A transaction whose offsets were not taken is committed all the same.
     CommitWithoutOffsets,
+    /// A sink goes by the partitions that its topic had when the task wrote its first record.
+    StaleSinkCount,
+    /// Repartition topics are purged up to what was read, rather than up to what is committed.
+    PurgeUncommitted,
+    /// A store that is flushed twice in a commit forgets what it forwarded first.
+    ForgetForwarded,
 }
 
 /// Whether the simulation on this thread has planted `bug`.

@@ -11,7 +11,7 @@ use streams_core::{
         simulation::{SimulationBuilder, seeds},
     },
 };
-use tests::simulation::{counting, market, merging, orders, standing_by, ticking, ties};
+use tests::simulation::{counting, market, merging, orders, standing_by, stepping, ticking, ties};
 
 /// Seeds within which a mistake must be found.
 const SEEDS: u64 = 1_000;
@@ -21,7 +21,7 @@ const SOUND_SEEDS: u64 = 100;
 
 type Scenario = fn(u64) -> SimulationBuilder;
 
-const ALL: [Scenario; 8] = [
+const ALL: [Scenario; 9] = [
     count,
     count_at_least_once,
     tick,
@@ -30,6 +30,7 @@ const ALL: [Scenario; 8] = [
     merge,
     orders_exactly_once,
     standing_by,
+    stepping,
 ];
 
 fn count(seed: u64) -> SimulationBuilder {
@@ -46,6 +47,10 @@ fn tick(seed: u64) -> SimulationBuilder {
 
 fn market_at_least_once(seed: u64) -> SimulationBuilder {
     market(seed, AtLeastOnce)
+}
+
+fn market_exactly_once(seed: u64) -> SimulationBuilder {
+    market(seed, ExactlyOnceV2)
 }
 
 fn merge(seed: u64) -> SimulationBuilder {
@@ -165,6 +170,21 @@ fn a_producer_that_is_used_again_after_a_failed_abort_is_found() {
 #[test]
 fn a_transaction_without_its_offsets_is_found() {
     is_found(PlantedBug::CommitWithoutOffsets, &[count, merge]);
+}
+
+#[test]
+fn a_sink_that_does_not_see_its_topic_grow_is_found() {
+    is_found(PlantedBug::StaleSinkCount, &[merge]);
+}
+
+#[test]
+fn a_purge_of_what_is_not_committed_is_found() {
+    is_found(PlantedBug::PurgeUncommitted, &[market_exactly_once, orders_exactly_once]);
+}
+
+#[test]
+fn a_store_that_forgets_what_it_forwarded_in_the_same_commit_is_found() {
+    is_found(PlantedBug::ForgetForwarded, &[stepping]);
 }
 
 #[test]

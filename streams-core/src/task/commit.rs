@@ -218,8 +218,14 @@ impl ActiveTask {
     /// The offsets of the last commit.
     pub(crate) fn committed_positions(&self) -> impl Iterator<Item = (TopicPartition, i64)> + '_ {
         let committed = self.commit.committed.iter();
-        committed
-            .filter_map(|(input, offset)| Some((self.state.inputs.get(*input)?.clone(), *offset)))
+        committed.filter_map(|(input, offset)| {
+            let mut offset = *offset;
+            if is_planted(PlantedBug::PurgeUncommitted) {
+                let (_, queued) = self.buffered_by_input().nth(*input)?;
+                offset += i64::try_from(queued).unwrap_or(0);
+            }
+            Some((self.state.inputs.get(*input)?.clone(), offset))
+        })
     }
 
     /// Where it is in each partition that it reads, and the records queued.

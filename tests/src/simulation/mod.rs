@@ -7,11 +7,13 @@
 
 mod counting;
 mod lookup;
+mod losing;
 mod market;
 mod merging;
 mod orders;
 mod shop;
 mod standing_by;
+mod stepping;
 mod ticking;
 mod ties;
 
@@ -27,11 +29,13 @@ use streams_core::{
 pub use self::{
     counting::{counting, counting_topology, counts, expected_counts},
     lookup::lookup,
+    losing::losing,
     market::market,
     merging::merging,
     orders::orders,
     shop::{shop, shop_that_compares},
     standing_by::standing_by,
+    stepping::stepping,
     ticking::ticking,
     ties::ties,
 };

@@ -5,8 +5,8 @@ use streams_core::{
     testing::simulation::{Compare, Faults, SimulationBuilder, seeds},
 };
 use tests::simulation::{
-    counting, counts, expected_counts, last_counts, lookup, market, merging, orders, shop,
-    shop_that_compares, standing_by, ticking, ties,
+    counting, counts, expected_counts, last_counts, lookup, losing, market, merging, orders, shop,
+    shop_that_compares, standing_by, stepping, ticking, ties,
 };
 
 fn runs(simulation: SimulationBuilder) {
@@ -114,6 +114,21 @@ fn simulation_of_merged_topics_that_grow_at_least_once_loses_no_record() {
 #[test]
 fn simulation_of_standbys_that_take_over_at_least_once_counts_no_window_too_low() {
     seeds(0..100).for_each(|seed| runs_on_some_disk(standing_by(seed), seed));
+}
+
+#[test]
+fn simulation_of_changelogs_that_are_deleted_loses_no_state_exactly_once() {
+    seeds(0..60).for_each(|seed| runs_on_some_disk(losing(seed, ExactlyOnceV2), seed));
+}
+
+#[test]
+fn simulation_of_changelogs_that_are_deleted_loses_no_state_at_least_once() {
+    seeds(0..60).for_each(|seed| runs_on_some_disk(losing(seed, AtLeastOnce), seed));
+}
+
+#[test]
+fn simulation_of_caches_that_are_flushed_twice_writes_unbroken_steps() {
+    seeds(0..60).for_each(|seed| runs_on_some_disk(stepping(seed), seed));
 }
 
 #[test]

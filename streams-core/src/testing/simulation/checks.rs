@@ -110,6 +110,9 @@ pub(super) fn behind(
 ) -> Result<Option<String>> {
     for (store, changelog) in app.changelogs(task) {
         let Some((database, _)) = databases.of(store) else { continue };
+        if !cluster.topics().contains_key(&*changelog.topic) {
+            return Ok(Some(format!("{changelog} is deleted and not there again")));
+        }
         let offset = database.offset(&changelog.topic)?.unwrap_or(0);
         let missing = cluster.read_all(&changelog.topic, app.isolation())?.into_iter();
         let missing = missing

@@ -43,6 +43,9 @@ pub enum FaultKind {
     TornWrites,
     /// Each call of a client takes time; so does user code that asks for it by [`work`](super::work), sometimes much.
     SlowCode,
+    /// A changelog topic is deleted, and the group makes it anew. Only for a scenario that asks for it: state that is on
+    /// no disk is lost by it.
+    Deletion,
 }
 
 impl FaultKind {
@@ -77,7 +80,7 @@ impl FaultKind {
 pub struct Faults(BTreeSet<FaultKind>);
 
 impl Faults {
-    /// Everything.
+    /// Everything but [`FaultKind::Deletion`].
     pub fn all() -> Self {
         Self(FaultKind::OLDER.into_iter().chain(FaultKind::NEWER).collect())
     }
@@ -110,7 +113,10 @@ impl Faults {
     pub(super) fn chosen(&self, older: &mut Random, newer: &mut Random) -> Self {
         let has_newer = newer.per_mille(500);
         let chosen = |kind: &FaultKind| {
-            if FaultKind::NEWER.contains(kind) {
+            if *kind == FaultKind::Deletion {
+                // Who asks for it wants it, and draws nothing for it.
+                true
+            } else if FaultKind::NEWER.contains(kind) {
                 newer.per_mille(400) && has_newer
             } else {
                 older.per_mille(600)

@@ -4,7 +4,7 @@ use std::{sync::Weak, time::Duration};
 
 use parking_lot::Mutex;
 
-use super::world::World;
+use super::{FaultKind, Faults, Random, world::World};
 use crate::client::embedded::{Fault, FaultInjector, Operation, OperationKind};
 
 /// How many of a thousand calls meet with what.
@@ -25,6 +25,39 @@ pub(super) struct CallRates {
     pub(super) record_ms_max: i64,
     pub(super) long_record: u64,
     pub(super) long_record_ms_max: i64,
+}
+
+impl CallRates {
+    /// Those that a seed has: of the older kinds from one sequence, of the newer ones from another.
+    pub(super) fn chosen(
+        faults: &Faults,
+        (older, newer): (&mut Random, &mut Random),
+        session_ms: i64,
+    ) -> Self {
+        let pick = |random: &mut Random, kind, rates: &[u64]| {
+            if faults.has(kind) { random.pick(rates).copied().unwrap_or(0) } else { 0 }
+        };
+        let slow = faults.has(FaultKind::SlowCode);
+        Self {
+            unavailable: pick(older, FaultKind::Unavailable, &[2, 10, 40]),
+            lost_reply: pick(older, FaultKind::LostReply, &[2, 10, 40]),
+            pause: pick(older, FaultKind::Pause, &[1, 2, 4]),
+            pause_ms_max: session_ms * 2,
+            torn: pick(newer, FaultKind::TornWrites, &[5, 20, 80]),
+            late: pick(newer, FaultKind::LateWrites, &[5, 20, 80]),
+            late_ms_max: session_ms * 2,
+            call_ms_max: i64::from(slow),
+            record_ms_max: if slow { newer.pick(&[1, 5, 20]).copied().unwrap_or(1) } else { 0 },
+            long_record: pick(newer, FaultKind::SlowCode, &[0, 5, 20]),
+            long_record_ms_max: session_ms / 3,
+        }
+    }
+
+    /// What is left of them when no more faults happen: user code stays as slow as it is.
+    pub(super) fn healed(self) -> Self {
+        let Self { call_ms_max, record_ms_max, .. } = self;
+        Self { call_ms_max, record_ms_max, ..Self::default() }
+    }
 }
 
 /// Decides the fate of calls as the world's random numbers say.

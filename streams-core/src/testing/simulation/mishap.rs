@@ -16,8 +16,13 @@ const LARGE: [FaultKind; 5] = [
 ];
 
 /// The kinds that strike topics and partitions.
-const LOCAL: [FaultKind; 4] =
-    [FaultKind::Growth, FaultKind::Leaderless, FaultKind::RefusedCommits, FaultKind::Truncation];
+const LOCAL: [FaultKind; 5] = [
+    FaultKind::Growth,
+    FaultKind::Leaderless,
+    FaultKind::RefusedCommits,
+    FaultKind::Truncation,
+    FaultKind::Deletion,
+];
 
 impl Simulation {
     fn allowed(&self, kinds: &[FaultKind]) -> Vec<FaultKind> {
@@ -74,6 +79,7 @@ impl Simulation {
                 Ok(())
             }
             Some(FaultKind::Truncation) => self.truncate(),
+            Some(FaultKind::Deletion) => self.delete_changelog(),
             _ => Ok(()),
         }
     }
@@ -148,6 +154,23 @@ impl Simulation {
         let mut world = self.world.lock();
         world.say(None, &format!("{place} is truncated before @{before}"));
         world.truncated.entry(place).or_default().extend(gone);
+        Ok(())
+    }
+
+    /// A changelog topic is deleted, with all that it had.
+    fn delete_changelog(&mut self) -> Result {
+        let topics = self.cluster.topics();
+        let changelogs: Vec<&String> =
+            topics.keys().filter(|name| name.ends_with("-changelog")).collect();
+        let Some(name) = self.local_random.pick(&changelogs) else { return Ok(()) };
+        if self.leaderless.as_ref().is_some_and(|(place, _)| *place.topic == ***name) {
+            return Ok(());
+        }
+        self.cluster.delete_topic(name)?;
+        let mut world = self.world.lock();
+        world.truncated.retain(|place, _| *place.topic != ***name);
+        world.deletes = true;
+        world.say(None, &format!("topic {name} is deleted"));
         Ok(())
     }
 

@@ -71,6 +71,7 @@ mod failure;
 mod faults;
 mod injector;
 mod instance;
+mod machines;
 mod mishap;
 mod outcome;
 mod random;
@@ -80,6 +81,7 @@ mod run;
 mod tests;
 mod trace;
 mod truncation;
+mod verdict;
 mod work;
 mod world;
 

@@ -12,19 +12,17 @@ use super::{
     directory_disk::DirectoryDisk,
     disk::{Disk, MemoryDisk},
     injector::{CallFaults, CallRates},
-    instance::Instance,
     work::Working,
     world::{Machine, World, step},
 };
 use crate::{
-    Error, ErrorKind, Headers, KafkaStreams, Result, TopicPartition,
+    Error, ErrorKind, Headers, Result, TopicPartition,
     client::{
         ProduceRecord,
         embedded::{ClusterSettings, EmbeddedCluster},
     },
     config::{ProcessingGuarantee, StreamsConfig},
     partition_for_key,
-    runtime::App,
     time::duration_ms,
 };
 
@@ -61,8 +59,8 @@ pub struct Simulation {
     pub(super) session_ms: i64,
     transaction_timeout_ms: i64,
     metadata_max_age_ms: i64,
-    exactly_once: bool,
-    application_id: String,
+    pub(super) exactly_once: bool,
+    pub(super) application_id: String,
     /// Of a thousand turns so many are preceded by a mishap.
     mishaps: u64,
     pub(super) down_until_ms: Option<i64>,
@@ -179,7 +177,16 @@ impl Simulation {
             self.write(record)?;
         }
         let later = generate(&self.setup.input, &mut self.random.fork());
-        self.set_rates();
+        let rates = CallRates::chosen(
+            &self.faults,
+            (&mut self.random, &mut self.local_random),
+            self.session_ms,
+        );
+        {
+            let mut world = self.world.lock();
+            world.rates = rates;
+            world.say(None, &format!("chosen: {:?}, {rates:?}", self.faults));
+        }
         let steps = self.setup.steps;
         let grows = self.faults.has(FaultKind::Growth) && !self.setup.growing.is_empty();
         let (later, last) = later.split_at(later.len() - if grows { later.len() / 10 } else { 0 });
@@ -266,159 +273,6 @@ impl Simulation {
         Ok(())
     }
 
-    fn set_rates(&mut self) {
-        let faults = &self.faults;
-        let pick = |random: &mut Random, kind, rates: &[u64]| {
-            if faults.has(kind) { random.pick(rates).copied().unwrap_or(0) } else { 0 }
-        };
-        let (older, newer) = (&mut self.random, &mut self.local_random);
-        let slow = faults.has(FaultKind::SlowCode);
-        let rates = CallRates {
-            unavailable: pick(older, FaultKind::Unavailable, &[2, 10, 40]),
-            lost_reply: pick(older, FaultKind::LostReply, &[2, 10, 40]),
-            pause: pick(older, FaultKind::Pause, &[1, 2, 4]),
-            pause_ms_max: self.session_ms * 2,
-            torn: pick(newer, FaultKind::TornWrites, &[5, 20, 80]),
-            late: pick(newer, FaultKind::LateWrites, &[5, 20, 80]),
-            late_ms_max: self.session_ms * 2,
-            call_ms_max: i64::from(slow),
-            record_ms_max: if slow { newer.pick(&[1, 5, 20]).copied().unwrap_or(1) } else { 0 },
-            long_record: pick(newer, FaultKind::SlowCode, &[0, 5, 20]),
-            long_record_ms_max: self.session_ms / 3,
-        };
-        let mut world = self.world.lock();
-        world.rates = rates;
-        world.say(None, &format!("chosen: {faults:?}, {rates:?}"));
-    }
-
-    /// Starts the machines whose time it is; one that can't reach the cluster tries again.
-    fn restart_due(&mut self) -> Result {
-        let now_ms = {
-            let mut world = self.world.lock();
-            let now_ms = world.now_ms();
-            if self.down_until_ms.is_some_and(|until| until <= now_ms) {
-                self.down_until_ms = None;
-                self.cluster.broker_down(false);
-                world.say(None, "the cluster is up again");
-            }
-            now_ms
-        };
-        self.give_leader(false)?;
-        for index in 0..self.restarts_ms.len() {
-            let up = self.world.lock().machines.get(index).is_none_or(|machine| machine.up);
-            let due = self.restarts_ms.get(index).is_some_and(|due| *due <= now_ms);
-            if !up && due && !self.start(index)? {
-                self.restart_in(index, 100);
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn restart_in(&mut self, index: usize, ms: i64) {
-        let at_ms = self.world.lock().now_ms() + ms;
-        if let Some(due) = self.restarts_ms.get_mut(index) {
-            *due = at_ms;
-        }
-    }
-
-    /// Starts an instance; whether it could.
-    fn start(&self, index: usize) -> Result<bool> {
-        let Some(disk) = self.disk(index) else { return Ok(false) };
-        disk.mount()?;
-        let topology = (self.setup.topology)();
-        let config = (self.setup.instance_config)(index, config_of(&self.setup));
-        let app = KafkaStreams::builder(topology, config, self.cluster.clone())
-            .clock(self.clock.clone())
-            .storage(disk)
-            .into_app()?;
-        self.world.lock().current = Some(index);
-        let started = Instance::start(app);
-        let mut world = self.world.lock();
-        world.current = None;
-        match started {
-            Ok(instance) => {
-                world.counters.starts += 1;
-                world.say(Some(index), "starts");
-                if let Some(machine) = world.machines.get_mut(index) {
-                    machine.instance = Some(instance);
-                    machine.up = true;
-                    machine.naps_until_ms = 0;
-                }
-                Ok(true)
-            }
-            Err(error) if error.kind() == ErrorKind::Unavailable => {
-                world.say(Some(index), &format!("can't start: {error}"));
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(super) fn disk(&self, index: usize) -> Option<Arc<dyn Disk>> {
-        self.world.lock().machines.get(index).map(|machine| machine.disk.clone())
-    }
-
-    /// What is on a disk belongs to the offset that is on it.
-    pub(super) fn check_disk(&self, index: usize, app: &App, disk: &dyn Disk) -> Result {
-        let exactness = self.exactness();
-        for task in disk.tasks()? {
-            let databases = app.open_databases(task)?;
-            let truncated = self.world.lock().truncated.clone();
-            let logs = (&self.cluster, &truncated);
-            let wrong = checks::check_stores(logs, app, task, &databases, exactness)?;
-            if let Some(wrong) = wrong {
-                self.world.lock().fail(format!("on the disk of instance-{index}, {wrong}"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether no zombie may have written to a changelog: with at-least-once nothing keeps one from it.
-    fn stores_are_exact(&self) -> bool {
-        let zombies = [
-            FaultKind::Nap,
-            FaultKind::Pause,
-            FaultKind::BrokerDown,
-            FaultKind::ClockJump,
-            FaultKind::LateWrites,
-            FaultKind::SlowCode,
-        ];
-        self.exactly_once || !zombies.iter().any(|kind| self.faults.has(*kind))
-    }
-
-    /// What stores must have of their changelogs.
-    fn exactness(&self) -> Exactness {
-        if self.stores_are_exact() { Exactness::LastRows } else { Exactness::AnyRows }
-    }
-
-    /// No more faults; machines that are down come up, or stay down for good.
-    fn heal(&mut self) -> Result {
-        self.cluster.broker_down(false);
-        self.give_leader(true)?;
-        let mut down = Vec::new();
-        {
-            let mut world = self.world.lock();
-            world.refuses_commits_until_ms = 0;
-            // User code stays as slow as it is.
-            let CallRates { call_ms_max, record_ms_max, .. } = world.rates;
-            world.rates = CallRates { call_ms_max, record_ms_max, ..CallRates::default() };
-            for (index, machine) in world.machines.iter_mut().enumerate() {
-                machine.naps_until_ms = 0;
-                if !machine.up {
-                    down.push(index);
-                }
-            }
-            world.say(None, "no more faults");
-        }
-        let all_down = down.len() == self.restarts_ms.len();
-        for (at, index) in down.into_iter().enumerate() {
-            if (all_down && at == 0) || self.random.per_mille(700) {
-                self.start(index)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Has the instances take turns until all is at rest. Long before that each task must have an owner.
     fn settle(&mut self) -> Result {
         // Threads take turns one after the other: where user code is slow, each waits for all others.
@@ -461,79 +315,10 @@ impl Simulation {
         self.world.lock().fail(format!("no rest after {SETTLE_STEPS} turns without faults: {why}"));
         Ok(())
     }
-
-    /// The databases of running tasks and of standbys have what is committed of their changelogs, on every member and
-    /// at any time.
-    fn check_open_stores(&self, when: &str, exactness: Exactness) -> Result {
-        let mut wrong = Vec::new();
-        let mut world = self.world.lock();
-        for instance in world.machines.iter().filter_map(|machine| machine.instance.as_ref()) {
-            for stepped in &instance.threads {
-                for (task, databases) in stepped.open_databases() {
-                    let (cluster, app) = (&self.cluster, &instance.app);
-                    let logs = (cluster, &world.truncated);
-                    let found = checks::check_stores(logs, app, task, &databases, exactness)?;
-                    wrong.extend(found.map(|found| format!("{when}{found}")));
-                }
-            }
-        }
-        for wrong in wrong {
-            world.fail(wrong);
-        }
-        Ok(())
-    }
-
-    /// Compares the output and asks the user's checks.
-    fn finish(self, input: Vec<SimulationRecord>) -> Result<Outcome, Failure> {
-        let seed = self.setup.seed;
-        let compared = match self.world.lock().failed.clone() {
-            None => self.compare_outputs(&input),
-            failed => Ok(failed),
-        };
-        self.cluster.set_faults(None);
-        let mut world = self.world.lock();
-        for machine in &mut world.machines {
-            machine.instance = None;
-        }
-        let mut outcome = Outcome {
-            seed,
-            application_id: self.application_id.clone(),
-            input,
-            cluster: self.cluster.clone(),
-            trace: std::mem::take(&mut world.trace),
-            counters: world.counters,
-        };
-        let found = compared.unwrap_or_else(|error| Some(error.to_string()));
-        let found = found.or_else(|| {
-            let mut checks = self.setup.checks.iter();
-            checks.find_map(|check| check(&outcome).err())
-        });
-        match found {
-            None => Ok(outcome),
-            Some(what) => Err(Failure { seed, what, trace: std::mem::take(&mut outcome.trace) }),
-        }
-    }
-
-    fn compare_outputs(&self, input: &[SimulationRecord]) -> Result<Option<String>> {
-        if self.setup.outputs.is_empty() {
-            return Ok(None);
-        }
-        let topology = (self.setup.topology)();
-        let reference = compare::reference(&topology, config_of(&self.setup), input)?;
-        for (topic, how) in &self.setup.outputs {
-            let expected = reference.get(topic).cloned().unwrap_or_default();
-            let actual = compare::committed(&self.cluster, topic)?;
-            let found = compare::difference(*how, self.exactly_once, &expected, &actual);
-            if let Some(found) = found {
-                return Ok(Some(format!("in topic {topic} {found}")));
-            }
-        }
-        Ok(None)
-    }
 }
 
 /// The configuration of every instance.
-fn config_of(setup: &SimulationBuilder) -> StreamsConfig {
+pub(super) fn config_of(setup: &SimulationBuilder) -> StreamsConfig {
     let config = StreamsConfig::new("simulation", "simulated:9092")
         .num_stream_threads(setup.threads)
         .commit_interval(Duration::from_millis(100))

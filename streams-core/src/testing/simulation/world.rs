@@ -52,6 +52,8 @@ pub(super) struct World {
     pub(super) grown_ms: BTreeMap<String, i64>,
     /// What was deleted at the beginning of changelogs.
     pub(super) truncated: BTreeMap<TopicPartition, Vec<StoredRecord>>,
+    /// Whether a changelog was deleted.
+    pub(super) deletes: bool,
     /// The first thing that did not hold.
     pub(super) failed: Option<String>,
     /// What the threads of instances that take their turns processed when these began. An instance may stand still in
@@ -87,6 +89,7 @@ impl World {
             refuses_commits_until_ms: 0,
             grown_ms: BTreeMap::new(),
             truncated: BTreeMap::new(),
+            deletes: false,
             failed: None,
             taking_turns: BTreeMap::new(),
             committed: BTreeMap::new(),
@@ -198,7 +201,9 @@ pub(super) fn step(world: &Mutex<World>) {
     if let Some(error) = turned.failed {
         world.counters.replaced_threads += 1;
         // After a jump of the clock a thread may have been without the cluster for too long.
-        if !matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) {
+        // A changelog that was deleted ends a thread that writes to it before the group has made it anew.
+        let deleted = world.deletes && error.kind() == ErrorKind::InvalidTopic;
+        if !deleted && !matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) {
             world.fail(format!("a stream thread of instance-{index} failed: {error}"));
         }
     }
