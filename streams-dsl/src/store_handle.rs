@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 
 use streams_core::{
     store::{StateStore, StoreRef},
-    topology::NodeId,
+    topology::{NodeId, TopologyBuilder},
 };
 
 use crate::plan::Lowering;
@@ -53,7 +53,7 @@ pub trait ConnectedStores {
 }
 
 type Find<R> = Box<dyn Fn(&mut Lowering<'_>) -> Option<R> + Send + Sync>;
-type Connect<R> = Box<dyn Fn(&mut Lowering<'_>, NodeId, R) + Send + Sync>;
+type Connect<R> = Box<dyn Fn(&mut TopologyBuilder, NodeId, R) + Send + Sync>;
 
 /// Finds stores, and connects nodes to them.
 #[doc(hidden)]
@@ -74,8 +74,8 @@ impl<R: 'static> FindStores<R> {
         (self.find)(lowering)
     }
 
-    pub(crate) fn connect(&self, lowering: &mut Lowering<'_>, node: NodeId, refs: R) {
-        (self.connect)(lowering, node, refs);
+    pub(crate) fn connect(&self, topology: &mut TopologyBuilder, node: NodeId, refs: R) {
+        (self.connect)(topology, node, refs);
     }
 }
 
@@ -100,7 +100,7 @@ impl<S: StateStore> ConnectedStores for &StoreHandle<S> {
         let name = self.name.clone();
         FindStores {
             find: Box::new(move |lowering| lowering.store(&name)),
-            connect: Box::new(|lowering, node, store| lowering.topology().connect(node, store)),
+            connect: Box::new(|topology, node, store| topology.connect(node, store)),
         }
     }
 }
@@ -116,8 +116,8 @@ macro_rules! tuple {
                 let connect = find.clone();
                 FindStores {
                     find: Box::new(move |lowering| Some(($(find.$at.find(lowering)?,)+))),
-                    connect: Box::new(move |lowering, node, refs| {
-                        $(connect.$at.connect(lowering, node, refs.$at);)+
+                    connect: Box::new(move |topology, node, refs| {
+                        $(connect.$at.connect(topology, node, refs.$at);)+
                     }),
                 }
             }

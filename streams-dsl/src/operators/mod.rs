@@ -50,6 +50,7 @@ mod table_source;
 mod to;
 mod to_stream;
 mod to_table;
+mod transform_values;
 mod user_stores;
 mod windowed_by;
 

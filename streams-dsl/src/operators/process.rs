@@ -145,7 +145,7 @@ where
             let Some(refs) = stores.find(lowering) else { return };
             let supplier = supplier.clone();
             let node = lowering.processor(&node_name, move || supplier(refs), &parents);
-            stores.connect(lowering, node.id(), refs);
+            stores.connect(lowering.topology(), node.id(), refs);
             lowering.forwards::<K2, V2>(node);
         };
         let node = sketch.add(&name, Role::Other, &[above.node], step.caller, part);

@@ -8,6 +8,7 @@ use streams_core::{
 };
 
 use super::{
+    Nullable,
     fallible::fallible,
     row_by_row::own_store_name,
     table_rows::{RowOutput, forward_pending, put_and_forward},
@@ -32,7 +33,8 @@ where
         ///
         /// There is a row where both tables have one; a change of either side updates it, at the later
         /// of the two rows' timestamps, and a deletion on either side deletes it. Both tables get a
-        /// store, if they have none, and must have the same number of partitions.
+        /// store, if they have none, and must have the same number of partitions. Where the joiner returns an `Option`,
+        /// `None` is no row, and the types must be named, as `join::<String, i64, _>`.
         ///
         /// ```
         /// use streams_dsl::prelude::*;
@@ -44,11 +46,11 @@ where
         /// assert!(builder.build()?.describe().contains("Processor: KTABLE-MERGE-0000000006"));
         /// # Ok::<(), streams_dsl::Error>(())
         /// ```
-        pub fn join, try_join [VO: Clone + Send + 'static, VR: Clone + Send + 'static,](&self, other: &KTable<K, VO>)
-        (joiner: (value: &V, other: &VO) -> VR) -> KTable<K, VR> {
+        pub fn join, try_join [VO: Clone + Send + 'static, VR: Clone + Send + 'static, J: Nullable<VR>,](&self, other: &KTable<K, VO>)
+        (joiner: (value: &V, other: &VO) -> J) -> KTable<K, VR> {
             let joiner = move |_: &K, value: Option<&V>, other: Option<&VO>| {
                 let Some((value, other)) = value.zip(other) else { return Ok(None) };
-                joiner(value, other).map(Some)
+                joiner(value, other).map(Nullable::into_value)
             };
             self.meet(other, joiner, Kind::Inner)
         }
@@ -56,11 +58,11 @@ where
 
     fallible! {
         /// As [`join`](Self::join), with a joiner that sees the key too.
-        pub fn join_with_key, try_join_with_key [VO: Clone + Send + 'static, VR: Clone + Send + 'static,](&self, other: &KTable<K, VO>)
-        (joiner: (key: &K, value: &V, other: &VO) -> VR) -> KTable<K, VR> {
+        pub fn join_with_key, try_join_with_key [VO: Clone + Send + 'static, VR: Clone + Send + 'static, J: Nullable<VR>,](&self, other: &KTable<K, VO>)
+        (joiner: (key: &K, value: &V, other: &VO) -> J) -> KTable<K, VR> {
             let joiner = move |key: &K, value: Option<&V>, other: Option<&VO>| {
                 let Some((value, other)) = value.zip(other) else { return Ok(None) };
-                joiner(key, value, other).map(Some)
+                joiner(key, value, other).map(Nullable::into_value)
             };
             self.meet(other, joiner, Kind::Inner)
         }
@@ -85,10 +87,11 @@ where
         /// builder.build()?;
         /// # Ok::<(), streams_dsl::Error>(())
         /// ```
-        pub fn left_join, try_left_join [VO: Clone + Send + 'static, VR: Clone + Send + 'static,](&self, other: &KTable<K, VO>)
-        (joiner: (value: &V, other: Option<&VO>) -> VR) -> KTable<K, VR> {
+        pub fn left_join, try_left_join [VO: Clone + Send + 'static, VR: Clone + Send + 'static, J: Nullable<VR>,](&self, other: &KTable<K, VO>)
+        (joiner: (value: &V, other: Option<&VO>) -> J) -> KTable<K, VR> {
             let joiner = move |_: &K, value: Option<&V>, other: Option<&VO>| {
-                value.map(|value| joiner(value, other)).transpose()
+                let Some(value) = value else { return Ok(None) };
+                joiner(value, other).map(Nullable::into_value)
             };
             self.meet(other, joiner, Kind::Left)
         }
@@ -96,10 +99,11 @@ where
 
     fallible! {
         /// As [`left_join`](Self::left_join), with a joiner that sees the key too.
-        pub fn left_join_with_key, try_left_join_with_key [VO: Clone + Send + 'static, VR: Clone + Send + 'static,](&self, other: &KTable<K, VO>)
-        (joiner: (key: &K, value: &V, other: Option<&VO>) -> VR) -> KTable<K, VR> {
+        pub fn left_join_with_key, try_left_join_with_key [VO: Clone + Send + 'static, VR: Clone + Send + 'static, J: Nullable<VR>,](&self, other: &KTable<K, VO>)
+        (joiner: (key: &K, value: &V, other: Option<&VO>) -> J) -> KTable<K, VR> {
             let joiner = move |key: &K, value: Option<&V>, other: Option<&VO>| {
-                value.map(|value| joiner(key, value, other)).transpose()
+                let Some(value) = value else { return Ok(None) };
+                joiner(key, value, other).map(Nullable::into_value)
             };
             self.meet(other, joiner, Kind::Left)
         }
@@ -125,20 +129,22 @@ where
         /// builder.build()?;
         /// # Ok::<(), streams_dsl::Error>(())
         /// ```
-        pub fn outer_join, try_outer_join [VO: Clone + Send + 'static, VR: Clone + Send + 'static,](&self, other: &KTable<K, VO>)
-        (joiner: (value: Option<&V>, other: Option<&VO>) -> VR) -> KTable<K, VR> {
-            let joiner =
-                move |_: &K, value: Option<&V>, other: Option<&VO>| joiner(value, other).map(Some);
+        pub fn outer_join, try_outer_join [VO: Clone + Send + 'static, VR: Clone + Send + 'static, J: Nullable<VR>,](&self, other: &KTable<K, VO>)
+        (joiner: (value: Option<&V>, other: Option<&VO>) -> J) -> KTable<K, VR> {
+            let joiner = move |_: &K, value: Option<&V>, other: Option<&VO>| {
+                joiner(value, other).map(Nullable::into_value)
+            };
             self.meet(other, joiner, Kind::Outer)
         }
     }
 
     fallible! {
         /// As [`outer_join`](Self::outer_join), with a joiner that sees the key too.
-        pub fn outer_join_with_key, try_outer_join_with_key [VO: Clone + Send + 'static, VR: Clone + Send + 'static,](&self, other: &KTable<K, VO>)
-        (joiner: (key: &K, value: Option<&V>, other: Option<&VO>) -> VR) -> KTable<K, VR> {
-            let joiner =
-                move |key: &K, value: Option<&V>, other: Option<&VO>| joiner(key, value, other).map(Some);
+        pub fn outer_join_with_key, try_outer_join_with_key [VO: Clone + Send + 'static, VR: Clone + Send + 'static, J: Nullable<VR>,](&self, other: &KTable<K, VO>)
+        (joiner: (key: &K, value: Option<&V>, other: Option<&VO>) -> J) -> KTable<K, VR> {
+            let joiner = move |key: &K, value: Option<&V>, other: Option<&VO>| {
+                joiner(key, value, other).map(Nullable::into_value)
+            };
             self.meet(other, joiner, Kind::Outer)
         }
     }

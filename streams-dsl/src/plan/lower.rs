@@ -319,6 +319,11 @@ impl Lowering<'_> {
         }
     }
 
+    /// The node of this name, if it has been added.
+    pub(crate) fn node_named(&self, name: &Name) -> Option<NodeId> {
+        self.nodes.get(name).copied()
+    }
+
     /// Adds a processor node.
     pub(crate) fn processor<P, KIn, VIn, KOut, VOut>(
         &mut self,

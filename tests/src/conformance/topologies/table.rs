@@ -9,7 +9,7 @@ use super::{
     aggregation::{minus, plus},
     stateless::stream,
 };
-use crate::conformance::functions::{initial, pair, starts_with_a};
+use crate::conformance::functions::{initial, pair, starts_with_a, text};
 
 pub(super) const TOPOLOGIES: Dsl = &[
     ("table", |b| {
@@ -42,6 +42,16 @@ pub(super) const TOPOLOGIES: Dsl = &[
     ("table-map-filter", |b| {
         let upper = table(b, "in").map_values(|v| v.to_uppercase());
         upper.filter(|_, v| v.starts_with('A')).stored("mf").to_stream().to("out");
+    }),
+    ("table-transform-values", |b| {
+        let paired =
+            |k: &String, v: Option<&String>| format!("{k}-{}", text(v.map(String::as_str)));
+        table(b, "in").transform_values(paired).to_stream().to("out");
+    }),
+    ("table-transform-values-store", |b| {
+        let paired =
+            |k: &String, v: Option<&String>| format!("{k}-{}", text(v.map(String::as_str)));
+        table(b, "in").transform_values(paired).stored("tv").to_stream().to("out");
     }),
     ("table-to-table", |b| {
         let again = table(b, "in").to_stream().to_table::<String, String>().stored("again");
