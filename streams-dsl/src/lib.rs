@@ -98,3 +98,8 @@ pub struct ReadmeDoctests;
 #[cfg(all(doctest, feature = "rdkafka"))]
 #[doc = include_str!("../../docs/OPERATIONS.md")]
 pub struct OperationsDoctests;
+
+/// The programs of the guide compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/GUIDE.md")]
+pub struct GuideDoctests;

@@ -3,3 +3,4 @@
 mod describe;
 mod global_tables;
 mod mistakes;
+mod variants;
