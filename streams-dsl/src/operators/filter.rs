@@ -72,3 +72,20 @@ where
     const PREFIX: &'static str = prefix::FILTER;
     const KEEPS: Keeps = Keeps::Records;
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn only_records_that_fulfil_the_predicate_go_on() {
+        let out = effect(
+            |b| {
+                let lines = b.stream::<String, String>("in");
+                lines.filter(|_, line| line.len() > 1).filter_not(|key, _| key == "b").to("out");
+            },
+            &[("in", "a", "one", 1), ("in", "a", "1", 2), ("in", "b", "two", 3)],
+        );
+        assert_eq!(out, ["a=one@1"]);
+    }
+}

@@ -70,3 +70,24 @@ where
     const PREFIX: &'static str = prefix::FLAT_MAP;
     const KEEPS: Keeps = Keeps::Nothing;
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn a_record_becomes_any_number_of_others() {
+        let out = effect(
+            |b| {
+                let lines = b.stream::<String, String>("in");
+                let words = |key: &String, line: &String| {
+                    let words = line.split_whitespace().map(|word| (word.to_owned(), key.clone()));
+                    words.collect::<Vec<_>>()
+                };
+                lines.flat_map(words).to("out");
+            },
+            &[("in", "a", "x y", 1), ("in", "b", " ", 2)],
+        );
+        assert_eq!(out, ["x=a@1", "y=a@1"]);
+    }
+}

@@ -73,3 +73,22 @@ where
     const PREFIX: &'static str = prefix::FLAT_MAP_VALUES;
     const KEEPS: Keeps = Keeps::Keys;
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn a_value_becomes_any_number_of_others() {
+        let out = effect(
+            |b| {
+                let lines = b.stream::<String, String>("in");
+                let words =
+                    |line: &String| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+                lines.flat_map_values(words).to("out");
+            },
+            &[("in", "a", "x y", 1), ("in", "b", " ", 2)],
+        );
+        assert_eq!(out, ["a=x@1", "a=y@1"]);
+    }
+}

@@ -61,3 +61,28 @@ where
     const PREFIX: &'static str = prefix::FOR_EACH;
     const KEEPS: Keeps = Keeps::Keys;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use crate::tests::effect;
+
+    #[test]
+    fn the_action_sees_records_and_that_is_their_end() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let seen_here = seen.clone();
+        let out = effect(
+            move |b| {
+                let note = move |key: &String, line: &String| {
+                    seen_here.lock().unwrap().push(format!("{key}{line}"));
+                };
+                let lines = b.stream::<String, String>("in");
+                lines.for_each(note);
+                lines.filter(|_, _| false).to("out");
+            },
+            &[("in", "a", "x", 1)],
+        );
+        assert_eq!((out.len(), seen.lock().unwrap().clone()), (0, vec!["ax".to_owned()]));
+    }
+}

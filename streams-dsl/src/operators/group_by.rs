@@ -136,3 +136,23 @@ where
         Some(Box::new(group))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn records_are_grouped_by_what_is_made_of_them() {
+        let out = effect(
+            |b| {
+                let lines = b.stream::<String, String>("in");
+                let by_line = lines.group_by(|_, line| line.clone()).count();
+                by_line.to_stream().map_values(|n| n.map(|n| n.to_string())).to("out");
+                let by_key = lines.group_by_key().count();
+                by_key.to_stream().map_values(|n| n.map(|n| format!("{n}!"))).to("out");
+            },
+            &[("in", "a", "x", 1), ("in", "b", "x", 2)],
+        );
+        assert_eq!(out, ["a=1!@1", "x=1@1", "b=1!@2", "x=2@2"]);
+    }
+}

@@ -254,3 +254,22 @@ where
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn a_record_is_joined_with_the_row_of_a_key_that_is_made_of_it() {
+        let out = effect(
+            |b| {
+                let rows = b.global_table::<String, String>("rows");
+                let lines = b.stream::<String, String>("in");
+                let key = |_: &String, line: &String| line.clone();
+                lines.join_global(&rows, key, |line, row| format!("{line}+{row}")).to("out");
+            },
+            &[("in", "a", "x", 1), ("rows", "x", "r", 2), ("in", "a", "x", 3)],
+        );
+        assert_eq!(out, ["a=x+r@3"]);
+    }
+}

@@ -310,3 +310,25 @@ impl<K> TableKey<Option<K>> for K {
         key.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn a_record_is_joined_with_the_row_of_its_key_at_that_time() {
+        let out = effect(
+            |b| {
+                let rows = b.table::<String, String>("rows");
+                let lines = b.stream::<String, String>("in");
+                lines.join(&rows, |line: &String, row| format!("{line}+{row}")).to("out");
+                let left = |line: &String, row: Option<&String>| {
+                    format!("{line}/{}", row.map_or("none", String::as_str))
+                };
+                lines.left_join(&rows, left).to("out");
+            },
+            &[("in", "a", "x", 1), ("rows", "a", "r", 2), ("in", "a", "y", 3)],
+        );
+        assert_eq!(out, ["a=x/none@1", "a=y+r@3", "a=y/r@3"]);
+    }
+}

@@ -62,3 +62,20 @@ where
     const PREFIX: &'static str = prefix::MAP;
     const KEEPS: Keeps = Keeps::Nothing;
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn each_record_becomes_another_at_its_time() {
+        let out = effect(
+            |b| {
+                let lines = b.stream::<String, String>("in");
+                lines.map(|key, line| (line.clone(), key.clone())).to("out");
+            },
+            &[("in", "a", "x", 1), ("in", "b", "y", 2)],
+        );
+        assert_eq!(out, ["x=a@1", "y=b@2"]);
+    }
+}

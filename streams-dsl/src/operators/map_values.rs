@@ -66,3 +66,21 @@ where
     const PREFIX: &'static str = prefix::MAP_VALUES;
     const KEEPS: Keeps = Keeps::Keys;
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn each_value_becomes_another_under_its_key() {
+        let out = effect(
+            |b| {
+                let lines = b.stream::<String, String>("in");
+                lines.map_values(|line| line.to_uppercase()).to("out");
+                lines.map_values_with_key(|key, line| format!("{key}{line}")).to("out");
+            },
+            &[("in", "a", "x", 1)],
+        );
+        assert_eq!(out, ["a=X@1", "a=ax@1"]);
+    }
+}

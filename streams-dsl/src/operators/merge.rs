@@ -75,3 +75,20 @@ impl<K, V> Processor<K, V, K, V> for PassThrough {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn records_of_both_streams_go_on() {
+        let out = effect(
+            |b| {
+                let lines = b.stream::<String, String>("in");
+                lines.merge(&b.stream("in2")).to("out");
+            },
+            &[("in", "a", "x", 1), ("in2", "b", "y", 2), ("in", "a", "z", 3)],
+        );
+        assert_eq!(out, ["a=x@1", "b=y@2", "a=z@3"]);
+    }
+}

@@ -62,3 +62,26 @@ where
     const PREFIX: &'static str = prefix::PEEK;
     const KEEPS: Keeps = Keeps::Records;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use crate::tests::effect;
+
+    #[test]
+    fn the_action_sees_records_that_go_on() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let seen_here = seen.clone();
+        let out = effect(
+            move |b| {
+                let note = move |key: &String, line: &String| {
+                    seen_here.lock().unwrap().push(format!("{key}{line}"));
+                };
+                b.stream::<String, String>("in").peek(note).to("out");
+            },
+            &[("in", "a", "x", 1)],
+        );
+        assert_eq!((out.len(), seen.lock().unwrap().clone()), (1, vec!["ax".to_owned()]));
+    }
+}

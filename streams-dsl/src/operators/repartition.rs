@@ -77,3 +77,20 @@ where
         Some(stream.of(step))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Repartitioned, tests::effect};
+
+    #[test]
+    fn records_with_a_key_come_through_the_topic() {
+        let out = effect(
+            |b| {
+                let lines = b.stream::<Option<String>, String>("in");
+                lines.repartition::<String>(Repartitioned::default()).named("again").to("out");
+            },
+            &[("in", "a", "x", 1), ("in", "-", "y", 2)],
+        );
+        assert_eq!(out, ["a=x@1"]);
+    }
+}

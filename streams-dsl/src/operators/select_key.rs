@@ -61,3 +61,20 @@ where
     const PREFIX: &'static str = prefix::KEY_SELECT;
     const KEEPS: Keeps = Keeps::Values;
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn a_record_goes_on_under_a_new_key() {
+        let out = effect(
+            |b| {
+                let lines = b.stream::<String, String>("in");
+                lines.select_key(|_, line| line.clone()).to("out");
+            },
+            &[("in", "a", "x", 1)],
+        );
+        assert_eq!(out, ["x=x@1"]);
+    }
+}

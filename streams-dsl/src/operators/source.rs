@@ -63,3 +63,19 @@ pub(crate) fn read<K: Send + 'static, V: Send + 'static>(
     }
     options
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Consumed, tests::effect};
+
+    #[test]
+    fn topics_are_read_as_one_stream() {
+        let out = effect(
+            |b| {
+                b.stream::<String, String>(Consumed::topics(["in", "in2"])).named("both").to("out");
+            },
+            &[("in", "a", "x", 1), ("in2", "b", "y", 2)],
+        );
+        assert_eq!(out, ["a=x@1", "b=y@2"]);
+    }
+}

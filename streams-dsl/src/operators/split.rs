@@ -241,3 +241,28 @@ impl<K, V> Processor<K, V, K, V> for Brancher<K, V> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn a_record_goes_to_the_first_branch_that_takes_it() {
+        let out = effect(
+            |b| {
+                let split = b.stream::<String, String>("in").split().named("by-");
+                let branches = split
+                    .branch(|_, line| line.starts_with('x'))
+                    .with_function(|stream| stream.map_values(|line| format!("1:{line}")))
+                    .branch(|_, line| line.ends_with('y'))
+                    .named("end")
+                    .with_consumer(|stream| stream.map_values(|line| format!("2:{line}")).to("out"))
+                    .branches();
+                branches["by-1"].to("out");
+                assert_eq!(branches.len(), 1);
+            },
+            &[("in", "a", "xy", 1), ("in", "a", "y", 2), ("in", "a", "z", 3)],
+        );
+        assert_eq!(out, ["a=1:xy@1", "a=2:y@2"]);
+    }
+}

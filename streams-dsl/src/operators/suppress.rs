@@ -271,3 +271,24 @@ where
         self.check_bounds(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::{BufferConfig, Suppressed, tests::effect};
+
+    #[test]
+    fn of_the_changes_of_a_row_the_last_goes_on_when_its_time_has_come() {
+        let out = effect(
+            |b| {
+                let second = Duration::from_secs(1);
+                let rows = b.table::<String, String>("in");
+                let calm = Suppressed::until_time_limit(second, BufferConfig::unbounded());
+                rows.suppress(calm).to_stream().to("out");
+            },
+            &[("in", "a", "x", 0), ("in", "a", "y", 500), ("in", "b", "z", 1_500)],
+        );
+        assert_eq!(out, ["a=y@500"]);
+    }
+}

@@ -60,3 +60,20 @@ where
         Ok(((self.predicate)(key, value)? == self.kept).then(|| value.clone()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn a_row_that_ceases_to_fulfil_the_predicate_is_deleted() {
+        let out = effect(
+            |b| {
+                let rows = b.table::<String, String>("in").stored("rows");
+                rows.filter(|_, line| line.starts_with('x')).to_stream().to("out");
+            },
+            &[("in", "a", "x", 1), ("in", "a", "y", 2), ("in", "b", "y", 3)],
+        );
+        assert_eq!(out, ["a=x@1", "a=-@2"], "b was never there");
+    }
+}

@@ -146,3 +146,21 @@ where
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn a_row_that_changes_leaves_its_group() {
+        let out = effect(
+            |b| {
+                let towns = b.table::<String, String>("in");
+                let people = towns.group_by(|person, town| (town.clone(), person.clone())).count();
+                people.to_stream().map_values(|n| n.map(|n| n.to_string())).to("out");
+            },
+            &[("in", "ann", "rome", 1), ("in", "bob", "rome", 2), ("in", "ann", "oslo", 3)],
+        );
+        assert_eq!(out, ["rome=1@1", "rome=2@2", "rome=1@3", "oslo=1@3"]);
+    }
+}

@@ -59,3 +59,20 @@ where
         (self.mapper)(key, value).map(Some)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn deleted_rows_stay_deleted() {
+        let out = effect(
+            |b| {
+                let rows = b.table::<String, String>("in");
+                rows.map_values(|line| line.to_uppercase()).to_stream().to("out");
+            },
+            &[("in", "a", "x", 1), ("in", "a", "-", 2)],
+        );
+        assert_eq!(out, ["a=X@1", "a=-@2"]);
+    }
+}

@@ -184,3 +184,19 @@ where
         forward_pending(self.output, context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn a_record_without_a_value_deletes_the_row() {
+        let out = effect(
+            |b| {
+                b.table::<String, String>("in").stored("rows").to_stream().to("out");
+            },
+            &[("in", "a", "x", 1), ("in", "-", "x", 2), ("in", "a", "-", 3)],
+        );
+        assert_eq!(out, ["a=x@1", "a=-@3"]);
+    }
+}

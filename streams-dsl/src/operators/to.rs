@@ -68,3 +68,19 @@ impl<K: Send + 'static, V: Send + 'static> Operator for ToTopic<K, V> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn a_null_is_written_as_a_null() {
+        let out = effect(
+            |b| {
+                b.stream::<Option<String>, Option<String>>("in").to("out");
+            },
+            &[("in", "a", "-", 1), ("in", "-", "x", 2)],
+        );
+        assert_eq!(out, ["a=-@1", "-=x@2"]);
+    }
+}

@@ -104,3 +104,21 @@ impl<K, V> Processor<K, Change<V>, K, Option<V>> for NewValues {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn changes_become_records_and_deletions_nulls() {
+        let out = effect(
+            |b| {
+                let rows = b.table::<String, String>("in");
+                rows.to_stream().to("out");
+                rows.to_stream_with_key(|key, _| format!("{key}{key}")).to("out");
+            },
+            &[("in", "a", "x", 1), ("in", "a", "-", 2)],
+        );
+        assert_eq!(out, ["a=x@1", "aa=x@1", "a=-@2", "aa=-@2"]);
+    }
+}

@@ -84,3 +84,21 @@ where
         Some(rows.table(sketch, node, sources, (key_serde, value_serde)).of(step))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::effect;
+
+    #[test]
+    fn records_become_updates_of_rows() {
+        let out = effect(
+            |b| {
+                let lines = b.stream::<Option<String>, Option<String>>("in");
+                let rows = lines.to_table::<String, String>();
+                rows.filter(|_, line| line != "y").to_stream().to("out");
+            },
+            &[("in", "a", "x", 1), ("in", "-", "x", 2), ("in", "a", "y", 3)],
+        );
+        assert_eq!(out, ["a=x@1", "a=-@3"]);
+    }
+}
