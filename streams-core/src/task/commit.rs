@@ -28,6 +28,8 @@ pub(crate) struct CommitState {
     pub(super) databases: TaskDatabases,
     /// The changelog partition of each logged store, by number in the topology.
     pub(super) changelogs: BTreeMap<usize, TopicPartition>,
+    /// The partition that fills a store, of those that the task reads, by number of the store in the topology.
+    sources: BTreeMap<usize, TopicPartition>,
     /// Nodes that forward for cached stores, in the order of the stores.
     pub(super) flushes: Arc<[usize]>,
     /// Whether anything happened since the last commit.
@@ -44,7 +46,13 @@ impl CommitState {
     ) -> Self {
         let flushes = flushes.into();
         let committed = BTreeMap::new();
-        Self { databases, changelogs, flushes, progress: false, committed, batch: None }
+        let sources = BTreeMap::new();
+        Self { databases, changelogs, sources, flushes, progress: false, committed, batch: None }
+    }
+
+    /// With stores that are filled from partitions that the task reads.
+    pub(crate) fn filled_from(self, sources: BTreeMap<usize, TopicPartition>) -> Self {
+        Self { sources, ..self }
     }
 }
 
@@ -250,6 +258,16 @@ impl ActiveTask {
                 if let Some(next) = next {
                     let rows = self.commit.databases.batch_of(*store, &mut batch);
                     rows.set_offset(&changelog.topic, *next);
+                }
+            }
+            let changed = self.changed_offsets();
+            for (store, source) in &self.commit.sources {
+                // A restore goes on behind the records whose offsets are committed.
+                let moved =
+                    changed.iter().find(|(input, _)| self.state.inputs.get(*input) == Some(source));
+                if let Some((_, offset)) = moved {
+                    let rows = self.commit.databases.batch_of(*store, &mut batch);
+                    rows.set_offset(&source.topic, *offset);
                 }
             }
             self.commit.databases.write(batch)?;

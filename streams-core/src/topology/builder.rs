@@ -281,6 +281,69 @@ impl TopologyBuilder {
         GlobalStoreRef::new(store)
     }
 
+    /// Adds a store that is filled from one topic, partition by partition, with the source and the processor that do so.
+    /// Java's `Topology.addReadOnlyStateStore` (KIP-813).
+    ///
+    /// The topic is the store's changelog: the store has none of its own, whatever `store` says. A restore puts the topic's
+    /// keys and values into it as they are, up to where the task goes on to read, without the processor; so the processor
+    /// should put what it is given, and the topic be compacted. Other nodes read the store when they are
+    /// [connected](Self::connect) to it, and must not write to it.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use streams_core::{
+    ///     BoxError, Record, serde,
+    ///     processor::Context,
+    ///     store::Stores,
+    ///     topology::{SourceOptions, TopologyBuilder},
+    /// };
+    ///
+    /// let mut builder = TopologyBuilder::new();
+    /// builder.add_read_only_state_store(
+    ///     "customers",
+    ///     SourceOptions::new(["customers"], serde::string(), serde::string()),
+    ///     "keep",
+    ///     Stores::key_value("names", serde::string(), serde::string()),
+    ///     |names| {
+    ///         move |record: Record<'_, String, String>, context: &mut Context<'_, Infallible, Infallible>| {
+    ///             Ok::<(), BoxError>(context.store(names)?.put(record.key, Some(record.value.clone()))?)
+    ///         }
+    ///     },
+    /// );
+    /// assert!(builder.build()?.describe().contains("Processor: keep (stores: [names])"));
+    /// # Ok::<(), streams_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn add_read_only_state_store<S, K, V, P>(
+        &mut self,
+        source_name: &str,
+        source: SourceOptions<K, V>,
+        processor_name: &str,
+        store: StoreBuilder<S>,
+        supplier: impl Fn(StoreRef<S>) -> P + Send + Sync + 'static,
+    ) -> StoreRef<S>
+    where
+        S: StateStore,
+        P: Processor<K, V, Infallible, Infallible> + Any,
+        K: Send + 'static,
+        V: Send + 'static,
+    {
+        let topic = source.topics.first().cloned().unwrap_or_default();
+        if source.topics.len() != 1 {
+            let (name, topics) = (store.name(), &source.topics);
+            self.problem(format!(
+                "read-only store `{name}` must be filled from one topic, not {topics:?}"
+            ));
+        }
+        let store = store.with_logging_disabled().with_caching_disabled();
+        let store = StoreRef::new(self.add_store(store, false));
+        let source = self.add_source(source_name, source);
+        let processor = self.add_processor(processor_name, move || supplier(store), &[source]);
+        self.connect(processor.id(), store);
+        self.use_source_as_changelog(store, &topic);
+        store
+    }
+
     /// Lets a node use a store: both are in one sub-topology from then on.
     #[track_caller]
     pub fn connect<S>(&mut self, node: NodeId, store: StoreRef<S>) {

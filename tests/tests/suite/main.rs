@@ -16,6 +16,7 @@ mod lost_changelogs;
 mod lost_membership;
 mod memory_budget;
 mod outages;
+mod read_only_stores;
 #[cfg(feature = "rocksdb")]
 mod restore;
 mod shutdown;

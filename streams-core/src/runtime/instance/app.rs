@@ -23,7 +23,7 @@ use crate::{
     store::StateStore,
     task::{TaskDatabases, TaskSettings, add_global_stores, open_global_databases},
     time::Clock,
-    topology::{NodeKind, Topology, changelog_topic},
+    topology::{NodeKind, StoreDef, Topology, changelog_topic},
 };
 
 /// Everything that is fixed once an instance is made.
@@ -154,21 +154,32 @@ impl App {
         })
     }
 
-    /// The stores of a task with the changelog partitions of those that are logged.
+    /// The stores of a task with the changelog partitions of those that have a changelog of their own.
     pub(crate) fn changelogs(&self, task: TaskId) -> BTreeMap<usize, TopicPartition> {
-        let mut changelogs = BTreeMap::new();
-        for index in self.topology.stores_of(task.subtopology) {
-            let Some(store) = self.topology.stores.get(index) else { continue };
-            if !store.spec.logging {
-                continue;
-            }
-            let topic = match &store.source_changelog {
-                Some(topic) => self.topic_name(topic),
-                None => changelog_topic(self.application_id(), &store.spec.name),
-            };
-            changelogs.insert(index, TopicPartition::new(topic, task.partition));
-        }
-        changelogs
+        self.partitions_of_stores(task, |store| {
+            let own = store.spec.logging && store.source_changelog.is_none();
+            own.then(|| changelog_topic(self.application_id(), &store.spec.name))
+        })
+    }
+
+    /// The stores of a task that are filled from a topic that the task reads, with the partitions of those topics.
+    pub(crate) fn filling_sources(&self, task: TaskId) -> BTreeMap<usize, TopicPartition> {
+        self.partitions_of_stores(task, |store| {
+            store.source_changelog.as_ref().map(|topic| self.topic_name(topic))
+        })
+    }
+
+    fn partitions_of_stores(
+        &self,
+        task: TaskId,
+        topic: impl Fn(&StoreDef) -> Option<String>,
+    ) -> BTreeMap<usize, TopicPartition> {
+        let stores = self.topology.stores_of(task.subtopology).into_iter();
+        let partitions = stores.filter_map(|index| {
+            let topic = topic(self.topology.stores.get(index)?)?;
+            Some((index, TopicPartition::new(topic, task.partition)))
+        });
+        partitions.collect()
     }
 
     /// The task whose store has this changelog, and the store.

@@ -110,14 +110,6 @@ fn make_app(builder: KafkaStreamsBuilder) -> Result<App> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    if let Some(store) = topology.stores.iter().find(|store| store.source_changelog.is_some()) {
-        let text = format!(
-            "table store `{}` has its source topic as changelog, which an instance can't restore yet; build the \
-             topology without the optimisation reuse.ktable.source.topics",
-            store.spec.name
-        );
-        return Err(Error::new(ErrorKind::Config, text));
-    }
     let persistent = topology.stores.iter().any(|store| store.spec.persistent);
     let storage: Option<Arc<dyn TaskStorage>> = match storage {
         None if persistent => {

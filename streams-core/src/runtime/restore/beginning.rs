@@ -65,6 +65,26 @@ impl Local<'_> {
         Ok(Beginning { from, rewrite })
     }
 
+    /// Where the restore of a store begins that a topic fills which the task reads. There is no other copy of the state to
+    /// be kept than the topic itself.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) fn begin_source(&self, Log { first, end }: Log) -> Result<Beginning> {
+        let stored = self.database.offset(&self.partition.topic)?;
+        if let Some(from) = stored.filter(|stored| (first..=end).contains(stored)) {
+            return Ok(Beginning { from, rewrite: false });
+        }
+        if let Some(stored) = stored {
+            let Self { task, spec, partition, .. } = self;
+            let store = &*spec.name;
+            tracing::warn!(%task, store, "the store has {partition} up to offset {stored}, but its task goes on at {end}: it is filled from the start");
+        }
+        self.clear(first)?;
+        let from = first;
+        Ok(Beginning { from, rewrite: false })
+    }
+
     /// The same if the log does not have the offset at which the state is.
     fn begin_without(
         &self,

@@ -27,6 +27,8 @@ pub(super) struct Plan {
     pub(super) from: i64,
     /// Where an active task's restore ends.
     pub(super) end: i64,
+    /// What is behind this is not the restore's, but comes to the task as records.
+    pub(super) limit: Option<i64>,
     /// Whether the changelog is to be written anew then.
     pub(super) rewrite: bool,
     /// A window store's stream time moves no further than this.
@@ -58,6 +60,7 @@ pub(super) struct Changelog {
     /// The position that the database knows.
     applied: i64,
     end: i64,
+    limit: i64,
     rewrite: bool,
     restored: u64,
     started_ms: i64,
@@ -98,6 +101,7 @@ impl Changelog {
             next_offset: plan.from,
             applied: plan.from,
             end: plan.end,
+            limit: plan.limit.unwrap_or(i64::MAX),
             rewrite: plan.rewrite,
             restored: 0,
             started_ms: plan.now_ms,
@@ -148,9 +152,14 @@ impl Changelog {
         self.next_offset > self.applied
     }
 
+    /// Whether the record at an offset belongs to the store already.
+    pub(super) fn has(&self, offset: i64) -> bool {
+        offset < self.limit
+    }
+
     /// The consumer's position.
     pub(super) fn moved_to(&mut self, position: i64) {
-        self.next_offset = position;
+        self.next_offset = position.min(self.limit);
     }
 
     /// Everything up to the end is written to the store. Returns whether the changelog is to be written anew.
@@ -209,7 +218,7 @@ impl Changelog {
 
     /// A batch of this many records is collected; the next one begins at `next_offset`.
     pub(super) fn collected(&mut self, records: u64, next_offset: i64) {
-        self.next_offset = next_offset;
+        self.next_offset = next_offset.min(self.limit);
         self.restored += records;
     }
 

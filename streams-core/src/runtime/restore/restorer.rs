@@ -55,6 +55,8 @@ pub(crate) struct Assignment {
     pub(crate) standby: bool,
     /// Records later than these will be processed once more.
     pub(crate) latest_times: LatestTimes,
+    /// Where an active task begins to read the topics that fill its stores: what comes behind that, it processes.
+    pub(crate) source_ends: BTreeMap<TopicPartition, i64>,
     /// Under which a changelog that was lost is written anew.
     pub(crate) lease: Lease,
 }
@@ -139,8 +141,12 @@ impl Restorer {
         assignment: Assignment,
         now_ms: i64,
     ) -> Result {
-        let partitions = self.app.changelogs(task);
+        let mut partitions = self.app.changelogs(task);
         self.check_topics(task, &partitions)?;
+        if !assignment.standby {
+            // A standby does not know what is committed, so it leaves those to whom takes over.
+            partitions.extend(self.app.filling_sources(task));
+        }
         let all: Vec<TopicPartition> = partitions.values().cloned().collect();
         let earliest = self.admin.earliest_offsets(&all).all();
         // The log's end, not the stable part: a restore waits for the transactions of a crashed writer.
@@ -160,15 +166,23 @@ impl Restorer {
             else {
                 continue;
             };
-            let log =
+            let mut log =
                 Log { first: known(&earliest, &partition)?, end: known(&latest, &partition)? };
             let spec = &def.spec;
             let local = Local { task, spec, partition: &partition, database: &**database, id };
-            let Beginning { from, rewrite } = local.begin(log, &app)?;
+            let is_source = def.source_changelog.is_some();
+            let Beginning { from, rewrite } = if is_source {
+                let committed = assignment.source_ends.get(&partition).copied();
+                log.end = committed.unwrap_or(log.first).clamp(log.first, log.end.max(log.first));
+                local.begin_source(log)?
+            } else {
+                local.begin(log, &app)?
+            };
             self.consumer.assign(&partition, from)?;
             let rewrite = rewrite && !assignment.standby;
             let latest_time = assignment.latest_times.of(store);
-            let plan = Plan { from, end: log.end, rewrite, latest_time, now_ms };
+            let limit = is_source.then_some(log.end);
+            let plan = Plan { from, end: log.end, limit, rewrite, latest_time, now_ms };
             changelogs.push(Changelog::new((store, def), partition, &databases, plan)?);
         }
         if !assignment.standby

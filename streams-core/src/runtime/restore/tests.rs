@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use state_store::WriteBatch;
 
@@ -120,7 +120,8 @@ impl Bed {
     fn add(&mut self, partition: i32, standby: bool) -> Result {
         let databases = self.app.open_databases(task(partition)).unwrap();
         let (latest_times, lease) = (LatestTimes::default(), Lease::unlimited());
-        let assignment = Assignment { standby, latest_times, lease };
+        let source_ends = BTreeMap::new();
+        let assignment = Assignment { standby, latest_times, source_ends, lease };
         self.restorer.add(task(partition), databases, assignment, 0)
     }
 

@@ -69,13 +69,17 @@ impl Restorer {
             let found = changelogs.find(|changelog| changelog.partition() == place);
             let Some(changelog) = found else { continue };
             let before = changelog.bytes();
+            let mut records = 0;
             for record in batch.iter() {
+                if !changelog.has(record.offset) {
+                    break;
+                }
+                records += 1;
                 // Java skips records without a key, too.
                 let Some(key) = record.key else { continue };
                 let at = (*id, record.offset);
                 changelog.push(at, key, record.value, record.timestamp, &self.app)?;
             }
-            let records = u64::try_from(batch.len()).unwrap_or(0);
             changelog.collected(records, batch.next_offset());
             self.memory.grew(changelog.bytes().saturating_sub(before));
             let counters = &self.app.shared.counters;

@@ -18,7 +18,7 @@ use super::{
     tasks::{Slot, Tasks, keeps_as_standby},
 };
 use crate::{
-    Error, Result, TaskId,
+    Error, Result, TaskId, TopicPartition,
     membership::TaskAssignment,
     planted::{PlantedBug, is_planted},
     task::TaskDatabases,
@@ -91,12 +91,13 @@ impl Placing<'_> {
         let is_active = self.target.active.contains(&task);
         let changelogs = self.app.changelogs(task);
         let is_logged = !changelogs.is_empty();
+        let is_filled = !self.app.filling_sources(task).is_empty();
         if !is_active {
             for changelog in changelogs.values() {
                 self.mend.logs().forget(changelog);
             }
         }
-        if is_active && !is_logged {
+        if is_active && !is_logged && !is_filled {
             return Ok(Some(Slot::Restored(databases, Box::default())));
         }
         let is_standby = is_logged && keeps_as_standby(self.target, task);
@@ -104,13 +105,13 @@ impl Placing<'_> {
             release(self.app, task, databases)?;
             return Ok(None);
         }
-        let latest_times = if is_active {
-            self.latest_times(task)
+        let ends = if is_active {
+            self.ends_of_restore(task)
         } else {
-            Ok(Some(self.app.unknown_times(task)))
+            Ok(Some((self.app.unknown_times(task), BTreeMap::new())))
         };
-        let latest_times = match self.patience.pass_over(latest_times, self.now_ms) {
-            Ok(Some(latest_times)) => latest_times,
+        let (latest_times, source_ends) = match self.patience.pass_over(ends, self.now_ms) {
+            Ok(Some(ends)) => ends,
             Ok(None) => return Ok(Some(Slot::Waiting(databases))),
             Err(error) => {
                 self.app.close_task(task, databases);
@@ -119,18 +120,24 @@ impl Placing<'_> {
         };
         let offset_sum = self.app.offset_sum(task, &databases, false);
         let standby = is_standby && !is_active;
-        let assignment = Assignment { standby, latest_times, lease: self.member.lease() };
+        let lease = self.member.lease();
+        let assignment = Assignment { standby, latest_times, source_ends, lease };
         self.restores.add(Order::Add { task, databases, assignment }, task, offset_sum);
         Ok(Some(if is_active { Slot::Restoring } else { Slot::Standby }))
     }
 
-    /// Up to which times a task's records are not processed again; `None` until the group has said.
-    fn latest_times(&mut self, task: TaskId) -> Result<Option<LatestTimes>> {
-        if self.app.exactly_once()
-            || !self.app.has_windows(task)
-            || is_planted(PlantedBug::RestoreBeyondCommittedTime)
-        {
-            return Ok(Some(LatestTimes::default()));
+    /// Up to which times a task's records are not processed again, and at which offsets it begins with the topics that fill
+    /// its stores; `None` until the group has said.
+    fn ends_of_restore(
+        &mut self,
+        task: TaskId,
+    ) -> Result<Option<(LatestTimes, BTreeMap<TopicPartition, i64>)>> {
+        let sources = self.app.filling_sources(task);
+        let bounded = !self.app.exactly_once()
+            && self.app.has_windows(task)
+            && !is_planted(PlantedBug::RestoreBeyondCommittedTime);
+        if !bounded && sources.is_empty() {
+            return Ok(Some((LatestTimes::default(), BTreeMap::new())));
         }
         let asked = self.asked.entry(task).or_default();
         if !asked.is_open() {
@@ -139,7 +146,17 @@ impl Placing<'_> {
             asked.ask(committed, self.now_ms.saturating_add(ANSWER_MS));
         }
         let Some(committed) = asked.answer(self.now_ms) else { return Ok(None) };
-        Ok(Some(self.app.committed_times(task, &committed?)))
+        let committed = committed?;
+        let times = if bounded {
+            self.app.committed_times(task, &committed)
+        } else {
+            LatestTimes::default()
+        };
+        let ends = sources.into_values().filter_map(|source| {
+            let offset = committed.get(&source)?.offset;
+            Some((source, offset))
+        });
+        Ok(Some((times, ends.collect())))
     }
 }
 

@@ -97,11 +97,7 @@ pub(super) fn build(
     }
     let mut state = TaskState::new(id, app.settings.clone(), stores, inputs);
     state.shared = nodes.shared;
-    let changelogs = app.changelogs(id);
-    let changelogs = changelogs.into_iter().filter(|(index, _)| {
-        let def = app.topology.stores.get(*index);
-        def.is_some_and(|def| def.source_changelog.is_none())
-    });
-    let commit = CommitState::new(databases, changelogs.collect(), flushes);
+    let commit = CommitState::new(databases, app.changelogs(id), flushes);
+    let commit = commit.filled_from(app.filling_sources(id));
     Ok(ActiveTask::new(state, sources, input_sources, commit))
 }

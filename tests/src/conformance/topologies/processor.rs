@@ -1,6 +1,6 @@
 //! Topologies of the Processor API alone.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use streams_core::{
     BoxError, Direction, Headers, Record, Result,
@@ -126,16 +126,17 @@ fn look_up(
 
 fn read_only_store() -> Built {
     let mut builder = TopologyBuilder::new();
-    let kept = Stores::key_value("kept", string(), string()).in_memory();
-    let kept = builder.add_state_store(kept.with_logging_disabled());
-    let table = SourceOptions::new(["tab"], texts(), texts());
-    let table = builder.add_source("tabsrc", table);
-    let keeper = move || {
-        move |record: TextRecord<'_>, context: &mut Context<'_, (), ()>| keep(record, context, kept)
-    };
-    let keeper = builder.add_processor("keep", keeper, &[table]);
-    builder.connect(keeper.id(), kept);
-    builder.use_source_as_changelog(kept, "tab");
+    let kept = builder.add_read_only_state_store(
+        "tabsrc",
+        SourceOptions::new(["tab"], texts(), texts()),
+        "keep",
+        Stores::key_value("kept", string(), string()).in_memory(),
+        |kept| {
+            move |record: TextRecord<'_>, context: &mut Context<'_, Infallible, Infallible>| {
+                keep(record, context, kept)
+            }
+        },
+    );
     let src = source(&mut builder, &["in"]);
     let read = move || {
         move |record: TextRecord<'_>, context: &mut TextContext<'_>| look_up(record, context, kept)
