@@ -20,6 +20,7 @@
 
 mod builder;
 mod change;
+mod foreign_key;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -47,6 +48,7 @@ pub use streams_core::{
 pub use self::{
     builder::StreamsBuilder,
     change::{Change, ChangedSerde},
+    foreign_key::murmur3_128,
     global_ktable::GlobalKTable,
     global_store_handle::GlobalStoreHandle,
     group::{KGroupedStream, KGroupedTable, TimeWindowedKStream, Unwindowed},
@@ -55,7 +57,7 @@ pub use self::{
     },
     options::{
         BufferBounds, BufferConfig, Consumed, EagerBufferConfig, Materialized, Named, Produced,
-        Repartitioned, StrictBufferConfig, Suppressed,
+        Repartitioned, StrictBufferConfig, Suppressed, TableJoined,
     },
     store_handle::{ConnectedStores, StoreHandle},
     stream::{KStream, StreamEnd},
@@ -85,7 +87,7 @@ pub mod prelude {
         BufferConfig, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalKTable,
         GlobalStoreHandle, KGroupedStream, KGroupedTable, KStream, KTable, Materialized, Named,
         Produced, Repartitioned, StoreHandle, StreamsBuilder, StreamsConfig, Suppressed,
-        TimeWindowedKStream, TimeWindows, Topology, Window, Windowed, time_windowed,
+        TableJoined, TimeWindowedKStream, TimeWindows, Topology, Window, Windowed, time_windowed,
     };
 }
 

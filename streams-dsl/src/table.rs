@@ -8,7 +8,7 @@ use std::{fmt, marker::PhantomData};
 use streams_core::serde::SerdeRef;
 
 use crate::{
-    options::{Materialized, Named, serde_options},
+    options::{Materialized, Named, TableJoined, serde_options},
     plan::StepRef,
 };
 
@@ -59,6 +59,14 @@ impl<K: 'static, V: 'static> KTable<K, V> {
     #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
     pub fn stored(self, store: impl Into<Materialized<K, V>>) -> Self {
         self.step.set_stored(store.into());
+        self
+    }
+
+    /// Says how the tables of a [`join_on`](Self::join_on) or [`left_join_on`](Self::left_join_on) are partitioned, if not
+    /// by the hash of their keys. Java's `TableJoined`.
+    #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
+    pub fn with_table_joined<KO: 'static>(self, joined: TableJoined<K, KO>) -> Self {
+        self.step.set_table_joined(joined);
         self
     }
 

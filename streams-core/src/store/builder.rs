@@ -33,6 +33,8 @@ pub struct StoreSpec {
     /// Whether a window store keeps all values of a key and a window start, and the headers of their records in the
     /// changelog.
     pub retain_duplicates: bool,
+    /// Whether the changelog of a key-value store has the headers of the records.
+    pub log_headers: bool,
     /// How many rows a key-value store keeps at most.
     pub max_entries: Option<usize>,
 }
@@ -103,6 +105,14 @@ impl<K: 'static, V: Clone + Send + 'static> StoreBuilder<KeyValueStore<K, V>> {
     #[must_use]
     pub fn keeping_at_most(mut self, max_entries: usize) -> Self {
         self.spec.max_entries = Some(max_entries);
+        self
+    }
+
+    /// Writes the headers of each record that changes a row to the changelog, as the subscriptions of a join by foreign
+    /// key need.
+    #[must_use]
+    pub fn with_headers_logged(mut self) -> Self {
+        self.spec.log_headers = true;
         self
     }
 }
@@ -316,6 +326,7 @@ fn spec(name: impl Into<Arc<str>>, format: StoreFormat, retention_ms: Option<i64
         changelog_config: BTreeMap::new(),
         retention_ms,
         retain_duplicates: false,
+        log_headers: false,
         max_entries: None,
     }
 }

@@ -46,7 +46,9 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         codec: Arc<dyn ValueCodec<V>>,
     ) -> Self {
         let most = spec.max_entries.map(|most| (most, Recency::default()));
-        Self { rows: Rows::new(spec.name.clone(), key_serde, codec), most }
+        let rows = Rows::new(spec.name.clone(), key_serde, codec);
+        let rows = if spec.log_headers { rows.with_headers_logged() } else { rows };
+        Self { rows, most }
     }
 
     /// The store's name.

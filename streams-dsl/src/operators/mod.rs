@@ -24,6 +24,7 @@ mod for_each;
 mod global_table;
 mod group_by;
 mod join_global;
+mod join_on;
 mod join_table;
 mod map;
 mod map_values;

@@ -11,6 +11,7 @@ mod produced;
 mod repartitioned;
 mod serdes;
 mod suppressed;
+mod table_joined;
 
 pub use self::{
     consumed::Consumed,
@@ -19,6 +20,7 @@ pub use self::{
     produced::Produced,
     repartitioned::Repartitioned,
     suppressed::{BufferBounds, BufferConfig, EagerBufferConfig, StrictBufferConfig, Suppressed},
+    table_joined::TableJoined,
 };
 pub(crate) use self::{
     produced::Target,

@@ -154,7 +154,7 @@ impl Lowering<'_> {
     }
 
     /// Remembers the name of a store or repartition topic if it was generated.
-    pub(super) fn note_internal(&mut self, name: &Name) {
+    pub(crate) fn note_internal(&mut self, name: &Name) {
         if has_number(name) {
             self.generated.push(name.clone());
         }

@@ -39,6 +39,13 @@ pub(crate) mod prefix {
     pub(crate) const TABLE_JOIN_MERGE: &str = "KTABLE-MERGE-";
     pub(crate) const TABLE_JOIN_THIS: &str = "KTABLE-JOINTHIS-";
     pub(crate) const TABLE_JOIN_OTHER: &str = "KTABLE-JOINOTHER-";
+    pub(crate) const TABLE_SINK: &str = "KTABLE-SINK-";
+    pub(crate) const FK_SUBSCRIBE: &str = "KTABLE-FK-JOIN-SUBSCRIPTION-REGISTRATION-";
+    pub(crate) const FK_STORE: &str = "KTABLE-FK-JOIN-SUBSCRIPTION-STATE-STORE-";
+    pub(crate) const FK_PROCESSOR: &str = "KTABLE-FK-JOIN-SUBSCRIPTION-PROCESSOR-";
+    pub(crate) const FK_RESPONSE: &str = "KTABLE-FK-JOIN-SUBSCRIPTION-RESPONSE-";
+    pub(crate) const FK_RESOLVER: &str = "KTABLE-FK-JOIN-SUBSCRIPTION-RESPONSE-RESOLVER-PROCESSOR-";
+    pub(crate) const FK_OUTPUT: &str = "KTABLE-FK-JOIN-OUTPUT-";
     pub(crate) const TABLE_SUPPRESS: &str = "KTABLE-SUPPRESS-";
 }
 
@@ -115,7 +122,8 @@ pub(super) fn is_generated(name: &str) -> bool {
 /// Whether a name of a store or a repartition topic has a number of the builder in it, which changes with the
 /// topology: ten digits behind the prefix of a node or store.
 pub(super) fn has_number(name: &str) -> bool {
-    let name = name.strip_suffix("-repartition").unwrap_or(name);
+    let suffixes = ["-repartition", "-topic"];
+    let name = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
     let Some((front, end)) = name.rsplit_once('-') else { return false };
     let of_node = front.starts_with("KSTREAM-") || front.starts_with("KTABLE-");
     let is_number = end.len() == 10 && end.chars().all(|c| c.is_ascii_digit());

@@ -213,7 +213,7 @@ impl<K: Send + 'static, V: Send + 'static> Mergeable for ToMerge<K, V> {
 }
 
 /// The timestamp on an internal topic, whatever extractor the application uses for its own.
-fn own_timestamp<K, V>() -> TimestampExtractor<K, V> {
+pub(crate) fn own_timestamp<K, V>() -> TimestampExtractor<K, V> {
     Arc::new(|ask| {
         let timestamp = ask.record.timestamp;
         if timestamp < 0 {

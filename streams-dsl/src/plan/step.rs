@@ -37,10 +37,13 @@ pub(crate) struct Step {
 pub(crate) struct Options {
     pub(crate) name: Option<Named>,
     stored: Option<Erased>,
+    table_joined: Option<Erased>,
     key_serde: Option<Erased>,
     value_serde: Option<Erased>,
     /// Whether the operator has looked at `stored`.
     takes_store: Cell<bool>,
+    /// Whether the operator has found a `table_joined` of its types.
+    takes_table_joined: Cell<bool>,
 }
 
 impl Options {
@@ -48,6 +51,13 @@ impl Options {
     pub(crate) fn stored<M: Clone + 'static>(&self) -> Option<M> {
         self.takes_store.set(true);
         self.stored.as_ref()?.downcast_ref().cloned()
+    }
+
+    /// How the tables of a join by foreign key are partitioned, if that was said for tables of these types.
+    pub(crate) fn table_joined<T: Clone + 'static>(&self) -> Option<T> {
+        let joined = self.table_joined.as_ref()?.downcast_ref().cloned();
+        self.takes_table_joined.set(joined.is_some());
+        joined
     }
 
     /// The serde of the keys, if one was given.
@@ -63,6 +73,11 @@ impl Options {
     /// Whether a store was described and the operator has none.
     pub(super) fn has_idle_store(&self) -> bool {
         self.stored.is_some() && !self.takes_store.get()
+    }
+
+    /// Whether partitioners of a join by foreign key were given and the operator is none, or one of other types.
+    pub(super) fn has_idle_table_joined(&self) -> bool {
+        self.table_joined.is_some() && !self.takes_table_joined.get()
     }
 }
 
@@ -108,6 +123,13 @@ impl StepRef {
     /// Describes the step's store.
     pub(crate) fn set_stored(&self, store: impl Any + Send + Sync) {
         self.set("stored", |options| options.stored.replace(Arc::new(store)).is_some());
+    }
+
+    /// Says how the tables of a join by foreign key are partitioned.
+    pub(crate) fn set_table_joined(&self, joined: impl Any + Send + Sync) {
+        self.set("with_table_joined", |options| {
+            options.table_joined.replace(Arc::new(joined)).is_some()
+        });
     }
 
     /// Gives the serde of the keys that the step forwards.

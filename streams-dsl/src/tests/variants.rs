@@ -13,7 +13,11 @@ fn methods() -> Methods {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/operators");
     let mut methods = Methods::new();
     for file in fs::read_dir(folder).unwrap() {
-        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        let path = file.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
+        let text = fs::read_to_string(path).unwrap();
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();
         let mut handle = None;
         for (at, _) in text.match_indices('\n') {

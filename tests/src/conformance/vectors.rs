@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use serde::Deserialize;
 use state_store::key_schema::{write_session_key, write_window_key};
 use streams_core::{murmur2, partition_for_key, serde::string, testing::commit_metadata};
-use streams_dsl::{Window, Windowed, time_windowed};
+use streams_dsl::{Window, Windowed, murmur3_128, time_windowed};
 
 use super::{
     Checked, Verdict, read,
@@ -22,6 +22,12 @@ struct KeyHash {
     bytes: String,
     murmur2: i32,
     partition_of: BTreeMap<String, i32>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RowHash {
+    bytes: String,
+    murmur3_128: [i64; 2],
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,6 +57,13 @@ pub(super) fn check_partitions(path: &Path) -> Verdict {
             equal(&format!("partition of {partitions}"), expected, &partition)?;
         }
         Ok(())
+    })
+}
+
+/// Hashes of rows that subscriptions to foreign keys carry.
+pub(super) fn check_row_hashes(path: &Path) -> Verdict {
+    check(path, |vector: &RowHash| {
+        equal("murmur3_128", &vector.murmur3_128, &murmur3_128(&unhex(&vector.bytes)?))
     })
 }
 

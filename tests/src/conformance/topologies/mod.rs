@@ -5,6 +5,7 @@
 
 mod aggregation;
 mod failure;
+mod foreign_key;
 mod global;
 mod optimisation;
 mod orders;
@@ -42,7 +43,7 @@ type Dsl = &'static [(&'static str, fn(&StreamsBuilder))];
 
 const PROCESSORS: [Processors; 2] = [processor::TOPOLOGIES, stores::TOPOLOGIES];
 
-const DSL: [Dsl; 13] = [
+const DSL: [Dsl; 14] = [
     stateless::TOPOLOGIES,
     aggregation::TOPOLOGIES,
     table::TOPOLOGIES,
@@ -51,6 +52,7 @@ const DSL: [Dsl; 13] = [
     table_join::TOPOLOGIES,
     global::TOPOLOGIES,
     table_table::TOPOLOGIES,
+    foreign_key::TOPOLOGIES,
     suppress::TOPOLOGIES,
     process::TOPOLOGIES,
     failure::TOPOLOGIES,
