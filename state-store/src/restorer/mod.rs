@@ -11,7 +11,7 @@ use std::ops::Bound;
 
 use self::buffer::Buffer;
 use self::versions::Versions;
-use crate::key_schema::{parse_versioned_key, split_version};
+use crate::key_schema::{parse_versioned_key, split_timestamped_value, split_version};
 use crate::{
     Database, Direction, Entry, Error, ErrorKind, Result, Segments, StoreFormat, StoreId,
     WriteBatch,
@@ -37,6 +37,8 @@ pub struct Restorer {
     /// The same when rows were last written.
     applied_start: Option<i64>,
     max_seqnum: i32,
+    /// Whether the timestamps of records count as starts of windows do.
+    counts_timestamps: bool,
     latest_time: i64,
     local_key: Vec<u8>,
     local_value: Vec<u8>,
@@ -55,6 +57,7 @@ impl Restorer {
             max_start: None,
             applied_start: None,
             max_seqnum: 0,
+            counts_timestamps: false,
             latest_time: i64::MAX,
             local_key: Vec::new(),
             local_value: Vec::new(),
@@ -66,6 +69,13 @@ impl Restorer {
     #[must_use]
     pub fn with_latest_time(mut self, time: i64) -> Self {
         self.latest_time = time;
+        self
+    }
+
+    /// Counts the timestamp of each value as the start of a window, for a store whose rows expire by them.
+    #[must_use]
+    pub fn with_timestamps_counted(mut self) -> Self {
+        self.counts_timestamps = true;
         self
     }
 
@@ -129,6 +139,11 @@ impl Restorer {
         if let Some(start) = self.format.time_of(&self.local_key) {
             self.max_start = self.max_start.max(Some(start));
             self.max_seqnum = self.max_seqnum.max(self.format.seqnum_of(&self.local_key));
+        }
+        if self.counts_timestamps
+            && let Some((timestamp, _)) = value.and_then(split_timestamped_value)
+        {
+            self.max_start = self.max_start.max(Some(timestamp));
         }
         if self.rows.put(&self.local_key, value) {
             return Ok(());

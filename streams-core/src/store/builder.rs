@@ -7,7 +7,7 @@ use state_store::{Segments, StoreFormat};
 use super::{
     ChangeBuffer, KeyValueStore, ListValueStore, OuterJoinStore, PlainCodec, SessionStore,
     StateStore, TimestampedCodec, TimestampedKeyValueStore, TimestampedWindowStore,
-    VersionedKeyValueStore, WindowStore,
+    ValueAndTimestamp, VersionedKeyValueStore, WindowStore,
     outer_join::{left_or_right, side_of_join},
 };
 use crate::{serde::SerdeRef, time::duration_ms};
@@ -37,6 +37,15 @@ pub struct StoreSpec {
     pub log_headers: bool,
     /// How many rows a key-value store keeps at most.
     pub max_entries: Option<usize>,
+    /// For how long a row of a key-value store is there, in milliseconds of stream time.
+    pub ttl_ms: Option<i64>,
+}
+
+impl StoreSpec {
+    /// Whether the store has a stream time, by which its rows expire.
+    pub(crate) fn has_stream_time(&self) -> bool {
+        self.format.has_stream_time() || self.ttl_ms.is_some()
+    }
 }
 
 /// Makes a store, once a task, of its final description.
@@ -113,6 +122,29 @@ impl<K: 'static, V: Clone + Send + 'static> StoreBuilder<KeyValueStore<K, V>> {
     #[must_use]
     pub fn with_headers_logged(mut self) -> Self {
         self.spec.log_headers = true;
+        self
+    }
+}
+
+impl<K: 'static, V: Clone + Send + 'static> StoreBuilder<TimestampedKeyValueStore<K, V>> {
+    /// Lets a row expire when stream time has reached its timestamp plus `ttl`: it can't be read from then on. Stream time is
+    /// the greatest timestamp that was put into the store. Java has nothing like it.
+    ///
+    /// Commits go through the store bit by bit, and delete expired rows from it and from the changelog in one; so neither grows
+    /// for ever, and a restore brings nothing back. Nothing is forwarded when a row expires. A row that is written again
+    /// lives by its new timestamp.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streams_core::{serde, store::Stores};
+    ///
+    /// let day = Duration::from_secs(24 * 60 * 60);
+    /// let sessions = Stores::timestamped_key_value("logins", serde::string(), serde::long()).with_ttl(day);
+    /// assert_eq!(sessions.name(), "logins");
+    /// ```
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.spec.ttl_ms = Some(duration_ms(ttl));
         self
     }
 }
@@ -208,7 +240,8 @@ impl Stores {
     ) -> StoreBuilder<TimestampedKeyValueStore<K, V>> {
         StoreBuilder::new(spec(name, StoreFormat::TimestampedKeyValue, None), move |spec| {
             let codec = Arc::new(TimestampedCodec(value.clone()));
-            KeyValueStore::new(spec, key.clone(), codec)
+            let store = KeyValueStore::new(spec, key.clone(), codec);
+            store.with_timestamps(spec, |row: &ValueAndTimestamp<V>| row.timestamp)
         })
     }
 
@@ -328,5 +361,6 @@ fn spec(name: impl Into<Arc<str>>, format: StoreFormat, retention_ms: Option<i64
         retain_duplicates: false,
         log_headers: false,
         max_entries: None,
+        ttl_ms: None,
     }
 }

@@ -9,7 +9,7 @@ use state_store::Direction;
 
 use super::{
     ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec, ValueAndTimestamp,
-    ValueCodec, recency::Recency, rows::Rows,
+    ValueCodec, recency::Recency, rows::Rows, segmented::stream_time_entry, ttl::Ttl,
 };
 use crate::{Error, Result, serde::SerdeRef};
 
@@ -37,6 +37,8 @@ pub struct KeyValueStore<K, V> {
     rows: Rows<K, V>,
     /// How many rows it keeps, and which of them were used last.
     most: Option<(usize, Recency)>,
+    /// By what its rows expire, if they do.
+    ttl: Option<Ttl<V>>,
 }
 
 impl<K, V: Clone> KeyValueStore<K, V> {
@@ -48,7 +50,18 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         let most = spec.max_entries.map(|most| (most, Recency::default()));
         let rows = Rows::new(spec.name.clone(), key_serde, codec);
         let rows = if spec.log_headers { rows.with_headers_logged() } else { rows };
-        Self { rows, most }
+        Self { rows, most, ttl: None }
+    }
+
+    /// With rows that expire by their timestamps, if the store is described so.
+    pub(super) fn with_timestamps(self, spec: &StoreSpec, timestamp: fn(&V) -> i64) -> Self {
+        Self { ttl: spec.ttl_ms.map(|ttl_ms| Ttl::new(ttl_ms, timestamp)), ..self }
+    }
+
+    fn advance(&mut self, value: Option<&V>) {
+        if let (Some(ttl), Some(value)) = (&mut self.ttl, value) {
+            ttl.advance(value);
+        }
     }
 
     /// The store's name.
@@ -62,6 +75,12 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         self.rows.caching()
     }
 
+    /// Stream time of a store whose [rows expire](super::StoreBuilder::with_ttl): the greatest timestamp that was put, -1
+    /// before the first. `None` if they don't.
+    pub fn observed_stream_time(&self) -> Option<i64> {
+        self.ttl.as_ref().map(Ttl::stream_time)
+    }
+
     /// The value of a key.
     ///
     /// # Errors
@@ -73,12 +92,14 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         {
             recency.touch(row.key());
         }
-        row.get()
+        let ttl = self.ttl.as_ref();
+        Ok(row.get()?.filter(|value| ttl.is_none_or(|ttl| !ttl.is_expired(value))))
     }
 
     /// The value of a key, as of now, even if another instance of the store writes to the same database.
     pub(super) fn get_uncached(&mut self, key: &K) -> Result<Option<V>> {
-        self.rows.at(key)?.get_uncached()
+        let value = self.rows.at(key)?.get_uncached()?;
+        Ok(value.filter(|value| self.ttl.as_ref().is_none_or(|ttl| !ttl.is_expired(value))))
     }
 
     /// Sets or, with `None`, deletes the value of a key.
@@ -86,6 +107,7 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     /// # Errors
     /// `Serialization` if the key has no bytes.
     pub fn put(&mut self, key: &K, value: Option<V>) -> Result {
+        self.advance(value.as_ref());
         let row = self.rows.at(key)?;
         if self.most.is_some() {
             let key = row.key().to_vec();
@@ -123,7 +145,12 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         update: impl FnOnce(Option<&V>) -> Result<(Option<V>, R), E>,
     ) -> Result<R, E> {
         let mut row = self.rows.at(key)?;
-        let (value, result) = row.read(update)?;
+        let ttl = self.ttl.as_ref();
+        let (value, result) = row
+            .read(|old| update(old.filter(|value| ttl.is_none_or(|ttl| !ttl.is_expired(value)))))?;
+        if let (Some(ttl), Some(value)) = (&mut self.ttl, &value) {
+            ttl.advance(value);
+        }
         if self.most.is_some() {
             let key = row.key().to_vec();
             self.write_limited(&key, value);
@@ -228,7 +255,11 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         direction: Direction,
     ) -> Result<impl Iterator<Item = Result<(K, V)>> + use<'s, K, V>> {
         let keys = self.rows.keys();
-        let rows = self.rows.range(from, to, direction)?;
+        let ttl = self.ttl.as_ref();
+        let rows = self.rows.range(from, to, direction)?.filter(move |row| {
+            let Some(ttl) = ttl else { return true };
+            !row.as_ref().is_ok_and(|(_, value)| ttl.is_expired(value))
+        });
         Ok(rows.map(move |row| row.and_then(|(key, value)| Ok((keys.read(&key)?, value)))))
     }
 
@@ -249,7 +280,9 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     pub fn next_pending(&mut self, send_old: bool) -> Result<Option<PendingChange<K, V>>> {
         let Some(row) = self.rows.next_pending(send_old)? else { return Ok(None) };
         let key = self.rows.keys().read(&row.key)?;
-        Ok(Some(PendingChange { key, new: row.new, old: row.old, context: row.context }))
+        let ttl = self.ttl.as_ref();
+        let old = row.old.filter(|old| ttl.is_none_or(|ttl| !ttl.is_expired(old)));
+        Ok(Some(PendingChange { key, new: row.new, old, context: row.context }))
     }
 }
 
@@ -259,6 +292,10 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for KeyValueStore<K, V> {
     }
 
     fn open(&mut self, context: StoreContext) -> Result {
+        if let Some(ttl) = &mut self.ttl {
+            let known = context.database.offset(&stream_time_entry(&self.rows.name))?;
+            ttl.begin(known.unwrap_or(-1));
+        }
         let Some((_, recency)) = &mut self.most else {
             self.rows.open(context);
             return Ok(());
@@ -286,6 +323,11 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for KeyValueStore<K, V> {
     }
 
     fn stage(&mut self, writer: &mut ChangelogWriter<'_>) -> Result {
+        if let Some(ttl) = &mut self.ttl {
+            ttl.sweep(&mut self.rows)?;
+            let entry = stream_time_entry(&self.rows.name);
+            writer.batch.set_mark(&entry, ttl.stream_time());
+        }
         self.rows.stage(writer, |key| Some(key))
     }
 

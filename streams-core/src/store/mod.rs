@@ -20,6 +20,7 @@ mod session;
 mod state_store;
 #[cfg(test)]
 mod tests;
+mod ttl;
 mod value_size;
 mod versioned;
 mod window;

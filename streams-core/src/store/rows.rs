@@ -124,6 +124,11 @@ impl<K, V: Clone> Rows<K, V> {
         self.overlay.is_dirty()
     }
 
+    /// The number of rows that were written since the last commit.
+    pub(super) fn written_len(&self) -> usize {
+        self.overlay.dirty_len()
+    }
+
     pub(super) fn has_pending(&self) -> bool {
         self.overlay.has_pending()
     }
@@ -459,6 +464,13 @@ impl<'r, K, V: Clone> Row<'r, K, V> {
         let pending = rows.caching();
         let size = rows.size_of(value.as_ref());
         rows.overlay.write(&rows.key, value, rows.record.clone(), size, pending);
+    }
+
+    /// Deletes its value, of which downstream is told nothing.
+    pub(super) fn erase(self) {
+        let rows = self.rows;
+        let size = rows.size_of(None);
+        rows.overlay.write(&rows.key, None, rows.record.clone(), size, false);
     }
 
     /// Brings it into the overlay, unless it is there.

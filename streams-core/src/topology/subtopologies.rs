@@ -94,7 +94,7 @@ impl Topology {
     /// The stores of a sub-topology that have a stream time.
     pub(crate) fn window_stores_of(&self, subtopology: u32) -> Vec<usize> {
         let has_windows = |store: &usize| {
-            self.stores.get(*store).is_some_and(|store| store.spec.format.has_stream_time())
+            self.stores.get(*store).is_some_and(|store| store.spec.has_stream_time())
         };
         self.stores_of(subtopology).into_iter().filter(has_windows).collect()
     }

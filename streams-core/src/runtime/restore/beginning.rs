@@ -155,7 +155,7 @@ impl Local<'_> {
         batch.delete_all(self.id);
         batch.set_offset(&self.partition.topic, first);
         ChangelogMark::Sound.set(&mut batch, &self.partition.topic);
-        if self.spec.format.has_stream_time() {
+        if self.spec.has_stream_time() {
             batch.set_mark(&stream_time_entry(&self.spec.name), -1);
             batch.set_mark(&seen_time_entry(&self.spec.name), -1);
         }

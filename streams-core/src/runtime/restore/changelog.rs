@@ -80,7 +80,10 @@ impl Changelog {
     ) -> Result<Self> {
         let spec = def.spec.clone();
         let mut rows = StoreRestorer::new(spec.format).with_latest_time(plan.latest_time);
-        if spec.format.has_stream_time()
+        if spec.ttl_ms.is_some() {
+            rows = rows.with_timestamps_counted();
+        }
+        if spec.has_stream_time()
             && let Some((database, _)) = databases.of(store)
         {
             let mut seen = database.offset(&seen_time_entry(&spec.name))?;

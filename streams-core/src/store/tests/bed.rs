@@ -247,7 +247,7 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
             );
             return;
         }
-        let expires = self.spec().retention_ms.is_some();
+        let expires = self.spec().has_stream_time();
         for (last, mut again) in last.into_values().zip(again.0) {
             if expires && again.value.is_none() {
                 again.value.clone_from(&last.value);
@@ -298,6 +298,9 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
             database.write(batch).unwrap();
         }
         let mut restorer = Restorer::new(self.builder.spec.format);
+        if self.builder.spec.ttl_ms.is_some() {
+            restorer = restorer.with_timestamps_counted();
+        }
         if self.builder.spec.format.versions().is_some()
             && let Some(time) = database.offset(&entry).unwrap()
         {

@@ -12,6 +12,7 @@ mod memory;
 mod model;
 mod outer_join;
 mod session;
+mod ttl;
 mod versioned;
 mod window;
 

@@ -1,0 +1,73 @@
+//! Rows of a key-value store that expire.
+//!
+//! A row that has expired is hidden from readers at once. It is deleted when a sweep comes by, a part of which goes with each
+//! commit: then it goes from the changelog, too. Invariant: what a sweep deletes could not be read any more.
+
+use std::ops::{Bound, ControlFlow};
+
+use state_store::Direction;
+
+use super::rows::Rows;
+use crate::Result;
+
+/// Rows that a commit looks at, however little was written.
+const LEAST_ROWS: usize = 1_000;
+/// And of each row that was written so many more: a store that grows is gone through, too.
+const ROWS_PER_WRITE: usize = 4;
+
+/// Which rows have expired, and how far the sweep has come.
+pub(super) struct Ttl<V> {
+    lifetime_ms: i64,
+    timestamp: fn(&V) -> i64,
+    stream_time: i64,
+    /// The key behind which the sweep goes on; `None` is the beginning.
+    behind: Option<Vec<u8>>,
+}
+
+impl<V: Clone> Ttl<V> {
+    pub(super) fn new(lifetime_ms: i64, timestamp: fn(&V) -> i64) -> Self {
+        Self { lifetime_ms, timestamp, stream_time: -1, behind: None }
+    }
+
+    /// The store was opened, at this stream time.
+    pub(super) fn begin(&mut self, stream_time: i64) {
+        (self.stream_time, self.behind) = (stream_time, None);
+    }
+
+    pub(super) fn stream_time(&self) -> i64 {
+        self.stream_time
+    }
+
+    /// A value is put.
+    pub(super) fn advance(&mut self, value: &V) {
+        self.stream_time = self.stream_time.max((self.timestamp)(value));
+    }
+
+    pub(super) fn is_expired(&self, value: &V) -> bool {
+        (self.timestamp)(value).saturating_add(self.lifetime_ms) <= self.stream_time
+    }
+
+    /// Deletes what has expired among the next rows.
+    pub(super) fn sweep<K>(&mut self, rows: &mut Rows<K, V>) -> Result {
+        let mut left = LEAST_ROWS + ROWS_PER_WRITE * rows.written_len();
+        let from = self.behind.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let (mut expired, mut last): (Vec<Box<[u8]>>, Option<Vec<u8>>) = (Vec::new(), None);
+        let ended =
+            rows.scan((from, Bound::Unbounded), Direction::Forward, &mut |key, value| {
+                if value.read(|value| self.is_expired(value))? {
+                    expired.push(key.into());
+                }
+                left -= 1;
+                if left > 0 {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                last = Some(key.to_vec());
+                Ok(ControlFlow::Break(()))
+            })?;
+        self.behind = if ended.is_break() { last } else { None };
+        for key in expired {
+            rows.at_row(&key).erase();
+        }
+        Ok(())
+    }
+}
