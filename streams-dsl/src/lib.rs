@@ -57,12 +57,12 @@ pub use self::{
     },
     options::{
         BufferBounds, BufferConfig, Consumed, EagerBufferConfig, Materialized, Named, Produced,
-        Repartitioned, StrictBufferConfig, Suppressed, TableJoined,
+        Repartitioned, StreamJoined, StrictBufferConfig, Suppressed, TableJoined,
     },
     store_handle::{ConnectedStores, StoreHandle},
     stream::{KStream, StreamEnd},
     table::KTable,
-    windows::{TimeWindowedSerde, TimeWindows, Window, Windowed, time_windowed},
+    windows::{JoinWindows, TimeWindowedSerde, TimeWindows, Window, Windowed, time_windowed},
 };
 
 /// All that a program of streams and tables needs.
@@ -85,9 +85,10 @@ pub mod prelude {
 
     pub use crate::{
         BufferConfig, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalKTable,
-        GlobalStoreHandle, KGroupedStream, KGroupedTable, KStream, KTable, Materialized, Named,
-        Produced, Repartitioned, StoreHandle, StreamsBuilder, StreamsConfig, Suppressed,
-        TableJoined, TimeWindowedKStream, TimeWindows, Topology, Window, Windowed, time_windowed,
+        GlobalStoreHandle, JoinWindows, KGroupedStream, KGroupedTable, KStream, KTable,
+        Materialized, Named, Produced, Repartitioned, StoreHandle, StreamJoined, StreamsBuilder,
+        StreamsConfig, Suppressed, TableJoined, TimeWindowedKStream, TimeWindows, Topology, Window,
+        Windowed, time_windowed,
     };
 }
 

@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData};
 use streams_core::serde::SerdeRef;
 
 use crate::{
-    options::{Named, serde_options},
+    options::{Named, StreamJoined, serde_options},
     plan::StepRef,
 };
 
@@ -55,6 +55,15 @@ impl<K, V> KStream<K, V> {
 }
 
 impl<K: 'static, V: 'static> KStream<K, V> {
+    /// Names the stores of the join of streams that this stream comes from, or describes them as [`StreamJoined`] does.
+    ///
+    /// Said of a stream that comes from anything else it is a mistake, which the build reports.
+    #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
+    pub fn stored(self, stores: impl Into<StreamJoined>) -> Self {
+        self.step.set_stored(stores.into());
+        self
+    }
+
     serde_options! {
         /// Writes the keys and values of this stream with these serdes, wherever they are written: to a topic, a repartition
         /// topic, a store.

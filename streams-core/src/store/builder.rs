@@ -8,7 +8,6 @@ use super::{
     ChangeBuffer, KeyValueStore, ListValueStore, OuterJoinStore, PlainCodec, SessionStore,
     StateStore, TimestampedCodec, TimestampedKeyValueStore, TimestampedWindowStore,
     ValueAndTimestamp, VersionedKeyValueStore, WindowStore,
-    outer_join::{left_or_right, side_of_join},
 };
 use crate::{serde::SerdeRef, time::duration_ms};
 
@@ -315,7 +314,10 @@ impl Stores {
         left: SerdeRef<L>,
         right: SerdeRef<R>,
     ) -> StoreBuilder<OuterJoinStore<K, L, R>> {
-        Self::list_value(name, side_of_join(key), left_or_right(left, right))
+        StoreBuilder::new(spec(name, StoreFormat::KeyValue, None), move |spec| {
+            let (name, key) = (spec.name.clone(), key.clone());
+            OuterJoinStore::new(name, key, left.clone(), right.clone())
+        })
     }
 
     /// A session store; sessions that end more than `retention` before the newest go.

@@ -10,6 +10,7 @@ mod change_buffer;
 mod codec;
 mod found;
 mod global;
+mod join_times;
 mod key_value;
 mod list_value;
 mod outer_join;
@@ -37,6 +38,7 @@ pub use self::{
     change_buffer::{BufferedChange, ChangeBuffer, Origin},
     codec::{PlainCodec, TimestampedCodec, ValueAndTimestamp, ValueCodec},
     global::{GlobalStore, GlobalStoreRef},
+    join_times::JoinTimes,
     key_value::{KeyValueStore, PendingChange, TimestampedKeyValueStore},
     list_value::ListValueStore,
     outer_join::{JoinSide, LeftOrRight, OuterJoinStore, SideOfJoin},

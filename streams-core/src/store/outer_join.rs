@@ -1,14 +1,16 @@
 //! What outer and left joins of streams keep until they know whether a record joins.
 
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
-use super::ListValueStore;
+use super::{ChangelogWriter, JoinTimes, ListValueStore, RecordContext, StateStore, StoreContext};
 use crate::{
-    BoxError,
+    BoxError, Result,
     serde::{Serde, SerdeRef, Written},
 };
 
 /// Records that have not been joined, in order of time. Java's store `KSTREAM-OUTERSHARED`.
+///
+/// It also has what both sides of the join in a task must know of time, which is not kept over a restart.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -36,7 +38,119 @@ use crate::{
 ///     Ok(found)
 /// }
 /// ```
-pub type OuterJoinStore<K, L, R> = ListValueStore<SideOfJoin<K>, LeftOrRight<L, R>>;
+pub struct OuterJoinStore<K, L, R> {
+    rows: ListValueStore<SideOfJoin<K>, LeftOrRight<L, R>>,
+    times: JoinTimes,
+}
+
+impl<K, L, R> OuterJoinStore<K, L, R>
+where
+    K: 'static,
+    L: Clone + 'static,
+    R: Clone + 'static,
+{
+    pub(super) fn new(
+        name: Arc<str>,
+        key: SerdeRef<K>,
+        left: SerdeRef<L>,
+        right: SerdeRef<R>,
+    ) -> Self {
+        let rows = ListValueStore::new(name, side_of_join(key), left_or_right(left, right));
+        Self { rows, times: JoinTimes::default() }
+    }
+
+    /// The store's name.
+    pub fn name(&self) -> &str {
+        self.rows.name()
+    }
+
+    /// What the sides of the join know of time.
+    pub const fn times(&mut self) -> &mut JoinTimes {
+        &mut self.times
+    }
+
+    /// Adds a record's value to those of its key, time and side.
+    ///
+    /// # Errors
+    /// `Serialization` if the key has no bytes, `State` or `Deserialization` if the row can't be read.
+    pub fn push(&mut self, place: &SideOfJoin<K>, value: LeftOrRight<L, R>) -> Result {
+        self.rows.push(place, value)
+    }
+
+    /// Removes all values of a key, time and side, if there are any.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn remove(&mut self, place: &SideOfJoin<K>) -> Result {
+        self.rows.remove(place)
+    }
+
+    /// Calls `visit` for each key, time and side with its values, in order of time and right before left, until it
+    /// breaks. What is behind that is not looked at, and values are lent.
+    ///
+    /// # Errors
+    /// `State` if the database fails, `Deserialization` if a row can't be read.
+    pub fn visit(
+        &mut self,
+        visit: impl FnMut(SideOfJoin<K>, &[LeftOrRight<L, R>]) -> ControlFlow<()>,
+    ) -> Result {
+        self.rows.visit(visit)
+    }
+}
+
+impl<K, L, R> StateStore for OuterJoinStore<K, L, R>
+where
+    K: 'static,
+    L: Clone + Send + 'static,
+    R: Clone + Send + 'static,
+{
+    fn name(&self) -> &str {
+        Self::name(self)
+    }
+
+    fn open(&mut self, context: StoreContext) -> Result {
+        self.rows.open(context)
+    }
+
+    fn set_record_context(&mut self, context: &RecordContext) {
+        self.rows.set_record_context(context);
+    }
+
+    fn is_dirty(&self) -> bool {
+        self.rows.is_dirty()
+    }
+
+    fn has_pending(&self) -> bool {
+        self.rows.has_pending()
+    }
+
+    fn stage(&mut self, writer: &mut ChangelogWriter<'_>) -> Result {
+        self.rows.stage(writer)
+    }
+
+    fn log_again(
+        &mut self,
+        key: &[u8],
+        timestamp: i64,
+        writer: &mut ChangelogWriter<'_>,
+    ) -> Result {
+        self.rows.log_again(key, timestamp, writer)
+    }
+
+    fn check(&self, key: &[u8], value: &[u8]) -> Result {
+        self.rows.check(key, value)
+    }
+
+    fn committed(&mut self) {
+        self.rows.committed();
+    }
+}
+
+impl<K, L, R> std::fmt::Debug for OuterJoinStore<K, L, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OuterJoinStore({:?})", self.rows)
+    }
+}
 
 /// The streams of a join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,7 +202,7 @@ pub enum LeftOrRight<L, R> {
 /// `i64 timestamp ‖ u8 side ‖ key`.
 struct SideOfJoinSerde<K>(SerdeRef<K>);
 
-pub(super) fn side_of_join<K: 'static>(key: SerdeRef<K>) -> SerdeRef<SideOfJoin<K>> {
+fn side_of_join<K: 'static>(key: SerdeRef<K>) -> SerdeRef<SideOfJoin<K>> {
     Arc::new(SideOfJoinSerde(key))
 }
 
@@ -126,7 +240,7 @@ impl<K> Serde<SideOfJoin<K>> for SideOfJoinSerde<K> {
 /// `u8 side ‖ value`.
 struct LeftOrRightSerde<L, R>(SerdeRef<L>, SerdeRef<R>);
 
-pub(super) fn left_or_right<L: 'static, R: 'static>(
+fn left_or_right<L: 'static, R: 'static>(
     left: SerdeRef<L>,
     right: SerdeRef<R>,
 ) -> SerdeRef<LeftOrRight<L, R>> {

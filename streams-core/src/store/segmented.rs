@@ -49,6 +49,8 @@ pub(super) struct Segmented<K, V> {
     persistent: bool,
     stream_time: i64,
     first_segment: i64,
+    /// The least segment among those of rows that had expired when they were written, since the last commit.
+    expired_from: Option<i64>,
     dropped: u64,
     /// Entries of the index by time of what was written since the last commit, and their memory.
     entries: BTreeSet<Box<[u8]>>,
@@ -74,6 +76,7 @@ impl<K, V: Clone> Segmented<K, V> {
             persistent: spec.persistent,
             stream_time: -1,
             first_segment: 0,
+            expired_from: None,
             dropped: 0,
             entries: BTreeSet::new(),
             account: None,
@@ -124,6 +127,12 @@ impl<K, V: Clone> Segmented<K, V> {
     /// Counts a row that has expired before it was written.
     pub(super) fn drop_row(&mut self) {
         self.dropped += 1;
+    }
+
+    /// Says that a row of this time is written for the changelog alone: the commit removes it from the database.
+    pub(super) fn logs_expired(&mut self, time: i64) {
+        let segment = self.segments.of(time);
+        self.expired_from = Some(self.expired_from.map_or(segment, |from| from.min(segment)));
     }
 
     /// The row of a key at a time, of which `layout` appends the local key for the interval and the key's bytes.
@@ -282,6 +291,7 @@ impl<K, V: Clone> Segmented<K, V> {
         let observed = context.database.offset(&stream_time_entry(&self.rows.name))?;
         self.stream_time = observed.unwrap_or(-1);
         self.first_segment = 0;
+        self.expired_from = None;
         self.account = Some(context.budget.overlay_account());
         self.rows.open(context);
         Ok(())
@@ -306,8 +316,10 @@ impl<K, V: Clone> Segmented<K, V> {
             }
         }
         let first_live = self.first_live_segment();
-        if first_live > self.first_segment {
-            let (begin, end) = (self.first_segment, first_live);
+        let begin =
+            self.expired_from.map_or(self.first_segment, |from| from.min(self.first_segment));
+        if first_live > begin {
+            let end = first_live;
             writer.batch.delete_range(id, &begin.to_be_bytes(), &end.to_be_bytes());
             if self.segments.by_time {
                 let time = |segment: i64| segment.saturating_mul(self.segments.interval_ms);
@@ -340,6 +352,7 @@ impl<K, V: Clone> Segmented<K, V> {
 
     pub(super) fn committed(&mut self) {
         self.entries.clear();
+        self.expired_from = None;
         if let Some(account) = &mut self.account {
             account.sub(account.used());
         }

@@ -107,7 +107,7 @@ impl<K, V: Clone> WindowStore<K, V> {
     /// that has expired already is dropped and counted.
     ///
     /// In a store that retains duplicates, a value is added to those that are there, and `None` takes a number and does
-    /// nothing else, which the changelog shows, as Java's does.
+    /// nothing else, which the changelog shows, as Java's does; a row that has expired is in the changelog alone.
     ///
     /// # Errors
     /// `Serialization` if the key has no bytes.
@@ -125,7 +125,10 @@ impl<K, V: Clone> WindowStore<K, V> {
             if is_row {
                 self.rows.drop_row();
             }
-            return Ok(());
+            if self.seqnum.is_none() {
+                return Ok(());
+            }
+            self.rows.logs_expired(start);
         }
         self.rows.write(key, value, |local, interval_ms, plain| {
             local_window_key(local, interval_ms, plain, start, number);

@@ -12,8 +12,8 @@ use crate::{
     KStream, KTable,
     options::Named,
     plan::{
-        Drawn, DrawnStream, DrawnTable, Lowering, Need, Operator, Repartition, Role, SharedTopic,
-        Sketch, Slot, Step, TableGetter, prefix,
+        Drawn, DrawnStream, DrawnTable, Lowering, Name, Need, Operator, Repartition, Role,
+        SharedTopic, Sketch, Slot, Step, TableGetter, prefix,
     },
 };
 
@@ -179,7 +179,8 @@ where
         let table = sketch.output::<DrawnTable<KT, VT>>(step.inputs.get(1))?;
         if stream.repartition_required {
             let has_key = |key: &K| KT::of(key).is_some();
-            stream = repartition_for_join(stream, has_key, step, sketch);
+            let given = step.options.name.as_ref().map(Named::shared);
+            stream = repartition_for_join(stream, (given, has_key), step, sketch);
         }
         let sources: Vec<_> = stream.sources.iter().chain(&*table.sources).cloned().collect();
         sketch.copartition(sources.clone());
@@ -215,14 +216,13 @@ where
     }
 }
 
-/// A stream behind a repartition topic: the one that an earlier join of it made, unless this one is named.
+/// A stream behind a repartition topic: the one that an earlier join of it made, unless this one is given a name.
 pub(super) fn repartition_for_join<K: Send + 'static, V: Send + 'static>(
     stream: DrawnStream<K, V>,
-    has_key: fn(&K) -> bool,
+    (given, has_key): (Option<Name>, fn(&K) -> bool),
     step: &Step,
     sketch: &mut Sketch<'_>,
 ) -> DrawnStream<K, V> {
-    let given = step.options.name.as_ref().map(Named::shared);
     let base = given.unwrap_or_else(|| stream.name.clone());
     let (names, filter) = sketch.repartition_names(&base);
     let who = SharedTopic::OfJoins(stream.node);

@@ -10,6 +10,7 @@ mod named;
 mod produced;
 mod repartitioned;
 mod serdes;
+mod stream_joined;
 mod suppressed;
 mod table_joined;
 
@@ -19,6 +20,7 @@ pub use self::{
     named::Named,
     produced::Produced,
     repartitioned::Repartitioned,
+    stream_joined::StreamJoined,
     suppressed::{BufferBounds, BufferConfig, EagerBufferConfig, StrictBufferConfig, Suppressed},
     table_joined::TableJoined,
 };

@@ -242,6 +242,18 @@ impl Lowering<'_> {
         found
     }
 
+    /// What a node forwards that was lowered before this one; notes a mistake if there is no such node.
+    pub(crate) fn forwarded<K: 'static, V: 'static>(
+        &mut self,
+        node: GraphNodeId,
+    ) -> Option<NodeRef<K, V>> {
+        let found = self.outputs.get(&node).and_then(|node| node.downcast_ref()).copied();
+        if found.is_none() && self.problems.is_empty() {
+            self.problem("a node was not built before the one that needs it");
+        }
+        found
+    }
+
     /// What one of the current node's parents forwards, by its place among them. Where a parent
     /// takes more than one place, it is there once.
     pub(crate) fn parent<K: 'static, V: 'static>(&self, place: usize) -> Vec<NodeRef<K, V>> {

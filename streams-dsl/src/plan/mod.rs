@@ -5,7 +5,7 @@
 //! pass runs over plain data:
 //!
 //! 1. `sketch`: the steps, in order, draw nodes with names, repartition topics, and what they need of nodes above;
-//! 2. `merge_sources`, `merge_repartitions`: the graph is rewritten;
+//! 2. `merge_sources`, `merge_repartitions`, `self_joins`: the graph is rewritten;
 //! 3. `needs`: which tables have a store and send old values;
 //! 4. `order`: in which order nodes are added to the topology;
 //! 5. `lower`: nodes and stores of a topology, with their serdes.
@@ -23,6 +23,7 @@ mod order;
 mod outputs;
 mod repartition;
 mod rows;
+mod self_joins;
 mod serdes;
 mod settings;
 mod sketch;
@@ -122,6 +123,9 @@ impl SharedPlan {
         merge_sources::merge_sources(&mut graph.nodes, &mut problems);
         if settings.merge_repartition_topics {
             merge_repartitions::merge_repartitions(&mut graph.nodes);
+        }
+        if settings.single_store_self_join {
+            self_joins::keep_self_joins_in_one_store(&mut graph.nodes);
         }
         let needs = needs::resolve(&graph);
         lower::lower(&graph, &needs, &serdes, settings, problems)

@@ -26,6 +26,12 @@ pub(crate) mod prefix {
     pub(crate) const PROCESS_VALUES: &str = "KSTREAM-PROCESSVALUES-";
     pub(crate) const JOIN: &str = "KSTREAM-JOIN-";
     pub(crate) const LEFT_JOIN: &str = "KSTREAM-LEFTJOIN-";
+    pub(crate) const WINDOWED: &str = "KSTREAM-WINDOWED-";
+    pub(crate) const JOIN_THIS: &str = "KSTREAM-JOINTHIS-";
+    pub(crate) const JOIN_OTHER: &str = "KSTREAM-JOINOTHER-";
+    pub(crate) const OUTER_THIS: &str = "KSTREAM-OUTERTHIS-";
+    pub(crate) const OUTER_OTHER: &str = "KSTREAM-OUTEROTHER-";
+    pub(crate) const OUTER_SHARED: &str = "KSTREAM-OUTERSHARED-";
     pub(crate) const AGGREGATE: &str = "KSTREAM-AGGREGATE-";
     pub(crate) const REDUCE: &str = "KSTREAM-REDUCE-";
     pub(crate) const TABLE_SOURCE: &str = "KTABLE-SOURCE-";
@@ -122,7 +128,7 @@ pub(super) fn is_generated(name: &str) -> bool {
 /// Whether a name of a store or a repartition topic has a number of the builder in it, which changes with the
 /// topology: ten digits behind the prefix of a node or store.
 pub(super) fn has_number(name: &str) -> bool {
-    let suffixes = ["-repartition", "-topic"];
+    let suffixes = ["-repartition", "-topic", "-store"];
     let name = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
     let Some((front, end)) = name.rsplit_once('-') else { return false };
     let of_node = front.starts_with("KSTREAM-") || front.starts_with("KTABLE-");
@@ -152,6 +158,13 @@ mod tests {
         assert!(!is_generated("KTABLE-SOURCE-0000000003"));
         assert!(!is_generated("KSTREAM-MERGE-003"));
         assert!(!is_generated("orders"));
+    }
+
+    #[test]
+    fn the_stores_of_a_join_of_streams_have_numbers() {
+        assert!(has_number("KSTREAM-JOINTHIS-0000000004-store"));
+        assert!(has_number("KSTREAM-OUTERSHARED-0000000004-store"));
+        assert!(!has_number("orders-this-join-store"));
     }
 
     #[test]

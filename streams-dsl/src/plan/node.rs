@@ -39,6 +39,15 @@ pub(crate) enum Role {
     Repartition(Arc<dyn Mergeable>),
     /// A join that keeps records without a key: repartition topics above it must let them through.
     KeepsNullKeys,
+    /// A join of streams, whose records are put into stores first.
+    StreamJoin {
+        /// The node that puts those of the other stream.
+        windowed_other: GraphNodeId,
+        /// Whether it keeps records without a key.
+        keeps_null_keys: bool,
+        /// It, where both streams are one, with one store; `None` if that can't be.
+        as_self_join: Option<Arc<dyn Part>>,
+    },
     /// Aggregates in windows.
     Windowed {
         /// For how long after its end a window takes records.

@@ -34,7 +34,9 @@ pub(super) fn order(graph: &[GraphNode]) -> Vec<GraphNodeId> {
 
 /// The nodes that have a join which keeps records without a key somewhere below them.
 pub(super) fn above_null_key_joins(graph: &[GraphNode]) -> HashSet<GraphNodeId> {
-    let joins = graph.iter().filter(|node| matches!(node.role, Role::KeepsNullKeys));
+    let joins = graph.iter().filter(|node| {
+        matches!(node.role, Role::KeepsNullKeys | Role::StreamJoin { keeps_null_keys: true, .. })
+    });
     let mut above = HashSet::new();
     let mut next: Vec<GraphNodeId> = joins.flat_map(|node| node.parents.clone()).collect();
     while let Some(id) = next.pop() {

@@ -3,6 +3,7 @@
 mod describe;
 mod global_tables;
 mod mistakes;
+mod stream_joins;
 mod variants;
 
 use streams_core::{

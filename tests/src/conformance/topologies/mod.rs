@@ -14,6 +14,7 @@ mod processor;
 mod repartition;
 mod stateless;
 mod stores;
+mod stream_join;
 mod suppress;
 mod table;
 mod table_join;
@@ -43,7 +44,7 @@ type Dsl = &'static [(&'static str, fn(&StreamsBuilder))];
 
 const PROCESSORS: [Processors; 2] = [processor::TOPOLOGIES, stores::TOPOLOGIES];
 
-const DSL: [Dsl; 14] = [
+const DSL: &[Dsl] = &[
     stateless::TOPOLOGIES,
     aggregation::TOPOLOGIES,
     table::TOPOLOGIES,
@@ -54,6 +55,7 @@ const DSL: [Dsl; 14] = [
     table_table::TOPOLOGIES,
     foreign_key::TOPOLOGIES,
     suppress::TOPOLOGIES,
+    stream_join::TOPOLOGIES,
     process::TOPOLOGIES,
     failure::TOPOLOGIES,
     orders::TOPOLOGIES,
@@ -77,7 +79,7 @@ impl Build {
 /// How to make the topology of this id.
 pub(super) fn find(id: &str) -> Option<Build> {
     let of_nodes = PROCESSORS.into_iter().flatten().find(|(known, _)| *known == id);
-    let of_streams = DSL.into_iter().flatten().find(|(known, _)| *known == id);
+    let of_streams = DSL.iter().copied().flatten().find(|(known, _)| *known == id);
     of_nodes
         .map(|(_, build)| Build::Processors(*build))
         .or_else(|| of_streams.map(|(_, build)| Build::Dsl(*build)))

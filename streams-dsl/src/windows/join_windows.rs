@@ -1,0 +1,167 @@
+//! How far apart in time the records of two streams may be that join.
+
+use std::time::Duration;
+
+use streams_core::{Error, ErrorKind, Result, time::duration_ms};
+
+/// Which records of another stream a record joins with: those of its key from `before` earlier to `after` later, both
+/// included. Java's `JoinWindows`.
+///
+/// A record that comes late is joined with what is still kept: records are kept for the size of the window and the grace
+/// period. A left or outer join says that a record was not joined when stream time is past its window and the grace
+/// period. A mistake is reported where the topology is built ([`check`](Self::check)).
+///
+/// ```
+/// use std::time::Duration;
+/// use streams_dsl::JoinWindows;
+///
+/// // Payments from ten minutes before an order to an hour after it.
+/// let minutes = |count| Duration::from_secs(60 * count);
+/// let windows = JoinWindows::of_time_difference_and_grace(minutes(60), minutes(5)).before(minutes(10));
+/// assert_eq!(windows.size(), minutes(70));
+/// // Only what comes a minute to an hour later.
+/// let later = JoinWindows::of_time_difference_with_no_grace(minutes(60)).starting_after(minutes(1));
+/// assert_eq!(later.size(), minutes(59));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct JoinWindows {
+    start: Bound,
+    end: Bound,
+    grace: Duration,
+}
+
+/// A bound of a window, as seen from a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Bound {
+    Earlier(Duration),
+    Later(Duration),
+}
+
+impl JoinWindows {
+    /// From `difference` earlier to `difference` later, without a grace period. Java's `ofTimeDifferenceWithNoGrace`.
+    pub const fn of_time_difference_with_no_grace(difference: Duration) -> Self {
+        Self::of_time_difference_and_grace(difference, Duration::ZERO)
+    }
+
+    /// From `difference` earlier to `difference` later; records may be late by `grace`. Java's
+    /// `ofTimeDifferenceAndGrace`.
+    pub const fn of_time_difference_and_grace(difference: Duration, grace: Duration) -> Self {
+        Self { start: Bound::Earlier(difference), end: Bound::Later(difference), grace }
+    }
+
+    /// Begins so much earlier than the record; the end stays. Java's `before`.
+    #[must_use]
+    pub const fn before(self, earlier: Duration) -> Self {
+        Self { start: Bound::Earlier(earlier), ..self }
+    }
+
+    /// Ends so much later than the record; the beginning stays. Java's `after`.
+    #[must_use]
+    pub const fn after(self, later: Duration) -> Self {
+        Self { end: Bound::Later(later), ..self }
+    }
+
+    /// Begins so much later than the record: nothing earlier joins. Java's `before` with a negative difference.
+    #[must_use]
+    pub const fn starting_after(self, later: Duration) -> Self {
+        Self { start: Bound::Later(later), ..self }
+    }
+
+    /// Ends so much earlier than the record: nothing later joins. Java's `after` with a negative difference.
+    #[must_use]
+    pub const fn ending_before(self, earlier: Duration) -> Self {
+        Self { end: Bound::Earlier(earlier), ..self }
+    }
+
+    /// Time from the beginning of the window to its end; zero if the window ends before it begins.
+    pub const fn size(&self) -> Duration {
+        match (self.start, self.end) {
+            (Bound::Earlier(start), Bound::Later(end)) => start.saturating_add(end),
+            (Bound::Later(start), Bound::Later(end)) => end.saturating_sub(start),
+            (Bound::Earlier(start), Bound::Earlier(end)) => start.saturating_sub(end),
+            (Bound::Later(_), Bound::Earlier(_)) => Duration::ZERO,
+        }
+    }
+
+    /// For how long after its end a window takes records.
+    pub const fn grace_period(&self) -> Duration {
+        self.grace
+    }
+
+    /// How much earlier than the record the window begins, in milliseconds; negative if later.
+    pub(crate) fn before_ms(&self) -> i64 {
+        match self.start {
+            Bound::Earlier(span) => duration_ms(span),
+            Bound::Later(span) => -duration_ms(span),
+        }
+    }
+
+    /// How much later than the record the window ends, in milliseconds; negative if earlier.
+    pub(crate) fn after_ms(&self) -> i64 {
+        match self.end {
+            Bound::Earlier(span) => -duration_ms(span),
+            Bound::Later(span) => duration_ms(span),
+        }
+    }
+
+    /// Whether these windows can be used.
+    ///
+    /// # Errors
+    /// `Topology` if a window ends before it begins, or a span is not in whole milliseconds.
+    pub fn check(&self) -> Result {
+        let (Bound::Earlier(start) | Bound::Later(start)) = self.start;
+        let (Bound::Earlier(end) | Bound::Later(end)) = self.end;
+        let problem = |text: String| Err(Error::new(ErrorKind::Topology, text));
+        for (name, span) in [("beginning", start), ("end", end), ("grace period", self.grace)] {
+            if !span.subsec_nanos().is_multiple_of(1_000_000) || duration_ms(span) == i64::MAX {
+                let text = format!(
+                    "the {name} of join windows must be in whole milliseconds that an i64 can \
+                     count, not {span:?}"
+                );
+                return problem(text);
+            }
+        }
+        let (before, after) = (self.before_ms(), self.after_ms());
+        if before.saturating_add(after) < 0 {
+            let text = format!(
+                "join windows must not end before they begin: they begin {before} ms before the \
+                 record and end {after} ms after it"
+            );
+            return problem(text);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
+    #[test]
+    fn the_bounds_are_told_apart() {
+        let windows = JoinWindows::of_time_difference_and_grace(ms(10), ms(5));
+        let bounds = |windows: JoinWindows| {
+            (windows.before_ms(), windows.after_ms(), duration_ms(windows.size()))
+        };
+        assert_eq!(bounds(windows), (10, 10, 20));
+        assert_eq!(bounds(windows.before(ms(3))), (3, 10, 13));
+        assert_eq!(bounds(windows.after(ms(0))), (10, 0, 10));
+        assert_eq!(bounds(windows.starting_after(ms(3))), (-3, 10, 7));
+        assert_eq!(bounds(windows.ending_before(ms(4))), (10, -4, 6));
+    }
+
+    #[test]
+    fn a_window_that_ends_before_it_begins_is_a_mistake() {
+        let windows = JoinWindows::of_time_difference_with_no_grace(ms(10));
+        let text = |windows: JoinWindows| windows.check().unwrap_err().to_string();
+        assert!(windows.check().is_ok() && windows.starting_after(ms(10)).check().is_ok());
+        assert!(text(windows.starting_after(ms(11))).contains("must not end before they begin"));
+        assert!(text(windows.starting_after(ms(1)).ending_before(ms(1))).contains("-1 ms after"));
+        assert!(text(windows.before(Duration::from_micros(1))).contains("whole milliseconds"));
+        assert!(text(windows.after(Duration::MAX)).contains("end of join windows"));
+    }
+}
