@@ -11,6 +11,7 @@ mod group;
 mod mermaid;
 mod node_ref;
 mod options;
+mod plan;
 mod problem;
 mod subtopologies;
 mod task_builder;
@@ -19,6 +20,7 @@ pub use self::{
     builder::TopologyBuilder,
     node_ref::{NodeId, NodeRef},
     options::{SinkOptions, SourceOptions},
+    plan::{Fate, Resource, TopologyChange, TopologyPlan},
     problem::{TopologyError, TopologyProblem},
     subtopologies::Topology,
 };
