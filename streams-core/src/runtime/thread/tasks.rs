@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::HashMap;
+
 use super::{super::metrics::ThreadMetadata, starting::Starting};
 use crate::{
     TaskId, TopicPartition,
@@ -66,12 +68,19 @@ impl Slot {
 #[derive(Default)]
 pub(super) struct Tasks {
     slots: BTreeMap<TaskId, Slot>,
+    /// The tasks that process, by what they read: a batch is to find its task at once, however many there are.
+    readers: HashMap<TopicPartition, TaskId>,
 }
 
 impl Tasks {
     /// Puts a task into a slot. Returns where it was before.
     pub(super) fn put(&mut self, task: TaskId, slot: Slot) -> Option<Slot> {
-        self.slots.insert(task, slot)
+        let displaced = self.take(task);
+        if let Slot::Running(running) = &slot {
+            self.readers.extend(running.inputs().iter().map(|input| (input.clone(), task)));
+        }
+        self.slots.insert(task, slot);
+        displaced
     }
 
     /// Where a task is; `None` if its state is not open here.
@@ -81,11 +90,18 @@ impl Tasks {
 
     /// Takes a task out, whose state is closed or handed on then.
     pub(super) fn take(&mut self, task: TaskId) -> Option<Slot> {
-        self.slots.remove(&task)
+        let taken = self.slots.remove(&task);
+        if let Some(Slot::Running(running)) = &taken {
+            for input in running.inputs() {
+                self.readers.remove(input);
+            }
+        }
+        taken
     }
 
     /// Takes all tasks out.
     pub(super) fn take_all(&mut self) -> BTreeMap<TaskId, Slot> {
+        self.readers.clear();
         std::mem::take(&mut self.slots)
     }
 
@@ -141,7 +157,8 @@ impl Tasks {
 
     /// The task that reads a partition.
     pub(super) fn reader_of(&mut self, partition: &TopicPartition) -> Option<&mut ActiveTask> {
-        self.running_mut().map(|(_, task)| task).find(|task| task.inputs().contains(partition))
+        let task = *self.readers.get(partition)?;
+        self.running_task(task)
     }
 
     /// Whether a task has made progress that is not committed.
