@@ -12,6 +12,7 @@ mod idle;
 mod kafka_streams;
 mod lifecycle;
 pub(super) mod listener;
+mod local_state;
 pub(super) mod metrics;
 mod shared;
 mod start;
