@@ -7,7 +7,7 @@ use streams_core::serde::SerdeRef;
 use crate::{
     options::{Named, serde_options},
     plan::StepRef,
-    windows::TimeWindows,
+    windows::{SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows},
 };
 
 /// A stream whose records are grouped by key, and perhaps put into windows: the first half of an aggregation. Java's
@@ -15,7 +15,8 @@ use crate::{
 ///
 /// `K` and `V` are the key and the value as the stream has it; `S` is the key as the stream has it,
 /// which is `K` or `Option<K>`. Records without a key are dropped. `W` says which windows the records are in:
-/// [`TimeWindowedKStream`] is one with time windows.
+/// [`TimeWindowedKStream`] is one with time windows,
+/// [`SessionWindowedKStream`] one with sessions.
 ///
 /// An aggregation gives a table with one row for each key, or for each key and window. Functions return the new
 /// aggregate, or an `Option` of it: `None` deletes the row.
@@ -33,6 +34,19 @@ type Types<K, V, S> = fn() -> (K, V, S);
 /// Records arrive late: a window takes them until stream time, the greatest timestamp seen, has
 /// passed its end and the grace period. Later ones are dropped and counted.
 pub type TimeWindowedKStream<K, V, S = K> = KGroupedStream<K, V, S, TimeWindows>;
+
+/// The records of each key, in sliding windows. Java's `TimeWindowedKStream` of `SlidingWindows`.
+pub type SlidingWindowedKStream<K, V, S = K> = KGroupedStream<K, V, S, SlidingWindows>;
+
+/// The records of each key, in one window without an end. Java's `TimeWindowedKStream` of `UnlimitedWindows`.
+pub type UnlimitedWindowedKStream<K, V, S = K> = KGroupedStream<K, V, S, UnlimitedWindows>;
+
+/// The records of each key, in sessions: a record that comes within the gap of others is in one session with them, and
+/// each session is aggregated by itself. Java's `SessionWindowedKStream`.
+///
+/// When a session grows, the row that it had is deleted and there is one with its new times. Rows have the timestamp of
+/// the end of their session.
+pub type SessionWindowedKStream<K, V, S = K> = KGroupedStream<K, V, S, SessionWindows>;
 
 /// No windows: all records of a key are aggregated together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

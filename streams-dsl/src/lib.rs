@@ -51,7 +51,10 @@ pub use self::{
     foreign_key::murmur3_128,
     global_ktable::GlobalKTable,
     global_store_handle::GlobalStoreHandle,
-    group::{KGroupedStream, KGroupedTable, TimeWindowedKStream, Unwindowed},
+    group::{
+        KGroupedStream, KGroupedTable, SessionWindowedKStream, SlidingWindowedKStream,
+        TimeWindowedKStream, UnlimitedWindowedKStream, Unwindowed,
+    },
     operators::{
         BranchedKStream, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Nullable, TableKey,
     },
@@ -62,7 +65,10 @@ pub use self::{
     store_handle::{ConnectedStores, StoreHandle},
     stream::{KStream, StreamEnd},
     table::KTable,
-    windows::{JoinWindows, TimeWindowedSerde, TimeWindows, Window, Windowed, time_windowed},
+    windows::{
+        JoinWindows, SessionWindowedSerde, SessionWindows, SlidingWindows, TimeWindowedSerde,
+        TimeWindows, UnlimitedWindows, Window, Windowed, session_windowed, time_windowed,
+    },
 };
 
 /// All that a program of streams and tables needs.
@@ -86,9 +92,11 @@ pub mod prelude {
     pub use crate::{
         BufferConfig, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalKTable,
         GlobalStoreHandle, JoinWindows, KGroupedStream, KGroupedTable, KStream, KTable,
-        Materialized, Named, Produced, Repartitioned, StoreHandle, StreamJoined, StreamsBuilder,
-        StreamsConfig, Suppressed, TableJoined, TimeWindowedKStream, TimeWindows, Topology, Window,
-        Windowed, time_windowed,
+        Materialized, Named, Produced, Repartitioned, SessionWindowedKStream, SessionWindows,
+        SlidingWindowedKStream, SlidingWindows, StoreHandle, StreamJoined, StreamsBuilder,
+        StreamsConfig, Suppressed, TableJoined, TimeWindowedKStream, TimeWindows, Topology,
+        UnlimitedWindowedKStream, UnlimitedWindows, Window, Windowed, session_windowed,
+        time_windowed,
     };
 }
 

@@ -4,12 +4,13 @@ use streams_core::BoxError;
 
 use super::{
     Nullable,
-    aggregate_stream::Windowing,
+    aggregate_stream::WindowingByTime,
     aggregation::{Aggregation, Reversible},
     fallible::fallible,
 };
 use crate::{
-    KGroupedStream, KGroupedTable, KTable, Windowed,
+    KGroupedStream, KGroupedTable, KTable, SessionWindowedKStream, SlidingWindowedKStream,
+    Windowed,
     plan::{Slot, prefix},
 };
 
@@ -59,7 +60,7 @@ where
     K: Clone + Send + 'static,
     V: Send + 'static,
     S: Nullable<K> + Send + 'static,
-    W: Windowing,
+    W: WindowingByTime,
 {
     fallible! {
         /// Folds the values of each key and window, beginning with `initializer()`: the next aggregate
@@ -87,6 +88,95 @@ where
                 aggregator(key, value, aggregate).map(Into::into)
             };
             let aggregate = Aggregate { initializer, aggregator };
+            KTable::of(self.fold::<V, _, _>(prefix::AGGREGATE, |_| Slot::unknown(), aggregate))
+        }
+    }
+}
+
+impl<K, V, S> SlidingWindowedKStream<K, V, S>
+where
+    K: Clone + Send + 'static,
+    V: Send + 'static,
+    S: Nullable<K> + Send + 'static,
+{
+    fallible! {
+        /// Folds the values of each key and window, beginning with `initializer()`: the next aggregate
+        /// is `aggregator(key, value, aggregate)`. Records without a value are dropped. Java's `aggregate`.
+        ///
+        /// ```
+        /// use std::time::Duration;
+        /// use streams_dsl::prelude::*;
+        ///
+        /// let builder = StreamsBuilder::new();
+        /// let windows = SlidingWindows::of_time_difference_with_no_grace(Duration::from_secs(60));
+        /// let lines = builder.stream::<String, String>("lines").group_by_key().windowed_by(windows);
+        /// let bytes = lines.aggregate(|| 0_i64, |_, line: &String, bytes| bytes + line.len() as i64);
+        /// bytes.stored("bytes-within-a-minute");
+        /// assert!(builder.build()?.describe().contains("(stores: [bytes-within-a-minute])"));
+        /// # Ok::<(), streams_dsl::Error>(())
+        /// ```
+        pub fn aggregate, try_aggregate [V2, VA, R,](&self)
+        (initializer: () -> VA, aggregator: (key: &K, value: &V2, aggregate: VA) -> R) -> KTable<Windowed<K>, VA>
+        where [
+            V: Nullable<V2>,
+            V2: 'static,
+            VA: Clone + Send + 'static,
+            R: Into<Option<VA>>,
+        ] {
+            let aggregator = move |key: &K, value: &V2, aggregate: VA| {
+                aggregator(key, value, aggregate).map(Into::into)
+            };
+            let aggregate = Aggregate { initializer, aggregator };
+            KTable::of(self.fold::<V2, _, _>(prefix::AGGREGATE, |_| Slot::unknown(), aggregate))
+        }
+    }
+}
+
+impl<K, V, S> SessionWindowedKStream<K, V, S>
+where
+    K: Clone + Send + 'static,
+    V: Send + 'static,
+    S: Nullable<K> + Send + 'static,
+{
+    fallible! {
+        /// Folds the values of each key and session, beginning with `initializer()`: the next aggregate is
+        /// `aggregator(key, value, aggregate)`, and that of two sessions which become one is `merger(key, aggregate,
+        /// other)`. The merger sees the initial aggregate, too. Java's `aggregate`.
+        ///
+        /// ```
+        /// use std::time::Duration;
+        /// use streams_dsl::prelude::*;
+        ///
+        /// let builder = StreamsBuilder::new();
+        /// let sessions = SessionWindows::of_inactivity_gap_with_no_grace(Duration::from_secs(60));
+        /// let lines = builder.stream::<String, String>("lines").group_by_key().windowed_by(sessions);
+        /// let bytes = lines.aggregate(
+        ///     || 0_i64,
+        ///     |_, line, bytes| bytes + line.len() as i64,
+        ///     |_, bytes, others| bytes + others,
+        /// );
+        /// bytes.stored("bytes-per-session").to_stream().to("bytes");
+        /// assert!(builder.build()?.describe().contains("(stores: [bytes-per-session])"));
+        /// # Ok::<(), streams_dsl::Error>(())
+        /// ```
+        pub fn aggregate, try_aggregate [VA, R, R2,](&self)
+        (
+            initializer: () -> VA,
+            aggregator: (key: &K, value: &V, aggregate: VA) -> R,
+            merger: (key: &K, aggregate: VA, other: VA) -> R2
+        ) -> KTable<Windowed<K>, VA>
+        where [
+            VA: Clone + Send + 'static,
+            R: Into<Option<VA>>,
+            R2: Into<Option<VA>>,
+        ] {
+            let aggregator = move |key: &K, value: &V, aggregate: VA| {
+                aggregator(key, value, aggregate).map(Into::into)
+            };
+            let merger = move |key: &K, aggregate: VA, other: VA| {
+                merger(key, aggregate, other).map(Into::into)
+            };
+            let aggregate = AggregateSessions { add: Aggregate { initializer, aggregator }, merger };
             KTable::of(self.fold::<V, _, _>(prefix::AGGREGATE, |_| Slot::unknown(), aggregate))
         }
     }
@@ -161,6 +251,35 @@ where
             None => (self.initializer)()?,
         };
         (self.aggregator)(key, value, aggregate)
+    }
+}
+
+/// Aggregates sessions, which become one by `merger(key, aggregate, other)`.
+struct AggregateSessions<I, A, M> {
+    add: Aggregate<I, A>,
+    merger: M,
+}
+
+impl<K, V, VA, I, A, M> Aggregation<K, V, VA> for AggregateSessions<I, A, M>
+where
+    I: Fn() -> Result<VA, BoxError> + Send + Sync + 'static,
+    A: Fn(&K, &V, VA) -> Result<Option<VA>, BoxError> + Send + Sync + 'static,
+    M: Fn(&K, VA, VA) -> Result<Option<VA>, BoxError> + Send + Sync + 'static,
+{
+    fn initial(&self) -> Result<Option<VA>, BoxError> {
+        Aggregation::<K, V, VA>::initial(&self.add)
+    }
+
+    fn add(&self, key: &K, value: &V, aggregate: Option<VA>) -> Result<Option<VA>, BoxError> {
+        self.add.add(key, value, aggregate)
+    }
+
+    fn merge(&self, key: &K, one: Option<VA>, other: VA) -> Result<Option<VA>, BoxError> {
+        let one = match one {
+            Some(one) => one,
+            None => (self.add.initializer)()?,
+        };
+        (self.merger)(key, one, other)
     }
 }
 

@@ -26,8 +26,20 @@ use crate::{
     },
 };
 
-/// Windows that records can be put into, and how they are folded there. Implemented by the kinds of windows.
-pub(crate) trait Windowing: Folds {}
+/// Windows that records can be put into. Implemented by the kinds of windows.
+pub(crate) trait Windowing: Folds {
+    /// Whether these windows can be used.
+    ///
+    /// # Errors
+    /// `Topology` if not.
+    fn check(&self) -> streams_core::Result;
+}
+
+/// Windows that take records without a value, too.
+pub(crate) trait WindowingNulls: Windowing {}
+
+/// Windows that never become one, of those that take records without a value.
+pub(crate) trait WindowingByTime: WindowingNulls {}
 
 /// How the records of a group are folded into rows: what differs between no windows and those of each kind.
 pub(crate) trait Folds: Clone + Send + Sync + 'static {

@@ -1,4 +1,4 @@
-//! How the records of a grouped stream are folded in time windows: Java's `KStreamWindowAggregate`.
+//! How the records of a grouped stream are folded in windows of fixed times: Java's `KStreamWindowAggregate`.
 
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
@@ -12,19 +12,79 @@ use streams_core::{
 
 use super::{
     Nullable,
-    aggregate_stream::{Folds, Row, Windowing},
+    aggregate_stream::{Folds, Row, Windowing, WindowingByTime, WindowingNulls},
     aggregation::Aggregation,
     table_rows::row,
+    window_table::{WindowRows, WindowTable, by_inner_key, drop_late},
 };
 use crate::{
     change::Change,
-    plan::{Connect, Lookup, Lowering, Name, Output, Role, Rows, Slot, TableGetter, TableStore},
-    windows::{TimeWindows, Window, Windowed, time_windowed, windowed_partitioner},
+    plan::{Lowering, Name, Output, Role, Rows, Slot, TableStore},
+    windows::{TimeWindows, UnlimitedWindows, Window, Windowed, time_windowed},
 };
 
-impl Windowing for TimeWindows {}
+/// Windows that a record's timestamp alone says: those of time, and the one without an end.
+pub(crate) trait Spans: Copy + Send + Sync + 'static {
+    /// Length of a window.
+    fn size(&self) -> Duration;
 
-impl Folds for TimeWindows {
+    /// For how long after its end a window takes records.
+    fn grace_period(&self) -> Duration;
+
+    /// The windows that a timestamp is in, by their starts.
+    fn windows_for(&self, timestamp: i64) -> impl Iterator<Item = Window> + use<Self>;
+}
+
+impl Spans for TimeWindows {
+    fn size(&self) -> Duration {
+        Self::size(self)
+    }
+
+    fn grace_period(&self) -> Duration {
+        Self::grace_period(self)
+    }
+
+    fn windows_for(&self, timestamp: i64) -> impl Iterator<Item = Window> + use<> {
+        Self::windows_for(self, timestamp)
+    }
+}
+
+impl Spans for UnlimitedWindows {
+    fn size(&self) -> Duration {
+        Duration::from_millis(i64::MAX.unsigned_abs())
+    }
+
+    fn grace_period(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn windows_for(&self, timestamp: i64) -> impl Iterator<Item = Window> + use<> {
+        let start = duration_ms(self.start());
+        (timestamp >= start).then_some(Window::new(start, i64::MAX)).into_iter()
+    }
+}
+
+impl Windowing for TimeWindows {
+    fn check(&self) -> streams_core::Result {
+        Self::check(self)
+    }
+}
+
+impl WindowingNulls for TimeWindows {}
+
+impl WindowingByTime for TimeWindows {}
+
+impl Windowing for UnlimitedWindows {
+    fn check(&self) -> streams_core::Result {
+        Self::check(self)
+    }
+}
+
+impl WindowingNulls for UnlimitedWindows {}
+
+impl WindowingByTime for UnlimitedWindows {}
+
+impl<W: Spans> Folds for W {
     type Key<K: Row> = Windowed<K>;
     type Store<K: Row, VA: Row> = TimestampedWindowStore<K, VA>;
 
@@ -40,14 +100,9 @@ impl Folds for TimeWindows {
         Slot::unknown()
     }
 
-    /// Made of that of the keys; partitions are those of the keys.
     fn outer_key<K: Row>(&self, key: &Slot<K>) -> Slot<Windowed<K>> {
         let size = self.size();
-        let slot = key.map(move |inner| time_windowed(inner, size));
-        slot.partitioned_by(key, |inner| {
-            let by_key = windowed_partitioner::<K, ()>(inner);
-            Arc::new(move |topic, windowed, partitions| by_key(topic, windowed, &(), partitions))
-        })
+        by_inner_key(key, move |inner| time_windowed(inner, size))
     }
 
     fn rows<K: Row, VA: Row>(&self, store: &Name) -> Arc<dyn Rows<Windowed<K>, VA>> {
@@ -81,27 +136,11 @@ impl Folds for TimeWindows {
         let windows = *self;
         lowering.table(node, parents, Some(store), move |output| WindowFolder {
             windows,
-            output,
+            table: WindowTable::new(output, duration_ms(windows.size())),
             aggregation: aggregation.clone(),
             observed_stream_time: -1,
-            windowed: None,
             value: PhantomData::<fn(V2)>,
         });
-    }
-}
-
-/// Rows in a window store.
-struct WindowRows(Name);
-
-impl<K: Row, V: Row> Rows<Windowed<K>, V> for WindowRows {
-    fn getter(&self, lowering: &mut Lowering<'_>) -> Option<Lookup<Windowed<K>, V>> {
-        let store = lowering.store::<TimestampedWindowStore<K, V>>(&self.0)?;
-        let connect: Connect = Box::new(move |topology, node| topology.connect(node, store));
-        let getter = TableGetter::new(move |stores, windowed: &Windowed<K>, visit| {
-            let row = stores.store(store)?.fetch(&windowed.key, windowed.window.start)?;
-            visit(row.map(|row| (&row.value, row.timestamp)))
-        });
-        Some((getter, connect))
     }
 }
 
@@ -112,20 +151,18 @@ impl<K: Row, V: Row> Rows<Windowed<K>, V> for WindowRows {
 /// greatest timestamp that reached this processor, the record's own included, and is not kept over
 /// a restart. A window whose end is not after stream time less the grace period is closed: the
 /// record is dropped there, and counted for each such window. Old values are those of an aggregation without windows.
-struct WindowFolder<K, V, VA, A> {
-    windows: TimeWindows,
-    output: Output<TimestampedWindowStore<K, VA>>,
+struct WindowFolder<W, K, V, VA, A> {
+    windows: W,
+    table: WindowTable<K, VA>,
     aggregation: Arc<A>,
     observed_stream_time: i64,
-    /// The key that was forwarded last: its memory serves the next one.
-    windowed: Option<Windowed<K>>,
     value: PhantomData<fn(V)>,
 }
 
-impl<K, V, VA, A> WindowFolder<K, V, VA, A>
+impl<W, K, V, VA, A> WindowFolder<W, K, V, VA, A>
 where
-    K: Clone + 'static,
-    VA: Clone + Send + 'static,
+    K: Row,
+    VA: Row,
     A: Aggregation<K, V, VA>,
 {
     /// Folds the record into one window. The change and its timestamp, unless the store is cached.
@@ -136,7 +173,7 @@ where
         window: Window,
         context: &mut Context<'_, Windowed<K>, Change<VA>>,
     ) -> Result<Option<(Change<VA>, i64)>, BoxError> {
-        let Output { store: Some(store), send_old } = self.output else { return Ok(None) };
+        let Output { store: Some(store), send_old } = self.table.output else { return Ok(None) };
         let store = context.store(store)?;
         let (aggregate, timestamp) = match store.fetch(key, window.start)? {
             Some(row) => (Some(row.value.clone()), timestamp.max(row.timestamp)),
@@ -149,26 +186,16 @@ where
         store.put(key, row(new, timestamp), window.start)?;
         Ok(change)
     }
-
-    fn windowed(&mut self, key: &K, window: Window) -> &Windowed<K> {
-        match &mut self.windowed {
-            Some(windowed) => {
-                windowed.key.clone_from(key);
-                windowed.window = window;
-                windowed
-            }
-            none => none.insert(Windowed::new(key.clone(), window)),
-        }
-    }
 }
 
-impl<KIn, VIn, K, V, VA, A> Processor<KIn, VIn, Windowed<K>, Change<VA>>
-    for WindowFolder<K, V, VA, A>
+impl<W, KIn, VIn, K, V, VA, A> Processor<KIn, VIn, Windowed<K>, Change<VA>>
+    for WindowFolder<W, K, V, VA, A>
 where
+    W: Spans,
     KIn: Nullable<K>,
     VIn: Nullable<V>,
-    K: Clone + Send + 'static,
-    VA: Clone + Send + 'static,
+    K: Row,
+    VA: Row,
     A: Aggregation<K, V, VA>,
 {
     fn process(
@@ -191,8 +218,8 @@ where
             }
             let change = self.update(key, (value, record.timestamp), window, context)?;
             if let Some((change, timestamp)) = change {
-                let windowed = self.windowed(key, window);
-                context.forward(Record::new(windowed, &change, timestamp, record.headers))?;
+                let row = (key, window.start);
+                self.table.forward(row, (&change, timestamp), record.headers, context)?;
             }
         }
         Ok(())
@@ -202,30 +229,6 @@ where
         &mut self,
         context: &mut Context<'_, Windowed<K>, Change<VA>>,
     ) -> Result<(), BoxError> {
-        let Output { store: Some(store), send_old } = self.output else { return Ok(()) };
-        while let Some(pending) = context.store(store)?.next_pending(send_old)? {
-            let written_at = pending.context.timestamp;
-            let timestamp = pending.new.as_ref().map_or(written_at, |row| row.timestamp);
-            let new = pending.new.map(|row| row.value);
-            let change = Change::new(new, pending.old.map(|row| row.value));
-            let end = pending.start.saturating_add(duration_ms(self.windows.size()));
-            let key = Windowed::new(pending.key, Window::new(pending.start, end));
-            context.with_record_context(&pending.context, |context, headers| {
-                context.forward(Record::new(&key, &change, timestamp, headers))
-            })?;
-        }
-        Ok(())
+        self.table.flush(context)
     }
-}
-
-#[cold]
-fn drop_late<K, V>(
-    timestamp: i64,
-    window: Window,
-    close_time: i64,
-    context: &mut Context<'_, K, V>,
-) {
-    context.drop_record(&format!(
-        "its timestamp {timestamp} is in the window {window}, which closed at {close_time}"
-    ));
 }

@@ -13,6 +13,13 @@ pub(crate) trait Aggregation<K, V, VA>: Send + Sync + 'static {
     /// The aggregate after one more record; `None` deletes it. `aggregate` is what is stored, else
     /// what [`initial`](Self::initial) returned.
     fn add(&self, key: &K, value: &V, aggregate: Option<VA>) -> Result<Option<VA>, BoxError>;
+
+    /// What two aggregates of a key are together, as those of sessions that become one: `one` is what was merged so far,
+    /// at first what [`initial`](Self::initial) returned. An error where the program did not say it.
+    fn merge(&self, key: &K, one: Option<VA>, other: VA) -> Result<Option<VA>, BoxError> {
+        let _ = (key, one, other);
+        Err("two aggregates would have to become one, and there is no merger".into())
+    }
 }
 
 /// An aggregation from which a record can be taken back, as the rows of a table are when they change.

@@ -4,11 +4,11 @@ use streams_core::{BoxError, serde::long};
 
 use super::{
     Nullable,
-    aggregate_stream::Windowing,
+    aggregate_stream::WindowingNulls,
     aggregation::{Aggregation, Reversible},
 };
 use crate::{
-    KGroupedStream, KGroupedTable, KTable, Windowed,
+    KGroupedStream, KGroupedTable, KTable, SlidingWindowedKStream, Windowed,
     plan::{Slot, prefix},
 };
 
@@ -47,7 +47,7 @@ where
     K: Clone + Send + 'static,
     V: Send + 'static,
     S: Nullable<K> + Send + 'static,
-    W: Windowing,
+    W: WindowingNulls,
 {
     /// Counts the records of each key and window, those without a value too. Java's `count`.
     ///
@@ -67,6 +67,37 @@ where
     #[track_caller]
     pub fn count(&self) -> KTable<Windowed<K>, i64> {
         KTable::of(self.fold::<V, _, _>(prefix::AGGREGATE, counts, Count))
+    }
+}
+
+impl<K, V, S> SlidingWindowedKStream<K, V, S>
+where
+    K: Clone + Send + 'static,
+    V: Send + 'static,
+    S: Nullable<K> + Send + 'static,
+{
+    /// Counts the records of each key and window. Java's `count`.
+    ///
+    /// Records without a value are dropped. Where the stream's values are `Option`s, the type of
+    /// the values must be named, as `count::<String>`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let windows = SlidingWindows::of_time_difference_with_no_grace(Duration::from_secs(60));
+    /// let clicks = builder.stream::<String, String>("clicks").group_by_key().windowed_by(windows);
+    /// clicks.count().stored("clicks-within-a-minute");
+    /// assert!(builder.build()?.describe().contains("(stores: [clicks-within-a-minute])"));
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn count<V2: 'static>(&self) -> KTable<Windowed<K>, i64>
+    where
+        V: Nullable<V2>,
+    {
+        KTable::of(self.fold::<V2, _, _>(prefix::AGGREGATE, counts, Count))
     }
 }
 
@@ -109,6 +140,10 @@ impl<K, V> Aggregation<K, V, i64> for Count {
 
     fn add(&self, _key: &K, _value: &V, count: Option<i64>) -> Result<Option<i64>, BoxError> {
         Ok(Some(count.unwrap_or(0) + 1))
+    }
+
+    fn merge(&self, _key: &K, one: Option<i64>, other: i64) -> Result<Option<i64>, BoxError> {
+        Ok(Some(one.unwrap_or(0) + other))
     }
 }
 

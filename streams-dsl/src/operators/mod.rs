@@ -11,6 +11,8 @@
 mod fallible;
 
 mod aggregate;
+mod aggregate_sessions;
+mod aggregate_sliding;
 mod aggregate_stream;
 mod aggregate_table;
 mod aggregate_windows;
@@ -57,6 +59,7 @@ mod to_stream;
 mod to_table;
 mod transform_values;
 mod user_stores;
+mod window_table;
 mod windowed_by;
 
 pub use self::{

@@ -24,6 +24,9 @@ pub trait Nullable<T> {
 
     /// The value itself, unless it is null.
     fn into_value(self) -> Option<T>;
+
+    /// A value that is not null.
+    fn of_value(value: T) -> Self;
 }
 
 impl<T> Nullable<T> for T {
@@ -36,6 +39,11 @@ impl<T> Nullable<T> for T {
     fn into_value(self) -> Option<T> {
         Some(self)
     }
+
+    #[inline]
+    fn of_value(value: T) -> Self {
+        value
+    }
 }
 
 impl<T> Nullable<T> for Option<T> {
@@ -47,5 +55,10 @@ impl<T> Nullable<T> for Option<T> {
     #[inline]
     fn into_value(self) -> Option<T> {
         self
+    }
+
+    #[inline]
+    fn of_value(value: T) -> Self {
+        Some(value)
     }
 }

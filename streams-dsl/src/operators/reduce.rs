@@ -6,12 +6,12 @@ use streams_core::BoxError;
 
 use super::{
     Nullable,
-    aggregate_stream::Windowing,
+    aggregate_stream::WindowingNulls,
     aggregation::{Aggregation, Reversible},
     fallible::fallible,
 };
 use crate::{
-    KGroupedStream, KGroupedTable, KTable, Windowed,
+    KGroupedStream, KGroupedTable, KTable, SlidingWindowedKStream, Windowed,
     plan::{Slot, prefix},
 };
 
@@ -53,7 +53,7 @@ where
     K: Clone + Send + 'static,
     V: Send + 'static,
     S: Nullable<K> + Send + 'static,
-    W: Windowing,
+    W: WindowingNulls,
 {
     fallible! {
         /// Combines the values of each key and window: the first one is the aggregate, and
@@ -79,6 +79,40 @@ where
         ] {
             let reducer = move |aggregate: V2, value: &V| reducer(aggregate, value).map(Into::into);
             KTable::of(self.fold::<V, _, _>(prefix::REDUCE, Slot::convert, Reduce { reducer }))
+        }
+    }
+}
+
+impl<K, V, S> SlidingWindowedKStream<K, V, S>
+where
+    K: Clone + Send + 'static,
+    V: Send + 'static,
+    S: Nullable<K> + Send + 'static,
+{
+    fallible! {
+        /// Combines the values of each key and window: the first one is the aggregate, and
+        /// `reducer(aggregate, value)` the next. Records without a value are dropped. Java's `reduce`.
+        ///
+        /// ```
+        /// use std::time::Duration;
+        /// use streams_dsl::prelude::*;
+        ///
+        /// let builder = StreamsBuilder::new();
+        /// let windows = SlidingWindows::of_time_difference_with_no_grace(Duration::from_secs(60));
+        /// let amounts = builder.stream::<String, i64>("amounts").group_by_key().windowed_by(windows);
+        /// amounts.reduce(|sum, amount| sum + amount).stored("amount-within-a-minute");
+        /// assert!(builder.build()?.describe().contains("(stores: [amount-within-a-minute])"));
+        /// # Ok::<(), streams_dsl::Error>(())
+        /// ```
+        pub fn reduce, try_reduce [V2, R,](&self)
+        (reducer: (aggregate: V2, value: &V2) -> R) -> KTable<Windowed<K>, V2>
+        where [
+            V: Nullable<V2>,
+            V2: Clone + Send + 'static,
+            R: Into<Option<V2>>,
+        ] {
+            let reducer = move |aggregate: V2, value: &V2| reducer(aggregate, value).map(Into::into);
+            KTable::of(self.fold::<V2, _, _>(prefix::REDUCE, Slot::convert, Reduce { reducer }))
         }
     }
 }
@@ -140,6 +174,13 @@ where
         match aggregate {
             Some(aggregate) => (self.reducer)(aggregate, value),
             None => Ok(value.as_value().cloned()),
+        }
+    }
+
+    fn merge(&self, _key: &K, one: Option<VA>, other: VA) -> Result<Option<VA>, BoxError> {
+        match one {
+            Some(one) => (self.reducer)(one, &V::of_value(other)),
+            None => Ok(Some(other)),
         }
     }
 }

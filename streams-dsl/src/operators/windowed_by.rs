@@ -2,11 +2,13 @@
 
 use std::panic::Location;
 
-use crate::{KGroupedStream, TimeWindowedKStream, windows::TimeWindows};
+use super::aggregate_stream::Windowing;
+use crate::KGroupedStream;
 
 impl<K, V, S> KGroupedStream<K, V, S> {
-    /// Puts the records of each key into windows, each of which is aggregated by itself. Java's
-    /// `windowedBy`.
+    /// Puts the records of each key into windows, each of which is aggregated by itself:
+    /// [`TimeWindows`](crate::TimeWindows), [`SlidingWindows`](crate::SlidingWindows),
+    /// [`SessionWindows`](crate::SessionWindows) or [`UnlimitedWindows`](crate::UnlimitedWindows). Java's `windowedBy`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -20,7 +22,8 @@ impl<K, V, S> KGroupedStream<K, V, S> {
     /// # Ok::<(), streams_dsl::Error>(())
     /// ```
     #[track_caller]
-    pub fn windowed_by(&self, windows: TimeWindows) -> TimeWindowedKStream<K, V, S> {
+    #[expect(private_bounds, reason = "the kinds of windows are those of this crate")]
+    pub fn windowed_by<W: Windowing>(&self, windows: W) -> KGroupedStream<K, V, S, W> {
         if let Err(problem) = windows.check() {
             self.step().plan().problem(Location::caller(), problem);
         }

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use streams_core::store::{
-    StateStore, StoreBuilder, Stores, TimestampedKeyValueStore, TimestampedWindowStore,
+    SessionStore, StateStore, StoreBuilder, Stores, TimestampedKeyValueStore,
+    TimestampedWindowStore,
 };
 
 use super::{BuildSettings, Lowering, Name, Slot};
@@ -73,6 +74,19 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         let key = lowering.serde(&self.key_serde, node, "key");
         let value = lowering.serde(&self.value_serde, node, "value");
         let store = Stores::timestamped_window(self.name.clone(), retention, key, value);
+        self.configure(store, lowering.settings())
+    }
+
+    /// It as a session store for `node`.
+    pub(crate) fn session(
+        &self,
+        lowering: &mut Lowering<'_>,
+        node: &str,
+        retention: Duration,
+    ) -> StoreBuilder<SessionStore<K, V>> {
+        let key = lowering.serde(&self.key_serde, node, "key");
+        let value = lowering.serde(&self.value_serde, node, "value");
+        let store = Stores::session(self.name.clone(), retention, key, value);
         self.configure(store, lowering.settings())
     }
 

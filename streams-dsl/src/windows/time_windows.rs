@@ -2,9 +2,12 @@
 
 use std::{iter::successors, time::Duration};
 
-use streams_core::{Error, ErrorKind, Result, time::duration_ms};
+use streams_core::{Result, time::duration_ms};
 
-use super::Window;
+use super::{
+    Window,
+    spans::{check_spans, mistake},
+};
 
 /// Windows of one size that begin every `advance`, at multiples of it: tumbling if the advance is
 /// the size, hopping if it is less. Java's `TimeWindows`.
@@ -68,19 +71,10 @@ impl TimeWindows {
     /// `Topology` if the size is zero, the advance is zero or greater than the size, or a span is
     /// not in whole milliseconds.
     pub fn check(&self) -> Result {
-        let problem = |text: String| Err(Error::new(ErrorKind::Topology, text));
         let spans = [("size", self.size), ("advance", self.advance), ("grace period", self.grace)];
-        for (name, span) in spans {
-            if !span.subsec_nanos().is_multiple_of(1_000_000) || duration_ms(span) == i64::MAX {
-                let text = format!(
-                    "the {name} of time windows must be in whole milliseconds that an i64 can \
-                     count, not {span:?}"
-                );
-                return problem(text);
-            }
-        }
+        check_spans("time windows", &spans)?;
         if self.size.is_zero() {
-            return problem("the size of time windows must be greater than zero".to_owned());
+            return Err(mistake("the size of time windows must be greater than zero"));
         }
         if self.advance.is_zero() || self.advance > self.size {
             let (advance, size) = (self.advance, self.size);
@@ -88,7 +82,7 @@ impl TimeWindows {
                 "time windows must advance by more than zero and at most their size of {size:?}, \
                  not by {advance:?}"
             );
-            return problem(text);
+            return Err(mistake(text));
         }
         Ok(())
     }

@@ -80,6 +80,14 @@ fn check_topic(topic: &str, expected: &[Row], actual: &[ProducedRecord]) -> Chec
         expected.sort_by_key(|row| row.key.clone());
         actual.sort_by_key(|record| record.key.clone());
     }
+    // Java removes a session before it puts the one that grew of it, which may have the same times: the tombstone is
+    // overwritten before anyone can read it. Here a changelog gets one record for each key and commit.
+    if topic.ends_with("-changelog") {
+        leave_out_overwritten(&mut expected, |row| (row.key.clone(), row.value.is_none()));
+        leave_out_overwritten(&mut actual, |row| {
+            (row.key.as_deref().map(hex), row.value.is_none())
+        });
+    }
     for (index, (expected, actual)) in expected.iter().zip(&actual).enumerate() {
         if !is_equal(expected, actual) {
             let text =
@@ -92,6 +100,18 @@ fn check_topic(topic: &str, expected: &[Row], actual: &[ProducedRecord]) -> Chec
         return Err(format!("{topic}: expected {expected} records, found {actual}").into());
     }
     Ok(())
+}
+
+/// Leaves out tombstones right before a value of the same key.
+fn leave_out_overwritten<R: Copy>(rows: &mut Vec<R>, key: impl Fn(R) -> (Option<String>, bool)) {
+    let next: Vec<_> = rows.iter().skip(1).map(|row| key(*row)).collect();
+    let mut next = next.into_iter();
+    rows.retain(|row| {
+        let (this, is_tombstone) = key(*row);
+        next.next().is_none_or(|(next, next_is_tombstone)| {
+            !is_tombstone || next_is_tombstone || next != this
+        })
+    });
 }
 
 fn is_equal(expected: &Row, actual: &ProducedRecord) -> bool {

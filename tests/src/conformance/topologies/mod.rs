@@ -12,6 +12,7 @@ mod orders;
 mod process;
 mod processor;
 mod repartition;
+mod session;
 mod stateless;
 mod stores;
 mod stream_join;
@@ -49,6 +50,7 @@ const DSL: &[Dsl] = &[
     aggregation::TOPOLOGIES,
     table::TOPOLOGIES,
     window::TOPOLOGIES,
+    session::TOPOLOGIES,
     repartition::TOPOLOGIES,
     table_join::TOPOLOGIES,
     global::TOPOLOGIES,

@@ -7,9 +7,10 @@ use streams_dsl::{BufferConfig, KTable, StreamsBuilder, Suppressed, Windowed};
 use super::{
     Dsl,
     aggregation::{minus, plus},
+    session,
     stateless::stream,
     table::table,
-    window::{grouped, hopping, to_out, tumbling},
+    window::{by_key, grouped, hopping, sliding, to_out, tumbling},
 };
 
 pub(super) const TOPOLOGIES: Dsl = &[
@@ -19,6 +20,12 @@ pub(super) const TOPOLOGIES: Dsl = &[
     ("suppress-hopping", |b| {
         let until = Suppressed::until_window_closes(BufferConfig::unbounded());
         to_out(&grouped(b, hopping()).count().suppress(until).named("sup").to_stream());
+    }),
+    ("suppress-sliding", |b| {
+        to_out(&closed(&by_key(b).windowed_by(sliding()).count::<String>()).to_stream());
+    }),
+    ("suppress-session", |b| {
+        session::to_out(&closed(&session::sessions(b).count().stored("s")).to_stream());
     }),
     ("suppress-filtered", |b| {
         let counts = grouped(b, tumbling()).count().filter(|_, n| *n > 1);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use streams_core::serde::{SerdeRef, string};
 use streams_dsl::{
-    KStream, KTable, Produced, StreamsBuilder, TimeWindowedKStream, TimeWindows, Windowed,
-    time_windowed,
+    KGroupedStream, KStream, KTable, Produced, SlidingWindows, StreamsBuilder, TimeWindowedKStream,
+    TimeWindows, UnlimitedWindows, Windowed, time_windowed,
 };
 
 use super::{Dsl, aggregation::plus, processor::Text, stateless::stream};
@@ -38,7 +38,30 @@ pub(super) const TOPOLOGIES: Dsl = &[
         let add = |_: &String, v: &Text, a: String| plus(a, text(v.as_deref()));
         to_out(&grouped(b, hopping()).aggregate(|| "0".to_owned(), add).to_stream());
     }),
-    ("tumbling-table-group", tumbling_table_group),
+    ("unlimited", |b| {
+        let windows = UnlimitedWindows::of().start_on(SIZE);
+        let joined = by_key(b)
+            .windowed_by(windows)
+            .reduce(|a: String, v: &Text| plus(a, text(v.as_deref())));
+        let by_key = joined.to_stream_with_key(|w, _| format!("{}@{}", w.key, w.window.start));
+        by_key.to("out");
+    }),
+    ("sliding-count", |b| {
+        to_out(&by_key(b).windowed_by(sliding()).count::<String>().stored("w").to_stream());
+    }),
+    ("sliding-reduce", |b| {
+        let reduce = |a: String, v: &String| plus(a, v);
+        to_out(&by_key(b).windowed_by(sliding()).reduce(reduce).stored("w").to_stream());
+    }),
+    ("sliding-aggregate", |b| {
+        let grace = Duration::from_secs(50);
+        let windows = SlidingWindows::of_time_difference_and_grace(SIZE, grace);
+        let add = |_: &String, v: &String, a: String| plus(a, v);
+        let grouped = by_key(b).windowed_by(windows);
+        to_out(&grouped.aggregate(|| "0".to_owned(), add).stored("w").to_stream());
+    }),
+    ("tumbling-table-group", |b| table_group(&grouped(b, tumbling()).count())),
+    ("sliding-table-group", |b| table_group(&by_key(b).windowed_by(sliding()).count::<String>())),
     ("tumbling-of-windows", tumbling_of_windows),
 ];
 
@@ -52,11 +75,19 @@ pub(super) fn hopping() -> TimeWindows {
     tumbling().advance_by(Duration::from_secs(3))
 }
 
+pub(super) fn sliding() -> SlidingWindows {
+    SlidingWindows::of_time_difference_and_grace(SIZE, Duration::from_secs(5))
+}
+
+pub(super) fn by_key(b: &StreamsBuilder) -> KGroupedStream<String, Text, Text> {
+    stream(b, "in").group_by_key::<String>()
+}
+
 pub(super) fn grouped(
     b: &StreamsBuilder,
     windows: TimeWindows,
 ) -> TimeWindowedKStream<String, Text, Text> {
-    stream(b, "in").group_by_key::<String>().windowed_by(windows)
+    by_key(b).windowed_by(windows)
 }
 
 /// The serde of keys in windows of 10 s.
@@ -68,8 +99,8 @@ pub(super) fn to_out<V: Send + 'static>(s: &KStream<Windowed<String>, V>) {
     s.to(Produced::topic("out").with_key_serde(windowed()));
 }
 
-fn tumbling_table_group(b: &StreamsBuilder) {
-    let counts: KTable<Windowed<String>, i64> = grouped(b, tumbling()).count();
+/// Shows the old values that a count sends.
+pub(super) fn table_group(counts: &KTable<Windowed<String>, i64>) {
     let by_key = counts.group_by(|w, n| (w.key.clone(), *n)).named("g");
     by_key.reduce(|a, n| a + n, |a, n| a - n).stored("sum").to_stream().to("out");
 }

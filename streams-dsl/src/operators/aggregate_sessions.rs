@@ -1,0 +1,298 @@
+//! How the records of a grouped stream are folded in sessions: Java's `KStreamSessionWindowAggregate`.
+
+use std::{marker::PhantomData, sync::Arc, time::Duration};
+
+use streams_core::{
+    BoxError, Direction, Headers, Record,
+    processor::{Context, Processor},
+    store::{SessionStore, SessionWindow, StoreBuilder, StoreRef},
+    time::duration_ms,
+    topology::NodeRef,
+};
+
+use super::{
+    Nullable,
+    aggregate_stream::{Folds, Row, Windowing, WindowingNulls},
+    aggregation::Aggregation,
+    window_table::{by_inner_key, drop_late},
+};
+use crate::{
+    change::Change,
+    plan::{Connect, Lookup, Lowering, Name, Output, Role, Rows, Slot, TableGetter, TableStore},
+    windows::{SessionWindows, Window, Windowed, session_windowed},
+};
+
+impl Windowing for SessionWindows {
+    fn check(&self) -> streams_core::Result {
+        Self::check(self)
+    }
+}
+
+impl WindowingNulls for SessionWindows {}
+
+impl Folds for SessionWindows {
+    type Key<K: Row> = Windowed<K>;
+    type Store<K: Row, VA: Row> = SessionStore<K, VA>;
+
+    fn role(&self) -> Role {
+        Role::Windowed { grace: self.least_retention() }
+    }
+
+    fn least_retention(&self) -> Duration {
+        self.inactivity_gap().saturating_add(self.grace_period())
+    }
+
+    fn inner_key<K: Row>(&self, _key: &Slot<Windowed<K>>) -> Slot<K> {
+        Slot::unknown()
+    }
+
+    fn outer_key<K: Row>(&self, key: &Slot<K>) -> Slot<Windowed<K>> {
+        by_inner_key(key, session_windowed)
+    }
+
+    fn rows<K: Row, VA: Row>(&self, store: &Name) -> Arc<dyn Rows<Windowed<K>, VA>> {
+        Arc::new(SessionRows(store.clone()))
+    }
+
+    fn store<K: Row, VA: Row>(
+        &self,
+        store: &TableStore<K, VA>,
+        retention: Duration,
+        lowering: &mut Lowering<'_>,
+        node: &str,
+    ) -> StoreBuilder<SessionStore<K, VA>> {
+        store.session(lowering, node, retention)
+    }
+
+    fn lower<K, KIn, V, V2, VA, A>(
+        &self,
+        lowering: &mut Lowering<'_>,
+        (node, parents): (&Name, &[NodeRef<KIn, V>]),
+        store: StoreBuilder<SessionStore<K, VA>>,
+        aggregation: Arc<A>,
+    ) where
+        K: Row,
+        KIn: Nullable<K> + 'static,
+        V: Nullable<V2> + 'static,
+        V2: 'static,
+        VA: Row,
+        A: Aggregation<K, V2, VA>,
+    {
+        let (gap_ms, least) = (duration_ms(self.inactivity_gap()), self.least_retention());
+        lowering.table(node, parents, Some(store), move |output| SessionFolder {
+            gap_ms,
+            close_ms: duration_ms(least),
+            output,
+            aggregation: aggregation.clone(),
+            observed_stream_time: -1,
+            value: PhantomData::<fn(V2)>,
+        });
+    }
+}
+
+/// Rows in a session store.
+struct SessionRows(Name);
+
+impl<K: Row, V: Row> Rows<Windowed<K>, V> for SessionRows {
+    fn getter(&self, lowering: &mut Lowering<'_>) -> Option<Lookup<Windowed<K>, V>> {
+        let store = lowering.store::<SessionStore<K, V>>(&self.0)?;
+        let connect: Connect = Box::new(move |topology, node| topology.connect(node, store));
+        let getter = TableGetter::new(move |stores, windowed: &Windowed<K>, visit| {
+            let Window { start, end } = windowed.window;
+            let session = SessionWindow::new(start, end);
+            let row = stores.store(store)?.fetch_session(&windowed.key, session)?;
+            visit(row.map(|row| (row, end)))
+        });
+        Some((getter, connect))
+    }
+}
+
+/// Folds each record into the session that it makes with those within the gap of it: they become one, and its change is
+/// forwarded at its end, behind tombstones of those that it was made of.
+///
+/// A record without a key is dropped; null values are shown to the aggregation. Stream time is the greatest timestamp that
+/// reached this processor, the record's own included, and is not kept over a restart. A session that ends before stream
+/// time less gap and grace period is closed: a record that would only be part of such a one is dropped and counted.
+struct SessionFolder<K, V, VA, A> {
+    gap_ms: i64,
+    /// The gap and the grace period.
+    close_ms: i64,
+    output: Output<SessionStore<K, VA>>,
+    aggregation: Arc<A>,
+    observed_stream_time: i64,
+    value: PhantomData<fn(V)>,
+}
+
+/// What sessions within the gap of a record are together.
+struct Merged<VA> {
+    window: SessionWindow,
+    sessions: Vec<(SessionWindow, VA)>,
+    aggregate: Option<VA>,
+}
+
+impl<K, V, VA, A> SessionFolder<K, V, VA, A>
+where
+    K: Row,
+    VA: Row,
+    A: Aggregation<K, V, VA>,
+{
+    fn merge(
+        &self,
+        key: &K,
+        timestamp: i64,
+        store: &mut SessionStore<K, VA>,
+    ) -> Result<Merged<VA>, BoxError> {
+        let (earliest, latest) =
+            (timestamp.saturating_sub(self.gap_ms), timestamp.saturating_add(self.gap_ms));
+        let mut window = SessionWindow::new(timestamp, timestamp);
+        let mut aggregate = self.aggregation.initial()?;
+        let sessions = store.find_sessions(key, earliest, latest, Direction::Forward)?;
+        for (session, value) in &sessions {
+            aggregate = self.aggregation.merge(key, aggregate, value.clone())?;
+            window.start = window.start.min(session.start);
+            window.end = window.end.max(session.end);
+        }
+        Ok(Merged { window, sessions, aggregate })
+    }
+
+    /// Folds a record into the session that it makes.
+    fn update(
+        &self,
+        key: &K,
+        (value, timestamp): (&V, i64),
+        store_ref: StoreRef<SessionStore<K, VA>>,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<(), BoxError> {
+        let store = context.store(store_ref)?;
+        let forwards = !store.caching();
+        let Merged { window, sessions, aggregate } = self.merge(key, timestamp, store)?;
+        let close_time = self.observed_stream_time.saturating_sub(self.close_ms);
+        if window.end < close_time {
+            drop_late(timestamp, Window::new(window.start, window.end), close_time, context);
+            return Ok(());
+        }
+        let new = self.aggregation.add(key, value, aggregate)?;
+        let is_grown = window != SessionWindow::new(timestamp, timestamp);
+        if is_grown {
+            for (session, _) in &sessions {
+                store.remove(key, *session)?;
+            }
+        }
+        store.put(key, window, new.clone())?;
+        if !forwards {
+            return Ok(());
+        }
+        for (session, old) in sessions.into_iter().filter(|_| is_grown) {
+            let old = self.output.send_old.then_some(old);
+            forward(key, session, &Change::new(None, old), context)?;
+        }
+        forward(key, window, &Change::new(new, None), context)
+    }
+}
+
+impl<KIn, VIn, K, V, VA, A> Processor<KIn, VIn, Windowed<K>, Change<VA>>
+    for SessionFolder<K, V, VA, A>
+where
+    KIn: Nullable<K>,
+    VIn: Nullable<V>,
+    K: Row,
+    VA: Row,
+    A: Aggregation<K, V, VA>,
+{
+    fn process(
+        &mut self,
+        record: Record<'_, KIn, VIn>,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<(), BoxError> {
+        // A session takes null values, too: they are of the type of the values then.
+        let (Some(key), Some(value)) = (record.key.as_value(), record.value.as_value()) else {
+            context.drop_record("its key is null");
+            return Ok(());
+        };
+        self.observed_stream_time = self.observed_stream_time.max(record.timestamp);
+        let Some(store) = self.output.store else { return Ok(()) };
+        self.update(key, (value, record.timestamp), store, context)
+    }
+
+    fn flush(
+        &mut self,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<(), BoxError> {
+        let Output { store: Some(store), send_old } = self.output else { return Ok(()) };
+        while let Some(pending) = context.store(store)?.next_pending(send_old)? {
+            let change = Change::new(pending.new, pending.old);
+            let SessionWindow { start, end } = pending.window;
+            let key = Windowed::new(pending.key, Window::new(start, end));
+            context.with_record_context(&pending.context, |context, headers| {
+                context.forward(Record::new(&key, &change, end, headers))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Forwards the change of a session, without headers, as Java does.
+fn forward<K: Row, VA: Row>(
+    key: &K,
+    window: SessionWindow,
+    change: &Change<VA>,
+    context: &mut Context<'_, Windowed<K>, Change<VA>>,
+) -> Result<(), BoxError> {
+    let windowed = Windowed::new(key.clone(), Window::new(window.start, window.end));
+    context.forward(Record::new(&windowed, change, window.end, &Headers::new()))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use streams_core::{
+        serde::{long, string},
+        testing::TopologyTestDriver,
+    };
+
+    use crate::{SessionWindows, StreamsBuilder, StreamsConfig};
+
+    fn driver() -> TopologyTestDriver {
+        let builder = StreamsBuilder::new();
+        let second = Duration::from_secs(1);
+        let sessions = SessionWindows::of_inactivity_gap_and_grace(second, 2 * second);
+        let clicks = builder.stream::<String, String>("clicks").group_by_key();
+        clicks.windowed_by(sessions).count().to_stream_with_key(|w, _| w.to_string()).to("counts");
+        let config = StreamsConfig::new("sessions", "localhost:9092");
+        let config = config.set("statestore.cache.max.bytes", 0);
+        TopologyTestDriver::new(&builder.build().unwrap(), config).unwrap()
+    }
+
+    /// The counts that come of clicks of one user at these times; `None` for a deleted session.
+    fn counts(times: &[i64]) -> Vec<(String, Option<i64>)> {
+        let driver = driver();
+        let mut clicks = driver.input_topic("clicks", string(), string());
+        for time in times {
+            clicks.pipe_input("ann".to_owned(), "click".to_owned(), *time).unwrap();
+        }
+        let option = streams_core::serde::option(long());
+        let counts = driver.output_topic("counts", string(), option);
+        counts.read_key_values_to_list().unwrap()
+    }
+
+    #[test]
+    fn a_record_that_comes_between_two_sessions_makes_them_one() {
+        let key = |start: i64, end: i64| format!("[ann@{start}/{end}]");
+        let expected = [
+            (key(0, 0), Some(1)),
+            (key(2_000, 2_000), Some(1)),
+            (key(0, 0), None),
+            (key(2_000, 2_000), None),
+            (key(0, 2_000), Some(3)),
+        ];
+        assert_eq!(counts(&[0, 2_000, 1_000]), expected);
+    }
+
+    #[test]
+    fn a_session_is_closed_when_stream_time_has_passed_gap_and_grace() {
+        assert_eq!(counts(&[0, 3_000, 0]).len(), 3, "at the very time it still takes records");
+        assert_eq!(counts(&[0, 3_001, 0]).len(), 2);
+    }
+}
