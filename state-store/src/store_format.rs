@@ -1,9 +1,9 @@
 //! How a record of a changelog becomes a row of a store, and a row's key the key of a record.
 
 use crate::key_schema::{
-    Span, history_key, is_time_entry, parse_local_window_key, parse_session_key,
-    parse_versioned_key, parse_window_key, segment_id, segment_interval, write_time_entry,
-    write_timestamped_value, write_version,
+    HeaderRef, Span, history_key, is_time_entry, parse_local_window_key, parse_session_key,
+    parse_versioned_key, parse_window_key, segment_id, segment_interval, write_headers,
+    write_time_entry, write_timestamped_value, write_version,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -42,6 +42,8 @@ pub enum StoreFormat {
     KeyValue,
     /// Values behind the timestamp of their record.
     TimestampedKeyValue,
+    /// Values behind the headers and the timestamp of their record.
+    HeadersKeyValue,
     /// Window keys behind their segment: that of the window's start.
     Window(Segments),
     /// Window keys behind their segment, and values behind the timestamp of their record.
@@ -61,11 +63,11 @@ impl StoreFormat {
     /// # Errors
     ///
     /// [`ErrorKind::Corrupt`] if the key is too short for a window key.
-    pub fn from_changelog(
+    pub fn from_changelog<'h>(
         &self,
-        key: &[u8],
-        value: Option<&[u8]>,
+        (key, value): (&[u8], Option<&[u8]>),
         timestamp: i64,
+        headers: impl Iterator<Item = HeaderRef<'h>>,
         local_key: &mut Vec<u8>,
         local_value: &mut Vec<u8>,
     ) -> Result<bool> {
@@ -89,7 +91,10 @@ impl StoreFormat {
         let Some(value) = value else {
             return Ok(false);
         };
-        if self.is_timestamped() {
+        if let Self::HeadersKeyValue = self {
+            write_headers(local_value, headers);
+            write_timestamped_value(local_value, timestamp, value);
+        } else if self.is_timestamped() {
             write_timestamped_value(local_value, timestamp, value);
         } else {
             local_value.extend_from_slice(value);
@@ -119,7 +124,10 @@ impl StoreFormat {
     #[must_use]
     pub fn split<'a>(&self, changelog_key: &'a [u8]) -> Option<(&'a [u8], i64)> {
         match self {
-            Self::KeyValue | Self::TimestampedKeyValue | Self::Versioned(_) => None,
+            Self::KeyValue
+            | Self::TimestampedKeyValue
+            | Self::HeadersKeyValue
+            | Self::Versioned(_) => None,
             Self::Window(_) | Self::TimestampedWindow(_) => {
                 parse_window_key(changelog_key).map(|(key, start, _)| (key, start))
             }
@@ -140,7 +148,11 @@ impl StoreFormat {
             Self::Window(_) | Self::TimestampedWindow(_) => {
                 parse_local_window_key(local_key).map_or(0, |(_, _, seqnum)| seqnum)
             }
-            Self::KeyValue | Self::TimestampedKeyValue | Self::Session(_) | Self::Versioned(_) => 0,
+            Self::KeyValue
+            | Self::HeadersKeyValue
+            | Self::TimestampedKeyValue
+            | Self::Session(_)
+            | Self::Versioned(_) => 0,
         }
     }
 
@@ -163,7 +175,10 @@ impl StoreFormat {
     #[must_use]
     pub fn segments(&self) -> Option<Segments> {
         match *self {
-            Self::KeyValue | Self::TimestampedKeyValue | Self::Versioned(_) => None,
+            Self::KeyValue
+            | Self::TimestampedKeyValue
+            | Self::HeadersKeyValue
+            | Self::Versioned(_) => None,
             Self::Window(segments)
             | Self::TimestampedWindow(segments)
             | Self::Session(segments) => Some(segments),
@@ -188,7 +203,10 @@ impl StoreFormat {
     /// The same as [`segments`](Self::segments), to change it before the store has rows.
     pub fn segments_mut(&mut self) -> Option<&mut Segments> {
         match self {
-            Self::KeyValue | Self::TimestampedKeyValue | Self::Versioned(_) => None,
+            Self::KeyValue
+            | Self::TimestampedKeyValue
+            | Self::HeadersKeyValue
+            | Self::Versioned(_) => None,
             Self::Window(segments)
             | Self::TimestampedWindow(segments)
             | Self::Session(segments) => Some(segments),
@@ -211,11 +229,11 @@ mod tests {
     fn a_record_becomes_a_row_in_reused_buffers() {
         let (mut key, mut value) = (b"old".to_vec(), b"old".to_vec());
         let put = StoreFormat::KeyValue
-            .from_changelog(b"k", Some(b"v"), 5, &mut key, &mut value)
+            .from_changelog((b"k", Some(b"v")), 5, std::iter::empty(), &mut key, &mut value)
             .unwrap();
         assert_eq!((put, key.as_slice(), value.as_slice()), (true, &b"k"[..], &b"v"[..]));
         let put = StoreFormat::TimestampedKeyValue
-            .from_changelog(b"k", Some(b"v"), 5, &mut key, &mut value)
+            .from_changelog((b"k", Some(b"v")), 5, std::iter::empty(), &mut key, &mut value)
             .unwrap();
         assert_eq!((put, value.as_slice()), (true, &b"\0\0\0\0\0\0\0\x05v"[..]));
     }
@@ -224,7 +242,7 @@ mod tests {
     fn a_tombstone_deletes_the_row() {
         let (mut key, mut value) = (Vec::new(), Vec::new());
         let put = StoreFormat::TimestampedKeyValue
-            .from_changelog(b"k", None, 5, &mut key, &mut value)
+            .from_changelog((b"k", None), 5, std::iter::empty(), &mut key, &mut value)
             .unwrap();
         assert_eq!((put, key.as_slice()), (false, &b"k"[..]));
     }
@@ -234,7 +252,17 @@ mod tests {
         let mut changelog = Vec::new();
         write_window_key(&mut changelog, b"k", 250_000, 0);
         let (mut key, mut value) = (Vec::new(), Vec::new());
-        assert!(WINDOW.from_changelog(&changelog, Some(b"v"), 7, &mut key, &mut value).unwrap());
+        assert!(
+            WINDOW
+                .from_changelog(
+                    (&changelog, Some(b"v")),
+                    7,
+                    std::iter::empty(),
+                    &mut key,
+                    &mut value
+                )
+                .unwrap()
+        );
         let mut expected = Vec::new();
         local_window_key(&mut expected, 120_000, b"k", 250_000, 0);
         assert_eq!(key, expected);
@@ -248,7 +276,17 @@ mod tests {
         let mut changelog = Vec::new();
         write_session_key(&mut changelog, b"k", 130_000, 110_000);
         let (mut key, mut value) = (Vec::new(), Vec::new());
-        assert!(format.from_changelog(&changelog, Some(b"v"), 7, &mut key, &mut value).unwrap());
+        assert!(
+            format
+                .from_changelog(
+                    (&changelog, Some(b"v")),
+                    7,
+                    std::iter::empty(),
+                    &mut key,
+                    &mut value
+                )
+                .unwrap()
+        );
         let mut expected = Vec::new();
         local_session_key(&mut expected, 120_000, b"k", 130_000, 110_000);
         assert_eq!((key.as_slice(), value.as_slice()), (expected.as_slice(), &b"v"[..]));
@@ -267,14 +305,18 @@ mod tests {
         let mut changelog = Vec::new();
         write_session_key(&mut changelog, b"k", -1, -1);
         let (mut key, mut value) = (Vec::new(), Vec::new());
-        let error = format.from_changelog(&changelog, None, 0, &mut key, &mut value).unwrap_err();
+        let error = format
+            .from_changelog((&changelog, None), 0, std::iter::empty(), &mut key, &mut value)
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
     }
 
     #[test]
     fn a_key_that_is_no_window_key_is_corrupt() {
         let (mut key, mut value) = (Vec::new(), Vec::new());
-        let error = WINDOW.from_changelog(b"short", None, 0, &mut key, &mut value).unwrap_err();
+        let error = WINDOW
+            .from_changelog((b"short", None), 0, std::iter::empty(), &mut key, &mut value)
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         assert_eq!(WINDOW.to_changelog_key(b"short"), None);
     }

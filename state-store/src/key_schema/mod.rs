@@ -12,6 +12,7 @@
 //! | timestamped value | `value`, the timestamp is the record's | `i64 timestamp ‖ value` |
 
 mod by_time;
+mod headers;
 mod session;
 mod timestamped;
 mod versioned;
@@ -20,6 +21,7 @@ mod window;
 pub use by_time::{
     is_time_entry, parse_time_entry, time_bound, time_bound_behind, write_time_entry,
 };
+pub use headers::{HeaderRef, split_headers, write_headers};
 pub use session::{
     local_session_key, parse_local_session_key, parse_session_key, write_session_key,
 };

@@ -11,7 +11,7 @@ use std::ops::Bound;
 
 use self::buffer::Buffer;
 use self::versions::Versions;
-use crate::key_schema::{parse_versioned_key, split_timestamped_value, split_version};
+use crate::key_schema::{HeaderRef, parse_versioned_key, split_timestamped_value, split_version};
 use crate::{
     Database, Direction, Entry, Error, ErrorKind, Result, Segments, StoreFormat, StoreId,
     WriteBatch,
@@ -95,7 +95,7 @@ impl Restorer {
     /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the key isn't one of the store's
     /// format.
     pub fn push(&mut self, key: &[u8], value: Option<&[u8]>, timestamp: i64) -> Result {
-        self.read(key, value, timestamp)?;
+        self.read((key, value), timestamp, std::iter::empty())?;
         self.accept()
     }
 
@@ -106,14 +106,15 @@ impl Restorer {
     ///
     /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the key isn't one of the store's
     /// format.
-    pub fn read(
+    pub fn read<'h>(
         &mut self,
-        key: &[u8],
-        value: Option<&[u8]>,
+        data: (&[u8], Option<&[u8]>),
         timestamp: i64,
+        headers: impl Iterator<Item = HeaderRef<'h>>,
     ) -> Result<Option<(&[u8], &[u8])>> {
         let (local_key, local_value) = (&mut self.local_key, &mut self.local_value);
-        self.is_put = self.format.from_changelog(key, value, timestamp, local_key, local_value)?;
+        self.is_put =
+            self.format.from_changelog(data, timestamp, headers, local_key, local_value)?;
         Ok(self.is_put.then_some((&*self.local_key, &*self.local_value)))
     }
 

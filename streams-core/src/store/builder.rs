@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, fmt, marker::PhantomData, sync::Arc, time::Dura
 use state_store::{Segments, StoreFormat};
 
 use super::{
-    ChangeBuffer, KeyValueStore, ListValueStore, OuterJoinStore, PlainCodec, SessionStore,
-    StateStore, TimestampedCodec, TimestampedKeyValueStore, TimestampedWindowStore,
-    ValueAndTimestamp, VersionedKeyValueStore, WindowStore,
+    ChangeBuffer, HeadersCodec, HeadersKeyValueStore, KeyValueStore, ListValueStore,
+    OuterJoinStore, PlainCodec, SessionStore, StateStore, TimestampedCodec,
+    TimestampedKeyValueStore, TimestampedWindowStore, ValueAndTimestamp, VersionedKeyValueStore,
+    WindowStore,
 };
 use crate::{serde::SerdeRef, time::duration_ms};
 
@@ -241,6 +242,21 @@ impl Stores {
             let codec = Arc::new(TimestampedCodec(value.clone()));
             let store = KeyValueStore::new(spec, key.clone(), codec);
             store.with_timestamps(spec, |row: &ValueAndTimestamp<V>| row.timestamp)
+        })
+    }
+
+    /// A key-value store with a timestamp and headers beside each value, which the changelog has, too; a deletion has the
+    /// headers of the record that caused it there. Java's `timestampedKeyValueStoreWithHeadersBuilder` (KIP-1271).
+    pub fn key_value_with_headers<K: 'static, V: Clone + Send + 'static>(
+        name: impl Into<Arc<str>>,
+        key: SerdeRef<K>,
+        value: SerdeRef<V>,
+    ) -> StoreBuilder<HeadersKeyValueStore<K, V>> {
+        let mut spec = spec(name, StoreFormat::HeadersKeyValue, None);
+        spec.log_headers = true;
+        StoreBuilder::new(spec, move |spec| {
+            let codec = Arc::new(HeadersCodec(value.clone()));
+            KeyValueStore::new(spec, key.clone(), codec)
         })
     }
 

@@ -1,9 +1,11 @@
 //! How a value of a store becomes bytes, in the database and in the changelog.
 
-use state_store::key_schema::{split_timestamped_value, write_timestamped_value};
+use state_store::key_schema::{
+    HeaderRef, split_headers, split_timestamped_value, write_headers, write_timestamped_value,
+};
 
 use crate::{
-    BoxError,
+    BoxError, Headers,
     serde::{SerdeRef, Written},
 };
 
@@ -32,6 +34,23 @@ pub trait ValueCodec<V>: Send + Sync {
 
     /// The changelog's value and timestamp for what `write` wrote, in a record of that timestamp.
     fn changelog<'b>(&self, bytes: &'b [u8], record_timestamp: i64) -> (&'b [u8], i64);
+
+    /// The headers of the changelog's record for what `write` wrote; `None` if the value has none of its own.
+    fn headers(&self, bytes: &[u8]) -> Option<Headers> {
+        let _ = bytes;
+        None
+    }
+}
+
+/// A value with the timestamp and the headers of the record that made it. Java's `ValueTimestampHeaders` (KIP-1271).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueTimestampHeaders<V> {
+    /// The value.
+    pub value: V,
+    /// Milliseconds since the epoch.
+    pub timestamp: i64,
+    /// The headers.
+    pub headers: Headers,
 }
 
 /// The value's own bytes; the changelog record has the timestamp of the record that wrote it.
@@ -92,4 +111,60 @@ impl<V> std::fmt::Debug for TimestampedCodec<V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("TimestampedCodec")
     }
+}
+
+/// Headers and an `i64` timestamp before the value; the changelog has the plain value, in a record with both.
+pub struct HeadersCodec<V>(pub SerdeRef<V>);
+
+impl<V> ValueCodec<ValueTimestampHeaders<V>> for HeadersCodec<V> {
+    fn write(
+        &self,
+        topic: &str,
+        value: &ValueTimestampHeaders<V>,
+        out: &mut Vec<u8>,
+    ) -> Result<Written, BoxError> {
+        let start = out.len();
+        write_headers(out, value.headers.iter());
+        write_timestamped_value(out, value.timestamp, &[]);
+        let written = self.0.serialize(topic, &value.value, out)?;
+        if written == Written::Null {
+            out.truncate(start);
+        }
+        Ok(written)
+    }
+
+    fn read(&self, topic: &str, bytes: &[u8]) -> Result<ValueTimestampHeaders<V>, BoxError> {
+        let split = split_headers(bytes);
+        let split =
+            split.and_then(|(headers, rest)| Some((headers, split_timestamped_value(rest)?)));
+        let (all, (timestamp, value)) =
+            split.ok_or_else(|| format!("a row of {} bytes has no headers", bytes.len()))?;
+        let headers = owned(&all);
+        let value = self.0.deserialize(topic, Some(value))?;
+        Ok(ValueTimestampHeaders { value, timestamp, headers })
+    }
+
+    fn changelog<'b>(&self, bytes: &'b [u8], record_timestamp: i64) -> (&'b [u8], i64) {
+        split_headers(bytes)
+            .and_then(|(_, rest)| split_timestamped_value(rest))
+            .map_or((bytes, record_timestamp), |(timestamp, value)| (value, timestamp))
+    }
+
+    fn headers(&self, bytes: &[u8]) -> Option<Headers> {
+        split_headers(bytes).map(|(all, _)| owned(&all))
+    }
+}
+
+impl<V> std::fmt::Debug for HeadersCodec<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HeadersCodec")
+    }
+}
+
+fn owned(all: &[HeaderRef<'_>]) -> Headers {
+    let mut headers = Headers::new();
+    for (name, value) in all {
+        headers.add(name, *value);
+    }
+    headers
 }

@@ -9,12 +9,17 @@ use state_store::Direction;
 
 use super::{
     ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec, ValueAndTimestamp,
-    ValueCodec, recency::Recency, rows::Rows, segmented::stream_time_entry, ttl::Ttl,
+    ValueCodec, ValueTimestampHeaders, recency::Recency, rows::Rows, segmented::stream_time_entry,
+    ttl::Ttl,
 };
 use crate::{Error, Result, serde::SerdeRef};
 
 /// A key-value store whose values carry the timestamp of their record: that of tables.
 pub type TimestampedKeyValueStore<K, V> = KeyValueStore<K, ValueAndTimestamp<V>>;
+
+/// A key-value store whose values carry the timestamp and the headers of their record. Java's
+/// `TimestampedKeyValueStoreWithHeaders` (KIP-1271).
+pub type HeadersKeyValueStore<K, V> = KeyValueStore<K, ValueTimestampHeaders<V>>;
 
 /// An update that a cached store held back until the commit.
 #[derive(Clone, Debug)]

@@ -36,10 +36,13 @@ pub(crate) use self::{
 pub use self::{
     builder::{StoreBuilder, StoreSpec, Stores},
     change_buffer::{BufferedChange, ChangeBuffer, Origin},
-    codec::{PlainCodec, TimestampedCodec, ValueAndTimestamp, ValueCodec},
+    codec::{
+        HeadersCodec, PlainCodec, TimestampedCodec, ValueAndTimestamp, ValueCodec,
+        ValueTimestampHeaders,
+    },
     global::{GlobalStore, GlobalStoreRef},
     join_times::JoinTimes,
-    key_value::{KeyValueStore, PendingChange, TimestampedKeyValueStore},
+    key_value::{HeadersKeyValueStore, KeyValueStore, PendingChange, TimestampedKeyValueStore},
     list_value::ListValueStore,
     outer_join::{JoinSide, LeftOrRight, OuterJoinStore, SideOfJoin},
     session::{PendingSessionChange, SessionStore, SessionWindow},

@@ -373,7 +373,9 @@ impl<K, V: Clone> Rows<K, V> {
                 Some((_, bytes)) => writer.batch.put(context.id, key, bytes),
             }
             let Some(logged) = log(key, row, record.timestamp)? else { continue };
-            let headers = record.headers.as_deref().filter(|_| self.logs_headers).unwrap_or(&NONE);
+            let own = row.and_then(|(_, bytes)| self.codec.headers(bytes));
+            let of_record = record.headers.as_deref().filter(|_| self.logs_headers);
+            let headers = own.as_ref().or(of_record).unwrap_or(&NONE);
             writer.log_with(logged.key, logged.value, logged.timestamp, headers)?;
         }
         self.value = bytes;
@@ -421,7 +423,10 @@ impl<K, V: Clone> Rows<K, V> {
         };
         let Some(row) = row else { return writer.log(logged_key, None, timestamp) };
         let (logged, timestamp) = self.codec.changelog(&row, timestamp);
-        writer.log(logged_key, Some(logged), timestamp)
+        match self.codec.headers(&row) {
+            Some(headers) => writer.log_with(logged_key, Some(logged), timestamp, &headers),
+            None => writer.log(logged_key, Some(logged), timestamp),
+        }
     }
 }
 

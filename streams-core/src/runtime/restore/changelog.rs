@@ -1,6 +1,6 @@
 //! One store that is being filled from its changelog.
 
-use state_store::{Restorer as StoreRestorer, WriteBatch};
+use state_store::{Restorer as StoreRestorer, WriteBatch, key_schema::HeaderRef};
 
 use super::{
     super::{app::App, listener::RestoreProgress, metrics::count},
@@ -182,15 +182,15 @@ impl Changelog {
     ///
     /// # Errors
     /// `Deserialization` or `State` naming the row.
-    pub(super) fn push(
+    pub(super) fn push<'h>(
         &mut self,
         (task, offset): (TaskId, i64),
-        key: &[u8],
-        value: Option<&[u8]>,
+        (key, value): (&[u8], Option<&[u8]>),
         timestamp: i64,
+        headers: impl Iterator<Item = HeaderRef<'h>>,
         app: &App,
     ) -> Result {
-        let (checked, has_key) = match self.rows.read(key, value, timestamp) {
+        let (checked, has_key) = match self.rows.read((key, value), timestamp, headers) {
             Ok(Some((key, value))) => (self.reader.check(key, value), true),
             Ok(None) => (Ok(()), true),
             Err(cause) => (Err(cause.into()), false),

@@ -78,7 +78,8 @@ impl Restorer {
                 // Java skips records without a key, too.
                 let Some(key) = record.key else { continue };
                 let at = (*id, record.offset);
-                changelog.push(at, key, record.value, record.timestamp, &self.app)?;
+                let (data, headers) = ((key, record.value), record.headers());
+                changelog.push(at, data, record.timestamp, headers, &self.app)?;
             }
             changelog.collected(records, batch.next_offset());
             self.memory.grew(changelog.bytes().saturating_sub(before));

@@ -12,7 +12,7 @@ use state_store::{Database, MemoryBudget, Restorer, StoreId, WriteBatch};
 
 use super::engine::{Engine, STORE};
 use crate::{
-    Direction, Result, TopicPartition,
+    Direction, Headers, Result, TopicPartition,
     client::{BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer},
     store::{
         ChangelogWriter, RecordContext, StateStore, StoreBuilder, StoreContext, StoreSpec,
@@ -46,6 +46,7 @@ struct Logged {
     key: Vec<u8>,
     value: Option<Vec<u8>>,
     timestamp: i64,
+    headers: Headers,
 }
 
 /// The changelog, and the producer that writes to it.
@@ -78,7 +79,8 @@ impl Producer for Changelog {
         assert_eq!((&*to.topic, to.partition), (TOPIC, 0));
         let key = record.key.unwrap().to_vec();
         let (value, timestamp) = (record.value.map(<[u8]>::to_vec), record.timestamp);
-        self.0.push(Logged { key, value, timestamp });
+        let headers = record.headers.clone();
+        self.0.push(Logged { key, value, timestamp, headers });
         Ok(())
     }
 
@@ -155,6 +157,11 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
     /// Keys and values of all records of the changelog.
     pub(super) fn logged(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         self.changelog.0.iter().map(|record| (&*record.key, record.value.as_deref()))
+    }
+
+    /// Headers of all records of the changelog.
+    pub(super) fn logged_headers(&self) -> impl Iterator<Item = &Headers> {
+        self.changelog.0.iter().map(|record| &record.headers)
     }
 
     /// Whether the overlay takes more than it may.
@@ -252,6 +259,10 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
             if expires && again.value.is_none() {
                 again.value.clone_from(&last.value);
             }
+            if again.value.is_none() {
+                // Nobody keeps those of a deletion.
+                again.headers.clone_from(&last.headers);
+            }
             assert_eq!(again, last);
         }
     }
@@ -310,7 +321,9 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
         for records in records.chunks(buffer) {
             let mut next_offset = 0;
             for (offset, record) in records {
-                restorer.push(&record.key, record.value.as_deref(), record.timestamp).unwrap();
+                let data = (&*record.key, record.value.as_deref());
+                restorer.read(data, record.timestamp, record.headers.iter()).unwrap();
+                restorer.accept().unwrap();
                 next_offset = offset + 1;
             }
             if let Some(start) = restorer.max_window_start() {

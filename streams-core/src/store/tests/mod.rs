@@ -7,6 +7,7 @@
 mod bed;
 mod duplicates;
 mod engine;
+mod headers;
 mod key_value;
 mod memory;
 mod model;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    iter,
     ops::Bound,
 };
 
@@ -150,8 +151,8 @@ fn replay(
             continue;
         }
         let Some(logged) = &record.key else { continue };
-        let (logged, time) = ((logged, record.value.as_deref()), record.timestamp);
-        let put = format.from_changelog(logged.0, logged.1, time, &mut key, &mut value)?;
+        let (logged, time) = ((logged.as_slice(), record.value.as_deref()), record.timestamp);
+        let put = format.from_changelog(logged, time, iter::empty(), &mut key, &mut value)?;
         replay.max_start = replay.max_start.max(format.time_of(&key));
         replay.deleted.remove(&key);
         if put && exactness == Exactness::AnyRows {
