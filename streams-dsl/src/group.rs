@@ -84,6 +84,11 @@ impl<K, V, S, W> KGroupedStream<K, V, S, W> {
     pub(crate) const fn windows(&self) -> &W {
         &self.windows
     }
+
+    /// The same group in windows of the same kind.
+    pub(crate) fn with_windows(&self, windows: W) -> Self {
+        Self { step: self.step.clone(), windows, types: PhantomData }
+    }
 }
 
 impl<K, V, S, W: Clone> Clone for KGroupedStream<K, V, S, W> {

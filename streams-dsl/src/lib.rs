@@ -59,8 +59,8 @@ pub use self::{
         BranchedKStream, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Nullable, TableKey,
     },
     options::{
-        BufferBounds, BufferConfig, Consumed, EagerBufferConfig, Materialized, Named, Produced,
-        Repartitioned, StreamJoined, StrictBufferConfig, Suppressed, TableJoined,
+        BufferBounds, BufferConfig, Consumed, EagerBufferConfig, EmitStrategy, Materialized, Named,
+        Produced, Repartitioned, StreamJoined, StrictBufferConfig, Suppressed, TableJoined,
     },
     store_handle::{ConnectedStores, StoreHandle},
     stream::{KStream, StreamEnd},
@@ -90,12 +90,12 @@ pub mod prelude {
     };
 
     pub use crate::{
-        BufferConfig, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, GlobalKTable,
-        GlobalStoreHandle, JoinWindows, KGroupedStream, KGroupedTable, KStream, KTable,
-        Materialized, Named, Produced, Repartitioned, SessionWindowedKStream, SessionWindows,
-        SlidingWindowedKStream, SlidingWindows, StoreHandle, StreamJoined, StreamsBuilder,
-        StreamsConfig, Suppressed, TableJoined, TimeWindowedKStream, TimeWindows, Topology,
-        UnlimitedWindowedKStream, UnlimitedWindows, Window, Windowed, session_windowed,
+        BufferConfig, Consumed, EmitStrategy, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord,
+        GlobalKTable, GlobalStoreHandle, JoinWindows, KGroupedStream, KGroupedTable, KStream,
+        KTable, Materialized, Named, Produced, Repartitioned, SessionWindowedKStream,
+        SessionWindows, SlidingWindowedKStream, SlidingWindows, StoreHandle, StreamJoined,
+        StreamsBuilder, StreamsConfig, Suppressed, TableJoined, TimeWindowedKStream, TimeWindows,
+        Topology, UnlimitedWindowedKStream, UnlimitedWindows, Window, Windowed, session_windowed,
         time_windowed,
     };
 }

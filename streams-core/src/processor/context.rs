@@ -208,6 +208,29 @@ impl<K, V> Context<'_, K, V> {
         self.task.now_ms
     }
 
+    /// The time up to which the windows of a store that closed have been emitted, as it was committed or said last; `None`
+    /// before the first time. Java's `processorMetadataForKey`.
+    pub fn emitted_until(&self, store: &str) -> Option<i64> {
+        self.task.emitted_until.get(store).copied()
+    }
+
+    /// Says up to which time the windows of a store that closed have been emitted: it goes with the offsets of the next
+    /// commit, and is there when the task starts anew. Java's `addProcessorMetadataKeyValue`.
+    pub fn set_emitted_until(&mut self, store: &str, time: i64) {
+        match self.task.emitted_until.get_mut(store) {
+            Some(known) => *known = time,
+            None => {
+                self.task.emitted_until.insert(store.to_owned(), time);
+            }
+        }
+    }
+
+    /// The least time of the wall clock between two looks for windows that have closed.
+    pub fn windowed_emit_interval(&self) -> Duration {
+        let interval_ms = self.task.shared_settings.windowed_emit_interval_ms;
+        Duration::from_millis(interval_ms.unsigned_abs())
+    }
+
     /// Where the current record came from.
     pub fn record_metadata(&self) -> RecordMetadata {
         self.task.record_metadata()

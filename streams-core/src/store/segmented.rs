@@ -248,13 +248,37 @@ impl<K, V: Clone> Segmented<K, V> {
         Ok(())
     }
 
-    /// Calls `visit` for the rows with a time in `times`, in order of time by the index, until it breaks.
+    /// The first time of which rows may be there at all, read or not.
+    pub(super) fn first_kept_time(&self) -> i64 {
+        self.first_live_segment().saturating_mul(self.segments.interval_ms)
+    }
+
+    /// The first time that the index by time shows: Java's has one millisecond more than other reads.
+    pub(super) fn first_indexed_time(&self) -> i64 {
+        self.first_readable_time().saturating_sub(1).max(0)
+    }
+
+    /// Calls `visit` for the rows with a time in `times` that can be read, in order of time by the index, until it breaks.
     pub(super) fn scan_times(
         &mut self,
         times: &RangeInclusive<i64>,
         visit: &mut VisitKey<'_, V>,
     ) -> Result {
-        let Some((first, last)) = self.readable(times) else { return Ok(()) };
+        match self.readable(times) {
+            Some((first, last)) => self.scan_index((first, last), visit),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`scan_times`](Self::scan_times), with rows that have expired and are not yet removed.
+    pub(super) fn scan_index(
+        &mut self,
+        (first, last): (i64, i64),
+        visit: &mut VisitKey<'_, V>,
+    ) -> Result {
+        if first > last {
+            return Ok(());
+        }
         let (low, high) = (time_bound(first), time_bound_behind(last));
         let bounds = (Bound::Included(&low[..]), Bound::Excluded(&high[..]));
         let mut entries: Vec<Box<[u8]>> = Vec::new();

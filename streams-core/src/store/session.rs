@@ -239,18 +239,37 @@ impl<K, V: Clone> SessionStore<K, V> {
         } else {
             self.rows.scan_keys((None, None), &ends, Direction::Forward, &mut take)?;
         }
-        let in_memory = self.rows.in_memory();
-        found.sort_by_cached_key(|row: &Found<V>| {
-            let (key, end, start) = parse_session_key(&row.0)?;
-            let key = key.to_vec();
-            // As Java's stores have it: on disk the start comes before the key.
-            Some(if in_memory {
-                (end, 0, key, Reverse(start))
-            } else {
-                (end, start, key, Reverse(0))
-            })
-        });
+        found.sort_by_cached_key(|row| self.place_of_end(row));
         self.decoded(found)
+    }
+
+    /// The sessions of all keys that end in `ends`, in order of their ends, for those that emit them when they close: those,
+    /// too, that have expired and are in a segment that is kept. The store is in
+    /// [order of time](super::StoreBuilder::in_order_of_time).
+    ///
+    /// # Errors
+    /// As [`find_sessions`](Self::find_sessions).
+    pub fn find_closed(&mut self, ends: RangeInclusive<i64>) -> Result<Vec<(K, SessionWindow, V)>> {
+        let times = (self.rows.first_kept_time().max(*ends.start()), *ends.end());
+        let mut found = Vec::new();
+        self.rows.scan_index(times, &mut |changelog_key, value| {
+            found.push((changelog_key.into(), value.into_owned()?));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        found.sort_by_cached_key(|row| self.place_of_end(row));
+        self.decoded(found)
+    }
+
+    /// Where a session comes among those in order of their ends, as Java's stores have it: on disk the start comes before
+    /// the key.
+    fn place_of_end(&self, row: &Found<V>) -> Option<(i64, i64, Vec<u8>, Reverse<i64>)> {
+        let (key, end, start) = parse_session_key(&row.0)?;
+        let key = key.to_vec();
+        Some(if self.rows.in_memory() {
+            (end, 0, key, Reverse(start))
+        } else {
+            (end, start, key, Reverse(0))
+        })
     }
 
     /// All sessions of a key that can be read.

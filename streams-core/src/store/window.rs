@@ -214,6 +214,23 @@ impl<K, V: Clone> WindowStore<K, V> {
         self.decoded(found, true, direction)
     }
 
+    /// The windows of all keys that start in `starts`, by time, then key, for those that emit them when they close. The store
+    /// is in [order of time](super::StoreBuilder::in_order_of_time). One that is cached shows those, too, that have expired
+    /// and are not yet removed, as Java's cache does: else a jump of stream time would lose them.
+    ///
+    /// # Errors
+    /// As [`fetch_range`](Self::fetch_range).
+    pub fn fetch_closed(&mut self, starts: RangeInclusive<i64>) -> Result<Vec<(K, i64, V)>> {
+        let earliest = if self.caching() { 0 } else { self.rows.first_indexed_time() };
+        let times = (earliest.max(*starts.start()), *starts.end());
+        let mut found = Vec::new();
+        self.rows.scan_index(times, &mut |changelog_key, value| {
+            found.push((changelog_key.into(), value.into_owned()?));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        self.decoded(found, true, Direction::Forward)
+    }
+
     /// All windows that can be read.
     ///
     /// # Errors

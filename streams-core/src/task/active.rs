@@ -85,7 +85,12 @@ impl ActiveTask {
         self.state.now_ms = now_ms;
         for (input, place) in self.state.inputs.iter().enumerate() {
             if let Some(offset) = committed.get(place) {
-                let time = CommitMetadata::decode(&offset.metadata).partition_time;
+                let CommitMetadata { partition_time: time, processors } =
+                    CommitMetadata::decode(&offset.metadata);
+                for (store, until) in processors {
+                    let known = self.state.emitted_until.entry(store).or_insert(until);
+                    *known = until.max(*known);
+                }
                 self.state.group.set_partition_time(input, time);
                 self.state.stream_time = self.state.stream_time.max(time);
             }

@@ -215,7 +215,8 @@ impl ActiveTask {
     ) -> Vec<(TopicPartition, OffsetAndMetadata)> {
         let offsets = offsets.into_iter().filter_map(|(input, offset)| {
             let partition_time = self.state.group.partition_time(input);
-            let metadata = CommitMetadata { partition_time, processors: BTreeMap::new() };
+            let processors = self.state.emitted_until.clone();
+            let metadata = CommitMetadata { partition_time, processors };
             let place = self.state.inputs.get(input)?.clone();
             let leader_epoch = self.state.group.leader_epoch(input);
             Some((place, OffsetAndMetadata { offset, metadata: metadata.encode(), leader_epoch }))

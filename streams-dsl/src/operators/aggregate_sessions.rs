@@ -14,6 +14,7 @@ use super::{
     Nullable,
     aggregate_stream::{Folds, Row, Windowing, WindowingNulls},
     aggregation::Aggregation,
+    emit_strategy::Emission,
     window_table::{by_inner_key, drop_late},
 };
 use crate::{
@@ -61,7 +62,8 @@ impl Folds for SessionWindows {
         lowering: &mut Lowering<'_>,
         node: &str,
     ) -> StoreBuilder<SessionStore<K, VA>> {
-        store.session(lowering, node, retention)
+        let store = store.session(lowering, node, retention);
+        if self.emits_on_close() { store.in_order_of_time().with_caching_disabled() } else { store }
     }
 
     fn lower<K, KIn, V, V2, VA, A>(
@@ -79,10 +81,12 @@ impl Folds for SessionWindows {
         A: Aggregation<K, V2, VA>,
     {
         let (gap_ms, least) = (duration_ms(self.inactivity_gap()), self.least_retention());
+        let (on_close, name) = (self.emits_on_close(), Name::from(store.name()));
         lowering.table(node, parents, Some(store), move |output| SessionFolder {
             gap_ms,
             close_ms: duration_ms(least),
             output,
+            emission: Emission::of(&name, on_close),
             aggregation: aggregation.clone(),
             observed_stream_time: -1,
             value: PhantomData::<fn(V2)>,
@@ -118,6 +122,7 @@ struct SessionFolder<K, V, VA, A> {
     /// The gap and the grace period.
     close_ms: i64,
     output: Output<SessionStore<K, VA>>,
+    emission: Option<Emission>,
     aggregation: Arc<A>,
     observed_stream_time: i64,
     value: PhantomData<fn(V)>,
@@ -164,7 +169,7 @@ where
         context: &mut Context<'_, Windowed<K>, Change<VA>>,
     ) -> Result<(), BoxError> {
         let store = context.store(store_ref)?;
-        let forwards = !store.caching();
+        let forwards = !store.caching() && self.emission.is_none();
         let Merged { window, sessions, aggregate } = self.merge(key, timestamp, store)?;
         let close_time = self.observed_stream_time.saturating_sub(self.close_ms);
         if window.end < close_time {
@@ -184,9 +189,31 @@ where
         }
         for (session, old) in sessions.into_iter().filter(|_| is_grown) {
             let old = self.output.send_old.then_some(old);
-            forward(key, session, &Change::new(None, old), context)?;
+            forward(key, session, &Change::new(None, old), &Headers::new(), context)?;
         }
-        forward(key, window, &Change::new(new, None), context)
+        forward(key, window, &Change::new(new, None), &Headers::new(), context)
+    }
+
+    /// Emits the sessions that have closed since the last time, with the headers of the record that closed them.
+    fn emit(
+        &mut self,
+        store: StoreRef<SessionStore<K, VA>>,
+        headers: &Headers,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<(), BoxError> {
+        let Some(emission) = &mut self.emission else { return Ok(()) };
+        let close_time = self.observed_stream_time.saturating_sub(self.close_ms);
+        let Some(until) = emission.due(close_time, context) else { return Ok(()) };
+        // The end of a session is in it: one that ends at the close time is open.
+        let last = close_time.saturating_sub(1);
+        if last < 0 {
+            return Ok(());
+        }
+        for (key, window, value) in context.store(store)?.find_closed(until.max(0)..=last)? {
+            forward(&key, window, &Change::new(Some(value), None), headers, context)?;
+        }
+        emission.done(close_time, context);
+        Ok(())
     }
 }
 
@@ -199,6 +226,13 @@ where
     VA: Row,
     A: Aggregation<K, V, VA>,
 {
+    fn init(&mut self, context: &mut Context<'_, Windowed<K>, Change<VA>>) -> Result<(), BoxError> {
+        if let Some(emission) = &mut self.emission {
+            emission.init(context);
+        }
+        Ok(())
+    }
+
     fn process(
         &mut self,
         record: Record<'_, KIn, VIn>,
@@ -211,7 +245,8 @@ where
         };
         self.observed_stream_time = self.observed_stream_time.max(record.timestamp);
         let Some(store) = self.output.store else { return Ok(()) };
-        self.update(key, (value, record.timestamp), store, context)
+        self.update(key, (value, record.timestamp), store, context)?;
+        self.emit(store, record.headers, context)
     }
 
     fn flush(
@@ -231,15 +266,16 @@ where
     }
 }
 
-/// Forwards the change of a session, without headers, as Java does.
+/// Forwards the change of a session at its end. An update has no headers, as in Java.
 fn forward<K: Row, VA: Row>(
     key: &K,
     window: SessionWindow,
     change: &Change<VA>,
+    headers: &Headers,
     context: &mut Context<'_, Windowed<K>, Change<VA>>,
 ) -> Result<(), BoxError> {
     let windowed = Windowed::new(key.clone(), Window::new(window.start, window.end));
-    context.forward(Record::new(&windowed, change, window.end, &Headers::new()))?;
+    context.forward(Record::new(&windowed, change, window.end, headers))?;
     Ok(())
 }
 

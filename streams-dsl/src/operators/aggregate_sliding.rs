@@ -14,6 +14,7 @@ use super::{
     Nullable,
     aggregate_stream::{Folds, Row, Windowing},
     aggregation::Aggregation,
+    emit_strategy::Emission,
     table_rows::row,
     window_table::{WindowRows, WindowTable, by_inner_key, drop_late},
 };
@@ -62,7 +63,8 @@ impl Folds for SlidingWindows {
         lowering: &mut Lowering<'_>,
         node: &str,
     ) -> StoreBuilder<TimestampedWindowStore<K, VA>> {
-        store.window(lowering, node, retention)
+        let store = store.window(lowering, node, retention);
+        if self.emits_on_close() { store.in_order_of_time().with_caching_disabled() } else { store }
     }
 
     fn lower<K, KIn, V, V2, VA, A>(
@@ -81,10 +83,12 @@ impl Folds for SlidingWindows {
     {
         let difference_ms = duration_ms(self.time_difference());
         let grace_ms = duration_ms(self.grace_period());
+        let (on_close, name) = (self.emits_on_close(), Name::from(store.name()));
         lowering.table(node, parents, Some(store), move |output| SlidingFolder {
             difference_ms,
             grace_ms,
-            table: WindowTable::new(output, difference_ms),
+            table: WindowTable::new(output, difference_ms, on_close),
+            emission: Emission::of(&name, on_close),
             aggregation: aggregation.clone(),
             observed_stream_time: -1,
             found: Vec::new(),
@@ -104,6 +108,7 @@ struct SlidingFolder<K, V, VA, A> {
     difference_ms: i64,
     grace_ms: i64,
     table: WindowTable<K, VA>,
+    emission: Option<Emission>,
     aggregation: Arc<A>,
     observed_stream_time: i64,
     /// The windows that were found last: a buffer.
@@ -335,6 +340,26 @@ where
         self.set(record, start, (Some(right.value), None, right.timestamp), context)
     }
 
+    /// Emits the windows that have closed since the last time.
+    fn emit(
+        &mut self,
+        close_time: i64,
+        headers: &Headers,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<(), BoxError> {
+        let Some(emission) = &mut self.emission else { return Ok(()) };
+        let Some(until) = emission.due(close_time, context) else { return Ok(()) };
+        // The end of a window is in it: one that ends at the close time is open.
+        let last = close_time.saturating_sub(self.difference_ms).saturating_sub(1);
+        if last < 0 {
+            return Ok(());
+        }
+        let first = until.saturating_sub(self.difference_ms).max(0);
+        self.table.emit(first..=last, headers, context)?;
+        emission.done(close_time, context);
+        Ok(())
+    }
+
     /// Sets the row of a window, and forwards its change unless the store is cached.
     fn set(
         &mut self,
@@ -345,7 +370,7 @@ where
     ) -> Result<(), BoxError> {
         let Output { store: Some(store), .. } = self.table.output else { return Ok(()) };
         let store = context.store(store)?;
-        if store.caching() {
+        if !self.table.forwards(store) {
             store.put(record.key, row(new, timestamp), start)?;
             return Ok(());
         }
@@ -364,6 +389,13 @@ where
     VA: Row,
     A: Aggregation<K, V, VA>,
 {
+    fn init(&mut self, context: &mut Context<'_, Windowed<K>, Change<VA>>) -> Result<(), BoxError> {
+        if let Some(emission) = &mut self.emission {
+            emission.init(context);
+        }
+        Ok(())
+    }
+
     fn process(
         &mut self,
         record: Record<'_, KIn, VIn>,
@@ -382,10 +414,10 @@ where
         }
         let record = &Incoming { key, value, timestamp, headers, close_time };
         if timestamp < self.difference_ms {
-            self.fold_early(record, context)
-        } else {
-            self.fold(record, context)
+            return self.fold_early(record, context);
         }
+        self.fold(record, context)?;
+        self.emit(close_time, headers, context)
     }
 
     fn flush(

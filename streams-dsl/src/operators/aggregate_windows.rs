@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use streams_core::{
-    BoxError, Record,
+    BoxError, Headers, Record,
     processor::{Context, Processor},
     store::{StoreBuilder, TimestampedWindowStore},
     time::duration_ms,
@@ -14,6 +14,7 @@ use super::{
     Nullable,
     aggregate_stream::{Folds, Row, Windowing, WindowingByTime, WindowingNulls},
     aggregation::Aggregation,
+    emit_strategy::Emission,
     table_rows::row,
     window_table::{WindowRows, WindowTable, by_inner_key, drop_late},
 };
@@ -31,6 +32,9 @@ pub(crate) trait Spans: Copy + Send + Sync + 'static {
     /// For how long after its end a window takes records.
     fn grace_period(&self) -> Duration;
 
+    /// Whether results are emitted when windows close.
+    fn emits_on_close(&self) -> bool;
+
     /// The windows that a timestamp is in, by their starts.
     fn windows_for(&self, timestamp: i64) -> impl Iterator<Item = Window> + use<Self>;
 }
@@ -42,6 +46,10 @@ impl Spans for TimeWindows {
 
     fn grace_period(&self) -> Duration {
         Self::grace_period(self)
+    }
+
+    fn emits_on_close(&self) -> bool {
+        Self::emits_on_close(self)
     }
 
     fn windows_for(&self, timestamp: i64) -> impl Iterator<Item = Window> + use<> {
@@ -56,6 +64,10 @@ impl Spans for UnlimitedWindows {
 
     fn grace_period(&self) -> Duration {
         Duration::ZERO
+    }
+
+    fn emits_on_close(&self) -> bool {
+        false
     }
 
     fn windows_for(&self, timestamp: i64) -> impl Iterator<Item = Window> + use<> {
@@ -116,7 +128,8 @@ impl<W: Spans> Folds for W {
         lowering: &mut Lowering<'_>,
         node: &str,
     ) -> StoreBuilder<TimestampedWindowStore<K, VA>> {
-        store.window(lowering, node, retention)
+        let store = store.window(lowering, node, retention);
+        if self.emits_on_close() { store.in_order_of_time() } else { store }
     }
 
     fn lower<K, KIn, V, V2, VA, A>(
@@ -134,9 +147,11 @@ impl<W: Spans> Folds for W {
         A: Aggregation<K, V2, VA>,
     {
         let windows = *self;
+        let (on_close, name) = (windows.emits_on_close(), Name::from(store.name()));
         lowering.table(node, parents, Some(store), move |output| WindowFolder {
             windows,
-            table: WindowTable::new(output, duration_ms(windows.size())),
+            table: WindowTable::new(output, duration_ms(windows.size()), on_close),
+            emission: Emission::of(&name, on_close),
             aggregation: aggregation.clone(),
             observed_stream_time: -1,
             value: PhantomData::<fn(V2)>,
@@ -154,6 +169,7 @@ impl<W: Spans> Folds for W {
 struct WindowFolder<W, K, V, VA, A> {
     windows: W,
     table: WindowTable<K, VA>,
+    emission: Option<Emission>,
     aggregation: Arc<A>,
     observed_stream_time: i64,
     value: PhantomData<fn(V)>,
@@ -161,6 +177,7 @@ struct WindowFolder<W, K, V, VA, A> {
 
 impl<W, K, V, VA, A> WindowFolder<W, K, V, VA, A>
 where
+    W: Spans,
     K: Row,
     VA: Row,
     A: Aggregation<K, V, VA>,
@@ -179,12 +196,33 @@ where
             Some(row) => (Some(row.value.clone()), timestamp.max(row.timestamp)),
             None => (self.aggregation.initial()?, timestamp),
         };
-        let forwards = !store.caching();
+        let forwards = self.table.forwards(store);
         let old = if forwards && send_old { aggregate.clone() } else { None };
         let new = self.aggregation.add(key, value, aggregate)?;
         let change = forwards.then(|| (Change::new(new.clone(), old), timestamp));
         store.put(key, row(new, timestamp), window.start)?;
         Ok(change)
+    }
+
+    /// Emits the windows that have closed since the last time.
+    fn emit(
+        &mut self,
+        close_time: i64,
+        headers: &Headers,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<(), BoxError> {
+        let Some(emission) = &mut self.emission else { return Ok(()) };
+        let Some(until) = emission.due(close_time, context) else { return Ok(()) };
+        let size = duration_ms(self.windows.size());
+        let last = close_time.saturating_sub(size);
+        let first = if until == -1 { 0 } else { until.saturating_sub(size).max(0) + 1 };
+        let is_new = || !self.windows.windows_for(last).eq(self.windows.windows_for(first - 1));
+        if last < 0 || (until != -1 && !is_new()) {
+            return Ok(());
+        }
+        self.table.emit(first..=last, headers, context)?;
+        emission.done(close_time, context);
+        Ok(())
     }
 }
 
@@ -198,6 +236,13 @@ where
     VA: Row,
     A: Aggregation<K, V, VA>,
 {
+    fn init(&mut self, context: &mut Context<'_, Windowed<K>, Change<VA>>) -> Result<(), BoxError> {
+        if let Some(emission) = &mut self.emission {
+            emission.init(context);
+        }
+        Ok(())
+    }
+
     fn process(
         &mut self,
         record: Record<'_, KIn, VIn>,
@@ -222,7 +267,7 @@ where
                 self.table.forward(row, (&change, timestamp), record.headers, context)?;
             }
         }
-        Ok(())
+        self.emit(close_time, record.headers, context)
     }
 
     fn flush(

@@ -18,6 +18,7 @@ mod aggregate_table;
 mod aggregate_windows;
 mod aggregation;
 mod count;
+mod emit_strategy;
 mod filter;
 mod fixed_key;
 mod flat_map;

@@ -1,6 +1,6 @@
 //! What aggregations in windows have in common: the serde of their keys, how rows are looked up, and forwarding.
 
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use streams_core::{
     BoxError, Headers, Record, processor::Context, serde::SerdeRef, store::TimestampedWindowStore,
@@ -43,13 +43,39 @@ impl<K: Row, V: Row> Rows<Windowed<K>, V> for WindowRows {
 pub(super) struct WindowTable<K, VA> {
     pub(super) output: Output<TimestampedWindowStore<K, VA>>,
     size_ms: i64,
+    /// Whether changes wait until their windows close.
+    on_close: bool,
     /// The key that was forwarded last: its memory serves the next one.
     windowed: Option<Windowed<K>>,
 }
 
 impl<K: Row, VA: Row> WindowTable<K, VA> {
-    pub(super) const fn new(output: Output<TimestampedWindowStore<K, VA>>, size_ms: i64) -> Self {
-        Self { output, size_ms, windowed: None }
+    pub(super) const fn new(
+        output: Output<TimestampedWindowStore<K, VA>>,
+        size_ms: i64,
+        on_close: bool,
+    ) -> Self {
+        Self { output, size_ms, on_close, windowed: None }
+    }
+
+    /// Whether changes are forwarded when they are made.
+    pub(super) fn forwards(&self, store: &TimestampedWindowStore<K, VA>) -> bool {
+        !self.on_close && !store.caching()
+    }
+
+    /// Forwards the rows of windows that have closed, by their starts, with the headers of the record that closed them.
+    pub(super) fn emit(
+        &mut self,
+        starts: RangeInclusive<i64>,
+        headers: &Headers,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<(), BoxError> {
+        let Some(store) = self.output.store else { return Ok(()) };
+        for (key, start, row) in context.store(store)?.fetch_closed(starts)? {
+            let change = (&Change::new(Some(row.value), None), row.timestamp);
+            self.forward((&key, start), change, headers, context)?;
+        }
+        Ok(())
     }
 
     /// The window that starts at a time.
@@ -79,13 +105,16 @@ impl<K: Row, VA: Row> WindowTable<K, VA> {
     }
 
     /// Forwards what a cached store held back, each as the record that wrote last, at the timestamp of its row; a
-    /// tombstone at that of its record.
+    /// tombstone at that of its record. Where changes wait until windows close, nothing is forwarded.
     pub(super) fn flush(
         &self,
         context: &mut Context<'_, Windowed<K>, Change<VA>>,
     ) -> Result<(), BoxError> {
         let Output { store: Some(store), send_old } = self.output else { return Ok(()) };
         while let Some(pending) = context.store(store)?.next_pending(send_old)? {
+            if self.on_close {
+                continue;
+            }
             let written_at = pending.context.timestamp;
             let timestamp = pending.new.as_ref().map_or(written_at, |row| row.timestamp);
             let new = pending.new.map(|row| row.value);

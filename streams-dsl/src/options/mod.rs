@@ -5,6 +5,7 @@
 //! given to.
 
 mod consumed;
+mod emit_strategy;
 mod materialized;
 mod named;
 mod produced;
@@ -16,6 +17,7 @@ mod table_joined;
 
 pub use self::{
     consumed::Consumed,
+    emit_strategy::EmitStrategy,
     materialized::Materialized,
     named::Named,
     produced::Produced,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use streams_core::Result;
 
 use super::spans::{check_spans, mistake};
+use crate::options::EmitStrategy;
 
 /// Sessions: the records of a key of which each comes within the gap of another one are together. Java's
 /// `SessionWindows`.
@@ -27,6 +28,7 @@ use super::spans::{check_spans, mistake};
 pub struct SessionWindows {
     gap: Duration,
     grace: Duration,
+    emit: EmitStrategy,
 }
 
 impl SessionWindows {
@@ -37,7 +39,7 @@ impl SessionWindows {
 
     /// Sessions that end after a gap, and take late records for `grace` behind that.
     pub const fn of_inactivity_gap_and_grace(gap: Duration, grace: Duration) -> Self {
-        Self { gap, grace }
+        Self { gap, grace, emit: EmitStrategy::on_window_update() }
     }
 
     /// The longest time between two records that follow each other in a session.
@@ -48,6 +50,16 @@ impl SessionWindows {
     /// For how long after the gap a session takes records.
     pub const fn grace_period(&self) -> Duration {
         self.grace
+    }
+
+    /// The same windows, whose results are emitted at other times.
+    pub(crate) const fn emitting(self, emit: EmitStrategy) -> Self {
+        Self { emit, ..self }
+    }
+
+    /// Whether results are emitted when windows close.
+    pub(crate) const fn emits_on_close(&self) -> bool {
+        self.emit.is_on_close()
     }
 
     /// Whether these sessions can be used.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use streams_core::Result;
 
 use super::spans::check_spans;
+use crate::options::EmitStrategy;
 
 /// Windows of one length, of which there is one for each set of records that lie so close together: all records of a key
 /// that are at most the time difference apart are in one window. Java's `SlidingWindows`.
@@ -26,6 +27,7 @@ use super::spans::check_spans;
 pub struct SlidingWindows {
     difference: Duration,
     grace: Duration,
+    emit: EmitStrategy,
 }
 
 impl SlidingWindows {
@@ -36,7 +38,7 @@ impl SlidingWindows {
 
     /// Windows that take records for `grace` after their end. Java's `ofTimeDifferenceAndGrace`.
     pub const fn of_time_difference_and_grace(difference: Duration, grace: Duration) -> Self {
-        Self { difference, grace }
+        Self { difference, grace, emit: EmitStrategy::on_window_update() }
     }
 
     /// The longest time between two records of a window.
@@ -47,6 +49,16 @@ impl SlidingWindows {
     /// For how long after its end a window takes records.
     pub const fn grace_period(&self) -> Duration {
         self.grace
+    }
+
+    /// The same windows, whose results are emitted at other times.
+    pub(crate) const fn emitting(self, emit: EmitStrategy) -> Self {
+        Self { emit, ..self }
+    }
+
+    /// Whether results are emitted when windows close.
+    pub(crate) const fn emits_on_close(&self) -> bool {
+        self.emit.is_on_close()
     }
 
     /// Whether these windows can be used.

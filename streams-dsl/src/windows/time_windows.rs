@@ -8,6 +8,7 @@ use super::{
     Window,
     spans::{check_spans, mistake},
 };
+use crate::options::EmitStrategy;
 
 /// Windows of one size that begin every `advance`, at multiples of it: tumbling if the advance is
 /// the size, hopping if it is less. Java's `TimeWindows`.
@@ -29,6 +30,7 @@ pub struct TimeWindows {
     size: Duration,
     advance: Duration,
     grace: Duration,
+    emit: EmitStrategy,
 }
 
 impl TimeWindows {
@@ -40,7 +42,7 @@ impl TimeWindows {
 
     /// Tumbling windows that take records for `grace` after their end. Java's `ofSizeAndGrace`.
     pub const fn of_size_and_grace(size: Duration, grace: Duration) -> Self {
-        Self { size, advance: size, grace }
+        Self { size, advance: size, grace, emit: EmitStrategy::on_window_update() }
     }
 
     /// Hopping windows: one begins every `advance`, so that they overlap where it is less than the
@@ -63,6 +65,16 @@ impl TimeWindows {
     /// For how long after its end a window takes records.
     pub const fn grace_period(&self) -> Duration {
         self.grace
+    }
+
+    /// The same windows, whose results are emitted at other times.
+    pub(crate) const fn emitting(self, emit: EmitStrategy) -> Self {
+        Self { emit, ..self }
+    }
+
+    /// Whether results are emitted when windows close.
+    pub(crate) const fn emits_on_close(&self) -> bool {
+        self.emit.is_on_close()
     }
 
     /// Whether these windows can be used.

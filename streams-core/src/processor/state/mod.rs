@@ -9,7 +9,7 @@ mod partition_group;
 mod refusals;
 mod settings;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 pub(crate) use self::{
     drops::Drops,
@@ -42,6 +42,8 @@ pub(crate) struct TaskState {
     pub(crate) stream_time: i64,
     pub(crate) now_ms: i64,
     pub(crate) commit_requested: bool,
+    /// Until when stores of windows have emitted those that have closed, by their names: it is committed with the offsets.
+    pub(crate) emitted_until: BTreeMap<String, i64>,
     pub(crate) drops: Drops,
     /// The thread's producer, lent while the task runs.
     pub(crate) producer: Option<Box<dyn Producer>>,
@@ -68,6 +70,7 @@ impl TaskState {
             stream_time: -1,
             now_ms: 0,
             commit_requested: false,
+            emitted_until: BTreeMap::new(),
             drops: Drops::new(id),
             producer: None,
             at_work: Arc::default(),

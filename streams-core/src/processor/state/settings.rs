@@ -35,6 +35,8 @@ pub(crate) struct TaskSettings {
     pub(crate) built_in: BuiltIn,
     /// Memory of the process's stores.
     pub(crate) budget: MemoryBudget,
+    /// The least time between two looks for windows that have closed, in milliseconds.
+    pub(crate) windowed_emit_interval_ms: i64,
     /// What sinks and inputs go by.
     pub(crate) partition_counts: PartitionCounts,
     /// What the cluster refused.
@@ -92,6 +94,7 @@ impl TaskSettings {
             production_handler: handlers.production.unwrap_or_else(|| Arc::new(fail)),
             budget,
             dead_letter_topic,
+            windowed_emit_interval_ms: duration_ms(config.windowed_emit_interval()),
             partition_counts: PartitionCounts::default(),
             refusals: Refusals::default(),
             flush_age_ms: duration_ms(config.commit_interval()).max(FLUSH_INTERVAL_MS),

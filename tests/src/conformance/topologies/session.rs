@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use streams_core::serde::string;
 use streams_dsl::{
-    KStream, Produced, SessionWindowedKStream, SessionWindows, StreamsBuilder, Windowed,
-    session_windowed,
+    KStream, Materialized, Produced, SessionWindowedKStream, SessionWindows, StreamsBuilder,
+    Windowed, session_windowed,
 };
 
 use super::{
     Dsl,
     aggregation::plus,
     processor::Text,
-    window::{by_key, table_group},
+    window::{CLOSE, by_key, table_group},
 };
 use crate::conformance::functions::text;
 
@@ -28,6 +28,13 @@ pub(super) const TOPOLOGIES: Dsl = &[
         let windows = SessionWindows::of_inactivity_gap_with_no_grace(GAP);
         let reduce = |a: String, v: &Text| plus(a, text(v.as_deref()));
         to_out(&by_key(b).windowed_by(windows).reduce(reduce).to_stream());
+    }),
+    ("session-final", |b| {
+        to_out(&sessions(b).emit_strategy(CLOSE).count().stored("s").to_stream());
+    }),
+    ("session-final-retained", |b| {
+        let an_hour = Materialized::named("s").with_retention(Duration::from_secs(3_600));
+        to_out(&sessions(b).emit_strategy(CLOSE).count().stored(an_hour).to_stream());
     }),
     ("session-table-group", |b| table_group(&sessions(b).count())),
 ];

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use streams_core::serde::{SerdeRef, string};
 use streams_dsl::{
-    KGroupedStream, KStream, KTable, Produced, SlidingWindows, StreamsBuilder, TimeWindowedKStream,
-    TimeWindows, UnlimitedWindows, Windowed, time_windowed,
+    EmitStrategy, KGroupedStream, KStream, KTable, Materialized, Produced, SlidingWindows,
+    StreamsBuilder, TimeWindowedKStream, TimeWindows, UnlimitedWindows, Windowed, time_windowed,
 };
 
 use super::{Dsl, aggregation::plus, processor::Text, stateless::stream};
@@ -38,6 +38,33 @@ pub(super) const TOPOLOGIES: Dsl = &[
         let add = |_: &String, v: &Text, a: String| plus(a, text(v.as_deref()));
         to_out(&grouped(b, hopping()).aggregate(|| "0".to_owned(), add).to_stream());
     }),
+    ("tumbling-final", |b| {
+        to_out(&grouped(b, tumbling()).emit_strategy(CLOSE).count().stored("w").to_stream());
+    }),
+    ("tumbling-final-interval", |b| {
+        let counts = grouped(b, tumbling()).emit_strategy(CLOSE).count();
+        to_out(&counts.stored(an_hour()).to_stream());
+    }),
+    ("tumbling-final-retained", |b| {
+        let reduce = |a: String, v: &Text| plus(a, text(v.as_deref()));
+        let joined = grouped(b, tumbling()).emit_strategy(CLOSE).reduce(reduce);
+        to_out(&joined.stored(an_hour()).to_stream());
+    }),
+    ("hopping-final", |b| {
+        to_out(&grouped(b, hopping()).emit_strategy(CLOSE).count().stored("w").to_stream());
+    }),
+    ("hopping-final-retained", |b| {
+        let counts = grouped(b, hopping()).emit_strategy(CLOSE).count();
+        to_out(&counts.stored(an_hour()).to_stream());
+    }),
+    ("sliding-final", |b| {
+        let closed = by_key(b).windowed_by(sliding()).emit_strategy(CLOSE);
+        to_out(&closed.count::<String>().stored("w").to_stream());
+    }),
+    ("sliding-final-retained", |b| {
+        let closed = by_key(b).windowed_by(sliding()).emit_strategy(CLOSE);
+        to_out(&closed.count::<String>().stored(an_hour()).to_stream());
+    }),
     ("unlimited", |b| {
         let windows = UnlimitedWindows::of().start_on(SIZE);
         let joined = by_key(b)
@@ -66,6 +93,13 @@ pub(super) const TOPOLOGIES: Dsl = &[
 ];
 
 const SIZE: Duration = Duration::from_secs(10);
+
+pub(super) const CLOSE: EmitStrategy = EmitStrategy::on_window_close();
+
+/// A store that keeps windows for an hour.
+fn an_hour<V>() -> Materialized<Windowed<String>, V> {
+    Materialized::named("w").with_retention(Duration::from_secs(3_600))
+}
 
 pub(super) fn tumbling() -> TimeWindows {
     TimeWindows::of_size_and_grace(SIZE, Duration::from_secs(5))
