@@ -85,14 +85,14 @@ impl<V> Serde<Change<V>> for ChangedSerde<V> {
         }
         let read = |bytes: &[u8]| self.inner.deserialize(topic, Some(bytes)).map(Some);
         match form {
-            OLD => Ok(Change { new: None, old: read(body)? }),
-            NEW => Ok(Change { new: read(body)?, old: None }),
+            OLD => Ok(Change::new(None, read(body)?)),
+            NEW => Ok(Change::new(read(body)?, None)),
             BOTH => {
                 let (length, values) = read_zigzag_varint(body)?;
                 let (new, old) = values.split_at_checked(length).ok_or_else(|| {
                     format!("a new value of {length} bytes does not fit in {} bytes", values.len())
                 })?;
-                Ok(Change { new: read(new)?, old: read(old)? })
+                Ok(Change::new(read(new)?, read(old)?))
             }
             _ => Err(format!("unknown form {form} of a change").into()),
         }

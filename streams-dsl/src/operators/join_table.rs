@@ -270,9 +270,12 @@ where
         };
         let joiner = &self.joiner;
         let joined = match key {
-            Some(key) => self.table.with(&mut context.stores(), key, |row| {
-                joiner(record.key, value, row.map(|(value, _)| value))
-            })?,
+            Some(key) => self.table.with_as_of(
+                &mut context.stores(),
+                key,
+                Some(record.timestamp),
+                |row| joiner(record.key, value, row.map(|(value, _)| value)),
+            )?,
             None => joiner(record.key, value, None)?,
         };
         if let Some(joined) = joined {

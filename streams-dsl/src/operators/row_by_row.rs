@@ -71,6 +71,7 @@ where
             .or(&Slot::given(step.options.value_serde()));
         let value_serde =
             if O::LEAVES_OUT { value_serde.or(&above.value_serde.convert()) } else { value_serde };
+        let is_versioned = above.rows.are_versioned();
         let rows: Arc<dyn Rows<K, O::Value>> = match &store_name {
             Some(store) => Arc::new(StoredRows(store.clone())),
             None => Arc::new(DerivedRows { operator: self.operator.clone(), above: above.rows }),
@@ -86,6 +87,7 @@ where
             lowering.table(&node_name, &parents, store, move |output| RowProcessor {
                 operator: operator.clone(),
                 output,
+                is_versioned,
                 above: PhantomData::<fn(V)>,
             });
         };
@@ -129,8 +131,8 @@ where
     fn getter(&self, lowering: &mut Lowering<'_>) -> Option<Lookup<K, O::Value>> {
         let (above, connect) = self.above.getter(lowering)?;
         let operator = self.operator.clone();
-        let getter = TableGetter::new(move |stores, key, visit| {
-            above.get(stores, key, &mut |row| {
+        let getter = TableGetter::as_of(move |stores, key, time, visit| {
+            above.get_as_of(stores, key, time, &mut |row| {
                 let Some((value, timestamp)) = row else { return visit(None) };
                 let row = operator.row(key, value)?;
                 visit(row.as_ref().map(|value| (value, timestamp)))
@@ -138,12 +140,18 @@ where
         });
         Some((getter, connect))
     }
+
+    fn are_versioned(&self) -> bool {
+        self.above.are_versioned()
+    }
 }
 
 /// Makes a change of each change. Java's `KTableFilter` and `KTableMapValues`.
 struct RowProcessor<O, K, V, V2> {
     operator: Arc<O>,
     output: RowOutput<K, V2>,
+    /// Whether the table above is versioned: then its old value is not what was there before, if the new one is late.
+    is_versioned: bool,
     above: PhantomData<fn(V)>,
 }
 
@@ -190,17 +198,16 @@ where
     ) -> Result<(), BoxError> {
         let new = self.row(record.key, record.value.new.as_ref())?;
         let change = Change::new(new, self.old(record, context)?);
-        let was_never_there = O::LEAVES_OUT && self.output.send_old;
+        let was_never_there = O::LEAVES_OUT && self.output.send_old && !self.is_versioned;
         if was_never_there && change.new.is_none() && change.old.is_none() {
             return Ok(());
         }
-        match self.output.store {
-            Some(store) => {
-                let place = (record.key, record.timestamp, record.headers);
-                put_and_forward(store, place, change, context)
-            }
-            None => Ok(context.forward(record.with_value(&change))?),
+        if let Some(store) = self.output.store {
+            let place = (record.key, record.timestamp, record.headers);
+            return put_and_forward(store, place, change, context);
         }
+        let change = change.latest(record.value.is_latest);
+        Ok(context.forward(record.with_value(&change))?)
     }
 
     fn flush(&mut self, context: &mut Context<'_, K, Change<O::Value>>) -> Result<(), BoxError> {

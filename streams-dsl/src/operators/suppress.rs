@@ -81,6 +81,9 @@ where
                 (grace.unwrap_or_default(), true)
             }
         };
+        if table.rows.are_versioned() {
+            sketch.problem(step.caller, "a versioned table can't be suppressed");
+        }
         let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         let release = Release { from, wait_ms, drop_tombstones };
         sketch.need(Need::OldValues(table.node));

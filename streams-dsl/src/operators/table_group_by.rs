@@ -122,6 +122,10 @@ where
         record: Record<'_, K, Change<V>>,
         context: &mut Context<'_, K2, Change<V2>>,
     ) -> Result<(), BoxError> {
+        // An update of a versioned table that is older than the latest one takes nothing out of its group.
+        if !record.value.is_latest {
+            return Ok(());
+        }
         let map = |value: &Option<V>| match value {
             Some(value) => (self.selector)(record.key, value),
             None => Ok(None),

@@ -11,7 +11,7 @@ use super::{
     Nullable,
     fallible::fallible,
     row_by_row::own_store_name,
-    table_rows::{RowOutput, forward_pending, put_and_forward},
+    table_rows::{OUT_OF_ORDER, RowOutput, forward_pending, put_and_forward},
 };
 use crate::{
     KTable,
@@ -378,6 +378,10 @@ where
     ) -> Result<(), BoxError> {
         let (joiner, send_old, needs_other) = (&self.joiner, self.send_old, self.needs_other);
         let change = record.value;
+        if !change.is_latest {
+            context.drop_record(OUT_OF_ORDER);
+            return Ok(());
+        }
         let joined = self.other.with(&mut context.stores(), record.key, |row| {
             let is_nothing = change.new.is_none() && change.old.is_none();
             if row.is_none() && (needs_other || is_nothing) {

@@ -31,6 +31,9 @@ pub(super) fn forward_pending<K: 'static, V: Clone + Send + 'static>(
     Ok(())
 }
 
+/// Why joins of tables drop an update of a versioned table that is not the latest of its row.
+pub(super) const OUT_OF_ORDER: &str = "it is older than the latest version of its row";
+
 /// The row of a value at a time; no value, no row.
 pub(super) fn row<V>(value: Option<V>, timestamp: i64) -> Option<ValueAndTimestamp<V>> {
     value.map(|value| ValueAndTimestamp { value, timestamp })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use streams_core::{
     BoxError, Error, Record,
     processor::{Context, Processor},
-    store::TimestampedKeyValueStore,
+    store::{TimestampedKeyValueStore, VersionPut, VersionedKeyValueStore},
     topology::NodeRef,
 };
 
@@ -18,8 +18,8 @@ use crate::{
     change::Change,
     options::{Consumed, Materialized},
     plan::{
-        Drawn, DrawnTable, GraphNodeId, Lowering, Name, Operator, Role, RowsOf, Sketch, Slot,
-        Sources, Step, StoredRows, TableStore, prefix,
+        Drawn, DrawnTable, GraphNodeId, Lowering, Name, Operator, Output, Role, Rows, RowsOf,
+        Sketch, Slot, Sources, Step, StoredRows, TableStore, VersionedRows, prefix,
     },
 };
 
@@ -95,7 +95,12 @@ where
         (key_serde, value_serde): (Slot<K>, Slot<V>),
     ) -> DrawnTable<K, V> {
         sketch.rows(node, if self.is_stored { RowsOf::Store } else { RowsOf::StoreIfNeeded });
-        let rows = Arc::new(StoredRows(self.store.name.clone()));
+        let name = self.store.name.clone();
+        let rows: Arc<dyn Rows<K, V>> = if self.store.is_versioned() {
+            Arc::new(VersionedRows(name))
+        } else {
+            Arc::new(StoredRows(name))
+        };
         DrawnTable { node, key_serde, value_serde, sources, rows }
     }
 
@@ -111,6 +116,11 @@ where
         KIn: Nullable<K> + 'static,
         VIn: Nullable<V> + 'static,
     {
+        // Its changelog keeps what a topic that is compacted does not: it is never restored from its source.
+        if let Some(store) = self.store.versioned(lowering, name) {
+            lowering.table(name, parents, Some(store), |output| VersionedSource { output });
+            return;
+        }
         let is_stored = self.is_stored || lowering.needs_store();
         let store = is_stored.then(|| self.store.key_value(lowering, name));
         let store = lowering.table(name, parents, store, |output| KTableSource::<K, V> { output });
@@ -182,6 +192,41 @@ where
 
     fn flush(&mut self, context: &mut Context<'_, K, Change<V>>) -> Result<(), BoxError> {
         forward_pending(self.output, context)
+    }
+}
+
+/// Puts each record as the version of its key's row from its timestamp on. A record without a key, or one that is older than
+/// the history, is dropped.
+struct VersionedSource<K, V> {
+    output: Output<VersionedKeyValueStore<K, V>>,
+}
+
+impl<KIn, VIn, K, V> Processor<KIn, VIn, K, Change<V>> for VersionedSource<K, V>
+where
+    KIn: Nullable<K>,
+    VIn: Nullable<V>,
+    K: 'static,
+    V: Clone + Send + 'static,
+{
+    fn process(
+        &mut self,
+        record: Record<'_, KIn, VIn>,
+        context: &mut Context<'_, K, Change<V>>,
+    ) -> Result<(), BoxError> {
+        let Some(key) = record.key.as_value() else {
+            context.drop_record("its key is null");
+            return Ok(());
+        };
+        let Output { store: Some(store), send_old } = self.output else { return Ok(()) };
+        let store = context.store(store)?;
+        let old = if send_old { store.get(key)?.map(|version| version.value) } else { None };
+        let new = record.value.as_value().cloned();
+        let put = store.put(key, new.clone(), record.timestamp)?;
+        if put != VersionPut::TooOld {
+            let change = Change::new(new, old).latest(put == VersionPut::Latest);
+            context.forward(Record::new(key, &change, record.timestamp, record.headers))?;
+        }
+        Ok(())
     }
 }
 

@@ -206,9 +206,10 @@ where
         let (above, connect_above) = self.above.getter(lowering)?;
         let refs = self.stores.find(lowering)?;
         let (finder, transformer) = (self.stores.clone(), self.transformer.clone());
-        let getter = TableGetter::new(move |stores, key, visit| {
+        let getter = TableGetter::as_of(move |stores, key, time, visit| {
             // The transformer may open a store, so that none can lend it the row.
-            let row = above.with(stores, key, |row| Ok(row.map(|(row, at)| (row.clone(), at))))?;
+            let own = |row: Option<(&V, i64)>| Ok(row.map(|(row, at)| (row.clone(), at)));
+            let row = above.with_as_of(stores, key, time, own)?;
             let value = transformer(refs, key, row.as_ref().map(|row| &row.0), stores)?;
             // A row that is made of nothing has no time, as in Java.
             let timestamp = row.map_or(NO_TIMESTAMP, |row| row.1);
@@ -219,6 +220,10 @@ where
             finder.connect(topology, node, refs);
         });
         Some((getter, connect))
+    }
+
+    fn are_versioned(&self) -> bool {
+        self.above.are_versioned()
     }
 }
 
@@ -251,7 +256,8 @@ where
         let send_old = self.output.send_old;
         let Some(store) = self.output.store else {
             let old = if send_old { transform(record.value.old.as_ref(), context)? } else { None };
-            return Ok(context.forward(record.with_value(&Change::new(new, old)))?);
+            let change = Change::new(new, old).latest(record.value.is_latest);
+            return Ok(context.forward(record.with_value(&change))?);
         };
         let rows = context.store(store)?;
         let old = if send_old && !rows.caching() { rows.get(record.key)? } else { None };

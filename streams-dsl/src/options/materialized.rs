@@ -33,6 +33,7 @@ pub struct Materialized<K, V> {
     pub(crate) logging: Option<BTreeMap<String, String>>,
     pub(crate) caching: bool,
     pub(crate) retention: Option<Duration>,
+    pub(crate) history: Option<Duration>,
 }
 
 impl<K, V> Materialized<K, V> {
@@ -51,7 +52,32 @@ impl<K, V> Materialized<K, V> {
             logging: Some(BTreeMap::new()),
             caching: true,
             retention: None,
+            history: None,
         }
+    }
+
+    /// Names a store of versions, in which the values that a row had can be looked up for `history`: a join of a stream
+    /// with such a table finds the value as of the record's timestamp. Java's `Materialized.as` with
+    /// `Stores.persistentVersionedKeyValueStore` (KIP-889, KIP-914).
+    ///
+    /// An update takes the place in time that its timestamp gives it, whenever it comes; one that is older than the
+    /// history is dropped. Such a store is of a table that is read from a topic or made by
+    /// [`to_table`](crate::KStream::to_table), and is never cached.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let day = Duration::from_secs(86_400);
+    /// let prices = builder.table::<String, i64>("prices").stored(Materialized::versioned("prices", day));
+    /// let orders = builder.stream::<String, i64>("orders");
+    /// orders.join(&prices, |count, price| count * price).to("amounts");
+    /// assert!(builder.build()?.describe().contains("(stores: [prices])"));
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    pub fn versioned(name: impl Into<Named>, history: Duration) -> Self {
+        Self { history: Some(history), ..Self::named(name) }
     }
 
     serde_fields!();
@@ -103,9 +129,18 @@ impl<K, V> Materialized<K, V> {
 impl<K, V> Materialized<K, V> {
     /// The same store for other keys, of which no serde is given.
     pub(crate) fn of_keys<K2>(self) -> Materialized<K2, V> {
-        let Self { name, value_serde, in_memory, logging, caching, retention, .. } = self;
+        let Self { name, value_serde, in_memory, logging, caching, retention, history, .. } = self;
         let key_serde = None;
-        Materialized { name, key_serde, value_serde, in_memory, logging, caching, retention }
+        Materialized {
+            name,
+            key_serde,
+            value_serde,
+            in_memory,
+            logging,
+            caching,
+            retention,
+            history,
+        }
     }
 }
 
@@ -119,6 +154,7 @@ impl<K, V> Clone for Materialized<K, V> {
             logging: self.logging.clone(),
             caching: self.caching,
             retention: self.retention,
+            history: self.history,
         }
     }
 }

@@ -46,7 +46,7 @@ pub(crate) use self::{
     node::{GraphNodeId, Part, Role},
     outputs::{DrawnGlobal, DrawnGroup, DrawnStream, DrawnTable},
     repartition::{Repartition, RepartitionNames, own_timestamp},
-    rows::{Connect, Lookup, Rows, StoredRows, TableGetter},
+    rows::{Connect, Lookup, Rows, StoredRows, TableGetter, VersionedRows},
     serdes::{KeyPartitioner, Slot},
     settings::BuildSettings,
     sketch::{SharedTopic, Sketch},

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use streams_core::{
     BoxError,
     processor::StoreAccess,
-    store::{StoreRef, TimestampedKeyValueStore},
+    store::{StoreRef, TimestampedKeyValueStore, VersionedKeyValueStore},
     topology::{NodeId, TopologyBuilder},
 };
 
@@ -21,6 +21,11 @@ pub(crate) type Lookup<K, V> = (TableGetter<K, V>, Connect);
 pub(crate) trait Rows<K, V>: Send + Sync {
     /// The lookup, once the store has been added; notes a mistake if it has not.
     fn getter(&self, lowering: &mut Lowering<'_>) -> Option<Lookup<K, V>>;
+
+    /// Whether rows can be looked up as they were at a time.
+    fn are_versioned(&self) -> bool {
+        false
+    }
 }
 
 /// Rows in a key-value store of the table's own.
@@ -34,24 +39,58 @@ impl<K: 'static, V: Clone + Send + 'static> Rows<K, V> for StoredRows {
     }
 }
 
+/// Rows in a store of versions.
+pub(crate) struct VersionedRows(pub(crate) Name);
+
+impl<K: 'static, V: Clone + Send + 'static> Rows<K, V> for VersionedRows {
+    fn getter(&self, lowering: &mut Lowering<'_>) -> Option<Lookup<K, V>> {
+        let store = lowering.store::<VersionedKeyValueStore<K, V>>(&self.0)?;
+        let connect: Connect = Box::new(move |topology, node| topology.connect(node, store));
+        let getter = TableGetter::as_of(move |stores, key, time, visit| {
+            let store = stores.store(store)?;
+            let version = match time {
+                Some(time) => store.get_as_of(key, time)?,
+                None => store.get(key)?,
+            };
+            visit(version.as_ref().map(|version| (&version.value, version.timestamp)))
+        });
+        Some((getter, connect))
+    }
+
+    fn are_versioned(&self) -> bool {
+        true
+    }
+}
+
 /// What is shown a row: its value and timestamp, if it is there.
 pub(crate) type Visit<'a, V> = dyn FnMut(Option<(&V, i64)>) -> Result<(), BoxError> + 'a;
 
-type Get<K, V> =
-    dyn Fn(&mut StoreAccess<'_>, &K, &mut Visit<'_, V>) -> Result<(), BoxError> + Send + Sync;
+type Get<K, V> = dyn Fn(&mut StoreAccess<'_>, &K, Option<i64>, &mut Visit<'_, V>) -> Result<(), BoxError>
+    + Send
+    + Sync;
 
 /// Looks a row up and shows it.
 pub(crate) struct TableGetter<K, V>(Arc<Get<K, V>>);
 
 impl<K: 'static, V: 'static> TableGetter<K, V> {
-    /// A lookup of one's own.
+    /// A lookup of one's own, which is told for which time it is wanted: `None` for the latest row.
+    pub(crate) fn as_of(
+        get: impl Fn(&mut StoreAccess<'_>, &K, Option<i64>, &mut Visit<'_, V>) -> Result<(), BoxError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        Self(Arc::new(get))
+    }
+
+    /// A lookup of one's own, of latest rows.
     pub(crate) fn new(
         get: impl Fn(&mut StoreAccess<'_>, &K, &mut Visit<'_, V>) -> Result<(), BoxError>
         + Send
         + Sync
         + 'static,
     ) -> Self {
-        Self(Arc::new(get))
+        Self::as_of(move |stores, key, _, visit| get(stores, key, visit))
     }
 
     /// Rows of a key-value store.
@@ -72,7 +111,18 @@ impl<K: 'static, V: 'static> TableGetter<K, V> {
         key: &K,
         visit: &mut Visit<'_, V>,
     ) -> Result<(), BoxError> {
-        (self.0)(stores, key, visit)
+        self.get_as_of(stores, key, None, visit)
+    }
+
+    /// Shows the row that `key` had at a time, if rows are versioned, else its row now.
+    pub(crate) fn get_as_of(
+        &self,
+        stores: &mut StoreAccess<'_>,
+        key: &K,
+        time: Option<i64>,
+        visit: &mut Visit<'_, V>,
+    ) -> Result<(), BoxError> {
+        (self.0)(stores, key, time, visit)
     }
 
     /// What `read` makes of the row.
@@ -82,9 +132,20 @@ impl<K: 'static, V: 'static> TableGetter<K, V> {
         key: &K,
         read: impl FnOnce(Option<(&V, i64)>) -> Result<R, BoxError>,
     ) -> Result<R, BoxError> {
+        self.with_as_of(stores, key, None, read)
+    }
+
+    /// What `read` makes of the row that `key` had at a time, if rows are versioned, else of its row now.
+    pub(crate) fn with_as_of<R>(
+        &self,
+        stores: &mut StoreAccess<'_>,
+        key: &K,
+        time: Option<i64>,
+        read: impl FnOnce(Option<(&V, i64)>) -> Result<R, BoxError>,
+    ) -> Result<R, BoxError> {
         let mut read = Some(read);
         let mut result = None;
-        self.get(stores, key, &mut |row| {
+        self.get_as_of(stores, key, time, &mut |row| {
             if let Some(read) = read.take() {
                 result = Some(read(row)?);
             }

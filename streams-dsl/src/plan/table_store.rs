@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use streams_core::store::{
     SessionStore, StateStore, StoreBuilder, Stores, TimestampedKeyValueStore,
-    TimestampedWindowStore,
+    TimestampedWindowStore, VersionedKeyValueStore,
 };
 
 use super::{BuildSettings, Lowering, Name, Slot};
@@ -18,6 +18,7 @@ pub(crate) struct TableStore<K, V> {
     in_memory: bool,
     logging: Option<BTreeMap<String, String>>,
     caching: bool,
+    history: Option<Duration>,
 }
 
 impl<K, V> Clone for TableStore<K, V> {
@@ -29,6 +30,7 @@ impl<K, V> Clone for TableStore<K, V> {
             in_memory: self.in_memory,
             logging: self.logging.clone(),
             caching: self.caching,
+            history: self.history,
         }
     }
 }
@@ -49,6 +51,36 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
             in_memory: materialized.in_memory,
             logging: materialized.logging,
             caching: materialized.caching,
+            history: materialized.history,
+        }
+    }
+
+    /// Whether it keeps versions.
+    pub(crate) const fn is_versioned(&self) -> bool {
+        self.history.is_some()
+    }
+
+    /// It as a store of versions for `node`, if it is one.
+    pub(crate) fn versioned(
+        &self,
+        lowering: &mut Lowering<'_>,
+        node: &str,
+    ) -> Option<StoreBuilder<VersionedKeyValueStore<K, V>>> {
+        let history = self.history?;
+        let key = lowering.serde(&self.key_serde, node, "key");
+        let value = lowering.serde(&self.value_serde, node, "value");
+        let store = Stores::versioned_key_value(self.name.clone(), history, key, value);
+        Some(self.configure(store, lowering.settings()).with_caching_disabled())
+    }
+
+    /// Notes a mistake if it is to keep versions, where it can't.
+    fn check_versions(&self, lowering: &mut Lowering<'_>, node: &str) {
+        if self.is_versioned() {
+            let name = &self.name;
+            lowering.problem(format!(
+                "store `{name}` of node `{node}` can't be versioned: only that of a table that is read from a topic or \
+                 made by `to_table` can"
+            ));
         }
     }
 
@@ -60,6 +92,7 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
     ) -> StoreBuilder<TimestampedKeyValueStore<K, V>> {
         let key = lowering.serde(&self.key_serde, node, "key");
         let value = lowering.serde(&self.value_serde, node, "value");
+        self.check_versions(lowering, node);
         let store = Stores::timestamped_key_value(self.name.clone(), key, value);
         self.configure(store, lowering.settings())
     }
@@ -73,6 +106,7 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
     ) -> StoreBuilder<TimestampedWindowStore<K, V>> {
         let key = lowering.serde(&self.key_serde, node, "key");
         let value = lowering.serde(&self.value_serde, node, "value");
+        self.check_versions(lowering, node);
         let store = Stores::timestamped_window(self.name.clone(), retention, key, value);
         self.configure(store, lowering.settings())
     }
@@ -86,6 +120,7 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
     ) -> StoreBuilder<SessionStore<K, V>> {
         let key = lowering.serde(&self.key_serde, node, "key");
         let value = lowering.serde(&self.value_serde, node, "value");
+        self.check_versions(lowering, node);
         let store = Stores::session(self.name.clone(), retention, key, value);
         self.configure(store, lowering.settings())
     }

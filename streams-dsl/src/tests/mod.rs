@@ -5,6 +5,7 @@ mod global_tables;
 mod mistakes;
 mod stream_joins;
 mod variants;
+mod versioned;
 
 use streams_core::{
     serde::{option, string},

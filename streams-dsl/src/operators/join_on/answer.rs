@@ -7,7 +7,7 @@ use streams_core::{
     store::{StoreRef, TimestampedKeyValueStore, ValueAndTimestamp},
 };
 
-use super::Pseudonym;
+use super::{super::table_rows::OUT_OF_ORDER, Pseudonym};
 use crate::{
     change::Change,
     foreign_key::{Instruction, Response, Subscription, subscriber_key, subscribers_prefix},
@@ -159,6 +159,10 @@ where
         record: Record<'_, KO, Change<VO>>,
         context: &mut Context<'_, K, Response<VO>>,
     ) -> Result<(), BoxError> {
+        if !record.value.is_latest {
+            context.drop_record(OUT_OF_ORDER);
+            return Ok(());
+        }
         let mut prefix = Vec::new();
         self.foreign_keys.write(record.key, &mut self.buffer)?;
         subscribers_prefix(&self.buffer, &mut prefix)?;

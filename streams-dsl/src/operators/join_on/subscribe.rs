@@ -7,7 +7,7 @@ use streams_core::{
     processor::{Context, Processor},
 };
 
-use super::Pseudonym;
+use super::{super::table_rows::OUT_OF_ORDER, Pseudonym};
 use crate::{
     change::Change,
     foreign_key::{Instruction, RowHash, Subscription, murmur3_128},
@@ -106,7 +106,11 @@ where
         record: Record<'_, K, Change<V>>,
         context: &mut Context<'_, Option<KO>, Subscription>,
     ) -> Result<(), BoxError> {
-        let Change { new, old } = record.value;
+        let Change { new, old, is_latest } = record.value;
+        if !is_latest {
+            context.drop_record(OUT_OF_ORDER);
+            return Ok(());
+        }
         if new.is_none() && old.is_none() {
             return Ok(());
         }

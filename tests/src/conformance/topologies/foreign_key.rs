@@ -31,7 +31,7 @@ pub(super) const TOPOLOGIES: Dsl = &[
 
 /// The part before the first colon, if there is one and it is not empty.
 #[expect(clippy::ptr_arg, reason = "what a table of `String` hands to its functions")]
-fn foreign(value: &String) -> Option<String> {
+pub(super) fn foreign(value: &String) -> Option<String> {
     let (key, _) = value.split_once(':')?;
     (!key.is_empty()).then(|| key.to_owned())
 }

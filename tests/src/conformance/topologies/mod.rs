@@ -20,6 +20,7 @@ mod suppress;
 mod table;
 mod table_join;
 mod table_table;
+mod versioned;
 mod window;
 
 use streams_core::{BoxError, config::StreamsConfig, topology::Topology};
@@ -58,6 +59,7 @@ const DSL: &[Dsl] = &[
     foreign_key::TOPOLOGIES,
     suppress::TOPOLOGIES,
     stream_join::TOPOLOGIES,
+    versioned::TOPOLOGIES,
     process::TOPOLOGIES,
     failure::TOPOLOGIES,
     orders::TOPOLOGIES,

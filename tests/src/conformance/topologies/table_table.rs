@@ -40,7 +40,7 @@ pub(super) const TOPOLOGIES: Dsl = &[
 ];
 
 /// Joiner of an outer join.
-fn outer(left: Option<&String>, right: Option<&String>) -> String {
+pub(super) fn outer(left: Option<&String>, right: Option<&String>) -> String {
     pair(left.map(String::as_str), right.map(String::as_str))
 }
 
