@@ -85,6 +85,18 @@ impl<T> Answer<T> {
     }
 }
 
+/// Wakes this thread, which [waits](wait_for_a_wake) for one of several answers.
+pub(crate) fn waker_of_this_thread() -> Waker {
+    Waker::from(Arc::new(Unpark(thread::current())))
+}
+
+/// Blocks this thread until its waker is woken, for at most `most`; it may end early.
+pub(crate) fn wait_for_a_wake(most: Duration) {
+    if !most.is_zero() {
+        thread::park_timeout(most);
+    }
+}
+
 impl<T: Send + 'static> Answer<T> {
     /// The same with something else made of what it says.
     pub fn map<U>(self, convert: impl FnOnce(T) -> U + Send + 'static) -> Answer<U> {

@@ -11,7 +11,7 @@
 //! [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) means that this member or producer is a zombie.
 
 mod admin;
-mod answer;
+pub(crate) mod answer;
 mod consumer;
 pub mod embedded;
 #[cfg(any(feature = "fuzzing", feature = "rdkafka", test))]

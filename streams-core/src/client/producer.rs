@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::{GroupMetadata, OffsetAndMetadata, RefusedRecord};
+use super::{Answer, GroupMetadata, OffsetAndMetadata, RefusedRecord};
 use crate::{Headers, Result, TopicPartition};
 
 /// A record on its way to a partition.
@@ -54,6 +54,12 @@ pub trait Producer: Send + Debug {
     /// `Fenced` if another producer took over the transactional id, `Timeout` if the outcome is unknown.
     fn flush(&mut self) -> Result<Vec<BatchReport>>;
 
+    /// As [`flush`](Self::flush), but the caller does not wait. Whatever is called meanwhile waits for the answer, and an
+    /// answer that is dropped takes nothing back.
+    fn begin_flush(&mut self) -> Answer<Vec<BatchReport>> {
+        Answer::ready(self.flush())
+    }
+
     /// The records that the cluster refused for good since this was asked last, as far as it was heard: those of failed
     /// reports after a flush, and after an aborted transaction those of it. Of very many, only the first. Others of
     /// their batches were not written either. A transaction that has such a record can only be aborted, and
@@ -84,11 +90,25 @@ pub trait Producer: Send + Debug {
         group: &GroupMetadata,
     ) -> Result;
 
+    /// As [`send_offsets`](Self::send_offsets), but the caller does not wait.
+    fn begin_send_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        group: &GroupMetadata,
+    ) -> Answer<()> {
+        Answer::ready(self.send_offsets(offsets, group))
+    }
+
     /// Commits: records and offsets become visible together.
     ///
     /// # Errors
     /// `Fenced`, or `Timeout` if the outcome is unknown.
     fn commit_transaction(&mut self) -> Result;
+
+    /// As [`commit_transaction`](Self::commit_transaction), but the caller does not wait.
+    fn begin_commit(&mut self) -> Answer<()> {
+        Answer::ready(self.commit_transaction())
+    }
 
     /// Aborts: drops open batches, hides records, forgets offsets.
     ///

@@ -154,6 +154,53 @@ fn a_transaction_with_a_record_that_is_refused_ends_soon_and_names_it_and_anothe
     });
 }
 
+/// A thread that waited for each of these calls could do nothing else meanwhile.
+#[test]
+fn calls_that_have_begun_are_answered_later_and_what_comes_next_waits_for_them() {
+    everywhere(|world| {
+        let (place, id) = (world.partition(), world.unique("id"));
+        let mut producer = world.transactional(&id);
+        producer.begin_transaction().unwrap();
+        append(&mut *producer, &place, &["a"]);
+        let reports = producer.begin_flush().wait().unwrap();
+        assert_eq!(reports.iter().map(|report| report.records).sum::<usize>(), 1);
+        producer.begin_commit().wait().unwrap();
+        // Without a look at the answers, too.
+        producer.begin_transaction().unwrap();
+        append(&mut *producer, &place, &["b"]);
+        drop(producer.begin_flush());
+        append(&mut *producer, &place, &["c"]);
+        drop(producer.begin_commit());
+        producer.begin_transaction().unwrap();
+        append(&mut *producer, &place, &["given up"]);
+        drop(producer.begin_flush());
+        producer.abort_transaction().unwrap();
+        producer.begin_transaction().unwrap();
+        append(&mut *producer, &place, &["d"]);
+        let reports = producer.begin_flush().wait().unwrap();
+        assert_eq!(reports.iter().map(|report| report.records).sum::<usize>(), 1, "{reports:?}");
+        producer.begin_commit().wait().unwrap();
+        let mut consumer = world.consumer(ReadCommitted);
+        consumer.assign(&place, 0).unwrap();
+        assert_eq!(read(&mut *consumer, 4), ["a", "b", "c", "d"]);
+    });
+}
+
+#[test]
+fn offsets_of_a_stranger_that_are_being_sent_are_refused_later() {
+    everywhere(|world| {
+        let place = world.partition();
+        let mut producer = world.transactional(&world.unique("id"));
+        producer.begin_transaction().unwrap();
+        append(&mut *producer, &place, &["a"]);
+        producer.flush().unwrap();
+        let nobody = GroupMetadata { member_epoch: -1, ..stranger(world) };
+        let sent = producer.begin_send_offsets(&offsets(&place), &nobody).wait();
+        assert_eq!(sent.unwrap_err().kind(), ErrorKind::Fenced);
+        producer.abort_transaction().unwrap();
+    });
+}
+
 #[test]
 fn calls_out_of_turn_are_refused_and_do_no_harm() {
     everywhere(|world| {

@@ -21,6 +21,7 @@ mod read_only_stores;
 mod restore;
 mod shutdown;
 mod simulation;
+mod slow_commits;
 mod slow_user_code;
 mod starts;
 mod suppress;

@@ -60,6 +60,8 @@ pub enum Fault {
     LostReply,
     /// The call happens after a wait on the cluster's clock: its caller waits, or its answer is late.
     Delay(Duration),
+    /// The call happens, and its answer is late: its caller waits, unless it is one that begins.
+    Slow(Duration),
     /// What a producer without transactions sends arrives so much later, whatever becomes of the producer, which is told
     /// `Timeout` at once. For every other call it is a [`LostReply`](Self::LostReply).
     Late(Duration),

@@ -1,6 +1,6 @@
 //! The producer of the embedded cluster.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use hashbrown::HashMap;
 
@@ -14,8 +14,8 @@ use super::{
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
-        BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer, ProducerSettings,
-        Records, RefusedRecord,
+        Answer, BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer,
+        ProducerSettings, Records, RefusedRecord,
     },
     time::duration_ms,
 };
@@ -37,6 +37,8 @@ pub(super) struct EmbeddedProducer {
     refused: Vec<RefusedRecord>,
     /// Whether a record of the open transaction was refused, so that it can only be aborted.
     has_failed: bool,
+    /// How late the answer is of a call whose caller does not wait.
+    late: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,7 @@ impl EmbeddedProducer {
             reports: Vec::new(),
             refused: Vec::new(),
             has_failed: false,
+            late: None,
         }
     }
 
@@ -94,11 +97,32 @@ impl EmbeddedProducer {
 
     /// Calls the cluster in the name of the open transaction, if there is one.
     fn call<T>(
-        &self,
+        &mut self,
         kind: OperationKind,
         effect: impl FnOnce(&mut ClusterState, Option<Transactional<'_>>) -> Result<T>,
     ) -> Result<T> {
-        self.shared.call(&self.client_id, kind, |state| effect(state, self.transactional()))
+        let reply = self.before(kind)?;
+        let transactional = self.transactional();
+        self.shared.complete(reply, &self.client_id, kind, |state| effect(state, transactional))
+    }
+
+    /// The first half of a call. A caller that does not wait hears of it late.
+    fn before(&mut self, kind: OperationKind) -> Result<Reply> {
+        let Some(late) = &mut self.late else { return self.shared.before(&self.client_id, kind) };
+        let (reply, wait) = self.shared.before_late(&self.client_id, kind)?;
+        *late += wait;
+        Ok(reply)
+    }
+
+    /// Makes calls whose caller does not wait.
+    fn begin<T: Send + 'static>(
+        &mut self,
+        calls: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Answer<T> {
+        self.late = Some(Duration::ZERO);
+        let said = calls(self);
+        let late = self.late.take().unwrap_or_default();
+        self.shared.late(said, late)
     }
 
     fn transactional(&self) -> Option<Transactional<'_>> {
@@ -112,12 +136,12 @@ impl EmbeddedProducer {
 
     /// Has the cluster append batches, now or when they arrive.
     fn deliver(
-        &self,
+        &mut self,
         batches: &[(TopicPartition, Arc<Records>)],
     ) -> Result<(Vec<BatchReport>, Vec<RefusedRecord>)> {
-        let (client_id, kind) = (&self.client_id, OperationKind::Produce);
-        let now_ms = self.shared.now_ms();
-        let reply = self.shared.before(client_id, kind)?;
+        let (kind, now_ms) = (OperationKind::Produce, self.shared.now_ms());
+        let reply = self.before(kind)?;
+        let client_id = &self.client_id;
         if let (Reply::Late(wait), None) = (reply, &self.transactional_id) {
             let due_ms = now_ms.saturating_add(duration_ms(wait));
             self.shared.lock().append_later(batches.to_vec(), due_ms);
@@ -223,6 +247,22 @@ impl Producer for EmbeddedProducer {
     fn flush(&mut self) -> Result<Vec<BatchReport>> {
         self.send()?;
         Ok(std::mem::take(&mut self.reports))
+    }
+
+    fn begin_flush(&mut self) -> Answer<Vec<BatchReport>> {
+        self.begin(Self::flush)
+    }
+
+    fn begin_send_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        group: &GroupMetadata,
+    ) -> Answer<()> {
+        self.begin(|producer| producer.send_offsets(offsets, group))
+    }
+
+    fn begin_commit(&mut self) -> Answer<()> {
+        self.begin(Self::commit_transaction)
     }
 
     fn take_refused(&mut self) -> Vec<RefusedRecord> {

@@ -147,7 +147,7 @@ impl Shared {
                 drop(effect(&mut self.lock()));
                 Answer::ready(Err(no_reply(client_id, kind)))
             }
-            Fault::Delay(delay) => {
+            Fault::Delay(delay) | Fault::Slow(delay) => {
                 let delay = Delay::new(Arc::clone(&self.clock), delay, Arc::clone(&self.alarms));
                 let shared = Arc::clone(self);
                 Answer::delayed(delay, move || effect(&mut shared.lock()))
@@ -167,7 +167,7 @@ impl Shared {
             Fault::Unavailable | Fault::LostReply | Fault::Late(_) | Fault::Torn(_) => {
                 Answer::ready(Err(unavailable(client_id, kind)))
             }
-            Fault::Delay(delay) => {
+            Fault::Delay(delay) | Fault::Slow(delay) => {
                 let delay = Delay::new(Arc::clone(&self.clock), delay, Arc::clone(&self.alarms));
                 let shared = Arc::clone(self);
                 Answer::delayed(delay, move || read(&shared.lock()))
@@ -186,17 +186,41 @@ impl Shared {
 
     /// The first half of a call whose caller waits: lets a fault befall it.
     pub(super) fn before(&self, client_id: &str, kind: OperationKind) -> Result<Reply> {
-        match self.fate(client_id, kind) {
-            Fault::None => Ok(Reply::Given),
-            Fault::Unavailable => Err(unavailable(client_id, kind)),
-            Fault::LostReply => Ok(Reply::Lost),
+        let (reply, wait) = self.before_late(client_id, kind)?;
+        if !wait.is_zero() {
+            self.clock.sleep(wait);
+        }
+        Ok(reply)
+    }
+
+    /// The same, but the caller does not wait: for so long the answer is late.
+    pub(super) fn before_late(
+        &self,
+        client_id: &str,
+        kind: OperationKind,
+    ) -> Result<(Reply, Duration)> {
+        let reply = match self.fate(client_id, kind) {
+            Fault::None => Reply::Given,
+            Fault::Unavailable => return Err(unavailable(client_id, kind)),
+            Fault::LostReply => Reply::Lost,
             Fault::Delay(wait) => {
                 self.clock.sleep(wait);
-                Ok(Reply::Given)
+                Reply::Given
             }
-            Fault::Late(wait) => Ok(Reply::Late(wait)),
-            Fault::Torn(written) => Ok(Reply::Torn(written)),
+            Fault::Slow(wait) => return Ok((Reply::Given, wait)),
+            Fault::Late(wait) => Reply::Late(wait),
+            Fault::Torn(written) => Reply::Torn(written),
+        };
+        Ok((reply, Duration::ZERO))
+    }
+
+    /// What a call that has happened says when its answer is late.
+    pub(super) fn late<T: Send + 'static>(&self, said: Result<T>, wait: Duration) -> Answer<T> {
+        if wait.is_zero() {
+            return Answer::ready(said);
         }
+        let delay = Delay::new(Arc::clone(&self.clock), wait, Arc::clone(&self.alarms));
+        Answer::delayed(delay, move || said)
     }
 
     /// What befalls a call.

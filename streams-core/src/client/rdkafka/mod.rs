@@ -4,6 +4,7 @@
 //! belongs to no group; a producer is always idempotent. Invariants: only this module names librdkafka's crate, only
 //! `ffi` has `unsafe`, and no public type shows either.
 
+mod background;
 mod consumer;
 mod deliveries;
 mod events;

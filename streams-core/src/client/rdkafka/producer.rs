@@ -2,7 +2,11 @@
 
 use std::{
     ops::Range,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -77,6 +81,7 @@ pub(super) struct RdKafkaProducer {
     targets: Vec<Target>,
     index: HashMap<TopicPartition, usize>,
     appended: u32,
+    is_given_up: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -117,7 +122,13 @@ impl RdKafkaProducer {
             targets: Vec::new(),
             index: HashMap::new(),
             appended: 0,
+            is_given_up: Arc::default(),
         }
+    }
+
+    /// Ends a flush that goes on, for nobody waits for it any more.
+    pub(super) fn given_up(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_given_up)
     }
 
     fn invalid(&self, what: &str) -> Error {
@@ -287,7 +298,7 @@ impl RdKafkaProducer {
         let wait = self.waits.delivery_timeout.saturating_add(FLUSH_GRACE);
         let until_ms = SystemClock.now_ms().saturating_add(duration_ms(wait));
         let mut is_doomed = false;
-        while SystemClock.now_ms() < until_ms {
+        while SystemClock.now_ms() < until_ms && !self.is_given_up.load(Ordering::Relaxed) {
             self.client_turn(Duration::ZERO)?;
             if self.client.events().take_failed() && self.transaction == Transaction::Open {
                 is_doomed = true;

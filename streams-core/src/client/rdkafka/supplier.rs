@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     TokenProvider,
+    background::BackgroundProducer,
     consumer::RdKafkaConsumer,
     events::ClientEvents,
     ffi::{Client, ClientKind},
@@ -189,7 +190,8 @@ impl ClientSupplier for RdKafkaSupplier {
             transaction_timeout: self.transaction_timeout,
         };
         let topics = Topics::new(native.max_block, native.metadata_max_age);
-        Ok(Box::new(RdKafkaProducer::new(client, settings, waits, topics)))
+        let producer = RdKafkaProducer::new(Arc::clone(&client), settings, waits, topics);
+        Ok(Box::new(BackgroundProducer::new(client, producer)))
     }
 
     fn admin(&self) -> Result<Box<dyn Admin>> {

@@ -1,22 +1,27 @@
 //! The commit of a thread: all its tasks at once, in four steps: prepare, flush, offsets, apply. Tasks of a thread share
 //! one transaction, so that nothing of a task is committed without its offsets.
 //!
-//! If the cluster could not take the offsets, which had no effect then, the commit stays prepared and is completed later.
-//! Invariant: while it is, no task processes, starts or ends, for its stores are those of the commit.
+//! Each step begins, and is asked in later turns: the thread hears from its group meanwhile, and does what else is due. If
+//! the cluster could not take the offsets, which had no effect then, the commit stays prepared and is completed later.
+//! Invariant: until it is complete no task processes, punctuates, starts or ends. Its stores are those of the commit, and
+//! what it wrote would be part of a transaction whose offsets are on their way already.
 
-use std::sync::Arc;
+use std::{sync::Arc, task::Waker, time::Duration};
 
 use super::{
     super::{app::App, metrics::count},
-    asked::{ANSWER_MS, Asked},
     member::Member,
     mend::Mend,
+    purge::Purge,
     tasks::Tasks,
     writer::{Writer, Written},
 };
 use crate::{
     ErrorKind, Result, TopicPartition,
-    client::{Admin, OffsetAndMetadata},
+    client::{
+        Admin, Answer, BatchReport, OffsetAndMetadata,
+        answer::{wait_for_a_wake, waker_of_this_thread},
+    },
     planted::{PlantedBug, is_planted},
     task::ActiveTask,
     time::duration_ms,
@@ -25,16 +30,28 @@ use crate::{
 /// When a thread commits, and a commit that is not complete.
 pub(super) struct Commits {
     app: Arc<App>,
-    thread: String,
-    purging: Asked<()>,
+    purge: Purge,
     last_ms: i64,
-    last_purge_ms: i64,
-    prepared: Option<Prepared>,
+    phase: Option<Phase>,
+    /// Wakes the thread, once it has waited.
+    waker: Option<Waker>,
 }
 
 type Offsets = Vec<(TopicPartition, OffsetAndMetadata)>;
 
-/// What everybody wrote, and is on the cluster without its offsets.
+/// How far a commit is.
+enum Phase {
+    /// What everybody wrote is on its way.
+    Flushing(Offsets, Answer<Vec<BatchReport>>),
+    /// It is on the cluster, without its offsets.
+    Flushed(Prepared),
+    /// The offsets are on their way, to the group or to the transaction.
+    Offsets(Prepared, Answer<()>),
+    /// The end of the transaction is on its way.
+    Ending(Prepared, Answer<()>),
+}
+
+/// What everybody wrote.
 struct Prepared {
     offsets: Offsets,
     written: Written,
@@ -61,17 +78,28 @@ impl Commits {
         let now_ms = app.clock.now_ms();
         Self {
             app: Arc::clone(app),
-            thread: thread.to_owned(),
-            purging: Asked::default(),
+            purge: Purge::new(app, thread),
             last_ms: now_ms,
-            last_purge_ms: now_ms,
-            prepared: None,
+            phase: None,
+            waker: None,
         }
     }
 
     /// Whether a commit waits for the cluster.
     pub(super) fn is_pending(&self) -> bool {
-        self.prepared.is_some()
+        self.phase.is_some()
+    }
+
+    /// Whether something was asked that is not answered.
+    pub(super) fn has_asked(&self) -> bool {
+        !matches!(self.phase, None | Some(Phase::Flushed(_)))
+    }
+
+    /// Waits until what was asked may be answered, for at most so long.
+    pub(super) fn wait(&self, max_wait: Duration) {
+        if self.has_asked() {
+            wait_for_a_wake(max_wait);
+        }
     }
 
     /// Up to when the next commit is to be made: when the interval ends, or half of what a transaction may take.
@@ -88,42 +116,102 @@ impl Commits {
             || (self.app.settings.budget.overlay_exceeded() && tasks.commit_needed())
     }
 
-    /// Drops what was prepared.
-    pub(super) fn abandon(&mut self) {
-        self.prepared = None;
+    /// Drops what was prepared. A commit whose end is on its way may happen all the same: it is waited for, and what it
+    /// committed is applied, or the state would be without it if its changelog is lost before it is restored.
+    pub(super) fn abandon(&mut self, tasks: &mut Tasks, writer: &mut Writer, mend: &Mend) {
+        let (prepared, said) = match self.phase.take() {
+            Some(Phase::Ending(prepared, ended)) => (prepared, ended.wait()),
+            Some(Phase::Offsets(prepared, sent)) if !writer.is_transactional() => {
+                (prepared, sent.wait())
+            }
+            _ => return,
+        };
+        if said.is_ok() {
+            writer.has_ended();
+            let applied = Self::apply(prepared.written, tasks, mend);
+            if let Err(error) = applied {
+                tracing::warn!("what was committed is restored from the changelogs: {error}");
+            }
+        }
     }
 
-    /// Commits all tasks that made progress. At least once, rows that others left in changelogs are written anew behind
-    /// that.
+    /// Commits all tasks that made progress, as far as the cluster answers: as long as the commit
+    /// [is pending](Self::is_pending) this is to be called again. At least once, rows that others left in changelogs are
+    /// written anew behind that.
     ///
     /// # Errors
-    /// `Unavailable` if the cluster could not take the offsets, which had no effect: the commit
-    /// [is pending](Self::is_pending) and is to be tried again. Others leave work in doubt that is to be dropped.
+    /// `Unavailable` if the cluster could not take the offsets, which had no effect: the commit is pending and is to be
+    /// tried again. Others leave work in doubt that is to be dropped.
     pub(super) fn commit(&mut self, parts: &mut Parts<'_>, now_ms: i64) -> Result {
         self.last_ms = now_ms;
-        let prepared = match self.prepared.take() {
-            Some(prepared) => prepared,
-            None if !parts.have_work() => {
+        if self.phase.is_none() {
+            if !parts.have_work() {
                 // What was committed before still has to reach the disk in time; one task looks after all databases.
                 if let Some((_, task)) = parts.tasks.running().next() {
                     task.databases().flush_older(now_ms, &self.app.settings);
                 }
                 return Ok(());
             }
-            None => {
-                let offsets = Self::stage(parts, now_ms)?;
-                if is_planted(PlantedBug::CommitBeforeFlush) {
-                    Self::commit_offsets(&offsets, parts)?;
-                    let written = parts.writer.flush(parts.mend.logs())?;
-                    return self.complete(written, parts, now_ms);
-                }
-                Prepared { offsets, written: Self::flush(parts)? }
+            let offsets = Self::stage(parts, now_ms)?;
+            if is_planted(PlantedBug::CommitBeforeFlush) {
+                Self::commit_before_flush(&offsets, parts)?;
+                let written = parts.writer.flush(parts.mend.logs())?;
+                return self.complete(written, parts, now_ms);
             }
-        };
-        match Self::commit_offsets(&prepared.offsets, parts) {
-            Ok(()) => self.complete(prepared.written, parts, now_ms),
+            self.phase = Some(Phase::Flushing(offsets, parts.writer.begin_flush()));
+        }
+        while let Some(phase) = self.phase.take() {
+            match phase {
+                Phase::Flushing(offsets, mut flushed) => {
+                    let Some(reports) = self.answer(&mut flushed) else {
+                        self.phase = Some(Phase::Flushing(offsets, flushed));
+                        break;
+                    };
+                    let written = Self::flushed(reports, parts)?;
+                    self.phase = Some(Phase::Flushed(Prepared { offsets, written }));
+                }
+                Phase::Flushed(prepared) => {
+                    let sent = Self::begin_offsets(&prepared.offsets, parts);
+                    self.phase = Some(Phase::Offsets(prepared, sent));
+                }
+                Phase::Offsets(prepared, mut sent) => {
+                    let Some(said) = self.answer(&mut sent) else {
+                        self.phase = Some(Phase::Offsets(prepared, sent));
+                        break;
+                    };
+                    let prepared = self.unless_unavailable(prepared, said)?;
+                    if Self::has_transaction(&prepared.offsets, parts) {
+                        let ended = parts.writer.begin_commit();
+                        self.phase = Some(Phase::Ending(prepared, ended));
+                    } else {
+                        self.complete(prepared.written, parts, now_ms)?;
+                    }
+                }
+                Phase::Ending(prepared, mut ended) => {
+                    let Some(said) = self.answer(&mut ended) else {
+                        self.phase = Some(Phase::Ending(prepared, ended));
+                        break;
+                    };
+                    let prepared = self.unless_unavailable(prepared, said)?;
+                    parts.writer.has_ended();
+                    self.complete(prepared.written, parts, now_ms)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn answer<T>(&mut self, asked: &mut Answer<T>) -> Option<Result<T>> {
+        asked.poll_with(self.waker.get_or_insert_with(waker_of_this_thread))
+    }
+
+    /// Keeps what is prepared, to be committed later, if the cluster could not serve that now.
+    fn unless_unavailable(&mut self, prepared: Prepared, said: Result) -> Result<Prepared> {
+        match said {
+            Ok(()) => Ok(prepared),
             Err(error) => {
-                self.prepared = Some(prepared).filter(|_| error.kind() == ErrorKind::Unavailable);
+                let later = Some(Phase::Flushed(prepared));
+                self.phase = later.filter(|_| error.kind() == ErrorKind::Unavailable);
                 Err(error)
             }
         }
@@ -141,28 +229,30 @@ impl Commits {
     }
 
     /// The second step: everything that was written is on the cluster, and behind what the databases have.
-    fn flush(parts: &mut Parts<'_>) -> Result<Written> {
-        let written = parts.writer.flush(parts.mend.logs())?;
+    fn flushed(reports: Result<Vec<BatchReport>>, parts: &mut Parts<'_>) -> Result<Written> {
+        let written = parts.writer.flushed(reports, parts.mend.logs())?;
         let began = parts.writer.began();
         parts.tasks.running().try_for_each(|(_, task)| task.check_logged(began))?;
         Ok(written)
     }
 
     /// The last step, and what can be done only behind a commit.
-    fn complete(&mut self, mut written: Written, parts: &mut Parts<'_>, now_ms: i64) -> Result {
-        parts.mend.hold_back(&mut written);
-        for (_, task) in parts.tasks.running_mut() {
-            task.apply_commit(&written)?;
-        }
+    fn complete(&mut self, written: Written, parts: &mut Parts<'_>, now_ms: i64) -> Result {
+        Self::apply(written, parts.tasks, parts.mend)?;
         count(&self.app.shared.counters.commits, 1);
         parts.writer.committed(now_ms);
         parts.mend.mend(parts.tasks, parts.writer, parts.member, now_ms)?;
-        self.purge_repartition_topics(parts, now_ms);
+        self.purge.purge(parts.tasks, parts.admin, now_ms);
         Ok(())
     }
 
-    /// Commits input offsets: in the transaction, which ends with that, or by the group.
-    fn commit_offsets(offsets: &Offsets, parts: &mut Parts<'_>) -> Result {
+    fn apply(mut written: Written, tasks: &mut Tasks, mend: &Mend) -> Result {
+        mend.hold_back(&mut written);
+        tasks.running_mut().try_for_each(|(_, task)| task.apply_commit(&written))
+    }
+
+    /// Begins to commit input offsets: in the transaction, which is to be ended then, or by the group.
+    fn begin_offsets(offsets: &Offsets, parts: &mut Parts<'_>) -> Answer<()> {
         let mut offsets = offsets.clone();
         let running = parts.tasks.running();
         let committed = running.flat_map(|(_, task)| ActiveTask::committed_offsets(task));
@@ -170,37 +260,40 @@ impl Commits {
             if parts.mend.has_gaps() && offsets.is_empty() {
                 offsets.extend(committed);
             }
-            return if offsets.is_empty() { Ok(()) } else { parts.member.commit_offsets(&offsets) };
+            let is_empty = offsets.is_empty();
+            return if is_empty {
+                Answer::ready(Ok(()))
+            } else {
+                parts.member.commit_offsets(&offsets)
+            };
         }
         if offsets.is_empty() {
             if is_planted(PlantedBug::ForgetPunctuations) {
-                return Ok(());
+                return Answer::ready(Ok(()));
             }
             // Punctuations alone were at work. Only with offsets does the coordinator look at who commits, and a
             // zombie must not get its transaction through.
             offsets.extend(committed);
         }
-        parts.writer.commit_transaction(&offsets, &parts.member.group_metadata())
+        let sent = parts.writer.begin_send_offsets(&offsets, &parts.member.group_metadata());
+        if is_planted(PlantedBug::CommitWithoutOffsets) {
+            return Answer::ready(sent.wait().or(Ok(())));
+        }
+        sent
     }
 
-    /// Deletes what is consumed of repartition topics: nobody else reads them, and they have no retention.
-    fn purge_repartition_topics(&mut self, parts: &mut Parts<'_>, now_ms: i64) {
-        if let Some(Err(error)) = self.purging.answer(now_ms) {
-            tracing::debug!(thread = %self.thread, "repartition topics are purged later: {error}");
+    /// Whether the offsets are committed by the end of a transaction.
+    fn has_transaction(offsets: &Offsets, parts: &Parts<'_>) -> bool {
+        let is_forgotten = is_planted(PlantedBug::ForgetPunctuations) && offsets.is_empty();
+        parts.writer.is_transactional() && !is_forgotten
+    }
+
+    fn commit_before_flush(offsets: &Offsets, parts: &mut Parts<'_>) -> Result {
+        Self::begin_offsets(offsets, parts).wait()?;
+        if Self::has_transaction(offsets, parts) {
+            parts.writer.begin_commit().wait()?;
+            parts.writer.has_ended();
         }
-        let interval_ms = duration_ms(self.app.config.repartition_purge_interval());
-        if now_ms.saturating_sub(self.last_purge_ms) < interval_ms {
-            return;
-        }
-        self.last_purge_ms = now_ms;
-        let positions = parts.tasks.running().flat_map(|(_, task)| task.committed_positions());
-        let before: Vec<_> = positions
-            .filter(|(partition, _)| self.app.is_repartition_topic(&partition.topic))
-            .collect();
-        if before.is_empty() {
-            return;
-        }
-        let purged = parts.admin.delete_records(&before);
-        self.purging.ask(purged, now_ms.saturating_add(ANSWER_MS));
+        Ok(())
     }
 }

@@ -45,7 +45,7 @@ impl Ending<'_> {
     /// Drops uncommitted work and has all tasks wait; their stores may be behind their changelogs, so the next turn
     /// has them restored.
     pub(super) fn start_over(&mut self) {
-        self.commits.abandon();
+        self.commits.abandon(self.tasks, self.writer, self.mend);
         self.writer.abandon();
         self.mend.logs().start_over();
         for id in self.tasks.ids(Slot::is_running) {
@@ -63,7 +63,7 @@ impl Ending<'_> {
     /// last commit. The target stays, unless the membership is lost: one whose producer alone was fenced still owns its
     /// tasks.
     pub(super) fn drop_work(&mut self) {
-        self.commits.abandon();
+        self.commits.abandon(self.tasks, self.writer, self.mend);
         self.writer.abandon();
         self.writer.end();
         self.mend.forget_all();

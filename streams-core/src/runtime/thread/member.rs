@@ -61,8 +61,8 @@ impl Member {
     pub(super) fn commit_offsets(
         &mut self,
         offsets: &[(TopicPartition, OffsetAndMetadata)],
-    ) -> Result {
-        self.membership.commit_offsets(offsets).wait()
+    ) -> Answer<()> {
+        self.membership.commit_offsets(offsets)
     }
 
     pub(super) fn committed_offsets(

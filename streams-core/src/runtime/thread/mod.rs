@@ -33,6 +33,7 @@ mod member;
 mod mend;
 mod pace;
 mod patience;
+mod purge;
 mod restores;
 mod start;
 mod starting;

@@ -39,6 +39,11 @@ impl Patience {
         self.passed_over
     }
 
+    /// This turn waits for the cluster, which may still not serve what it did not serve before.
+    pub(super) fn waits(&mut self) {
+        self.passed_over |= self.is_failing();
+    }
+
     pub(super) fn begin_turn(&mut self) {
         self.passed_over = false;
     }

@@ -15,6 +15,8 @@ use crate::{Error, ErrorKind, Result};
 /// How often a thread that closes tries to leave nothing behind, and after what pause again.
 const LAST_ATTEMPTS: usize = 20;
 const PAUSE_BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
+/// How often it looks for answers meanwhile.
+const PAUSE_FOR_ANSWERS: Duration = Duration::from_millis(5);
 
 /// What a turn did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -143,6 +145,8 @@ impl StreamThread {
             holdings.reconcile(member, patience, now_ms)?;
         }
         if holdings.commit_is_pending() {
+            patience.waits();
+            holdings.await_commit(max_wait);
             return Ok(Turn::default());
         }
         holdings.start_restored(member, patience, now_ms)?;
@@ -237,6 +241,13 @@ impl StreamThread {
             self.holdings.look_around(now_ms)?;
             // A zombie must hear that it is one before it writes. Without work it has nothing to write.
             if self.holdings.has_work(&mut self.member) {
+                self.heartbeat(now_ms)?;
+                self.holdings.commit(&mut self.member, &mut self.patience, now_ms)?;
+            }
+            while self.holdings.commit_has_asked() {
+                // The calls end in time.
+                self.app.clock.sleep(PAUSE_FOR_ANSWERS);
+                let now_ms = self.app.clock.now_ms();
                 self.heartbeat(now_ms)?;
                 self.holdings.commit(&mut self.member, &mut self.patience, now_ms)?;
             }

@@ -10,7 +10,8 @@ use super::{
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
-        BatchReport, GroupMetadata, OffsetAndMetadata, Producer, ProducerSettings, RefusedRecord,
+        Answer, BatchReport, GroupMetadata, OffsetAndMetadata, Producer, ProducerSettings,
+        RefusedRecord,
     },
     planted::{PlantedBug, is_planted},
 };
@@ -119,10 +120,26 @@ impl Writer {
     /// Sends what is open and learns the next offset of each partition that was written. Later batches of a
     /// partition come later in the reports.
     pub(super) fn flush(&mut self, logs: &mut LogEnds) -> Result<Written> {
-        let Some(producer) = &mut self.producer else { return Ok(Written::new()) };
+        let flushed = self.begin_flush().wait();
+        self.flushed(flushed, logs)
+    }
+
+    /// Begins to send what is open.
+    pub(super) fn begin_flush(&mut self) -> Answer<Vec<BatchReport>> {
+        match &mut self.producer {
+            Some(producer) => producer.begin_flush(),
+            None => Answer::ready(Ok(Vec::new())),
+        }
+    }
+
+    /// Learns from the reports of a flush what was written.
+    pub(super) fn flushed(
+        &mut self,
+        reports: Result<Vec<BatchReport>>,
+        logs: &mut LogEnds,
+    ) -> Result<Written> {
         let mut written = Written::new();
         self.began.clear();
-        let reports = producer.flush();
         let refused = self.learn_refused();
         let reports = reports?;
         refused?;
@@ -147,22 +164,29 @@ impl Writer {
         self.transactional_id.is_some()
     }
 
-    /// Ends the transaction with these offsets.
-    pub(super) fn commit_transaction(
+    /// Begins to add offsets to the transaction.
+    pub(super) fn begin_send_offsets(
         &mut self,
         offsets: &[(TopicPartition, OffsetAndMetadata)],
         group: &GroupMetadata,
-    ) -> Result {
-        let Some(producer) = &mut self.producer else { return Ok(()) };
-        if !offsets.is_empty() {
-            let sent = producer.send_offsets(offsets, group);
-            if !is_planted(PlantedBug::CommitWithoutOffsets) {
-                sent?;
-            }
+    ) -> Answer<()> {
+        match self.producer.as_mut().filter(|_| !offsets.is_empty()) {
+            Some(producer) => producer.begin_send_offsets(offsets, group),
+            None => Answer::ready(Ok(())),
         }
-        producer.commit_transaction()?;
+    }
+
+    /// Begins to end the transaction.
+    pub(super) fn begin_commit(&mut self) -> Answer<()> {
+        match &mut self.producer {
+            Some(producer) => producer.begin_commit(),
+            None => Answer::ready(Ok(())),
+        }
+    }
+
+    /// The transaction has ended.
+    pub(super) fn has_ended(&mut self) {
         self.transaction_ms = None;
-        Ok(())
     }
 
     /// Drops what the producer has not committed. Its records must never come out: a transaction is aborted, and

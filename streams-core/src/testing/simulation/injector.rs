@@ -107,7 +107,15 @@ impl FaultInjector for CallFaults {
             let ms = world.random.between(1, rates.pause_ms_max);
             world.counters.stand_stills += 1;
             world.say(Some(who), &format!("stands still for {ms} ms before {kind:?}"));
-            return Fault::Delay(Duration::from_millis(ms.unsigned_abs()));
+            let pause = Duration::from_millis(ms.unsigned_abs());
+            let commits = matches!(
+                kind,
+                OperationKind::Produce
+                    | OperationKind::SendOffsets
+                    | OperationKind::CommitTransaction
+            );
+            // The cluster is slow, too, and the thread goes on.
+            return if commits && ms % 4 == 0 { Fault::Slow(pause) } else { Fault::Delay(pause) };
         }
         Fault::None
     }

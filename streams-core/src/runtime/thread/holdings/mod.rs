@@ -3,7 +3,7 @@
 mod follow;
 mod process;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     super::app::App,
@@ -120,6 +120,16 @@ impl Holdings {
         };
         let committed = self.commits.commit(&mut parts, now_ms);
         if self.commits.is_pending() { patience.pass_over(committed, now_ms) } else { committed }
+    }
+
+    /// Whether a commit asked what is not answered.
+    pub(super) fn commit_has_asked(&self) -> bool {
+        self.commits.has_asked()
+    }
+
+    /// Waits for what a commit asked, for at most so long.
+    pub(super) fn await_commit(&self, max_wait: Duration) {
+        self.commits.wait(max_wait);
     }
 
     /// Commits if it is time to.
