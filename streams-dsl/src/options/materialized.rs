@@ -34,6 +34,7 @@ pub struct Materialized<K, V> {
     pub(crate) caching: bool,
     pub(crate) retention: Option<Duration>,
     pub(crate) history: Option<Duration>,
+    pub(crate) ttl: Option<Duration>,
 }
 
 impl<K, V> Materialized<K, V> {
@@ -53,6 +54,7 @@ impl<K, V> Materialized<K, V> {
             caching: true,
             retention: None,
             history: None,
+            ttl: None,
         }
     }
 
@@ -117,6 +119,29 @@ impl<K, V> Materialized<K, V> {
         self
     }
 
+    /// Lets rows expire that were not written for so long, by stream time: of a table without windows, whose rows would
+    /// stay for ever otherwise.
+    ///
+    /// An expired row is not there any more when it is looked up, updated or queried, and commits delete it from the store
+    /// and the changelog. Nothing is forwarded when it expires.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let day = Duration::from_secs(24 * 3_600);
+    /// let logins = builder.stream::<String, String>("logins").group_by_key().count();
+    /// logins.stored(Materialized::named("recent-logins").with_ttl(day)).to_stream().to("counts");
+    /// builder.build()?;
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
     /// How long the rows of a windowed table are kept, from their window's start: at least the size
     /// of the windows and their grace period, which is also the default.
     #[must_use]
@@ -129,7 +154,9 @@ impl<K, V> Materialized<K, V> {
 impl<K, V> Materialized<K, V> {
     /// The same store for other keys, of which no serde is given.
     pub(crate) fn of_keys<K2>(self) -> Materialized<K2, V> {
-        let Self { name, value_serde, in_memory, logging, caching, retention, history, .. } = self;
+        let Self {
+            name, value_serde, in_memory, logging, caching, retention, history, ttl, ..
+        } = self;
         let key_serde = None;
         Materialized {
             name,
@@ -140,6 +167,7 @@ impl<K, V> Materialized<K, V> {
             caching,
             retention,
             history,
+            ttl,
         }
     }
 }
@@ -155,6 +183,7 @@ impl<K, V> Clone for Materialized<K, V> {
             caching: self.caching,
             retention: self.retention,
             history: self.history,
+            ttl: self.ttl,
         }
     }
 }

@@ -19,6 +19,7 @@ pub(crate) struct TableStore<K, V> {
     logging: Option<BTreeMap<String, String>>,
     caching: bool,
     history: Option<Duration>,
+    ttl: Option<Duration>,
 }
 
 impl<K, V> Clone for TableStore<K, V> {
@@ -31,6 +32,7 @@ impl<K, V> Clone for TableStore<K, V> {
             logging: self.logging.clone(),
             caching: self.caching,
             history: self.history,
+            ttl: self.ttl,
         }
     }
 }
@@ -52,6 +54,7 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
             logging: materialized.logging,
             caching: materialized.caching,
             history: materialized.history,
+            ttl: materialized.ttl,
         }
     }
 
@@ -94,6 +97,10 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         let value = lowering.serde(&self.value_serde, node, "value");
         self.check_versions(lowering, node);
         let store = Stores::timestamped_key_value(self.name.clone(), key, value);
+        let store = match self.ttl {
+            Some(ttl) => store.with_ttl(ttl),
+            None => store,
+        };
         self.configure(store, lowering.settings())
     }
 
@@ -108,6 +115,7 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         let value = lowering.serde(&self.value_serde, node, "value");
         self.check_versions(lowering, node);
         let store = Stores::timestamped_window(self.name.clone(), retention, key, value);
+        self.refuse_ttl(lowering);
         self.configure(store, lowering.settings())
     }
 
@@ -122,7 +130,20 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         let value = lowering.serde(&self.value_serde, node, "value");
         self.check_versions(lowering, node);
         let store = Stores::session(self.name.clone(), retention, key, value);
+        self.refuse_ttl(lowering);
         self.configure(store, lowering.settings())
+    }
+
+    /// Notes a mistake if rows are to expire that have another span of life.
+    fn refuse_ttl(&self, lowering: &mut Lowering<'_>) {
+        if self.ttl.is_some() {
+            let name = &self.name;
+            let text = format!(
+                "store `{name}` has windows, whose rows live by their retention: give it one by `with_retention`, and no \
+                 time to live"
+            );
+            lowering.problem(text);
+        }
     }
 
     fn configure<S: StateStore>(

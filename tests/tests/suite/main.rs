@@ -10,6 +10,7 @@ mod global_joins;
 mod growing_topics;
 mod harness;
 mod instances;
+mod java_names;
 mod layers;
 mod lifecycle;
 mod lost_changelogs;
