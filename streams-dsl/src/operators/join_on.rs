@@ -33,8 +33,10 @@ where
         /// A row for which the extractor returns `None` is in no join. A change of either side updates what was joined: that
         /// of a foreign row all rows that name it. Neither side need be partitioned as the other: both exchange messages
         /// over two internal topics, so that a change of one side is seen a little later, and results in between may be of
-        /// the row before; in the end they are those of the last rows. Both tables get a store, if they have none, and so do
-        /// the subscriptions. Names are given by [`named`](Self::named), partitioners by
+        /// the row before. A foreign row is asked for an answer only if something may come of it, as in Java: a row that loses
+        /// its partner and changes once more before it is told so keeps what was joined before.
+        /// [`left_join_on`](Self::left_join_on) always asks, and in the end is what the last rows say. Both tables get a
+        /// store, if they have none, and so do the subscriptions. Names are given by [`named`](Self::named), partitioners by
         /// [`with_table_joined`](Self::with_table_joined). Where the joiner returns an `Option`, `None` is no row, and the
         /// types must be named.
         ///

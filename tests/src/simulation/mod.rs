@@ -16,6 +16,7 @@ mod standing_by;
 mod stepping;
 mod ticking;
 mod ties;
+mod visiting;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -38,6 +39,7 @@ pub use self::{
     stepping::stepping,
     ticking::ticking,
     ties::ties,
+    visiting::visiting,
 };
 
 /// A simulation in a set-up that the seed varies: instances, threads, standbys, warm-ups.

@@ -6,7 +6,7 @@ use streams_core::{
 };
 use tests::simulation::{
     counting, counts, expected_counts, last_counts, lookup, losing, market, merging, orders, shop,
-    shop_that_compares, standing_by, stepping, ticking, ties,
+    shop_that_compares, standing_by, stepping, ticking, ties, visiting,
 };
 
 fn runs(simulation: SimulationBuilder) {
@@ -99,6 +99,16 @@ fn simulation_of_a_market_is_exactly_once_through_tables_windows_and_punctuation
 #[test]
 fn simulation_of_a_market_at_least_once_comes_to_rest() {
     seeds(0..100).for_each(|seed| runs_on_some_disk(market(seed, AtLeastOnce), seed));
+}
+
+#[test]
+fn simulation_of_visits_is_exactly_once_through_a_join_by_foreign_key() {
+    seeds(0..300).for_each(|seed| runs_on_some_disk(visiting(seed, ExactlyOnceV2), seed));
+}
+
+#[test]
+fn simulation_of_visits_at_least_once_comes_to_rest() {
+    seeds(0..60).for_each(|seed| runs_on_some_disk(visiting(seed, AtLeastOnce), seed));
 }
 
 #[test]
