@@ -10,6 +10,7 @@
 mod at_work;
 mod context;
 mod node;
+mod partitions;
 mod processor_node;
 mod punctuation;
 mod sink;
@@ -27,6 +28,7 @@ pub(crate) use self::{
 };
 pub use self::{
     context::{Context, StoreAccess},
+    partitions::Partitions,
     punctuation::{Punctuation, PunctuationType, PunctuatorId},
     sink::{StreamPartitioner, TopicNameExtractor},
     source::{ExtractTimestamp, TimestampExtractor},

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Event, Node, NodeInfo, TaskState};
+use super::{Event, Node, NodeInfo, Partitions, TaskState};
 use crate::{
     Error, ErrorKind, Record, Result, TopicPartition,
     client::ProduceRecord,
@@ -14,9 +14,8 @@ use crate::{
 /// Chooses the topic of each record. The topics must exist. Java's `TopicNameExtractor`.
 pub type TopicNameExtractor<K, V> = Arc<dyn Fn(&Record<'_, K, V>) -> String + Send + Sync>;
 
-/// Chooses the partition of each record among the given number; `None` leaves it to the key's hash.
-/// Java's `StreamPartitioner`.
-pub type StreamPartitioner<K, V> = Arc<dyn Fn(&str, &K, &V, i32) -> Option<i32> + Send + Sync>;
+/// Chooses the partitions of each record among the given number. Java's `StreamPartitioner`.
+pub type StreamPartitioner<K, V> = Arc<dyn Fn(&str, &K, &V, i32) -> Partitions + Send + Sync>;
 
 /// Where a sink writes.
 pub(crate) enum SinkTopic<K, V> {
@@ -131,38 +130,68 @@ impl<K, V> SinkNode<K, V> {
         Ok((key == Written::Bytes, value == Written::Bytes))
     }
 
-    /// The partition's number: what the partitioner says, else the key's hash, else the next in turn.
-    fn choose(&mut self, record: &Record<'_, K, V>, has_key: bool) -> Option<usize> {
-        let count = i32::try_from(self.partitions.len()).ok()?;
-        let topic = &self.partitions.first()?.topic;
-        let chosen = self
-            .partitioner
-            .as_ref()
-            .and_then(|choose| choose(topic, record.key, record.value, count));
-        match chosen {
-            Some(partition) => usize::try_from(partition).ok(),
-            None if has_key => usize::try_from(partition_for_key(&self.key, count)).ok(),
-            None => {
-                self.next = (self.next + 1) % self.partitions.len();
-                Some(self.next)
-            }
+    /// What the partitioner says, if there is one.
+    fn chosen(&self, record: &Record<'_, K, V>) -> Partitions {
+        let (Some(choose), Some(first)) = (&self.partitioner, self.partitions.first()) else {
+            return Partitions::ByKey;
+        };
+        let count = i32::try_from(self.partitions.len()).unwrap_or(i32::MAX);
+        choose(&first.topic, record.key, record.value, count)
+    }
+
+    /// The partition of the key's hash, or the next in turn.
+    fn by_key(&mut self, has_key: bool) -> Option<usize> {
+        if has_key {
+            let count = i32::try_from(self.partitions.len()).ok()?;
+            return usize::try_from(partition_for_key(&self.key, count)).ok();
         }
+        self.next = (self.next + 1) % self.partitions.len().max(1);
+        Some(self.next)
     }
 
     fn send(&mut self, record: Record<'_, K, V>, task: &mut TaskState) -> Result {
         let (has_key, has_value) = self.serialize(&record)?;
-        let index = self.choose(&record, has_key);
-        let Some(to) = index.and_then(|index| self.partitions.get(index)) else {
-            let topic = self.partitions.first().map_or("", |partition| &partition.topic);
-            let text =
-                format!("the partitioner chose a partition that topic {topic} does not have");
-            return Err(Error::new(ErrorKind::Production, text));
-        };
+        let chosen = self.chosen(&record);
+        let by_key = if chosen == Partitions::ByKey { self.by_key(has_key) } else { None };
         let record = ProduceRecord {
             timestamp: record.timestamp,
             key: has_key.then_some(&self.key),
             value: has_value.then_some(&self.value),
             headers: record.headers,
+        };
+        match chosen {
+            Partitions::ByKey => self.append(by_key, record, task),
+            Partitions::One(partition) => {
+                self.append(usize::try_from(partition).ok(), record, task)
+            }
+            Partitions::All => {
+                (0..self.partitions.len()).try_for_each(|at| self.append(Some(at), record, task))
+            }
+            Partitions::Several(mut partitions) => {
+                if partitions.is_empty() {
+                    task.drops.note(&self.info.name, 1, task.now_ms, || {
+                        "dropped a record that the partitioner sends to no partition".to_owned()
+                    });
+                }
+                partitions.sort_unstable();
+                partitions.dedup();
+                let mut indexes = partitions.into_iter().map(|at| usize::try_from(at).ok());
+                indexes.try_for_each(|at| self.append(at, record, task))
+            }
+        }
+    }
+
+    fn append(
+        &self,
+        partition: Option<usize>,
+        record: ProduceRecord<'_>,
+        task: &mut TaskState,
+    ) -> Result {
+        let Some(to) = partition.and_then(|index| self.partitions.get(index)) else {
+            let topic = self.partitions.first().map_or("", |partition| &partition.topic);
+            let text =
+                format!("the partitioner chose a partition that topic {topic} does not have");
+            return Err(Error::new(ErrorKind::Production, text));
         };
         task.check_refused(to, &record)?;
         task.producer()?.append(to, record)

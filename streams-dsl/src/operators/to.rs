@@ -59,7 +59,8 @@ impl<K: Send + 'static, V: Send + 'static> Operator for ToTopic<K, V> {
             if let Some(partitioner) = &partitioner {
                 options = options.with_partitioner(partitioner.clone());
             } else if let Some(by_key) = lowering.partitioner(&key) {
-                let by_key = move |topic: &str, key: &K, _: &V, count| by_key(topic, key, count);
+                let by_key =
+                    move |topic: &str, key: &K, _: &V, count| by_key(topic, key, count).into();
                 options = options.with_partitioner(Arc::new(by_key));
             }
             lowering.sink(&sink, options, &parents);

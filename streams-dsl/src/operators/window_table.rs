@@ -1,6 +1,6 @@
 //! What aggregations in windows have in common: the serde of their keys, how rows are looked up, and forwarding.
 
-use std::{ops::RangeInclusive, sync::Arc};
+use std::ops::RangeInclusive;
 
 use streams_core::{
     BoxError, Headers, Record, processor::Context, serde::SerdeRef, store::TimestampedWindowStore,
@@ -18,10 +18,7 @@ pub(super) fn by_inner_key<K: Row>(
     key: &Slot<K>,
     windowed: impl Fn(SerdeRef<K>) -> SerdeRef<Windowed<K>> + Send + Sync + 'static,
 ) -> Slot<Windowed<K>> {
-    key.map(windowed).partitioned_by(key, |inner| {
-        let by_key = windowed_partitioner::<K, ()>(inner);
-        Arc::new(move |topic, windowed, partitions| by_key(topic, windowed, &(), partitions))
-    })
+    key.map(windowed).partitioned_by(key, windowed_partitioner)
 }
 
 /// Rows in a window store.

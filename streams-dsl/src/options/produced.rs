@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use streams_core::{
     Record,
-    processor::{StreamPartitioner, TopicNameExtractor},
+    processor::{Partitions, StreamPartitioner, TopicNameExtractor},
     serde::SerdeRef,
 };
 
@@ -61,12 +61,26 @@ impl<K, V> Produced<K, V> {
     serde_fields!();
 
     /// Chooses the partition of each record by topic, key, value and number of partitions, instead
-    /// of by the hash of the key; `None` leaves it to that.
+    /// of by the hash of the key; `None` leaves it to that. A list sends the record to several, and
+    /// [`Partitions::All`] to all (KIP-837).
+    ///
+    /// ```
+    /// use streams_dsl::{prelude::*, processor::Partitions};
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let rates = builder.stream::<String, i64>("rates");
+    /// rates.to(Produced::topic("rates-for-all").with_stream_partitioner(|_, _, _, _| Partitions::All));
+    /// # builder.build()?;
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
     #[must_use]
-    pub fn with_stream_partitioner(
+    pub fn with_stream_partitioner<P: Into<Partitions>>(
         mut self,
-        partitioner: impl Fn(&str, &K, &V, i32) -> Option<i32> + Send + Sync + 'static,
+        partitioner: impl Fn(&str, &K, &V, i32) -> P + Send + Sync + 'static,
     ) -> Self {
+        let partitioner = move |topic: &str, key: &K, value: &V, count| {
+            partitioner(topic, key, value, count).into()
+        };
         self.partitioner = Some(Arc::new(partitioner));
         self
     }

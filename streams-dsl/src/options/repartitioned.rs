@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use streams_core::processor::StreamPartitioner;
+use streams_core::processor::{Partitions, StreamPartitioner};
 
 /// How many partitions a repartition topic has, and which of them records go to. Java's `Repartitioned`; what else that
 /// says is said behind [`repartition`](crate::KStream::repartition).
@@ -18,12 +18,15 @@ impl<K, V> Repartitioned<K, V> {
     }
 
     /// Records go to the partition that `partitioner` chooses among so many, instead of that of their key's hash: it is
-    /// given the topic, the key, the value and the number of partitions. `None` leaves the choice to the key.
+    /// given the topic, the key, the value and the number of partitions. `None` leaves the choice to the key, and a list sends the record to several.
     #[must_use]
-    pub fn with_stream_partitioner(
+    pub fn with_stream_partitioner<P: Into<Partitions>>(
         mut self,
-        partitioner: impl Fn(&str, &K, &V, i32) -> Option<i32> + Send + Sync + 'static,
+        partitioner: impl Fn(&str, &K, &V, i32) -> P + Send + Sync + 'static,
     ) -> Self {
+        let partitioner = move |topic: &str, key: &K, value: &V, count| {
+            partitioner(topic, key, value, count).into()
+        };
         self.partitioner = Some(Arc::new(partitioner));
         self
     }

@@ -129,7 +129,8 @@ impl<K: Send + 'static, V: Send + 'static> Repartition<K, V> {
         let mut options = SinkOptions::topic(topic, key.clone(), value.clone());
         if let Some(partitioner) = self.partitioner.clone().or_else(|| {
             let by_key = lowering.partitioner(&self.key_serde)?;
-            Some(Arc::new(move |topic: &str, key: &K, _: &V, count| by_key(topic, key, count)) as _)
+            let by_key = move |topic: &str, key: &K, _: &V, count| by_key(topic, key, count).into();
+            Some(Arc::new(by_key) as _)
         }) {
             options = options.with_partitioner(partitioner);
         }

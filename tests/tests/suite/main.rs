@@ -17,6 +17,7 @@ mod lost_changelogs;
 mod lost_membership;
 mod memory_budget;
 mod outages;
+mod partitioners;
 mod read_only_stores;
 #[cfg(feature = "rocksdb")]
 mod restore;

@@ -203,7 +203,9 @@ where
             let mut options = SinkOptions::topic(topic, key, Arc::new(SubscriptionSerde));
             if let Some(by_key) = partitioner.clone().or_else(|| lowering.partitioner(&keys)) {
                 let partitioner: StreamPartitioner<Option<KO>, Subscription> =
-                    Arc::new(move |topic, key, _, count| by_key(topic, key.as_ref()?, count));
+                    Arc::new(move |topic, key, _, count| {
+                        key.as_ref().and_then(|key| by_key(topic, key, count)).into()
+                    });
                 options = options.with_partitioner(partitioner);
             }
             lowering.sink(sink, options, &parents);
@@ -306,8 +308,10 @@ where
             let value = Arc::new(ResponseSerde(lowering.serde(&values, sink, "foreign value")));
             // A subscription says where its row is; Java's before 3.4 do not, and leave it to the key.
             let partitioner: StreamPartitioner<K, Response<VO>> = match partitioner.clone() {
-                Some(by_key) => Arc::new(move |topic, key, _, count| by_key(topic, key, count)),
-                None => Arc::new(|_, _, response, _| response.partition),
+                Some(by_key) => {
+                    Arc::new(move |topic, key, _, count| by_key(topic, key, count).into())
+                }
+                None => Arc::new(|_, _, response, _| response.partition.into()),
             };
             let options = SinkOptions::topic(topic, key, value).with_partitioner(partitioner);
             lowering.sink(sink, options, &parents);
