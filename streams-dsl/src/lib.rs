@@ -20,6 +20,7 @@
 
 mod builder;
 mod change;
+mod cogroup;
 mod foreign_key;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -48,6 +49,7 @@ pub use streams_core::{
 pub use self::{
     builder::StreamsBuilder,
     change::{Change, ChangedSerde},
+    cogroup::CogroupedKStream,
     foreign_key::murmur3_128,
     global_ktable::GlobalKTable,
     global_store_handle::GlobalStoreHandle,
@@ -90,13 +92,13 @@ pub mod prelude {
     };
 
     pub use crate::{
-        BufferConfig, Consumed, EmitStrategy, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord,
-        GlobalKTable, GlobalStoreHandle, JoinWindows, KGroupedStream, KGroupedTable, KStream,
-        KTable, Materialized, Named, Produced, Repartitioned, SessionWindowedKStream,
-        SessionWindows, SlidingWindowedKStream, SlidingWindows, StoreHandle, StreamJoined,
-        StreamsBuilder, StreamsConfig, Suppressed, TableJoined, TimeWindowedKStream, TimeWindows,
-        Topology, UnlimitedWindowedKStream, UnlimitedWindows, Window, Windowed, session_windowed,
-        time_windowed,
+        BufferConfig, CogroupedKStream, Consumed, EmitStrategy, FixedKeyContext, FixedKeyProcessor,
+        FixedKeyRecord, GlobalKTable, GlobalStoreHandle, JoinWindows, KGroupedStream,
+        KGroupedTable, KStream, KTable, Materialized, Named, Produced, Repartitioned,
+        SessionWindowedKStream, SessionWindows, SlidingWindowedKStream, SlidingWindows,
+        StoreHandle, StreamJoined, StreamsBuilder, StreamsConfig, Suppressed, TableJoined,
+        TimeWindowedKStream, TimeWindows, Topology, UnlimitedWindowedKStream, UnlimitedWindows,
+        Window, Windowed, session_windowed, time_windowed,
     };
 }
 

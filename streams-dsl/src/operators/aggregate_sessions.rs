@@ -70,7 +70,7 @@ impl Folds for SessionWindows {
         &self,
         lowering: &mut Lowering<'_>,
         (node, parents): (&Name, &[NodeRef<KIn, V>]),
-        store: StoreBuilder<SessionStore<K, VA>>,
+        (name, store): (&Name, StoreRef<SessionStore<K, VA>>),
         aggregation: Arc<A>,
     ) where
         K: Row,
@@ -81,8 +81,8 @@ impl Folds for SessionWindows {
         A: Aggregation<K, V2, VA>,
     {
         let (gap_ms, least) = (duration_ms(self.inactivity_gap()), self.least_retention());
-        let (on_close, name) = (self.emits_on_close(), Name::from(store.name()));
-        lowering.table(node, parents, Some(store), move |output| SessionFolder {
+        let (on_close, name) = (self.emits_on_close(), name.clone());
+        lowering.table_of(node, parents, Some(store), move |output| SessionFolder {
             gap_ms,
             close_ms: duration_ms(least),
             output,

@@ -5,7 +5,7 @@ use std::{collections::HashSet, marker::PhantomData, ops::ControlFlow, sync::Arc
 use streams_core::{
     BoxError, Direction, Headers, Record,
     processor::{Context, Processor},
-    store::{StoreBuilder, TimestampedWindowStore, ValueAndTimestamp},
+    store::{StoreBuilder, StoreRef, TimestampedWindowStore, ValueAndTimestamp},
     time::duration_ms,
     topology::NodeRef,
 };
@@ -71,7 +71,7 @@ impl Folds for SlidingWindows {
         &self,
         lowering: &mut Lowering<'_>,
         (node, parents): (&Name, &[NodeRef<KIn, V>]),
-        store: StoreBuilder<TimestampedWindowStore<K, VA>>,
+        (name, store): (&Name, StoreRef<TimestampedWindowStore<K, VA>>),
         aggregation: Arc<A>,
     ) where
         K: Row,
@@ -83,8 +83,8 @@ impl Folds for SlidingWindows {
     {
         let difference_ms = duration_ms(self.time_difference());
         let grace_ms = duration_ms(self.grace_period());
-        let (on_close, name) = (self.emits_on_close(), Name::from(store.name()));
-        lowering.table(node, parents, Some(store), move |output| SlidingFolder {
+        let (on_close, name) = (self.emits_on_close(), name.clone());
+        lowering.table_of(node, parents, Some(store), move |output| SlidingFolder {
             difference_ms,
             grace_ms,
             table: WindowTable::new(output, difference_ms, on_close),

@@ -6,7 +6,7 @@ use std::{marker::PhantomData, sync::Arc, time::Duration};
 use streams_core::{
     BoxError, Record,
     processor::{Context, Processor},
-    store::{StateStore, StoreBuilder, TimestampedKeyValueStore, ValueAndTimestamp},
+    store::{StateStore, StoreBuilder, StoreRef, TimestampedKeyValueStore, ValueAndTimestamp},
     topology::NodeRef,
 };
 
@@ -73,12 +73,12 @@ pub(crate) trait Folds: Clone + Send + Sync + 'static {
         node: &str,
     ) -> StoreBuilder<Self::Store<K, VA>>;
 
-    /// Adds the node that folds, of this name and below these.
+    /// Adds the node that folds into a store, of this name and below these.
     fn lower<K, KIn, V, V2, VA, A>(
         &self,
         lowering: &mut Lowering<'_>,
         node: (&Name, &[NodeRef<KIn, V>]),
-        store: StoreBuilder<Self::Store<K, VA>>,
+        store: (&Name, StoreRef<Self::Store<K, VA>>),
         aggregation: Arc<A>,
     ) where
         K: Row,
@@ -151,23 +151,99 @@ where
 {
     fn draw(&self, step: &Step, sketch: &mut Sketch<'_>) -> Option<Drawn> {
         let group = sketch.output::<DrawnGroup<K, V>>(step.inputs.first())?;
+        let values = (self.values)(&group.value_serde);
+        let takes_a_number = A::TAKES_A_NUMBER;
+        let kept = Kept::draw(
+            &self.windows,
+            (self.prefix, takes_a_number),
+            (&group.key_serde, &values),
+            step,
+            sketch,
+        );
+        let name = sketch.name(step, self.prefix);
+        let repartition_key = group.key_serde.clone().or(&kept.key_serde);
+        let (parent, sources) =
+            gather::<K, V, S>(&group, &kept.store.name, repartition_key, step, sketch);
+        let (windows, aggregation, node_name) =
+            (self.windows.clone(), self.aggregation.clone(), name.clone());
+        let (store, retention) = (kept.store.clone(), kept.retention);
+        let part = move |lowering: &mut Lowering<'_>| {
+            let builder = windows.store(&store, retention, lowering, &node_name);
+            let added = (&store.name, lowering.add_store(builder));
+            lower_fold::<W, K, V, S, V2, VA, A>(
+                &windows,
+                lowering,
+                &node_name,
+                added,
+                &aggregation,
+            );
+        };
+        let node = sketch.add(&name, self.windows.role(), &[parent], step.caller, part);
+        sketch.rows(node, RowsOf::Store);
+        Some(kept.table(&self.windows, node, sources).of(step))
+    }
+}
+
+/// Adds the node that folds the records of a group, whatever keys they have there: behind a repartition topic keys have
+/// their plain type, unless that topic is shared.
+pub(super) fn lower_fold<W, K, V, S, V2, VA, A>(
+    windows: &W,
+    lowering: &mut Lowering<'_>,
+    node: &Name,
+    store: (&Name, StoreRef<W::Store<K, VA>>),
+    aggregation: &Arc<A>,
+) where
+    W: Folds,
+    K: Row,
+    V: Nullable<V2> + Send + 'static,
+    S: Nullable<K> + Send + 'static,
+    V2: 'static,
+    VA: Row,
+    A: Aggregation<K, V2, VA>,
+{
+    let aggregation = aggregation.clone();
+    if lowering.parents_forward::<K, V>() {
+        let parents = lowering.parents::<K, V>();
+        windows.lower::<K, K, V, V2, VA, A>(lowering, (node, &parents), store, aggregation);
+    } else {
+        let parents = lowering.parents::<S, V>();
+        windows.lower::<K, S, V, V2, VA, A>(lowering, (node, &parents), store, aggregation);
+    }
+}
+
+/// Where an aggregation keeps its rows, and for how long.
+pub(super) struct Kept<W: Folds, K: Row, VA: Row> {
+    pub(super) store: TableStore<K, VA>,
+    pub(super) retention: Duration,
+    /// The serde of the store's keys.
+    pub(super) key_serde: Slot<K>,
+    given_key: Slot<W::Key<K>>,
+    value_serde: Slot<VA>,
+}
+
+impl<W: Folds, K: Row, VA: Row> Kept<W, K, VA> {
+    /// What the step's options say; `keys` and `values` are the serdes if they say none.
+    pub(super) fn draw(
+        windows: &W,
+        (prefix, takes_a_number): (&str, bool),
+        (keys, values): (&Slot<K>, &Slot<VA>),
+        step: &Step,
+        sketch: &mut Sketch<'_>,
+    ) -> Self {
         let given = step.options.stored::<Materialized<W::Key<K>, VA>>();
-        if A::TAKES_A_NUMBER && given.as_ref().is_some_and(|given| given.name.is_none()) {
-            sketch.names.new_store_name(self.prefix);
+        if takes_a_number && given.as_ref().is_some_and(|given| given.name.is_none()) {
+            sketch.names.new_store_name(prefix);
         }
         let materialized = given.unwrap_or_default();
         let given_key =
             Slot::given(materialized.key_serde.clone()).or(&Slot::given(step.options.key_serde()));
-        let key_serde = self.windows.inner_key(&given_key).or(&group.key_serde);
+        let key_serde = windows.inner_key(&given_key).or(keys);
         let value_serde = Slot::given(materialized.value_serde.clone())
             .or(&Slot::given(step.options.value_serde()))
-            .or(&(self.values)(&group.value_serde));
+            .or(values);
         sketch.check_name(step, materialized.name.as_ref());
-        let store = sketch.names.store(materialized.name.as_ref(), self.prefix);
-        let name = sketch.name(step, self.prefix);
-        let repartition_key = group.key_serde.clone().or(&key_serde);
-        let (parent, sources) = gather::<K, V, S>(&group, &store, repartition_key, step, sketch);
-        let least = self.windows.least_retention();
+        let store = sketch.names.store(materialized.name.as_ref(), prefix);
+        let least = windows.least_retention();
         let retention = materialized.retention.unwrap_or(least);
         if retention < least {
             let text = format!(
@@ -176,36 +252,20 @@ where
             );
             sketch.problem(step.caller, text);
         }
-        let rows = self.windows.rows::<K, VA>(&store);
         let store = TableStore::new(store, materialized.of_keys(), &key_serde, &value_serde);
-        let (windows, aggregation, node_name) =
-            (self.windows.clone(), self.aggregation.clone(), name.clone());
-        let part = move |lowering: &mut Lowering<'_>| {
-            let store = windows.store(&store, retention, lowering, &node_name);
-            let aggregation = aggregation.clone();
-            // Behind a repartition topic keys have their plain type, unless that topic is shared.
-            if lowering.parents_forward::<K, V>() {
-                let parents = lowering.parents::<K, V>();
-                windows.lower::<K, K, V, V2, VA, A>(
-                    lowering,
-                    (&node_name, &parents),
-                    store,
-                    aggregation,
-                );
-            } else {
-                let parents = lowering.parents::<S, V>();
-                windows.lower::<K, S, V, V2, VA, A>(
-                    lowering,
-                    (&node_name, &parents),
-                    store,
-                    aggregation,
-                );
-            }
-        };
-        let node = sketch.add(&name, self.windows.role(), &[parent], step.caller, part);
-        sketch.rows(node, RowsOf::Store);
-        let key_serde = given_key.or(&self.windows.outer_key(&key_serde));
-        Some(DrawnTable { node, key_serde, value_serde, sources, rows }.of(step))
+        Self { store, retention, key_serde, given_key, value_serde }
+    }
+
+    /// The table of these rows.
+    pub(super) fn table(
+        self,
+        windows: &W,
+        node: GraphNodeId,
+        sources: Sources,
+    ) -> DrawnTable<W::Key<K>, VA> {
+        let key_serde = self.given_key.or(&windows.outer_key(&self.key_serde));
+        let rows = windows.rows::<K, VA>(&self.store.name);
+        DrawnTable { node, key_serde, value_serde: self.value_serde, sources, rows }
     }
 }
 
@@ -280,7 +340,7 @@ impl Folds for Unwindowed {
         &self,
         lowering: &mut Lowering<'_>,
         (node, parents): (&Name, &[NodeRef<KIn, V>]),
-        store: StoreBuilder<TimestampedKeyValueStore<K, VA>>,
+        (_, store): (&Name, StoreRef<TimestampedKeyValueStore<K, VA>>),
         aggregation: Arc<A>,
     ) where
         K: Row,
@@ -290,7 +350,7 @@ impl Folds for Unwindowed {
         VA: Row,
         A: Aggregation<K, V2, VA>,
     {
-        lowering.table(node, parents, Some(store), move |output| Folder {
+        lowering.table_of(node, parents, Some(store), move |output| Folder {
             output,
             aggregation: aggregation.clone(),
             value: PhantomData::<fn(V2)>,

@@ -5,7 +5,7 @@ use std::{marker::PhantomData, sync::Arc, time::Duration};
 use streams_core::{
     BoxError, Headers, Record,
     processor::{Context, Processor},
-    store::{StoreBuilder, TimestampedWindowStore},
+    store::{StoreBuilder, StoreRef, TimestampedWindowStore},
     time::duration_ms,
     topology::NodeRef,
 };
@@ -136,7 +136,7 @@ impl<W: Spans> Folds for W {
         &self,
         lowering: &mut Lowering<'_>,
         (node, parents): (&Name, &[NodeRef<KIn, V>]),
-        store: StoreBuilder<TimestampedWindowStore<K, VA>>,
+        (name, store): (&Name, StoreRef<TimestampedWindowStore<K, VA>>),
         aggregation: Arc<A>,
     ) where
         K: Row,
@@ -147,8 +147,8 @@ impl<W: Spans> Folds for W {
         A: Aggregation<K, V2, VA>,
     {
         let windows = *self;
-        let (on_close, name) = (windows.emits_on_close(), Name::from(store.name()));
-        lowering.table(node, parents, Some(store), move |output| WindowFolder {
+        let (on_close, name) = (windows.emits_on_close(), name.clone());
+        lowering.table_of(node, parents, Some(store), move |output| WindowFolder {
             windows,
             table: WindowTable::new(output, duration_ms(windows.size()), on_close),
             emission: Emission::of(&name, on_close),

@@ -17,6 +17,7 @@ mod aggregate_stream;
 mod aggregate_table;
 mod aggregate_windows;
 mod aggregation;
+mod cogroup;
 mod count;
 mod emit_strategy;
 mod filter;
@@ -63,15 +64,16 @@ mod user_stores;
 mod window_table;
 mod windowed_by;
 
+pub(crate) use self::{
+    cogroup::Member,
+    global_table::GlobalTopic,
+    source::SourceTopics,
+    table_source::TableTopic,
+    user_stores::{GlobalStoreTopic, UserStore},
+};
 pub use self::{
     fixed_key::{FixedKeyContext, FixedKeyProcessor, FixedKeyRecord},
     join_table::TableKey,
     nullable::Nullable,
     split::BranchedKStream,
-};
-pub(crate) use self::{
-    global_table::GlobalTopic,
-    source::SourceTopics,
-    table_source::TableTopic,
-    user_stores::{GlobalStoreTopic, UserStore},
 };

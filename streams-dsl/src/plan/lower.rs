@@ -51,6 +51,8 @@ pub(crate) struct Lowering<'g> {
     unused: BTreeMap<Name, Caller>,
     /// Nodes above a join that keeps records without a key.
     above_null_key_joins: HashSet<GraphNodeId>,
+    /// Steps whose nodes share a store that has been added.
+    shared: HashSet<StepId>,
     settings: BuildSettings,
     /// Generated names of stores and repartition topics.
     generated: Vec<Name>,
@@ -96,6 +98,7 @@ pub(super) fn lower(
         readers: HashMap::new(),
         stores: HashMap::new(),
         unused: BTreeMap::new(),
+        shared: HashSet::new(),
         above_null_key_joins: above_null_key_joins(&graph.nodes),
         settings,
         generated: Vec::new(),
@@ -206,6 +209,25 @@ impl Lowering<'_> {
         V: 'static,
     {
         let store = store.map(|store| self.add_store(store));
+        self.table_of(name, parents, store, make);
+        store
+    }
+
+    /// As [`table`](Self::table), with a store that has been added.
+    pub(crate) fn table_of<S, P, KIn, VIn, K, V>(
+        &mut self,
+        name: &Name,
+        parents: &[NodeRef<KIn, VIn>],
+        store: Option<StoreRef<S>>,
+        make: impl Fn(Output<S>) -> P + Send + Sync + 'static,
+    ) where
+        S: StateStore,
+        P: Processor<KIn, VIn, K, Change<V>> + 'static,
+        KIn: 'static,
+        VIn: 'static,
+        K: 'static,
+        V: 'static,
+    {
         let output = Output { store, send_old: self.sends_old_values() };
         let node = self.processor(name, move || make(output), parents);
         if let Some(store) = store {
@@ -213,7 +235,20 @@ impl Lowering<'_> {
             self.topology.flush_with(store, node.id());
         }
         self.forwards::<K, Change<V>>(node);
-        store
+    }
+
+    /// The store that several nodes of a step share: the first of them adds it.
+    pub(crate) fn shared_store<S: StateStore>(
+        &mut self,
+        step: StepId,
+        name: &Name,
+        make: impl FnOnce(&mut Self) -> StoreBuilder<S>,
+    ) -> Option<StoreRef<S>> {
+        if !self.shared.insert(step) {
+            return self.find_store(name);
+        }
+        let store = make(self);
+        Some(self.add_store(store))
     }
 
     /// The settings of this build.

@@ -34,6 +34,8 @@ pub(crate) mod prefix {
     pub(crate) const OUTER_SHARED: &str = "KSTREAM-OUTERSHARED-";
     pub(crate) const AGGREGATE: &str = "KSTREAM-AGGREGATE-";
     pub(crate) const REDUCE: &str = "KSTREAM-REDUCE-";
+    pub(crate) const COGROUP_AGGREGATE: &str = "COGROUPKSTREAM-AGGREGATE-";
+    pub(crate) const COGROUP_MERGE: &str = "COGROUPKSTREAM-MERGE-";
     pub(crate) const TABLE_SOURCE: &str = "KTABLE-SOURCE-";
     pub(crate) const TABLE_FILTER: &str = "KTABLE-FILTER-";
     pub(crate) const TABLE_MAP_VALUES: &str = "KTABLE-MAPVALUES-";
@@ -131,7 +133,7 @@ pub(super) fn has_number(name: &str) -> bool {
     let suffixes = ["-repartition", "-topic", "-store"];
     let name = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
     let Some((front, end)) = name.rsplit_once('-') else { return false };
-    let of_node = front.starts_with("KSTREAM-") || front.starts_with("KTABLE-");
+    let of_node = ["KSTREAM-", "KTABLE-", "COGROUPKSTREAM-"].iter().any(|of| front.starts_with(of));
     let is_number = end.len() == 10 && end.chars().all(|c| c.is_ascii_digit());
     is_number && (of_node || front.ends_with("-STATE-STORE"))
 }

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use super::{GraphNodeId, sketch::Graph};
 
 /// Where the rows of a table are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum RowsOf {
     /// In a store of its own.
     Store,
@@ -18,6 +18,8 @@ pub(crate) enum RowsOf {
     Parent(GraphNodeId),
     /// Computed from those of two others, or in a store of its own; old values come from both in either case.
     Join(GraphNodeId, GraphNodeId),
+    /// In a store that each of these nodes writes.
+    Several(Vec<GraphNodeId>),
     /// Those of another table, but for what is held back.
     Suppressed(GraphNodeId),
 }
@@ -84,7 +86,7 @@ impl Needs {
                 self.materialize(graph, *parent);
             }
             // A join looks rows up itself, so that both sides have been asked already.
-            Some(RowsOf::Store | RowsOf::Join(..)) | None => {}
+            Some(RowsOf::Store | RowsOf::Several(_) | RowsOf::Join(..)) | None => {}
         }
     }
 
@@ -104,6 +106,10 @@ impl Needs {
             Some(RowsOf::Join(this, other)) => {
                 self.send_old(graph, *this, true);
                 self.send_old(graph, *other, true);
+                true
+            }
+            Some(RowsOf::Several(nodes)) => {
+                self.old_values.extend(nodes);
                 true
             }
             None => false,

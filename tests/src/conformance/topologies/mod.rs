@@ -4,6 +4,7 @@
 //! of the statements decides the names of its nodes. Keys and values that may be null are `Option`s.
 
 mod aggregation;
+mod cogroup;
 mod failure;
 mod foreign_key;
 mod global;
@@ -51,6 +52,7 @@ const DSL: &[Dsl] = &[
     aggregation::TOPOLOGIES,
     table::TOPOLOGIES,
     window::TOPOLOGIES,
+    cogroup::TOPOLOGIES,
     session::TOPOLOGIES,
     repartition::TOPOLOGIES,
     table_join::TOPOLOGIES,
