@@ -1,6 +1,6 @@
 //! `KStream`: a stream of records, each an event of its own.
 
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, time::Duration};
 
 use streams_core::serde::SerdeRef;
 
@@ -50,6 +50,34 @@ impl<K, V> KStream<K, V> {
     #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
     pub fn named(self, name: impl Into<Named>) -> Self {
         self.step.set_name(name.into());
+        self
+    }
+
+    /// Holds the records of the stream back that a join with a table was called on, until stream time is so much later
+    /// than their timestamps: until then updates of the table may come that they are to see. Java's
+    /// `Joined.withGracePeriod` (KIP-923).
+    ///
+    /// The table must be versioned, with a history that is not shorter. Records come out in order of time, with their own
+    /// timestamps; one that comes later than the grace period, or has no key in a left join, is joined at once. What is
+    /// held back is in a store of its own, `<name of the join>-Buffer`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let seconds = Duration::from_secs;
+    /// let prices = Materialized::versioned("prices", seconds(3_600));
+    /// let prices = builder.table::<String, i64>("prices").stored(prices);
+    /// let orders = builder.stream::<String, i64>("orders");
+    /// let amounts = orders.join(&prices, |count, price| count * price);
+    /// amounts.named("price").with_grace_period(seconds(60)).to("amounts");
+    /// assert!(builder.build()?.describe().contains("Processor: price (stores: [price-Buffer, prices])"));
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
+    pub fn with_grace_period(self, grace: Duration) -> Self {
+        self.step.set_grace(grace);
         self
     }
 }

@@ -6,7 +6,7 @@ use state_store::{Segments, StoreFormat};
 
 use super::{
     ChangeBuffer, HeadersCodec, HeadersKeyValueStore, KeyValueStore, ListValueStore,
-    OuterJoinStore, PlainCodec, SessionStore, StateStore, TimestampedCodec,
+    OuterJoinStore, PlainCodec, RecordBuffer, SessionStore, StateStore, TimestampedCodec,
     TimestampedKeyValueStore, TimestampedWindowStore, ValueAndTimestamp, VersionedKeyValueStore,
     WindowStore,
 };
@@ -320,6 +320,17 @@ impl Stores {
     ) -> StoreBuilder<ListValueStore<K, V>> {
         StoreBuilder::new(spec(name, StoreFormat::KeyValue, None), move |spec| {
             ListValueStore::new(spec.name.clone(), key.clone(), value.clone())
+        })
+    }
+
+    /// A buffer that holds the records of a stream back.
+    pub fn record_buffer<K: 'static, V: 'static>(
+        name: impl Into<Arc<str>>,
+        key: SerdeRef<K>,
+        value: SerdeRef<V>,
+    ) -> StoreBuilder<RecordBuffer<K, V>> {
+        StoreBuilder::new(spec(name, StoreFormat::KeyValue, None), move |spec| {
+            RecordBuffer::new(spec.name.clone(), key.clone(), value.clone())
         })
     }
 

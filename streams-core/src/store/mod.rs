@@ -15,6 +15,7 @@ mod key_value;
 mod list_value;
 mod outer_join;
 mod recency;
+mod record_buffer;
 mod rows;
 mod segmented;
 mod session;
@@ -45,6 +46,7 @@ pub use self::{
     key_value::{HeadersKeyValueStore, KeyValueStore, PendingChange, TimestampedKeyValueStore},
     list_value::ListValueStore,
     outer_join::{JoinSide, LeftOrRight, OuterJoinStore, SideOfJoin},
+    record_buffer::{BufferedRecord, RecordBuffer},
     session::{PendingSessionChange, SessionStore, SessionWindow},
     state_store::{ChangelogWriter, RecordContext, StateStore, StoreContext, StoreRef},
     versioned::{VersionPut, VersionedKeyValueStore, VersionedRecord},

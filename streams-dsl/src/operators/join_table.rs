@@ -7,7 +7,11 @@ use streams_core::{
     processor::{Context, Processor},
 };
 
-use super::{Nullable, fallible::fallible};
+use super::{
+    Nullable,
+    fallible::fallible,
+    join_grace::{Waiting, WaitingJoin},
+};
 use crate::{
     KStream, KTable,
     options::Named,
@@ -188,6 +192,7 @@ where
         let name = sketch.name(step, if left { prefix::LEFT_JOIN } else { prefix::JOIN });
         sketch.need(Need::Rows(table.node));
         let (node_name, joiner, rows) = (name.clone(), self.joiner.clone(), table.rows);
+        let waiting = Waiting::of(step, (&name, &stream), &rows, sketch);
         let part = move |lowering: &mut Lowering<'_>| {
             let parents = lowering.parents::<K, V>();
             let Some((table, connect)) = rows.getter(lowering) else { return };
@@ -198,7 +203,15 @@ where
                 left,
                 value: PhantomData::<fn(V2)>,
             };
-            let node = lowering.processor(&node_name, supplier, &parents);
+            let node = if let Some(waiting) = &waiting {
+                let waiting = waiting.lower(lowering, &node_name);
+                let supplier = move || WaitingJoin::new(supplier(), waiting);
+                let node = lowering.processor(&node_name, supplier, &parents);
+                lowering.topology().connect(node.id(), waiting.0);
+                node
+            } else {
+                lowering.processor(&node_name, supplier, &parents)
+            };
             connect(lowering.topology(), node.id());
             lowering.forwards::<K, VR>(node);
         };
@@ -244,11 +257,55 @@ pub(super) fn repartition_for_join<K: Send + 'static, V: Send + 'static>(
 ///
 /// A record without a value is dropped. One without a key is dropped by an inner join; with `left` it is joined with
 /// nothing.
-struct Join<KT, V, VT, F> {
+pub(super) struct Join<KT, V, VT, F> {
     table: TableGetter<KT, VT>,
     joiner: Arc<F>,
     left: bool,
     value: PhantomData<fn(V)>,
+}
+
+impl<KT, V, VT, F> Join<KT, V, VT, F> {
+    /// The value of a record that is joined; counts one that is not.
+    pub(super) fn value_of<'r, K, VIn, VR>(
+        &self,
+        record: Record<'r, K, VIn>,
+        context: &mut Context<'_, K, VR>,
+    ) -> Option<&'r V>
+    where
+        VIn: Nullable<V>,
+        KT: TableKey<K>,
+    {
+        let has_key = self.left || KT::of(record.key).is_some();
+        let value = record.value.as_value().filter(|_| has_key);
+        if value.is_none() {
+            context.drop_record("its key or value is null");
+        }
+        value
+    }
+
+    /// Joins a record with the row that its key has at its time, or has now if rows are not versioned.
+    pub(super) fn join<K, VR>(
+        &self,
+        record: Record<'_, K, V>,
+        context: &mut Context<'_, K, VR>,
+    ) -> Result<(), BoxError>
+    where
+        KT: TableKey<K> + 'static,
+        VT: 'static,
+        F: Fn(&K, &V, Option<&VT>) -> Result<Option<VR>, BoxError>,
+    {
+        let (joiner, time) = (&self.joiner, Some(record.timestamp));
+        let joined = match KT::of(record.key) {
+            Some(key) => self.table.with_as_of(&mut context.stores(), key, time, |row| {
+                joiner(record.key, record.value, row.map(|(value, _)| value))
+            })?,
+            None => joiner(record.key, record.value, None)?,
+        };
+        if let Some(joined) = joined {
+            context.forward(record.with_value(&joined))?;
+        }
+        Ok(())
+    }
 }
 
 impl<K, VIn, KT, V, VT, VR, F> Processor<K, VIn, K, VR> for Join<KT, V, VT, F>
@@ -263,25 +320,8 @@ where
         record: Record<'_, K, VIn>,
         context: &mut Context<'_, K, VR>,
     ) -> Result<(), BoxError> {
-        let key = KT::of(record.key);
-        let Some(value) = record.value.as_value().filter(|_| self.left || key.is_some()) else {
-            context.drop_record("its key or value is null");
-            return Ok(());
-        };
-        let joiner = &self.joiner;
-        let joined = match key {
-            Some(key) => self.table.with_as_of(
-                &mut context.stores(),
-                key,
-                Some(record.timestamp),
-                |row| joiner(record.key, value, row.map(|(value, _)| value)),
-            )?,
-            None => joiner(record.key, value, None)?,
-        };
-        if let Some(joined) = joined {
-            context.forward(record.with_value(&joined))?;
-        }
-        Ok(())
+        let Some(value) = self.value_of(record, context) else { return Ok(()) };
+        self.join(record.with_value(value), context)
     }
 }
 

@@ -28,6 +28,7 @@ mod for_each;
 mod global_table;
 mod group_by;
 mod join_global;
+mod join_grace;
 mod join_on;
 mod join_sides;
 mod join_stream;

@@ -1,6 +1,6 @@
 //! What operators have in common that make a table of another one row by row.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use streams_core::{
     BoxError, Record,
@@ -141,8 +141,8 @@ where
         Some((getter, connect))
     }
 
-    fn are_versioned(&self) -> bool {
-        self.above.are_versioned()
+    fn history(&self) -> Option<Duration> {
+        self.above.history()
     }
 }
 

@@ -96,10 +96,9 @@ where
     ) -> DrawnTable<K, V> {
         sketch.rows(node, if self.is_stored { RowsOf::Store } else { RowsOf::StoreIfNeeded });
         let name = self.store.name.clone();
-        let rows: Arc<dyn Rows<K, V>> = if self.store.is_versioned() {
-            Arc::new(VersionedRows(name))
-        } else {
-            Arc::new(StoredRows(name))
+        let rows: Arc<dyn Rows<K, V>> = match self.store.history {
+            Some(history) => Arc::new(VersionedRows(name, history)),
+            None => Arc::new(StoredRows(name)),
         };
         DrawnTable { node, key_serde, value_serde, sources, rows }
     }

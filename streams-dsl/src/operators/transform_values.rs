@@ -1,6 +1,6 @@
 //! `transform_values` of a table: Java's `KTableTransformValues`.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use streams_core::{
     BoxError, Record,
@@ -222,8 +222,8 @@ where
         Some((getter, connect))
     }
 
-    fn are_versioned(&self) -> bool {
-        self.above.are_versioned()
+    fn history(&self) -> Option<Duration> {
+        self.above.history()
     }
 }
 

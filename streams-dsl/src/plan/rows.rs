@@ -1,6 +1,6 @@
 //! How the rows of a table are looked up: Java's `KTableValueGetter`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use streams_core::{
     BoxError,
@@ -22,9 +22,14 @@ pub(crate) trait Rows<K, V>: Send + Sync {
     /// The lookup, once the store has been added; notes a mistake if it has not.
     fn getter(&self, lowering: &mut Lowering<'_>) -> Option<Lookup<K, V>>;
 
+    /// For how long rows can be looked up as they were at a time, if they are versioned.
+    fn history(&self) -> Option<Duration> {
+        None
+    }
+
     /// Whether rows can be looked up as they were at a time.
     fn are_versioned(&self) -> bool {
-        false
+        self.history().is_some()
     }
 }
 
@@ -40,7 +45,7 @@ impl<K: 'static, V: Clone + Send + 'static> Rows<K, V> for StoredRows {
 }
 
 /// Rows in a store of versions.
-pub(crate) struct VersionedRows(pub(crate) Name);
+pub(crate) struct VersionedRows(pub(crate) Name, pub(crate) Duration);
 
 impl<K: 'static, V: Clone + Send + 'static> Rows<K, V> for VersionedRows {
     fn getter(&self, lowering: &mut Lowering<'_>) -> Option<Lookup<K, V>> {
@@ -57,8 +62,8 @@ impl<K: 'static, V: Clone + Send + 'static> Rows<K, V> for VersionedRows {
         Some((getter, connect))
     }
 
-    fn are_versioned(&self) -> bool {
-        true
+    fn history(&self) -> Option<Duration> {
+        Some(self.1)
     }
 }
 

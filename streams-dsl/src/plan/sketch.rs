@@ -59,6 +59,10 @@ pub(super) fn draw(steps: &[Step], problems: &mut Vec<TopologyProblem>) -> Graph
         if step.options.has_idle_store() {
             sketch.problem(step.caller, "`stored` is said of something that has no store");
         }
+        if step.options.has_idle_grace() {
+            let text = "`with_grace_period` is said of something that is not a join of a stream with a table";
+            sketch.problem(step.caller, text);
+        }
         if step.options.has_idle_table_joined() {
             let text = "`with_table_joined` is said of something that is not a join by foreign key of tables with these \
                         keys";

@@ -1,6 +1,6 @@
 //! One call of an operator.
 
-use std::{any::Any, cell::Cell, panic::Location, sync::Arc};
+use std::{any::Any, cell::Cell, panic::Location, sync::Arc, time::Duration};
 
 use streams_core::{serde::SerdeRef, topology::TopologyProblem};
 
@@ -38,12 +38,15 @@ pub(crate) struct Options {
     pub(crate) name: Option<Named>,
     stored: Option<Erased>,
     table_joined: Option<Erased>,
+    grace: Option<Duration>,
     key_serde: Option<Erased>,
     value_serde: Option<Erased>,
     /// Whether the operator has looked at `stored`.
     takes_store: Cell<bool>,
     /// Whether the operator has found a `table_joined` of its types.
     takes_table_joined: Cell<bool>,
+    /// Whether the operator has looked at `grace`.
+    takes_grace: Cell<bool>,
 }
 
 impl Options {
@@ -58,6 +61,17 @@ impl Options {
         let joined = self.table_joined.as_ref()?.downcast_ref().cloned();
         self.takes_table_joined.set(joined.is_some());
         joined
+    }
+
+    /// For how long records are to be held back, if that was said.
+    pub(crate) fn grace(&self) -> Option<Duration> {
+        self.takes_grace.set(true);
+        self.grace
+    }
+
+    /// Whether a grace period was given and the operator has none.
+    pub(super) fn has_idle_grace(&self) -> bool {
+        self.grace.is_some() && !self.takes_grace.get()
     }
 
     /// The serde of the keys, if one was given.
@@ -118,6 +132,11 @@ impl StepRef {
     /// Names the step's node.
     pub(crate) fn set_name(&self, name: Named) {
         self.set("named", |options| options.name.replace(name).is_some());
+    }
+
+    /// Gives the step's grace period.
+    pub(crate) fn set_grace(&self, grace: Duration) {
+        self.set("with_grace_period", |options| options.grace.replace(grace).is_some());
     }
 
     /// Describes the step's store.

@@ -18,7 +18,8 @@ pub(crate) struct TableStore<K, V> {
     in_memory: bool,
     logging: Option<BTreeMap<String, String>>,
     caching: bool,
-    history: Option<Duration>,
+    /// For how long it keeps versions, if it does.
+    pub(crate) history: Option<Duration>,
     ttl: Option<Duration>,
 }
 
@@ -58,11 +59,6 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         }
     }
 
-    /// Whether it keeps versions.
-    pub(crate) const fn is_versioned(&self) -> bool {
-        self.history.is_some()
-    }
-
     /// It as a store of versions for `node`, if it is one.
     pub(crate) fn versioned(
         &self,
@@ -78,7 +74,7 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
 
     /// Notes a mistake if it is to keep versions, where it can't.
     fn check_versions(&self, lowering: &mut Lowering<'_>, node: &str) {
-        if self.is_versioned() {
+        if self.history.is_some() {
             let name = &self.name;
             lowering.problem(format!(
                 "store `{name}` of node `{node}` can't be versioned: only that of a table that is read from a topic or \

@@ -44,6 +44,42 @@ fn a_late_update_leaves_groups_as_they_are() {
 }
 
 #[test]
+fn a_join_with_a_grace_period_waits_for_late_updates() {
+    let out = effect(
+        |b| {
+            let joined =
+                b.stream::<String, String>("lines").join(&table(b), |l, r| format!("{l}{r}"));
+            joined.with_grace_period(Duration::from_millis(100)).to("out");
+        },
+        &[
+            ("rows", "k", "a", 0),
+            ("lines", "k", "1", 50),
+            ("rows", "k", "b", 40),
+            ("lines", "k", "2", 149),
+            ("lines", "k", "3", 150),
+            ("lines", "k", "4", 49),
+        ],
+    );
+    assert_eq!(out, ["k=1b@50", "k=4b@49"], "2 and 3 wait, 4 is late");
+}
+
+#[test]
+fn a_grace_period_needs_a_history_that_is_as_long() {
+    let builder = StreamsBuilder::new();
+    let lines = builder.stream::<String, String>("lines");
+    let joiner = |l: &String, r: &String| format!("{l}{r}");
+    lines.join(&table(&builder), joiner).with_grace_period(Duration::from_secs(2)).to("a");
+    let plain = builder.table::<String, String>("plain");
+    lines.join(&plain, joiner).with_grace_period(Duration::from_secs(1)).to("b");
+    lines.filter(|_, _| true).with_grace_period(Duration::from_secs(1)).to("c");
+    let text = builder.build().unwrap_err().to_string();
+    for problem in ["is shorter than the grace period", "needs a versioned table", "is not a join"]
+    {
+        assert!(text.contains(problem), "{text}");
+    }
+}
+
+#[test]
 fn what_cannot_be_versioned_is_a_mistake() {
     let builder = StreamsBuilder::new();
     let versioned = Materialized::versioned("counts", Duration::from_secs(1));

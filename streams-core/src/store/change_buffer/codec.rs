@@ -29,16 +29,16 @@ pub(super) fn version_headers() -> Headers {
 
 /// A buffered change, its values in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Row<'a> {
-    pub(super) time: i64,
-    pub(super) origin: Origin,
-    pub(super) prior: Option<&'a [u8]>,
-    pub(super) old: Option<&'a [u8]>,
-    pub(super) new: Option<&'a [u8]>,
+pub(in super::super) struct Row<'a> {
+    pub(in super::super) time: i64,
+    pub(in super::super) origin: Origin,
+    pub(in super::super) prior: Option<&'a [u8]>,
+    pub(in super::super) old: Option<&'a [u8]>,
+    pub(in super::super) new: Option<&'a [u8]>,
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn write(&self) -> Vec<u8> {
+    pub(in super::super) fn write(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let Origin { timestamp, metadata, headers } = &self.origin;
         out.extend_from_slice(&timestamp.to_be_bytes());
@@ -80,7 +80,7 @@ impl<'a> Row<'a> {
 
     /// # Errors
     /// That the bytes are too short, too long, or not of this format.
-    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, BoxError> {
+    pub(in super::super) fn read(bytes: &'a [u8]) -> Result<Self, BoxError> {
         let mut input = Input(bytes);
         let timestamp = input.long()?;
         let offset = input.long()?;

@@ -18,7 +18,7 @@ use std::{
 use hashbrown::HashMap;
 use state_store::Direction;
 
-use self::codec::Row;
+pub(super) use self::codec::Row;
 use super::{ChangelogWriter, RecordContext, StateStore, StoreContext};
 use crate::{
     BoxError, Error, ErrorKind, Headers, RecordMetadata, Result,

@@ -12,6 +12,7 @@ mod key_value;
 mod memory;
 mod model;
 mod outer_join;
+mod record_buffer;
 mod session;
 mod ttl;
 mod versioned;

@@ -29,6 +29,14 @@ pub(super) const TOPOLOGIES: Dsl = &[
     ("stream-versioned-table-left", |b| {
         stream(b, "left").left_join(&table(b, "right", "v"), left).to("out");
     }),
+    ("stream-versioned-table-grace", |b| {
+        let joined = stream(b, "left").join(&table(b, "right", "v"), inner);
+        joined.named("gr").with_grace_period(Duration::from_secs(5)).to("out");
+    }),
+    ("stream-versioned-table-grace-left", |b| {
+        let joined = stream(b, "left").left_join(&table(b, "right", "v"), left);
+        joined.named("gr").with_grace_period(Duration::from_secs(5)).to("out");
+    }),
     ("table-table-versioned-inner", |b| {
         let l = table(b, "left", "vl");
         l.join(&table(b, "right", "vr"), inner).stored("j").to_stream().to("out");
