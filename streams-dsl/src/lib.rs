@@ -62,7 +62,8 @@ pub use self::{
     },
     options::{
         BufferBounds, BufferConfig, Consumed, EagerBufferConfig, EmitStrategy, Materialized, Named,
-        Produced, Repartitioned, StreamJoined, StrictBufferConfig, Suppressed, TableJoined,
+        Printed, Produced, Repartitioned, StreamJoined, StrictBufferConfig, Suppressed,
+        TableJoined,
     },
     store_handle::{ConnectedStores, StoreHandle},
     stream::{KStream, StreamEnd},
@@ -94,7 +95,7 @@ pub mod prelude {
     pub use crate::{
         BufferConfig, CogroupedKStream, Consumed, EmitStrategy, FixedKeyContext, FixedKeyProcessor,
         FixedKeyRecord, GlobalKTable, GlobalStoreHandle, JoinWindows, KGroupedStream,
-        KGroupedTable, KStream, KTable, Materialized, Named, Produced, Repartitioned,
+        KGroupedTable, KStream, KTable, Materialized, Named, Printed, Produced, Repartitioned,
         SessionWindowedKStream, SessionWindows, SlidingWindowedKStream, SlidingWindows,
         StoreHandle, StreamJoined, StreamsBuilder, StreamsConfig, Suppressed, TableJoined,
         TimeWindowedKStream, TimeWindows, Topology, UnlimitedWindowedKStream, UnlimitedWindows,

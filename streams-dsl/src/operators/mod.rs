@@ -39,6 +39,7 @@ mod map_values;
 mod merge;
 mod nullable;
 mod peek;
+mod print;
 mod process;
 mod process_values;
 mod reduce;

@@ -8,6 +8,7 @@ mod consumed;
 mod emit_strategy;
 mod materialized;
 mod named;
+mod printed;
 mod produced;
 mod repartitioned;
 mod serdes;
@@ -20,6 +21,7 @@ pub use self::{
     emit_strategy::EmitStrategy,
     materialized::Materialized,
     named::Named,
+    printed::Printed,
     produced::Produced,
     repartitioned::Repartitioned,
     stream_joined::StreamJoined,
@@ -27,6 +29,7 @@ pub use self::{
     table_joined::TableJoined,
 };
 pub(crate) use self::{
+    printed::{LineOf, Lines},
     produced::Target,
     serdes::serde_options,
     suppressed::{Until, WhenFull},

@@ -12,6 +12,7 @@ pub(crate) mod prefix {
     pub(crate) const SINK: &str = "KSTREAM-SINK-";
     pub(crate) const FILTER: &str = "KSTREAM-FILTER-";
     pub(crate) const PEEK: &str = "KSTREAM-PEEK-";
+    pub(crate) const PRINTER: &str = "KSTREAM-PRINTER-";
     pub(crate) const FOR_EACH: &str = "KSTREAM-FOREACH-";
     pub(crate) const MAP: &str = "KSTREAM-MAP-";
     pub(crate) const MAP_VALUES: &str = "KSTREAM-MAPVALUES-";
