@@ -16,9 +16,10 @@ use super::Named;
 /// use streams_dsl::prelude::*;
 ///
 /// let builder = StreamsBuilder::new();
-/// let (orders, payments) = (builder.stream("orders"), builder.stream::<String, i64>("payments"));
+/// let orders = builder.stream::<String, i64>("orders");
+/// let payments = builder.stream::<String, i64>("payments");
 /// let windows = JoinWindows::of_time_difference_with_no_grace(Duration::from_secs(60));
-/// let joined = orders.join_stream(&payments, windows, |order: &i64, payment: &i64| payment - order);
+/// let joined = orders.join_stream(&payments, windows, |order, payment| payment - order);
 /// joined.stored(StreamJoined::named("paid").in_memory()).to("differences");
 /// assert!(builder.build()?.describe().contains("(stores: [paid-this-join-store])"));
 /// # Ok::<(), streams_dsl::Error>(())

@@ -16,7 +16,7 @@ use streams_core::{Error, ErrorKind, Result, time::duration_ms};
 /// use streams_dsl::JoinWindows;
 ///
 /// // Payments from ten minutes before an order to an hour after it.
-/// let minutes = |count| Duration::from_secs(60 * count);
+/// let minutes = |count: u64| Duration::from_secs(60 * count);
 /// let windows = JoinWindows::of_time_difference_and_grace(minutes(60), minutes(5)).before(minutes(10));
 /// assert_eq!(windows.size(), minutes(70));
 /// // Only what comes a minute to an hour later.
