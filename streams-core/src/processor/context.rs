@@ -231,6 +231,12 @@ impl<K, V> Context<'_, K, V> {
         Duration::from_millis(interval_ms.unsigned_abs())
     }
 
+    /// The least time of the wall clock between two looks for records that a join of streams has not joined.
+    pub fn outer_join_emit_interval(&self) -> Duration {
+        let interval_ms = self.task.shared_settings.outer_join_emit_interval_ms;
+        Duration::from_millis(interval_ms.unsigned_abs())
+    }
+
     /// Where the current record came from.
     pub fn record_metadata(&self) -> RecordMetadata {
         self.task.record_metadata()

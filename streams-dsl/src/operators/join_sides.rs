@@ -9,6 +9,7 @@ use streams_core::{
     BoxError, Direction, Record,
     processor::{Context, Processor},
     store::{JoinSide, LeftOrRight, OuterJoinStore, SideOfJoin, StoreRef, WindowStore},
+    time::duration_ms,
 };
 
 use super::Nullable;
@@ -105,7 +106,7 @@ where
     }
 }
 
-/// The windows of a join in milliseconds, and how often it looks for records that were not joined.
+/// The windows of a join in milliseconds.
 #[derive(Clone, Copy)]
 pub(super) struct Spans {
     /// How much earlier than a record of the left side its window begins.
@@ -113,7 +114,6 @@ pub(super) struct Spans {
     /// How much later it ends.
     pub(super) after: i64,
     pub(super) grace: i64,
-    pub(super) look_interval: i64,
 }
 
 impl Spans {
@@ -305,10 +305,11 @@ where
         F: Joiner<K, L, R, VR>,
     {
         let now = context.current_system_time_ms();
+        let interval = duration_ms(context.outer_join_emit_interval());
         let times = context.store(store)?.times();
         let stream_time = times.stream_time();
         let open = |earliest| self.spans.are_open(S::THIS, earliest, stream_time);
-        if times.earliest().is_some_and(open) || !times.may_look(now, self.spans.look_interval) {
+        if times.earliest().is_some_and(open) || !times.may_look(now, interval) {
             return Ok(());
         }
         loop {

@@ -202,12 +202,11 @@ where
         self.windows.size().saturating_add(self.windows.grace_period())
     }
 
-    fn spans(&self, lowering: &Lowering<'_>) -> Spans {
+    fn spans(&self) -> Spans {
         Spans {
             before: self.windows.before_ms(),
             after: self.windows.after_ms(),
             grace: duration_ms(self.windows.grace_period()),
-            look_interval: duration_ms(lowering.settings().outer_join_interval),
         }
     }
 
@@ -280,7 +279,7 @@ where
             return;
         };
         let unjoined = self.unjoined(lowering);
-        let spans = self.spans(lowering);
+        let spans = self.spans();
         let [this_name, other_name] = &self.names.joins;
         let joiner = self.joiner.clone();
         let make = move || {
@@ -318,7 +317,7 @@ where
             let store: Option<StoreRef<WindowStore<K2, L>>> = lowering.store(name);
             let above = lowering.forwarded::<K, V>(windowed);
             let Some((above, store)) = above.zip(store) else { return };
-            let (spans, retention) = (plan.spans(lowering), duration_ms(plan.retention()));
+            let (spans, retention) = (plan.spans(), duration_ms(plan.retention()));
             let joiner = plan.joiner.clone();
             let make =
                 move || SelfJoin::<F, K2, L, R, VR>::new(store, joiner.clone(), spans, retention);

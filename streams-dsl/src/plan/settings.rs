@@ -1,12 +1,10 @@
 //! What the configuration says of how a topology is built.
 
-use std::time::Duration;
-
 use streams_core::config::{DslStore, TopologyOptimization, UpgradeFrom, ValidConfig};
 
-/// Settings of one build; by default no switch is on.
+/// Settings of one build; by default none of them is on.
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of the configuration")]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct BuildSettings {
     /// A table's store is restored from the topic that the table reads (`topology.optimization`).
     pub(crate) reuse_source_topics: bool,
@@ -21,22 +19,6 @@ pub(crate) struct BuildSettings {
     pub(crate) in_memory_stores: bool,
     /// Stores and repartition topics must have names of the user (`ensure.explicit.internal.resource.naming`).
     pub(crate) explicit_names: bool,
-    /// The shortest time between two looks of a left or outer join of streams for records that were not joined.
-    pub(crate) outer_join_interval: Duration,
-}
-
-impl Default for BuildSettings {
-    fn default() -> Self {
-        Self {
-            reuse_source_topics: false,
-            merge_repartition_topics: false,
-            single_store_self_join: false,
-            split_changes: false,
-            in_memory_stores: false,
-            explicit_names: false,
-            outer_join_interval: Duration::from_secs(1),
-        }
-    }
 }
 
 impl From<&ValidConfig> for BuildSettings {
@@ -50,7 +32,6 @@ impl From<&ValidConfig> for BuildSettings {
             split_changes: config.upgrade_from().is_some_and(|from| from <= last_that_splits),
             in_memory_stores: config.default_dsl_store() == DslStore::InMemory,
             explicit_names: config.ensure_explicit_internal_resource_naming(),
-            outer_join_interval: config.outer_join_emit_interval(),
         }
     }
 }

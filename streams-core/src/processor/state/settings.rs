@@ -37,6 +37,8 @@ pub(crate) struct TaskSettings {
     pub(crate) budget: MemoryBudget,
     /// The least time between two looks for windows that have closed, in milliseconds.
     pub(crate) windowed_emit_interval_ms: i64,
+    /// The least time between two looks for records that a join of streams has not joined, in milliseconds.
+    pub(crate) outer_join_emit_interval_ms: i64,
     /// What sinks and inputs go by.
     pub(crate) partition_counts: PartitionCounts,
     /// What the cluster refused.
@@ -95,6 +97,7 @@ impl TaskSettings {
             budget,
             dead_letter_topic,
             windowed_emit_interval_ms: duration_ms(config.windowed_emit_interval()),
+            outer_join_emit_interval_ms: duration_ms(config.outer_join_emit_interval()),
             partition_counts: PartitionCounts::default(),
             refusals: Refusals::default(),
             flush_age_ms: duration_ms(config.commit_interval()).max(FLUSH_INTERVAL_MS),
