@@ -71,9 +71,10 @@ fuzz_target!(|input: Input<'_>| {
             }
         }
         for (key, value) in last {
-            let kept = format.segments().zip(format.split(key)).is_none_or(
-                |(segments, (_, start))| is_kept(segments.retention_ms, start, newest),
-            );
+            let kept = format
+                .segments()
+                .zip(format.split(key))
+                .is_none_or(|(segments, (_, start))| is_kept(segments.retention_ms, start, newest));
             match value {
                 None => drop(expected.remove(key)),
                 Some(value) if kept => drop(expected.insert(key, value)),
