@@ -98,8 +98,12 @@ impl App {
         }
     }
 
-    /// Closes the state of a task, and unlocks it for others of this process.
+    /// Makes the state of a task durable, closes it, and unlocks it for others of this process. What it has is committed:
+    /// the changelog may be gone when it is opened again.
     pub(super) fn close_task(&self, task: TaskId, databases: TaskDatabases) {
+        if let Err(error) = databases.flush() {
+            tracing::warn!(%task, "what its state has committed last is read again from its changelogs: {error}");
+        }
         if databases.persistent.is_some()
             && let Some(sum) = self.offset_sum(task, &databases, true)
         {
