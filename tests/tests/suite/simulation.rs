@@ -166,6 +166,8 @@ fn simulation_of_equal_timestamps_takes_the_partitions_in_turns() {
 /// Tick 60,953: a new target came in the same turn as a failed restore, so that it was not followed in that turn, but what
 /// was restored began: a task of another by then, and without inputs. So its transaction had no offsets, which are all
 /// that has the group look at who commits, and after a pause the zombie's punctuation was committed.
+/// In shop 70,260 a thread read what others had written to a changelog when it gave its task up, and waited for a commit to
+/// write that anew which never came.
 /// In shop 669 and market 5,228 the check gave too little time where each turn of slow user code passes for all.
 #[test]
 fn simulation_of_seeds_that_failed_once() {
@@ -176,6 +178,7 @@ fn simulation_of_seeds_that_failed_once() {
     runs(market(7_545, ExactlyOnceV2));
     runs(shop(52, AtLeastOnce));
     runs(shop(58, AtLeastOnce));
+    runs(shop(70_260, AtLeastOnce));
     runs(market(58, AtLeastOnce));
     shop_exactly_once(669);
     runs(market(5_228, ExactlyOnceV2));

@@ -148,6 +148,9 @@ impl Mend {
                 tracing::info!(thread = %self.thread, "the cluster does not say where changelogs end: {error}");
             }
         }
+        // Where the tasks were given up meanwhile there is nothing to write anew, and no commit would come for it.
+        let gaps = self.logs.gaps();
+        self.reading.take_if(|reading| !reading.gaps.iter().any(|gap| gaps.contains(gap)));
         let Some(reading) = self.reading.as_mut().filter(|reading| reading.keys.is_none()) else {
             return;
         };
