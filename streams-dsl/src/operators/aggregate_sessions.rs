@@ -43,10 +43,6 @@ impl Folds for SessionWindows {
         self.inactivity_gap().saturating_add(self.grace_period())
     }
 
-    fn inner_key<K: Row>(&self, _key: &Slot<Windowed<K>>) -> Slot<K> {
-        Slot::unknown()
-    }
-
     fn outer_key<K: Row>(&self, key: &Slot<K>) -> Slot<Windowed<K>> {
         by_inner_key(key, session_windowed)
     }

@@ -43,10 +43,6 @@ impl Folds for SlidingWindows {
         self.time_difference().saturating_mul(2).saturating_add(self.grace_period())
     }
 
-    fn inner_key<K: Row>(&self, _key: &Slot<Windowed<K>>) -> Slot<K> {
-        Slot::unknown()
-    }
-
     fn outer_key<K: Row>(&self, key: &Slot<K>) -> Slot<Windowed<K>> {
         let difference = self.time_difference();
         by_inner_key(key, move |inner| time_windowed(inner, difference))

@@ -55,8 +55,10 @@ pub(crate) trait Folds: Clone + Send + Sync + 'static {
     /// How long the rows of a window are kept at least.
     fn least_retention(&self) -> Duration;
 
-    /// The serde of the store's keys, as far as it follows from that of the table.
-    fn inner_key<K: Row>(&self, key: &Slot<Self::Key<K>>) -> Slot<K>;
+    /// The serde of the store's keys, as far as it follows from that of the table. It does not from that of windowed keys.
+    fn inner_key<K: Row>(&self, _key: &Slot<Self::Key<K>>) -> Slot<K> {
+        Slot::unknown()
+    }
 
     /// The serde of the table's keys, as far as it follows from that of the store.
     fn outer_key<K: Row>(&self, key: &Slot<K>) -> Slot<Self::Key<K>>;

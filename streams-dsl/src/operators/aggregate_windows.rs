@@ -108,10 +108,6 @@ impl<W: Spans> Folds for W {
         self.size().saturating_add(self.grace_period())
     }
 
-    fn inner_key<K: Row>(&self, _key: &Slot<Windowed<K>>) -> Slot<K> {
-        Slot::unknown()
-    }
-
     fn outer_key<K: Row>(&self, key: &Slot<K>) -> Slot<Windowed<K>> {
         let size = self.size();
         by_inner_key(key, move |inner| time_windowed(inner, size))
