@@ -3,17 +3,14 @@
 
 use std::{marker::PhantomData, panic::Location, sync::Arc};
 
-use streams_core::{
-    BoxError, Record,
-    processor::{Context, Processor},
-    store::StoreRef,
-};
+use streams_core::{BoxError, store::StoreRef};
 
 use super::{
     Nullable,
     aggregate_stream::{Folds, Kept, Row, Windowing, gather, lower_fold},
     aggregation::Aggregation,
     fallible::fallible,
+    merge::PassThrough,
 };
 use crate::{
     CogroupedKStream, KGroupedStream, KTable, Unwindowed, Windowed,
@@ -375,26 +372,12 @@ where
         let merge = name.clone();
         let part = move |lowering: &mut Lowering<'_>| {
             let parents = lowering.parents::<W::Key<K>, Change<VA>>();
-            let node = lowering.processor(&merge, || PassOn, &parents);
+            let node = lowering.processor(&merge, || PassThrough, &parents);
             lowering.forwards::<W::Key<K>, Change<VA>>(node);
         };
         let node = sketch.add(&name, Role::Other, &nodes, step.caller, part);
         sketch.rows(node, RowsOf::Several(nodes));
         Some(kept.table(&self.windows, node, all_sources.into()).of(step))
-    }
-}
-
-/// Forwards the changes of all groups. Java's `KTablePassThrough`.
-struct PassOn;
-
-impl<K: 'static, V: 'static> Processor<K, Change<V>, K, Change<V>> for PassOn {
-    fn process(
-        &mut self,
-        record: Record<'_, K, Change<V>>,
-        context: &mut Context<'_, K, Change<V>>,
-    ) -> Result<(), BoxError> {
-        context.forward(record)?;
-        Ok(())
     }
 }
 
