@@ -15,7 +15,7 @@ use super::{
     aggregate_stream::{Folds, Row, Windowing, WindowingNulls},
     aggregation::Aggregation,
     emit_strategy::Emission,
-    window_table::{by_inner_key, drop_late},
+    window_table::{WindowedKey, by_inner_key, drop_late},
 };
 use crate::{
     change::Change,
@@ -85,6 +85,7 @@ impl Folds for SessionWindows {
             emission: Emission::of(&name, on_close),
             aggregation: aggregation.clone(),
             observed_stream_time: -1,
+            key: WindowedKey::new(),
             value: PhantomData::<fn(V2)>,
         });
     }
@@ -121,13 +122,15 @@ struct SessionFolder<K, V, VA, A> {
     emission: Option<Emission>,
     aggregation: Arc<A>,
     observed_stream_time: i64,
+    key: WindowedKey<K>,
     value: PhantomData<fn(V)>,
 }
 
 /// What sessions within the gap of a record are together.
 struct Merged<VA> {
     window: SessionWindow,
-    sessions: Vec<(SessionWindow, VA)>,
+    /// Each with its value, if old values are sent.
+    sessions: Vec<(SessionWindow, Option<VA>)>,
     aggregate: Option<VA>,
 }
 
@@ -141,15 +144,17 @@ where
         &self,
         key: &K,
         timestamp: i64,
-        store: &mut SessionStore<K, VA>,
+        (store, send_old): (&mut SessionStore<K, VA>, bool),
     ) -> Result<Merged<VA>, BoxError> {
         let (earliest, latest) =
             (timestamp.saturating_sub(self.gap_ms), timestamp.saturating_add(self.gap_ms));
         let mut window = SessionWindow::new(timestamp, timestamp);
         let mut aggregate = self.aggregation.initial()?;
-        let sessions = store.find_sessions(key, earliest, latest, Direction::Forward)?;
-        for (session, value) in &sessions {
-            aggregate = self.aggregation.merge(key, aggregate, value.clone())?;
+        let found = store.find_sessions(key, earliest, latest, Direction::Forward)?;
+        let mut sessions = Vec::with_capacity(found.len());
+        for (session, value) in found {
+            sessions.push((session, send_old.then(|| value.clone())));
+            aggregate = self.aggregation.merge(key, aggregate, value)?;
             window.start = window.start.min(session.start);
             window.end = window.end.max(session.end);
         }
@@ -158,7 +163,7 @@ where
 
     /// Folds a record into the session that it makes.
     fn update(
-        &self,
+        &mut self,
         key: &K,
         (value, timestamp): (&V, i64),
         store_ref: StoreRef<SessionStore<K, VA>>,
@@ -166,7 +171,9 @@ where
     ) -> Result<(), BoxError> {
         let store = context.store(store_ref)?;
         let forwards = !store.caching() && self.emission.is_none();
-        let Merged { window, sessions, aggregate } = self.merge(key, timestamp, store)?;
+        let send_old = forwards && self.output.send_old;
+        let Merged { window, sessions, aggregate } =
+            self.merge(key, timestamp, (&mut *store, send_old))?;
         let close_time = self.observed_stream_time.saturating_sub(self.close_ms);
         if window.end < close_time {
             drop_late(timestamp, Window::new(window.start, window.end), close_time, context);
@@ -179,15 +186,30 @@ where
                 store.remove(key, *session)?;
             }
         }
-        store.put(key, window, new.clone())?;
         if !forwards {
+            store.put(key, window, new)?;
             return Ok(());
         }
+        store.put(key, window, new.clone())?;
+        // An update has no headers, as in Java.
+        let headers = Headers::new();
         for (session, old) in sessions.into_iter().filter(|_| is_grown) {
-            let old = self.output.send_old.then_some(old);
-            forward(key, session, &Change::new(None, old), &Headers::new(), context)?;
+            self.forward((key, session), &Change::new(None, old), &headers, context)?;
         }
-        forward(key, window, &Change::new(new, None), &Headers::new(), context)
+        self.forward((key, window), &Change::new(new, None), &headers, context)
+    }
+
+    /// Forwards the change of a session at its end.
+    fn forward(
+        &mut self,
+        (key, window): (&K, SessionWindow),
+        change: &Change<VA>,
+        headers: &Headers,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<(), BoxError> {
+        let windowed = self.key.of(key, Window::new(window.start, window.end));
+        context.forward(Record::new(windowed, change, window.end, headers))?;
+        Ok(())
     }
 
     /// Emits the sessions that have closed since the last time, with the headers of the record that closed them.
@@ -206,9 +228,12 @@ where
             return Ok(());
         }
         for (key, window, value) in context.store(store)?.find_closed(until.max(0)..=last)? {
-            forward(&key, window, &Change::new(Some(value), None), headers, context)?;
+            let change = Change::new(Some(value), None);
+            self.forward((&key, window), &change, headers, context)?;
         }
-        emission.done(close_time, context);
+        if let Some(emission) = &mut self.emission {
+            emission.done(close_time, context);
+        }
         Ok(())
     }
 }
@@ -260,19 +285,6 @@ where
         }
         Ok(())
     }
-}
-
-/// Forwards the change of a session at its end. An update has no headers, as in Java.
-fn forward<K: Row, VA: Row>(
-    key: &K,
-    window: SessionWindow,
-    change: &Change<VA>,
-    headers: &Headers,
-    context: &mut Context<'_, Windowed<K>, Change<VA>>,
-) -> Result<(), BoxError> {
-    let windowed = Windowed::new(key.clone(), Window::new(window.start, window.end));
-    context.forward(Record::new(&windowed, change, window.end, headers))?;
-    Ok(())
 }
 
 #[cfg(test)]

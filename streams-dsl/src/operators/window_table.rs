@@ -42,8 +42,28 @@ pub(super) struct WindowTable<K, VA> {
     size_ms: i64,
     /// Whether changes wait until their windows close.
     on_close: bool,
-    /// The key that was forwarded last: its memory serves the next one.
-    windowed: Option<Windowed<K>>,
+    key: WindowedKey<K>,
+}
+
+/// The windowed key that was forwarded last: its memory serves the next one.
+pub(super) struct WindowedKey<K>(Option<Windowed<K>>);
+
+impl<K: Clone> WindowedKey<K> {
+    pub(super) const fn new() -> Self {
+        Self(None)
+    }
+
+    /// A key in a window.
+    pub(super) fn of(&mut self, key: &K, window: Window) -> &Windowed<K> {
+        match &mut self.0 {
+            Some(windowed) => {
+                windowed.key.clone_from(key);
+                windowed.window = window;
+                windowed
+            }
+            none => none.insert(Windowed::new(key.clone(), window)),
+        }
+    }
 }
 
 impl<K: Row, VA: Row> WindowTable<K, VA> {
@@ -52,7 +72,7 @@ impl<K: Row, VA: Row> WindowTable<K, VA> {
         size_ms: i64,
         on_close: bool,
     ) -> Self {
-        Self { output, size_ms, on_close, windowed: None }
+        Self { output, size_ms, on_close, key: WindowedKey::new() }
     }
 
     /// Whether changes are forwarded when they are made.
@@ -89,14 +109,7 @@ impl<K: Row, VA: Row> WindowTable<K, VA> {
         context: &mut Context<'_, Windowed<K>, Change<VA>>,
     ) -> Result<(), BoxError> {
         let window = self.window(start);
-        let windowed = match &mut self.windowed {
-            Some(windowed) => {
-                windowed.key.clone_from(key);
-                windowed.window = window;
-                &*windowed
-            }
-            none => none.insert(Windowed::new(key.clone(), window)),
-        };
+        let windowed = self.key.of(key, window);
         context.forward(Record::new(windowed, change, timestamp, headers))?;
         Ok(())
     }
