@@ -1,6 +1,6 @@
 //! How the records of a grouped stream are folded in sliding windows: Java's `KStreamSlidingWindowAggregate`.
 
-use std::{collections::HashSet, marker::PhantomData, ops::ControlFlow, sync::Arc, time::Duration};
+use std::{marker::PhantomData, ops::ControlFlow, sync::Arc, time::Duration};
 
 use streams_core::{
     BoxError, Direction, Headers, Record,
@@ -88,6 +88,7 @@ impl Folds for SlidingWindows {
             aggregation: aggregation.clone(),
             observed_stream_time: -1,
             found: Vec::new(),
+            starts: Vec::new(),
             value: PhantomData::<fn(V2)>,
         });
     }
@@ -107,8 +108,9 @@ struct SlidingFolder<K, V, VA, A> {
     emission: Option<Emission>,
     aggregation: Arc<A>,
     observed_stream_time: i64,
-    /// The windows that were found last: a buffer.
+    /// The windows that were found last, and their starts: buffers.
     found: Vec<Found<VA>>,
+    starts: Vec<i64>,
     value: PhantomData<fn(V)>,
 }
 
@@ -126,7 +128,6 @@ struct Incoming<'r, K, V> {
 
 /// What is known of the windows around a record.
 struct Around<VA> {
-    starts: HashSet<i64>,
     /// Timestamp of the record before.
     previous: Option<i64>,
     /// The row of the window that ends last before the record.
@@ -139,14 +140,7 @@ struct Around<VA> {
 
 impl<VA> Around<VA> {
     fn nothing() -> Self {
-        Self {
-            starts: HashSet::new(),
-            previous: None,
-            left: None,
-            right: None,
-            has_left: false,
-            has_right: false,
-        }
+        Self { previous: None, left: None, right: None, has_left: false, has_right: false }
     }
 
     /// The row of the window that begins behind the record, if records are in it and it is not there.
@@ -172,6 +166,7 @@ where
     ) -> Result<Vec<Found<VA>>, BoxError> {
         let mut found = std::mem::take(&mut self.found);
         found.clear();
+        self.starts.clear();
         let Some(store) = self.table.output.store else { return Ok(found) };
         let difference_ms = self.difference_ms;
         let times = first..=timestamp.saturating_add(1);
@@ -198,7 +193,7 @@ where
         let mut around = Around::nothing();
         let mut is_last = false;
         for (start, row) in found.drain(..) {
-            around.starts.insert(start);
+            self.starts.push(start);
             let end = start.saturating_add(self.difference_ms);
             if start > timestamp {
                 around.has_right = true;
@@ -234,7 +229,7 @@ where
         if let Some(previous) = around.previous {
             let start = previous.saturating_add(1);
             let reaches = start.saturating_add(self.difference_ms) >= timestamp;
-            if reaches && !around.starts.contains(&start) {
+            if reaches && !self.starts.contains(&start) {
                 self.begin(record, start, context)?;
             }
         }
@@ -266,7 +261,7 @@ where
         let mut around = Around::nothing();
         let mut combined = None;
         for (start, row) in found.drain(..).rev() {
-            around.starts.insert(start);
+            self.starts.push(start);
             if start == 0 {
                 around.previous = Some(row.timestamp).filter(|previous| *previous < timestamp);
                 combined = Some(row);
@@ -281,7 +276,7 @@ where
         let later = || combined.clone().filter(|row| row.timestamp > timestamp);
         around.right = around.right.take().or_else(later);
         let behind = around.previous.map(|previous| previous.saturating_add(1));
-        let behind = behind.filter(|start| !around.starts.contains(start));
+        let behind = behind.filter(|start| !self.starts.contains(start));
         if let Some(right) = around.missing_right(timestamp) {
             self.copy_right(record, right, context)?;
         }
@@ -320,7 +315,7 @@ where
         }
         let aggregate = stored.map(|row| row.value.clone());
         let timestamp = stored.map_or(record.timestamp, |row| row.timestamp.max(record.timestamp));
-        let old = aggregate.clone().filter(|_| self.table.output.send_old);
+        let old = if self.table.output.send_old { aggregate.clone() } else { None };
         let new = self.aggregation.add(record.key, record.value, aggregate)?;
         self.set(record, start, (new, old, timestamp), context)
     }
