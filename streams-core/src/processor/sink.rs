@@ -189,8 +189,12 @@ impl<K, V> SinkNode<K, V> {
     ) -> Result {
         let Some(to) = partition.and_then(|index| self.partitions.get(index)) else {
             let topic = self.partitions.first().map_or("", |partition| &partition.topic);
-            let text =
-                format!("the partitioner chose a partition that topic {topic} does not have");
+            let (sink, count) = (&self.info.name, self.partitions.len());
+            let text = format!(
+                "the partitioner of sink `{sink}` chose a partition that topic {topic} does not have, which has {count}: it \
+                 must be 0 to {}",
+                count.saturating_sub(1)
+            );
             return Err(Error::new(ErrorKind::Production, text));
         };
         task.check_refused(to, &record)?;
