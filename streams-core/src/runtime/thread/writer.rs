@@ -29,12 +29,12 @@ pub(super) struct Writer {
     transaction_ms: Option<i64>,
     /// Where the last flush began to write in each partition.
     began: HashMap<TopicPartition, i64>,
-    refusals: Refusals,
+    refusals: RefusedRounds,
 }
 
 /// What is done about records that the cluster refuses.
 #[derive(Debug, Default)]
-struct Refusals {
+struct RefusedRounds {
     /// How often in a row work was dropped for such.
     rounds: usize,
     /// Whether the next producer sends each record in a batch of its own.
@@ -63,7 +63,7 @@ impl Writer {
             producer: None,
             transaction_ms: None,
             began: HashMap::new(),
-            refusals: Refusals::default(),
+            refusals: RefusedRounds::default(),
         }
     }
 
@@ -216,7 +216,7 @@ impl Writer {
         let refusals = &mut self.refusals;
         refusals.rounds = 0;
         if refusals.is_one_by_one && refusals.are_named {
-            *refusals = Refusals::default();
+            *refusals = RefusedRounds::default();
             self.producer = None;
         }
         self.app.settings.refusals.forget_old(now_ms);
@@ -232,7 +232,7 @@ impl Writer {
         let refused = refused.unwrap_or_default();
         let Some(first) = refused.first().cloned() else { return Ok(()) };
         let RefusedRecord { topic_partition: to, error, .. } = first;
-        let Refusals { rounds, one_by_one, is_one_by_one, are_named, .. } = &mut self.refusals;
+        let RefusedRounds { rounds, one_by_one, is_one_by_one, are_named, .. } = &mut self.refusals;
         *rounds += 1;
         if *rounds > ROUNDS_MAX {
             let text = format!(
