@@ -1,6 +1,6 @@
 //! `KStream`, `KTable` and windows: the high-level language of Kafka Streams for Rust.
 //!
-//! A [`StreamsBuilder`] hands out streams and tables; their operators record a logical graph, which
+//! A [`StreamsBuilder`] hands out streams and tables; their operators write down a plan, which
 //! [`StreamsBuilder::build`] lowers to a [`Topology`]: the names of nodes, stores and internal
 //! topics are those that Java Kafka Streams would give. Stands on the public Processor API of
 //! `streams-core` alone.
