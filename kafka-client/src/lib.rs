@@ -14,6 +14,7 @@ mod connection;
 mod error;
 pub mod group;
 mod offsets;
+pub mod record_batch;
 mod topic_partition;
 
 pub use self::{
