@@ -55,7 +55,7 @@ pub(crate) struct Args {
     /// Closes the first instance midway and starts another in its place
     #[arg(long)]
     pub(crate) replace_midway: bool,
-    /// Prints the topology, as Java prints it or as a Mermaid flowchart, and exits
+    /// Prints the topology, as Java prints it, as JSON or as a Mermaid flowchart, and exits
     #[arg(long, value_enum, value_name = "FORMAT", num_args = 0..=1, default_missing_value = "text", require_equals = true)]
     pub(crate) describe: Option<Description>,
     /// Writes each output topic to DIR/TOPIC.jsonl
@@ -237,6 +237,8 @@ pub(crate) enum Store {
 pub(crate) enum Description {
     /// The text of Java's Topology.describe()
     Text,
+    /// JSON, for programs
+    Json,
     /// A Mermaid flowchart
     Mermaid,
 }

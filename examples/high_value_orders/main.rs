@@ -70,6 +70,7 @@ fn describe(args: &ApplicationArgs, description: Description) -> Result<(), Fail
     let topology = topology::topology(args.min_amount, args.store)?;
     print(&match description {
         Description::Text => topology.describe(),
+        Description::Json => topology.describe_json() + "\n",
         Description::Mermaid => topology.describe_mermaid(),
     })
 }

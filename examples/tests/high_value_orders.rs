@@ -209,6 +209,19 @@ fn the_topology_is_drawn_as_a_mermaid_flowchart() {
 }
 
 #[test]
+fn the_topology_is_printed_as_json() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = run_with(directory.path(), &["--describe=json"]);
+    assert_ok(&output);
+    let described: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let parts = described["subtopologies"].as_array().unwrap();
+    assert_eq!(parts.len(), 2);
+    let stores = parts.iter().flat_map(|part| part["stores"].as_array().unwrap());
+    let names: Vec<_> = stores.map(|store| store["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"orders-per-hour"), "{names:?}");
+}
+
+#[test]
 fn a_line_that_is_no_order_is_named_with_its_place_and_what_is_expected() {
     let directory = tempfile::tempdir().unwrap();
     let good = "o1,c1,1,1,1997-01-01T00:00:00Z\n";
@@ -243,7 +256,7 @@ fn a_wrong_flag_is_named_and_the_exit_status_is_that_of_wrong_usage() {
         (&["--partitions", "0"], "invalid value '0' for '--partitions <N>': 0 is not in 1..=1000"),
         (&["--instances", "x"], "invalid value 'x' for '--instances <N>'"),
         (&["--min-amount", "nan"], "expected a number, as 1000 or 99.50"),
-        (&["--describe=png"], "[possible values: text, mermaid]"),
+        (&["--describe=png"], "[possible values: text, json, mermaid]"),
         (&["--guarantee", "twice"], "[possible values: at-least-once, exactly-once]"),
         (&["--generate", "5", "--orders", "o.csv"], "'--generate <N>' cannot be used with"),
     ] {

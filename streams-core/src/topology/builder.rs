@@ -162,7 +162,7 @@ impl TopologyBuilder {
         options: SinkOptions<K, V>,
         parents: &[NodeRef<K, V>],
     ) -> NodeId {
-        let SinkOptions { topic, label, key_serde, value_serde, partitioner } = options;
+        let SinkOptions { topic, extractor, key_serde, value_serde, partitioner } = options;
         let fixed = match &topic {
             SinkTopic::Fixed(topic) => Some(topic.to_string()),
             SinkTopic::Dynamic(_) => None,
@@ -177,7 +177,7 @@ impl TopologyBuilder {
             Ok(Box::new(Box::new(node) as Box<dyn Node<K, V>>))
         });
         let control = control_node::<K, V>;
-        let kind = NodeKind::Sink { topic: fixed, label, build, control };
+        let kind = NodeKind::Sink { topic: fixed, extractor, build, control };
         NodeId(self.add(name, kind, &indexes(parents)))
     }
 

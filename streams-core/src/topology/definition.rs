@@ -23,9 +23,22 @@ pub(crate) type ControlNode = fn(&mut dyn Any, Event, &mut TaskState) -> Result;
 
 /// What distinguishes the kinds of nodes.
 pub(crate) enum NodeKind {
-    Source { topics: Vec<String>, reset: Option<OffsetReset>, build: BuildSource },
-    Processor { build: BuildNode, control: ControlNode },
-    Sink { topic: Option<String>, label: String, build: BuildNode, control: ControlNode },
+    Source {
+        topics: Vec<String>,
+        reset: Option<OffsetReset>,
+        build: BuildSource,
+    },
+    Processor {
+        build: BuildNode,
+        control: ControlNode,
+    },
+    /// Without a topic, what names one for each record is called `extractor`.
+    Sink {
+        topic: Option<String>,
+        extractor: String,
+        build: BuildNode,
+        control: ControlNode,
+    },
 }
 
 /// A node of a topology.

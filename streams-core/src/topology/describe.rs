@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{NodeKind, Topology};
+use super::{NodeDef, NodeKind, Topology};
 
 impl Topology {
     /// The topology as text, as Java prints it: each sub-topology's nodes by the size of what is below
@@ -34,28 +34,37 @@ impl Topology {
                 writeln!(text, "    Source: {name} (topics: [{}])", topics.join(", "))
             }
             NodeKind::Processor { .. } => {
-                let stores = node.stores.iter().filter_map(|store| self.stores.get(*store));
-                let stores: Vec<&str> = stores.map(|store| &*store.spec.name).collect();
-                writeln!(text, "    Processor: {name} (stores: [{}])", stores.join(", "))
+                let stores = self.store_names(node).join(", ");
+                writeln!(text, "    Processor: {name} (stores: [{stores}])")
             }
-            NodeKind::Sink { label, .. } => writeln!(text, "    Sink: {name} {label}"),
+            NodeKind::Sink { topic: Some(topic), .. } => {
+                writeln!(text, "    Sink: {name} (topic: {topic})")
+            }
+            NodeKind::Sink { extractor, .. } => {
+                writeln!(text, "    Sink: {name} (extractor class: {extractor})")
+            }
         };
         if !matches!(node.kind, NodeKind::Sink { .. }) {
-            let _ = writeln!(text, "      --> {}", self.names(&node.children, sizes));
+            let _ = writeln!(text, "      --> {}", or_none(&self.names(&node.children, sizes)));
         }
         if !matches!(node.kind, NodeKind::Source { .. }) {
-            let _ = writeln!(text, "      <-- {}", self.names(&node.parents, sizes));
+            let _ = writeln!(text, "      <-- {}", or_none(&self.names(&node.parents, sizes)));
         }
     }
 
-    fn names(&self, nodes: &[usize], sizes: &[usize]) -> String {
-        let nodes = self.by_size(nodes, sizes);
-        let names: Vec<&str> =
-            nodes.iter().filter_map(|node| self.nodes.get(*node)).map(|node| &*node.name).collect();
-        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    /// Names of the stores that a node is connected to.
+    pub(super) fn store_names(&self, node: &NodeDef) -> Vec<&str> {
+        let stores = node.stores.iter().filter_map(|store| self.stores.get(*store));
+        stores.map(|store| &*store.spec.name).collect()
     }
 
-    fn by_size(&self, nodes: &[usize], sizes: &[usize]) -> Vec<usize> {
+    /// Names of nodes, in the order of their sizes.
+    pub(super) fn names(&self, nodes: &[usize], sizes: &[usize]) -> Vec<&str> {
+        let nodes = self.by_size(nodes, sizes).into_iter();
+        nodes.filter_map(|node| self.nodes.get(node)).map(|node| &*node.name).collect()
+    }
+
+    pub(super) fn by_size(&self, nodes: &[usize], sizes: &[usize]) -> Vec<usize> {
         let mut nodes = nodes.to_vec();
         nodes.sort_by_key(|index| {
             let size = sizes.get(*index).copied().unwrap_or_default();
@@ -66,7 +75,7 @@ impl Topology {
     }
 
     /// One and the sizes of all children: what is reached over two paths counts twice.
-    fn sizes(&self) -> Vec<usize> {
+    pub(super) fn sizes(&self) -> Vec<usize> {
         let mut sizes = vec![1_usize; self.nodes.len()];
         for index in (0..self.nodes.len()).rev() {
             let children = self.nodes.get(index).map_or(&[][..], |node| &node.children);
@@ -77,4 +86,8 @@ impl Topology {
         }
         sizes
     }
+}
+
+fn or_none(names: &[&str]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

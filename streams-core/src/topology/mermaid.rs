@@ -48,8 +48,8 @@ impl Topology {
                     let _ = writeln!(text, "  t_{}{{{{\"{topic}\"}}}} --> n{index}", id(topic));
                 }
             }
-            NodeKind::Sink { topic, label, .. } => {
-                let topic = topic.as_deref().unwrap_or(label);
+            NodeKind::Sink { topic, extractor, .. } => {
+                let topic = topic.as_deref().unwrap_or(extractor);
                 let _ = writeln!(text, "  n{index} --> t_{}{{{{\"{topic}\"}}}}", id(topic));
             }
             NodeKind::Processor { .. } => {}

@@ -8,6 +8,8 @@ mod builder;
 mod definition;
 mod describe;
 mod group;
+#[cfg(feature = "json")]
+mod json;
 mod mermaid;
 mod node_ref;
 mod options;

@@ -52,7 +52,7 @@ impl<K, V> std::fmt::Debug for SourceOptions<K, V> {
 /// What a sink node writes.
 pub struct SinkOptions<K, V> {
     pub(crate) topic: SinkTopic<K, V>,
-    pub(crate) label: String,
+    pub(crate) extractor: String,
     pub(crate) key_serde: SerdeRef<K>,
     pub(crate) value_serde: SerdeRef<V>,
     pub(crate) partitioner: Option<StreamPartitioner<K, V>>,
@@ -61,9 +61,8 @@ pub struct SinkOptions<K, V> {
 impl<K, V> SinkOptions<K, V> {
     /// Writes to one topic.
     pub fn topic(topic: &str, key_serde: SerdeRef<K>, value_serde: SerdeRef<V>) -> Self {
-        let label = format!("(topic: {topic})");
         let topic = SinkTopic::Fixed(Arc::from(topic));
-        Self { topic, label, key_serde, value_serde, partitioner: None }
+        Self { topic, extractor: String::new(), key_serde, value_serde, partitioner: None }
     }
 
     /// Writes each record to the topic that `extractor` names; `label` stands for it in `describe()`.
@@ -73,9 +72,9 @@ impl<K, V> SinkOptions<K, V> {
         key_serde: SerdeRef<K>,
         value_serde: SerdeRef<V>,
     ) -> Self {
-        let label = format!("(extractor class: {label})");
+        let name = label.to_owned();
         let topic = SinkTopic::Dynamic(extractor);
-        Self { topic, label, key_serde, value_serde, partitioner: None }
+        Self { topic, extractor: name, key_serde, value_serde, partitioner: None }
     }
 
     /// Chooses partitions with this partitioner instead of the key's hash.
@@ -88,6 +87,9 @@ impl<K, V> SinkOptions<K, V> {
 
 impl<K, V> std::fmt::Debug for SinkOptions<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SinkOptions{}", self.label)
+        match &self.topic {
+            SinkTopic::Fixed(topic) => write!(f, "SinkOptions({topic:?})"),
+            SinkTopic::Dynamic(_) => write!(f, "SinkOptions({})", self.extractor),
+        }
     }
 }
