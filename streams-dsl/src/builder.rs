@@ -1,6 +1,6 @@
 //! Where streams and tables begin.
 
-use std::{convert::Infallible, panic::Location};
+use std::{convert::Infallible, panic::Location, sync::Arc};
 
 use streams_core::{
     Error, ErrorKind, Result,
@@ -8,7 +8,7 @@ use streams_core::{
     processor::Processor,
     serde::SerdeRef,
     store::{KeyValueStore, StateStore, StoreBuilder, StoreRef},
-    topology::Topology,
+    topology::{ProcessorWrapper, Topology},
 };
 
 use crate::{
@@ -76,6 +76,50 @@ impl StreamsBuilder {
     #[must_use]
     pub fn serde<T: 'static>(self, serde: SerdeRef<T>) -> Self {
         self.plan.register_serde(serde);
+        self
+    }
+
+    /// Has `wrapper` wrap the processors of all operators, and those of the program. Java's `processor.wrapper.class`
+    /// (KIP-1112). Names, stores and topics of the topology stay as they are, but for stores that the wrapper adds.
+    ///
+    /// ```
+    /// use streams_dsl::{
+    ///     prelude::*,
+    ///     processor::{AnyRecord, InnerProcessor, WrappedProcessor},
+    ///     topology::{ProcessorWrapper, WrapProcessor, WrappedNode},
+    /// };
+    ///
+    /// /// Leaves records out whose header `test` says so, before the node `bill` sees them.
+    /// struct LeaveOutTests;
+    ///
+    /// impl WrappedProcessor for LeaveOutTests {
+    ///     fn process(&mut self, record: AnyRecord<'_>, inner: &mut InnerProcessor<'_>) -> Result<(), BoxError> {
+    ///         match record.headers().last("test") {
+    ///             Some(_) => Ok(inner.drop_record("it is a test")),
+    ///             None => inner.process(record),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// struct Wrapper;
+    ///
+    /// impl ProcessorWrapper for Wrapper {
+    ///     fn wrap(&self, node: &mut WrappedNode<'_>) -> Option<WrapProcessor> {
+    ///         if node.name() != "bill" {
+    ///             return None;
+    ///         }
+    ///         Some(Box::new(|| Box::new(LeaveOutTests)))
+    ///     }
+    /// }
+    ///
+    /// let builder = StreamsBuilder::new().processor_wrapper(Wrapper);
+    /// builder.stream::<String, i64>("orders").map_values(|cents| cents * 2).named("bill").to("bills");
+    /// assert!(builder.build()?.describe().contains("Processor: bill (stores: [])"));
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    #[must_use]
+    pub fn processor_wrapper(self, wrapper: impl ProcessorWrapper + 'static) -> Self {
+        self.plan.wrap_processors(Arc::new(wrapper));
         self
     }
 

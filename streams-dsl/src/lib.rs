@@ -43,7 +43,7 @@ pub use streams_core::{
     TopicPartition, client,
     config::{self, StreamsConfig},
     handler, processor, runtime, serde, store, testing, time,
-    topology::Topology,
+    topology::{self, Topology},
 };
 
 pub use self::{

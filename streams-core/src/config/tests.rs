@@ -444,7 +444,7 @@ fn client_tags_are_few_and_short() {
 fn java_classes_are_answered_with_what_to_do_instead() {
     for (key, instead) in [
         ("rocksdb.config.setter", "set `state.memory.max.bytes`"),
-        ("processor.wrapper.class", "wrap the processor suppliers"),
+        ("processor.wrapper.class", "`StreamsBuilder::processor_wrapper`"),
         ("metric.reporters", "export them"),
         ("dsl.store.suppliers.class", "`default.dsl.store`"),
         ("task.assignor.class", "built in"),

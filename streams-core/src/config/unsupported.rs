@@ -106,7 +106,7 @@ pub(super) const ALL: &[Unsupported] = &[
     never(
         "processor.wrapper.class",
         CLASS,
-        "wrap the processor suppliers where the topology is built",
+        "give the wrapper in code: `StreamsBuilder::processor_wrapper`, `TopologyBuilder::with_processor_wrapper`",
     ),
     only("rack.aware.assignment.non_overlap_cost", &[""], RACK, REMOVE),
     only("rack.aware.assignment.strategy", &["none"], RACK, "use `none` or remove it"),

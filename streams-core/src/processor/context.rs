@@ -57,7 +57,7 @@ impl<'a> StoreAccess<'a> {
     }
 
     #[inline]
-    fn into_store<S: StateStore>(self, store: StoreRef<S>) -> Result<&'a mut S> {
+    pub(super) fn into_store<S: StateStore>(self, store: StoreRef<S>) -> Result<&'a mut S> {
         if !self.node.stores.contains(&store.index) {
             return Err(not_connected(self.node, store.index, &self.task.shared.names));
         }

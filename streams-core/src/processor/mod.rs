@@ -16,6 +16,7 @@ mod punctuation;
 mod sink;
 mod source;
 mod state;
+mod wrapper;
 
 pub(crate) use self::{
     at_work::{AtWork, Names, TaskWatch},
@@ -25,6 +26,7 @@ pub(crate) use self::{
     sink::{SinkNode, SinkTopic},
     source::{Loaded, Reading, Source, SourceNode},
     state::{Head, Readiness, TaskSettings, TaskState},
+    wrapper::Around,
 };
 pub use self::{
     context::{Context, StoreAccess},
@@ -32,6 +34,7 @@ pub use self::{
     punctuation::{Punctuation, PunctuationType, PunctuatorId},
     sink::{StreamPartitioner, TopicNameExtractor},
     source::{ExtractTimestamp, TimestampExtractor},
+    wrapper::{AnyRecord, InnerProcessor, WrappedProcessor},
 };
 
 use crate::{BoxError, Record, Result};

@@ -13,6 +13,7 @@ use crate::{
 mod ahead;
 mod drops;
 mod global;
+mod wrappers;
 
 type Texts<'a> = Context<'a, String, String>;
 

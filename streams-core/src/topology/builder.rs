@@ -10,13 +10,15 @@ use std::{
 
 use super::{
     NodeDef, NodeId, NodeKind, NodeRef, RepartitionDef, SinkOptions, SourceOptions, StoreDef,
-    TaskBuilder, Topology, TopologyError, TopologyProblem,
+    TaskBuilder, Topology, TopologyError, TopologyProblem, WrapProcessor, WrappedNode,
     definition::{BuildNode, CopartitionGroup},
+    processor_wrapper::Wrapping,
 };
 use crate::{
     Error, ErrorKind, Result,
     processor::{
-        Event, Node, NodeInfo, Processor, ProcessorNode, SinkNode, SinkTopic, SourceNode, TaskState,
+        Around, Event, Node, NodeInfo, Processor, ProcessorNode, SinkNode, SinkTopic, SourceNode,
+        TaskState,
     },
     store::{GlobalStoreRef, KeyValueStore, StateStore, StoreBuilder, StoreRef},
 };
@@ -53,6 +55,7 @@ pub struct TopologyBuilder {
     repartition: BTreeMap<String, RepartitionDef>,
     copartition: Vec<CopartitionGroup>,
     problems: Vec<TopologyProblem>,
+    pub(super) wrapping: Wrapping,
 }
 
 impl std::fmt::Debug for TopologyBuilder {
@@ -144,14 +147,40 @@ impl TopologyBuilder {
         KOut: 'static,
         VOut: 'static,
     {
-        let build: BuildNode = Arc::new(move |builder, info| {
-            let children = builder.children::<KOut, VOut>(info.id)?;
-            let node = ProcessorNode::new(info.clone(), supplier(), children);
-            Ok(Box::new(Box::new(node) as Box<dyn Node<KIn, VIn>>))
-        });
-        let control = control_node::<KIn, VIn>;
-        let kind = NodeKind::Processor { build, control };
+        let supplier = Arc::new(supplier);
+        let unwrapped = supplier.clone();
+        let node = self.add_unwrapped(name, move || unwrapped(), parents);
+        let wrap = self.wrap(name, node.id());
+        if let (Some(wrap), Some(def)) = (wrap, self.nodes.get_mut(node.index)) {
+            let around = move || Around { processor: supplier(), wrapped: wrap() };
+            def.kind = processor_kind::<_, KIn, VIn, KOut, VOut>(around);
+        }
+        node
+    }
+
+    /// Adds a node of user code that no wrapper sees.
+    #[track_caller]
+    fn add_unwrapped<P, KIn, VIn, KOut, VOut>(
+        &mut self,
+        name: &str,
+        supplier: impl Fn() -> P + Send + Sync + 'static,
+        parents: &[NodeRef<KIn, VIn>],
+    ) -> NodeRef<KOut, VOut>
+    where
+        P: Processor<KIn, VIn, KOut, VOut> + Any,
+        KIn: 'static,
+        VIn: 'static,
+        KOut: 'static,
+        VOut: 'static,
+    {
+        let kind = processor_kind::<_, KIn, VIn, KOut, VOut>(supplier);
         NodeRef::new(self.add(name, kind, &indexes(parents)))
+    }
+
+    #[track_caller]
+    fn wrap(&mut self, name: &str, node: NodeId) -> Option<WrapProcessor> {
+        let wrapper = self.wrapping.wrapper.clone()?;
+        wrapper.wrap(&mut WrappedNode { builder: self, node, name, caller: Location::caller() })
     }
 
     /// Adds a node that writes what its parents forward to a topic.
@@ -190,11 +219,21 @@ impl TopologyBuilder {
 
     #[track_caller]
     fn add_store<S: StateStore>(&mut self, builder: StoreBuilder<S>, global: bool) -> usize {
+        self.add_store_at(builder, global, Location::caller())
+    }
+
+    /// Adds a store for a line of the program.
+    pub(super) fn add_store_at<S: StateStore>(
+        &mut self,
+        builder: StoreBuilder<S>,
+        global: bool,
+        caller: &'static Location<'static>,
+    ) -> usize {
         let StoreBuilder { spec, make, .. } = builder;
         if self.stores.iter().any(|store| store.spec.name == spec.name) {
-            self.problem(format!("a store named `{}` exists already", spec.name));
+            let text = format!("a store named `{}` exists already", spec.name);
+            self.problems.push(TopologyProblem::at(caller, text));
         }
-        let caller = Location::caller();
         let (source_changelog, flushed_by) = (None, None);
         self.stores.push(StoreDef { spec, make, source_changelog, flushed_by, global, caller });
         self.stores.len() - 1
@@ -276,7 +315,7 @@ impl TopologyBuilder {
         let store = self.add_store(store.with_logging_disabled().with_caching_disabled(), true);
         let source = self.add_source(source_name, source);
         let written = StoreRef::new(store);
-        let processor = self.add_processor(processor_name, move || supplier(written), &[source]);
+        let processor = self.add_unwrapped(processor_name, move || supplier(written), &[source]);
         self.connect(processor.id(), written);
         GlobalStoreRef::new(store)
     }
@@ -338,7 +377,7 @@ impl TopologyBuilder {
         let store = store.with_logging_disabled().with_caching_disabled();
         let store = StoreRef::new(self.add_store(store, false));
         let source = self.add_source(source_name, source);
-        let processor = self.add_processor(processor_name, move || supplier(store), &[source]);
+        let processor = self.add_unwrapped(processor_name, move || supplier(store), &[source]);
         self.connect(processor.id(), store);
         self.use_source_as_changelog(store, &topic);
         store
@@ -410,6 +449,24 @@ impl TopologyBuilder {
 
 fn indexes<K, V>(nodes: &[NodeRef<K, V>]) -> Vec<usize> {
     nodes.iter().map(|node| node.index).collect()
+}
+
+fn processor_kind<P, KIn, VIn, KOut, VOut>(
+    supplier: impl Fn() -> P + Send + Sync + 'static,
+) -> NodeKind
+where
+    P: Processor<KIn, VIn, KOut, VOut> + Any,
+    KIn: 'static,
+    VIn: 'static,
+    KOut: 'static,
+    VOut: 'static,
+{
+    let build: BuildNode = Arc::new(move |builder, info| {
+        let children = builder.children::<KOut, VOut>(info.id)?;
+        let node = ProcessorNode::new(info.clone(), supplier(), children);
+        Ok(Box::new(Box::new(node) as Box<dyn Node<KIn, VIn>>))
+    });
+    NodeKind::Processor { build, control: control_node::<KIn, VIn> }
 }
 
 /// Calls the control method of a `Box<dyn Node<K, V>>` behind `Any`.

@@ -15,8 +15,10 @@ mod node_ref;
 mod options;
 mod plan;
 mod problem;
+mod processor_wrapper;
 mod subtopologies;
 mod task_builder;
+mod wrapped_node;
 
 pub use self::{
     builder::TopologyBuilder,
@@ -24,7 +26,9 @@ pub use self::{
     options::{SinkOptions, SourceOptions},
     plan::{Fate, Resource, TopologyChange, TopologyPlan},
     problem::{TopologyError, TopologyProblem},
+    processor_wrapper::{ProcessorWrapper, WrapProcessor},
     subtopologies::Topology,
+    wrapped_node::WrappedNode,
 };
 pub(crate) use self::{
     definition::{NodeDef, NodeKind, RepartitionDef, StoreDef},

@@ -13,8 +13,8 @@ use streams_core::{
     serde::{SerdeRef, Serdes},
     store::{GlobalStoreRef, KeyValueStore, StateStore, StoreBuilder, StoreRef},
     topology::{
-        NodeId, NodeRef, SinkOptions, SourceOptions, Topology, TopologyBuilder, TopologyError,
-        TopologyProblem,
+        NodeId, NodeRef, ProcessorWrapper, SinkOptions, SourceOptions, Topology, TopologyBuilder,
+        TopologyError, TopologyProblem,
     },
 };
 
@@ -83,11 +83,15 @@ pub(super) fn lower(
     graph: &Graph,
     needs: &Needs,
     serdes: &Serdes,
-    settings: BuildSettings,
+    (settings, wrapper): (BuildSettings, Option<Arc<dyn ProcessorWrapper>>),
     problems: Vec<TopologyProblem>,
 ) -> Result<Topology> {
+    let topology = TopologyBuilder::new();
     let mut lowering = Lowering {
-        topology: TopologyBuilder::new(),
+        topology: match wrapper {
+            Some(wrapper) => topology.with_processor_wrapper(wrapper),
+            None => topology,
+        },
         graph,
         needs,
         serdes,

@@ -36,7 +36,7 @@ use parking_lot::{Mutex, MutexGuard};
 use streams_core::{
     Result,
     serde::{SerdeRef, Serdes},
-    topology::{Topology, TopologyProblem},
+    topology::{ProcessorWrapper, Topology, TopologyProblem},
 };
 
 pub(crate) use self::{
@@ -73,6 +73,7 @@ pub(crate) struct Plan {
     steps: Vec<Step>,
     serdes: Serdes,
     problems: Vec<TopologyProblem>,
+    wrapper: Option<Arc<dyn ProcessorWrapper>>,
 }
 
 impl SharedPlan {
@@ -88,6 +89,11 @@ impl SharedPlan {
     /// Makes `serde` the default of its type.
     pub(crate) fn register_serde<T: 'static>(&self, serde: SerdeRef<T>) {
         self.lock().serdes.register(serde);
+    }
+
+    /// Has `wrapper` wrap all processors.
+    pub(crate) fn wrap_processors(&self, wrapper: Arc<dyn ProcessorWrapper>) {
+        self.lock().wrapper = Some(wrapper);
     }
 
     /// Notes a mistake for `build` to report.
@@ -115,9 +121,10 @@ impl SharedPlan {
     /// `Topology` with all mistakes.
     pub(crate) fn build(&self, settings: BuildSettings) -> Result<Topology> {
         // The lock is not held while steps are drawn and lowered: their closures are free to use it.
-        let (steps, serdes, mut problems) = {
+        let (steps, serdes, mut problems, wrapper) = {
             let plan = self.lock();
-            (plan.steps.clone(), plan.serdes.clone(), plan.problems.clone())
+            let Plan { steps, serdes, problems, wrapper } = &*plan;
+            (steps.clone(), serdes.clone(), problems.clone(), wrapper.clone())
         };
         let mut graph = sketch::draw(&steps, &mut problems);
         merge_sources::merge_sources(&mut graph.nodes, &mut problems);
@@ -128,7 +135,7 @@ impl SharedPlan {
             self_joins::keep_self_joins_in_one_store(&mut graph.nodes);
         }
         let needs = needs::resolve(&graph);
-        lower::lower(&graph, &needs, &serdes, settings, problems)
+        lower::lower(&graph, &needs, &serdes, (settings, wrapper), problems)
     }
 }
 

@@ -7,6 +7,7 @@ mod stores;
 mod stream_joins;
 mod variants;
 mod versioned;
+mod wrappers;
 
 use streams_core::{
     serde::{option, string},

@@ -1,0 +1,141 @@
+//! A processor with code around it, as a processor of the same types.
+
+use std::{fmt, time::Duration};
+
+use super::{AnyRecord, InnerProcessor, WrappedProcessor, inner_processor::Inner};
+use crate::{
+    BoxError, Error, ErrorKind, Record, RecordMetadata, Result, TaskId,
+    processor::{Context, Processor, Punctuation, PunctuationType, PunctuatorId, StoreAccess},
+};
+
+/// A processor, and the code around it.
+pub(crate) struct Around<P> {
+    pub(crate) processor: P,
+    pub(crate) wrapped: Box<dyn WrappedProcessor>,
+}
+
+impl<P, KIn, VIn, KOut, VOut> Processor<KIn, VIn, KOut, VOut> for Around<P>
+where
+    P: Processor<KIn, VIn, KOut, VOut>,
+    KIn: 'static,
+    VIn: 'static,
+{
+    fn init(&mut self, context: &mut Context<'_, KOut, VOut>) -> Result<(), BoxError> {
+        let mut inner = Typed::new(&mut self.processor, context);
+        self.wrapped.init(&mut InnerProcessor::new(&mut inner))
+    }
+
+    fn process(
+        &mut self,
+        record: Record<'_, KIn, VIn>,
+        context: &mut Context<'_, KOut, VOut>,
+    ) -> Result<(), BoxError> {
+        let mut inner = Typed::new(&mut self.processor, context);
+        self.wrapped.process(AnyRecord::new(record), &mut InnerProcessor::new(&mut inner))
+    }
+
+    fn punctuate(
+        &mut self,
+        punctuation: Punctuation,
+        context: &mut Context<'_, KOut, VOut>,
+    ) -> Result<(), BoxError> {
+        let mut inner = Typed::new(&mut self.processor, context);
+        self.wrapped.punctuate(punctuation, &mut InnerProcessor::new(&mut inner))
+    }
+
+    /// What a cache held back passed the code around the node when it was processed.
+    fn flush(&mut self, context: &mut Context<'_, KOut, VOut>) -> Result<(), BoxError> {
+        self.processor.flush(context)
+    }
+
+    fn close(&mut self) {
+        self.wrapped.close();
+        self.processor.close();
+    }
+}
+
+/// A processor and its context for the time of one call.
+struct Typed<'a, 'c, P, KIn, VIn, KOut, VOut> {
+    processor: &'a mut P,
+    context: &'a mut Context<'c, KOut, VOut>,
+    input: std::marker::PhantomData<fn(KIn, VIn)>,
+}
+
+impl<'a, 'c, P, KIn, VIn, KOut, VOut> Typed<'a, 'c, P, KIn, VIn, KOut, VOut> {
+    fn new(processor: &'a mut P, context: &'a mut Context<'c, KOut, VOut>) -> Self {
+        Self { processor, context, input: std::marker::PhantomData }
+    }
+}
+
+impl<P, KIn, VIn, KOut, VOut> fmt::Debug for Typed<'_, '_, P, KIn, VIn, KOut, VOut> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.context.fmt(f)
+    }
+}
+
+impl<P, KIn, VIn, KOut, VOut> Inner for Typed<'_, '_, P, KIn, VIn, KOut, VOut>
+where
+    P: Processor<KIn, VIn, KOut, VOut>,
+    KIn: 'static,
+    VIn: 'static,
+{
+    fn init(&mut self) -> Result<(), BoxError> {
+        self.processor.init(self.context)
+    }
+
+    fn process(&mut self, record: AnyRecord<'_>) -> Result<(), BoxError> {
+        let Some(record) = record.typed::<KIn, VIn>() else {
+            let node = self.context.node_name();
+            let text = format!(
+                "the code around node `{node}` passed a value on that is not a {}",
+                std::any::type_name::<VIn>()
+            );
+            return Err(Error::new(ErrorKind::Topology, text).into());
+        };
+        self.processor.process(record, self.context)
+    }
+
+    fn punctuate(&mut self, punctuation: Punctuation) -> Result<(), BoxError> {
+        self.processor.punctuate(punctuation, self.context)
+    }
+
+    fn stores(&mut self) -> StoreAccess<'_> {
+        self.context.stores()
+    }
+
+    fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> PunctuatorId {
+        self.context.schedule(interval, kind)
+    }
+
+    fn cancel(&mut self, id: PunctuatorId) {
+        self.context.cancel(id);
+    }
+
+    fn commit(&mut self) {
+        self.context.commit();
+    }
+
+    fn drop_record(&mut self, reason: &str) {
+        self.context.drop_record(reason);
+    }
+
+    fn record_metadata(&self) -> RecordMetadata {
+        self.context.record_metadata()
+    }
+
+    fn current_stream_time_ms(&self) -> i64 {
+        self.context.current_stream_time_ms()
+    }
+
+    fn current_system_time_ms(&self) -> i64 {
+        self.context.current_system_time_ms()
+    }
+
+    fn task_id(&self) -> TaskId {
+        self.context.task_id()
+    }
+
+    fn node_name(&self) -> &str {
+        self.context.node_name()
+    }
+}
