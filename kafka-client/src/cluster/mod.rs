@@ -27,12 +27,12 @@ use kafka_protocol::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-pub(crate) use self::retry::may_pass;
 use self::{
     connections::Connections,
     metadata::{Leaders, Metadata},
     node::Node,
 };
+pub(crate) use self::{metadata::Place, retry::may_pass};
 use crate::{
     ClientConfig, Error, ErrorKind, Result, TopicPartition,
     config::Address,
@@ -48,7 +48,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     config: ClientConfig,
     connections: Connections,
-    metadata: Mutex<Metadata>,
+    metadata: Arc<Mutex<Metadata>>,
     /// Spreads requests that any broker can answer.
     turn: AtomicUsize,
 }
@@ -59,7 +59,7 @@ impl Client {
         Self(Arc::new(Inner {
             config,
             connections: Connections::default(),
-            metadata: Mutex::default(),
+            metadata: Arc::default(),
             turn: AtomicUsize::new(0),
         }))
     }
@@ -71,6 +71,18 @@ impl Client {
     #[must_use]
     pub fn separate(&self) -> Self {
         Self::new(self.0.config.clone())
+    }
+
+    /// A client with connections of its own under that name, which shares what is known of the cluster.
+    pub(crate) fn on_own_connections(&self, client_id: &str) -> Self {
+        let mut config = self.0.config.clone();
+        client_id.clone_into(&mut config.client_id);
+        Self(Arc::new(Inner {
+            config,
+            connections: Connections::default(),
+            metadata: Arc::clone(&self.0.metadata),
+            turn: AtomicUsize::new(0),
+        }))
     }
 
     /// Its settings.
@@ -134,8 +146,19 @@ impl Client {
         request: &R,
         max_version: i16,
     ) -> Result<R::Response> {
+        self.ask_node_waiting(node_id, request, max_version, Duration::ZERO).await
+    }
+
+    /// As [`ask_node`](Self::ask_node), where the broker may hold the answer back for `wait`.
+    pub(crate) async fn ask_node_waiting<R: Request>(
+        &self,
+        node_id: i32,
+        request: &R,
+        max_version: i16,
+        wait: Duration,
+    ) -> Result<R::Response> {
         let node = self.node(node_id).await?;
-        self.call(&node, request, max_version, Duration::ZERO).await
+        self.call(&node, request, max_version, wait).await
     }
 
     /// As [`call_controller`](Self::call_controller), with a version not to exceed.
@@ -199,6 +222,40 @@ impl Client {
         }
         let metadata = self.0.metadata.lock();
         Ok(partitions.map(|partition| (partition, metadata.leader(partition))).collect())
+    }
+
+    /// Where each partition is read and written, or why nowhere: as [`leaders`](Self::leaders).
+    ///
+    /// # Errors
+    /// Why no broker could be asked.
+    pub(crate) async fn places(&self, partitions: &[TopicPartition]) -> Result<Vec<Result<Place>>> {
+        let stale = self.stale_topics(partitions.iter());
+        if !stale.is_empty() {
+            self.describe_leaders(&stale).await?;
+        }
+        let metadata = self.0.metadata.lock();
+        Ok(partitions.iter().map(|partition| metadata.place(partition)).collect())
+    }
+
+    /// Takes over who leads a partition now, as a broker told that does not any more (KIP-951).
+    pub(crate) fn learn_leader(
+        &self,
+        partition: &TopicPartition,
+        leader: i32,
+        epoch: i32,
+        address: Option<Address>,
+    ) {
+        self.0.metadata.lock().learn_leader(partition, leader, epoch, address);
+    }
+
+    /// Where a partition is read and written, as far as it is known now.
+    pub(crate) fn known_place(&self, partition: &TopicPartition) -> Option<Place> {
+        self.0.metadata.lock().place(partition).ok()
+    }
+
+    /// Has the leaders of a topic looked up anew before the next call.
+    pub(crate) fn forget_topic(&self, topic: &str) {
+        self.0.metadata.lock().forget_topic(topic);
     }
 
     fn stale_topics<'a>(
