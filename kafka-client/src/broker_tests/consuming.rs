@@ -26,13 +26,13 @@ impl Wake for News {
 }
 
 /// A consumer, and its news.
-struct Reading {
-    consumer: Consumer,
+pub(super) struct Reading {
+    pub(super) consumer: Consumer,
     news: Arc<News>,
 }
 
 impl Reading {
-    fn new(client: &Client, change: impl FnOnce(&mut ConsumerConfig)) -> Self {
+    pub(super) fn new(client: &Client, change: impl FnOnce(&mut ConsumerConfig)) -> Self {
         let mut config = ConsumerConfig::new("client-test");
         change(&mut config);
         let consumer = Consumer::new(client, &Handle::current(), config);
@@ -42,7 +42,11 @@ impl Reading {
     }
 
     /// Offsets and timestamps of the records up to that position.
-    async fn read_to(&self, reader: &mut PartitionReader, position: i64) -> Vec<(i64, i64)> {
+    pub(super) async fn read_to(
+        &self,
+        reader: &mut PartitionReader,
+        position: i64,
+    ) -> Vec<(i64, i64)> {
         let mut found = Vec::new();
         while reader.position() < position {
             match reader.next_batch().unwrap() {

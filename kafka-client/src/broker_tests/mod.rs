@@ -3,6 +3,7 @@
 mod admin;
 mod consuming;
 mod offsets;
+mod producer;
 mod producing;
 mod security;
 

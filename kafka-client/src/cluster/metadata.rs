@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     time::Duration,
 };
 
@@ -19,6 +20,24 @@ const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 
 /// Leaders of a topic's partitions; a partition without one at present has `None`.
 pub(crate) type Leaders = BTreeMap<i32, Option<i32>>;
+
+/// What has a coordinator.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Coordinated {
+    /// A group, by its id.
+    Group(String),
+    /// A transactional id.
+    Transactions(String),
+}
+
+impl fmt::Display for Coordinated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(id) => write!(f, "group {id}"),
+            Self::Transactions(id) => write!(f, "transactional id {id}"),
+        }
+    }
+}
 
 /// Where a partition is read and written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +55,7 @@ pub(super) struct Metadata {
     brokers: BTreeMap<i32, Address>,
     controller: Option<i32>,
     topics: HashMap<String, KnownTopic>,
-    coordinators: HashMap<String, Node>,
+    coordinators: HashMap<Coordinated, Node>,
 }
 
 #[derive(Debug)]
@@ -148,16 +167,16 @@ impl Metadata {
         self.topics.remove(topic);
     }
 
-    pub(super) fn coordinator(&self, group_id: &str) -> Option<Node> {
-        self.coordinators.get(group_id).cloned()
+    pub(super) fn coordinator(&self, of: &Coordinated) -> Option<Node> {
+        self.coordinators.get(of).cloned()
     }
 
-    pub(super) fn set_coordinator(&mut self, group_id: &str, node: Node) {
-        self.coordinators.insert(group_id.to_owned(), node);
+    pub(super) fn set_coordinator(&mut self, of: Coordinated, node: Node) {
+        self.coordinators.insert(of, node);
     }
 
-    pub(super) fn forget_coordinator(&mut self, group_id: &str) {
-        self.coordinators.remove(group_id);
+    pub(super) fn forget_coordinator(&mut self, of: &Coordinated) {
+        self.coordinators.remove(of);
     }
 
     /// Forgets leaders and controller; addresses of brokers stay.
