@@ -60,13 +60,17 @@ pub struct Overlay<V, C> {
     /// The dirty keys in order; built by the first scan and kept from then on, so that a store
     /// without scans never pays.
     scan_index: Option<BTreeMap<Box<[u8]>, u32>>,
+    /// Whether the index keeps keys behind their commit, for as long as their entries are there.
+    scans_clean: bool,
+    /// What is charged for the copies of keys in `scan_index`.
+    scan_bytes: usize,
     /// The slot at which the clock goes on to look for entries to evict.
     hand: u32,
     /// The values that downstream has seen since the last commit, of the entries that were written again behind that. A
     /// store is flushed twice in a commit where one above it forwards into it, and downstream is owed the step
     /// from what it has seen. All other entries have in themselves what was forwarded.
     forwarded: HashMap<u32, Option<V>>,
-    /// What is charged for the copies of keys in `scan_index` and of values in `forwarded`.
+    /// What is charged for the copies of values in `forwarded`.
     copies: usize,
 }
 
@@ -81,10 +85,26 @@ impl<V, C> Overlay<V, C> {
             dirty_bytes: 0,
             account,
             scan_index: None,
+            scans_clean: false,
+            scan_bytes: 0,
             hand: 0,
             forwarded: HashMap::new(),
             copies: 0,
         }
+    }
+
+    /// Shows rows that were written to scans and to [`lookup_written`](Self::lookup_written) also behind their commit, for
+    /// as long as they are not evicted: the database may have let go of them by then.
+    #[must_use]
+    pub fn with_clean_rows_scanned(self) -> Self {
+        Self { scan_index: Some(BTreeMap::new()), scans_clean: true, ..self }
+    }
+
+    /// As [`lookup`](Self::lookup), of a key that was written and not read from the database only.
+    #[must_use]
+    pub fn lookup_written(&self, key: &[u8]) -> Option<Option<&V>> {
+        let written = self.scan_index.as_ref().filter(|_| self.scans_clean);
+        written?.get(key).and_then(|_| self.lookup(key))
     }
 
     /// What the overlay knows of a key: `None` if nothing (read the database), `Some(None)` if the
@@ -206,11 +226,12 @@ impl<V, C> Overlay<V, C> {
         let index: BTreeMap<_, _> = slots.map(|(key, index)| (key.clone(), index)).collect();
         let bytes = index.keys().map(|key| scan_charge(key.len())).sum();
         self.scan_index = Some(index);
-        self.charge_copy(bytes);
+        self.charge_scan(bytes);
     }
 
     /// The dirty rows between two bounds, in the order of their keys and lent out; `None` is a deleted key. Crossed bounds
-    /// give nothing, nor does an overlay that was not [prepared](Self::index_for_scans).
+    /// give nothing, nor does an overlay that was not [prepared](Self::index_for_scans). With
+    /// [`with_clean_rows_scanned`](Self::with_clean_rows_scanned), clean ones too.
     pub fn dirty_rows(
         &self,
         from: Bound<&[u8]>,
@@ -308,10 +329,12 @@ impl<V, C> Overlay<V, C> {
         *slot.referenced.get_mut() = true;
         if !slot.is_dirty() {
             self.dirty_bytes += slot.charge;
-            if let Some(scan_index) = &mut self.scan_index {
+            if let Some(scan_index) = &mut self.scan_index
+                && !scan_index.contains_key(&slot.key)
+            {
                 let charge = scan_charge(slot.key.len());
                 scan_index.insert(slot.key.clone(), index);
-                self.charge_copy(charge);
+                self.charge_scan(charge);
             }
         }
         self.slab.move_to_end(Chain::Dirty, index);
@@ -350,13 +373,22 @@ impl<V, C> Overlay<V, C> {
         self.account.add(bytes);
     }
 
+    fn charge_scan(&mut self, bytes: usize) {
+        self.scan_bytes += bytes;
+        self.account.add(bytes);
+    }
+
     /// Forgets what was copied of entries that are no longer dirty.
     fn drop_copies(&mut self) {
         self.forwarded.clear();
+        self.account.sub(std::mem::take(&mut self.copies));
+        if self.scans_clean {
+            return;
+        }
         if let Some(index) = &mut self.scan_index {
             index.clear();
         }
-        self.account.sub(std::mem::take(&mut self.copies));
+        self.account.sub(std::mem::take(&mut self.scan_bytes));
     }
 
     fn remove(&mut self, index: u32) {
@@ -371,9 +403,13 @@ impl<V, C> Overlay<V, C> {
         self.account.sub(slot.charge);
         if dirty {
             self.dirty_bytes -= slot.charge;
-            if let Some(scan_index) = &mut self.scan_index {
-                scan_index.remove(&slot.key);
-            }
+        }
+        if let Some(scan_index) = &mut self.scan_index
+            && scan_index.remove(&slot.key).is_some()
+        {
+            let charge = scan_charge(slot.key.len());
+            self.scan_bytes -= charge;
+            self.account.sub(charge);
         }
     }
 

@@ -362,3 +362,25 @@ proptest! {
         prop_assert_eq!(budget.overlay_used(), 0);
     }
 }
+
+#[test]
+fn rows_that_were_written_are_scanned_behind_their_commit_until_they_are_evicted() {
+    let budget = MemoryBudget::new(1 << 20, 1 << 20);
+    let mut overlay = overlay_of(&budget).with_clean_rows_scanned();
+    overlay.fill(b"a", Some(1), 4);
+    overlay.write(b"b", Some(2), 0, 4, false);
+    overlay.write(b"c", None, 0, 0, false);
+    overlay.committed();
+    overlay.write(b"b", Some(3), 0, 4, false);
+    overlay.committed();
+    assert_eq!(overlay.lookup_written(b"a"), None);
+    assert_eq!(overlay.lookup_written(b"b"), Some(Some(&3)));
+    let rows: Vec<_> = overlay.dirty_rows(Bound::Unbounded, Bound::Unbounded).collect();
+    assert_eq!(rows, [(&b"b"[..], Some(&3)), (&b"c"[..], None)]);
+
+    overlay.write(b"b", Some(4), 0, 4, false);
+    overlay.abort();
+    assert_eq!(overlay.lookup_written(b"b"), None);
+    drop(overlay);
+    assert_eq!(budget.overlay_used(), 0);
+}

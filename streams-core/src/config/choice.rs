@@ -145,6 +145,15 @@ choices! {
         InMemory = "in_memory",
     }
 
+    /// What stores of DSL operators keep beside a value: `dsl.store.format` (KIP-1285).
+    DslStoreFormat in "" {
+        /// Its timestamp.
+        #[default]
+        Default = "DEFAULT",
+        /// Its timestamp and a place for headers.
+        Headers = "HEADERS",
+    }
+
     /// What happens to local state whose changelog is gone: `state.changelog.lost`. Java has no such setting: there the
     /// state begins anew.
     ChangelogLost in "" {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::choice::{
     AutoOffsetReset, ChangelogCorrupt, ChangelogLost, Choice as _, DeserializationHandlerChoice,
-    DslStore, GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice, ProductionHandlerChoice,
-    TimestampAheadPolicy, TimestampExtractorChoice, TopologyOptimization,
+    DslStore, DslStoreFormat, GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice,
+    ProductionHandlerChoice, TimestampAheadPolicy, TimestampExtractorChoice, TopologyOptimization,
 };
 use super::client_keys::{EOS_TRANSACTION_TIMEOUT_MS, SESSION_TIMEOUT_MS};
 use super::settings::{Settings, as_count, as_span, parse_number};
@@ -73,6 +73,8 @@ pub(super) struct State {
     pub(super) cache_max_bytes: usize,
     pub(super) cleanup_delay: Duration,
     pub(super) default_dsl_store: DslStore,
+    pub(super) dsl_store_format: DslStoreFormat,
+    pub(super) logs_positions: bool,
     pub(super) changelog_lost: ChangelogLost,
     pub(super) changelog_corrupt: ChangelogCorrupt,
 }
@@ -189,6 +191,8 @@ impl State {
             cache_max_bytes: settings.count("statestore.cache.max.bytes"),
             cleanup_delay: settings.span("state.cleanup.delay.ms"),
             default_dsl_store: settings.choice("default.dsl.store"),
+            dsl_store_format: settings.choice("dsl.store.format"),
+            logs_positions: settings.flag("__iq.consistency.offset.vector.enabled__"),
             changelog_lost: settings.choice("state.changelog.lost"),
             changelog_corrupt: settings.choice("state.changelog.corrupt"),
         }

@@ -34,8 +34,8 @@ mod tests;
 
 pub use self::choice::{
     AutoOffsetReset, ChangelogCorrupt, ChangelogLost, DeserializationHandlerChoice, DslStore,
-    GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice, ProductionHandlerChoice,
-    TimestampAheadPolicy, TimestampExtractorChoice, TopologyOptimization,
+    DslStoreFormat, GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice,
+    ProductionHandlerChoice, TimestampAheadPolicy, TimestampExtractorChoice, TopologyOptimization,
 };
 pub use self::client_keys::ClientRole;
 pub use self::error::{ConfigError, ConfigProblem, ConfigProblemKind};

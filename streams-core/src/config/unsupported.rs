@@ -49,7 +49,6 @@ pub(super) const ALL: &[Unsupported] = &[
         "names of internal topics start with the application id",
         "choose the `application.id` to be the start of the names",
     ),
-    only("__iq.consistency.offset.vector.enabled__", &["false"], INTERNAL, REMOVE),
     only("__processing.threads.enabled__", &["false"], INTERNAL, REMOVE),
     never("__reference.container.instance__", "it is a Java object", REMOVE),
     only("__state.updater.enabled__", &["true"], "stores are always restored in parallel", REMOVE),
@@ -67,12 +66,6 @@ pub(super) const ALL: &[Unsupported] = &[
     never("default.list.value.serde.inner", CLASS, LIST_SERDE),
     never("default.list.value.serde.type", CLASS, LIST_SERDE),
     never("default.value.serde", "it names a Java class; a serde here belongs to a type", SERDE),
-    only(
-        "dsl.store.format",
-        &["DEFAULT"],
-        "stores keep no record headers",
-        "use `DEFAULT` or remove it",
-    ),
     never(
         "dsl.store.suppliers.class",
         CLASS,

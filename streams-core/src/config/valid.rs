@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::check;
 use super::choice::{
     AutoOffsetReset, ChangelogCorrupt, ChangelogLost, DeserializationHandlerChoice, DslStore,
-    GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice, ProductionHandlerChoice,
-    TimestampAheadPolicy, TimestampExtractorChoice, TopologyOptimization,
+    DslStoreFormat, GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice,
+    ProductionHandlerChoice, TimestampAheadPolicy, TimestampExtractorChoice, TopologyOptimization,
 };
 use super::client_keys::{ClientRole, Target, split_prefix};
 use super::groups::Groups;
@@ -234,6 +234,16 @@ impl ValidConfig {
     /// `default.dsl.store`.
     pub fn default_dsl_store(&self) -> DslStore {
         self.groups.state.default_dsl_store
+    }
+
+    /// `dsl.store.format`.
+    pub fn dsl_store_format(&self) -> DslStoreFormat {
+        self.groups.state.dsl_store_format
+    }
+
+    /// `__iq.consistency.offset.vector.enabled__`.
+    pub fn logs_positions(&self) -> bool {
+        self.groups.state.logs_positions
     }
 
     /// `state.changelog.lost`.

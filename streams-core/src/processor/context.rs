@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc, time::Duration};
 
-use super::{Children, Names, NodeInfo, PunctuationType, PunctuatorId, TaskState};
+use super::{Children, Names, NodeInfo, PunctuationType, PunctuatorId, TaskState, push_all};
 use crate::{
     Error, ErrorKind, Headers, Record, RecordMetadata, Result, TaskId,
     store::{GlobalStore, GlobalStoreRef, Origin, RecordContext, StateStore, StoreRef},
@@ -104,21 +104,42 @@ impl<K, V> Context<'_, K, V> {
         if !self.is_as_current(&record) {
             return self.forward_changed(None, record);
         }
-        for child in self.children.iter_mut() {
-            child.push(record, self.task)?;
-        }
-        Ok(())
+        push_all(self.children, record, self.task)
     }
 
     /// Whether a record has the timestamp and headers of the current one.
     #[inline]
     fn is_as_current(&self, record: &Record<'_, K, V>) -> bool {
-        let current = &self.task.record;
-        let same_headers = match &current.headers {
-            Some(headers) => std::ptr::eq(record.headers, Arc::as_ptr(headers)),
-            None => record.headers.is_empty(),
-        };
-        same_headers && record.timestamp == current.timestamp
+        self.task.has_headers(record.headers) && record.timestamp == self.task.record.timestamp
+    }
+
+    /// Replaces the headers of the current record for what sees it after this node: its siblings that come behind it, and
+    /// the stores and caches that they write to. A record that this node forwards has the headers that it is given.
+    ///
+    /// Elsewhere a record never changes, so that siblings can't disturb each other. In Java all of them hold one list of
+    /// headers, and a processor that adds to `record.headers()` changes what its siblings see; this is for processors that
+    /// are handed over with topologies that rely on it.
+    ///
+    /// ```
+    /// use streams_core::{BoxError, Record, processor::{Context, Processor}};
+    ///
+    /// struct Mark;
+    ///
+    /// impl Processor<String, i64, String, i64> for Mark {
+    ///     fn process(
+    ///         &mut self,
+    ///         record: Record<'_, String, i64>,
+    ///         context: &mut Context<'_, String, i64>,
+    ///     ) -> Result<(), BoxError> {
+    ///         let mut headers = record.headers.clone();
+    ///         headers.add("seen", Some(b"1"));
+    ///         context.share_headers(&headers);
+    ///         Ok(context.forward(record.with_headers(&headers))?)
+    ///     }
+    /// }
+    /// ```
+    pub fn share_headers(&mut self, headers: &Headers) {
+        self.task.record.headers = (!headers.is_empty()).then(|| Arc::new(headers.clone()));
     }
 
     /// Forwards a record whose timestamp or headers differ from those of the current one. While it is
@@ -131,11 +152,13 @@ impl<K, V> Context<'_, K, V> {
         changed.timestamp = record.timestamp;
         changed.headers.clone_from(&headers);
         let current = std::mem::replace(&mut self.task.record, changed);
-        let mut children = self.children.iter_mut().enumerate();
-        let done = children.try_for_each(|(index, child)| match to {
-            Some(only) if only != index => Ok(()),
-            _ => child.push(record, self.task),
-        });
+        let done = match to {
+            None => push_all(self.children, record, self.task),
+            Some(only) => match self.children.get_mut(only) {
+                Some(child) => child.push(record, self.task),
+                None => Ok(()),
+            },
+        };
         self.task.record = current;
         done
     }

@@ -20,7 +20,7 @@ mod wrapper;
 
 pub(crate) use self::{
     at_work::{AtWork, Names, TaskWatch},
-    node::{Child, Children, Event, Link, Node, NodeInfo, SharedNode, SharedNodes},
+    node::{Child, Children, Event, Link, Node, NodeInfo, SharedNode, SharedNodes, push_all},
     processor_node::ProcessorNode,
     punctuation::Schedule,
     sink::{SinkNode, SinkTopic},

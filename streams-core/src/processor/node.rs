@@ -74,6 +74,34 @@ impl<K, V> Child<K, V> {
 /// The children of a node, in the order in which they were added.
 pub(crate) type Children<K, V> = Vec<Child<K, V>>;
 
+/// Has each child process a record, in order. If one of them replaces the current record's headers, those behind it see
+/// the new ones.
+#[inline]
+pub(crate) fn push_all<K, V>(
+    children: &mut [Child<K, V>],
+    record: Record<'_, K, V>,
+    task: &mut TaskState,
+) -> Result {
+    let mut rest = children.iter_mut();
+    while let Some(child) = rest.next() {
+        child.push(record, task)?;
+        if !task.has_headers(record.headers) {
+            return push_replaced(rest.into_slice(), record, task);
+        }
+    }
+    Ok(())
+}
+
+#[cold]
+fn push_replaced<K, V>(
+    children: &mut [Child<K, V>],
+    record: Record<'_, K, V>,
+    task: &mut TaskState,
+) -> Result {
+    let headers = task.record.headers.clone().unwrap_or_default();
+    push_all(children, record.with_headers(&headers), task)
+}
+
 /// A node with several parents, without its types.
 pub(crate) struct SharedNode {
     /// A `Box<dyn Node<K, V>>`.

@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc};
 
-use super::{Children, Event, NodeInfo, TaskSettings, TaskState};
+use super::{Children, Event, NodeInfo, TaskSettings, TaskState, push_all};
 use crate::{
     BoxError, Error, ErrorKind, Headers, Record, Result, TopicPartition, client::RecordView,
     serde::SerdeRef,
@@ -165,10 +165,7 @@ impl<K: Send + 'static, V: Send + 'static> Source for SourceNode<K, V> {
             return Ok(());
         };
         let record = Record::new(&key, &value, timestamp, headers);
-        for child in &mut self.children {
-            child.push(record, task)?;
-        }
-        Ok(())
+        push_all(&mut self.children, record, task)
     }
 
     fn children(&mut self) -> &mut dyn Any {

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, fmt, marker::PhantomData, sync::Arc, time::Dura
 use state_store::{Segments, StoreFormat};
 
 use super::{
-    ChangeBuffer, CustomStateStore, CustomStore, HeadersCodec, HeadersKeyValueStore, KeyValueStore,
-    ListValueStore, OuterJoinStore, PlainCodec, RecordBuffer, SessionStore, StateStore,
-    TimestampedCodec, TimestampedKeyValueStore, TimestampedWindowStore, ValueAndTimestamp,
-    VersionedKeyValueStore, WindowStore,
+    ChangeBuffer, HeadersCodec, HeadersKeyValueStore, KeyValueStore, ListValueStore, LoggedHeaders,
+    OuterJoinStore, PlainCodec, RecordBuffer, SessionStore, StateStore, TimestampedCodec,
+    TimestampedKeyValueStore, TimestampedWindowStore, ValueAndTimestamp, VersionedKeyValueStore,
+    WindowStore,
 };
 use crate::{serde::SerdeRef, time::duration_ms};
 
@@ -30,11 +30,10 @@ pub struct StoreSpec {
     pub changelog_config: BTreeMap<String, String>,
     /// How long rows of a window store or a session store are kept, in milliseconds.
     pub retention_ms: Option<i64>,
-    /// Whether a window store keeps all values of a key and a window start, and the headers of their records in the
-    /// changelog.
+    /// Whether a window store keeps all values of a key and a window start.
     pub retain_duplicates: bool,
-    /// Whether the changelog of a key-value store has the headers of the records.
-    pub log_headers: bool,
+    /// Which headers of records the changelog has.
+    pub logged_headers: LoggedHeaders,
     /// How many rows a key-value store keeps at most.
     pub max_entries: Option<usize>,
     /// For how long a row of a key-value store is there, in milliseconds of stream time.
@@ -105,6 +104,14 @@ impl<S: StateStore> StoreBuilder<S> {
         self.spec.caching = false;
         self
     }
+
+    /// Writes the headers of each record that deletes a row to the changelog, as stores of Java's DSL do with
+    /// `dsl.store.format=HEADERS` (KIP-1285).
+    #[must_use]
+    pub fn with_headers_of_deletions_logged(mut self) -> Self {
+        self.spec.logged_headers = LoggedHeaders::OfDeletions;
+        self
+    }
 }
 
 impl<K: 'static, V: Clone + Send + 'static> StoreBuilder<KeyValueStore<K, V>> {
@@ -121,7 +128,7 @@ impl<K: 'static, V: Clone + Send + 'static> StoreBuilder<KeyValueStore<K, V>> {
     /// key need.
     #[must_use]
     pub fn with_headers_logged(mut self) -> Self {
-        self.spec.log_headers = true;
+        self.spec.logged_headers = LoggedHeaders::All;
         self
     }
 }
@@ -163,6 +170,7 @@ impl<K: 'static, V: Clone + Send + 'static> StoreBuilder<WindowStore<K, V>> {
     #[must_use]
     pub fn retaining_duplicates(mut self) -> Self {
         self.spec.retain_duplicates = true;
+        self.spec.logged_headers = LoggedHeaders::All;
         self.spec.caching = false;
         self
     }
@@ -253,20 +261,10 @@ impl Stores {
         value: SerdeRef<V>,
     ) -> StoreBuilder<HeadersKeyValueStore<K, V>> {
         let mut spec = spec(name, StoreFormat::HeadersKeyValue, None);
-        spec.log_headers = true;
+        spec.logged_headers = LoggedHeaders::All;
         StoreBuilder::new(spec, move |spec| {
             let codec = Arc::new(HeadersCodec(value.clone()));
             KeyValueStore::new(spec, key.clone(), codec)
-        })
-    }
-
-    /// A store of the program's own, of which `make` makes an empty one for each task. Java's `StoreBuilder.build`.
-    pub fn custom<S: CustomStore>(
-        name: impl Into<Arc<str>>,
-        make: impl Fn() -> S + Send + Sync + 'static,
-    ) -> StoreBuilder<CustomStateStore<S>> {
-        StoreBuilder::new(spec(name, StoreFormat::KeyValue, None), move |spec| {
-            CustomStateStore::new(spec.name.clone(), make())
         })
     }
 
@@ -398,7 +396,7 @@ fn spec(name: impl Into<Arc<str>>, format: StoreFormat, retention_ms: Option<i64
         changelog_config: BTreeMap::new(),
         retention_ms,
         retain_duplicates: false,
-        log_headers: false,
+        logged_headers: LoggedHeaders::None,
         max_entries: None,
         ttl_ms: None,
     }

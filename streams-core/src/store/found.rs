@@ -16,7 +16,7 @@ enum Lent<'s, V> {
 }
 
 impl<'s, V: Clone> Found<'s, V> {
-    /// A value that was written since the last commit.
+    /// A value that the overlay has of a write.
     pub(super) fn written(store: &'s str, codec: &'s dyn ValueCodec<V>, value: &'s V) -> Self {
         Self { store, codec, value: Lent::Written(value) }
     }
@@ -24,6 +24,11 @@ impl<'s, V: Clone> Found<'s, V> {
     /// A value in the bytes of the database.
     pub(super) fn stored(store: &'s str, codec: &'s dyn ValueCodec<V>, bytes: &'s [u8]) -> Self {
         Self { store, codec, value: Lent::Stored(bytes) }
+    }
+
+    /// Whether the overlay has it, whatever the database has.
+    pub(super) fn is_written(&self) -> bool {
+        matches!(self.value, Lent::Written(_))
     }
 
     /// The value itself.

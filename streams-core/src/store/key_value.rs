@@ -54,7 +54,7 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     ) -> Self {
         let most = spec.max_entries.map(|most| (most, Recency::default()));
         let rows = Rows::new(spec.name.clone(), key_serde, codec);
-        let rows = if spec.log_headers { rows.with_headers_logged() } else { rows };
+        let rows = rows.logging_headers(spec.logged_headers);
         Self { rows, most, ttl: None }
     }
 
@@ -283,7 +283,7 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     /// # Errors
     /// `State` or `Deserialization` if the row or key can't be read.
     pub fn next_pending(&mut self, send_old: bool) -> Result<Option<PendingChange<K, V>>> {
-        let Some(row) = self.rows.next_pending(send_old)? else { return Ok(None) };
+        let Some(row) = self.rows.next_pending(send_old, |_| true)? else { return Ok(None) };
         let key = self.rows.keys().read(&row.key)?;
         let ttl = self.ttl.as_ref();
         let old = row.old.filter(|old| ttl.is_none_or(|ttl| !ttl.is_expired(old)));

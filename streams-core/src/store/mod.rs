@@ -8,13 +8,14 @@
 mod builder;
 mod change_buffer;
 mod codec;
-mod custom;
 mod found;
 mod global;
 mod join_times;
 mod key_value;
 mod list_value;
+mod logged_headers;
 mod outer_join;
+mod position;
 mod recency;
 mod record_buffer;
 mod rows;
@@ -42,12 +43,13 @@ pub use self::{
         HeadersCodec, PlainCodec, TimestampedCodec, ValueAndTimestamp, ValueCodec,
         ValueTimestampHeaders,
     },
-    custom::{CommittedRows, CustomStateStore, CustomStore, StoreChanges},
     global::{GlobalStore, GlobalStoreRef},
     join_times::JoinTimes,
     key_value::{HeadersKeyValueStore, KeyValueStore, PendingChange, TimestampedKeyValueStore},
     list_value::ListValueStore,
+    logged_headers::LoggedHeaders,
     outer_join::{JoinSide, LeftOrRight, OuterJoinStore, SideOfJoin},
+    position::Position,
     record_buffer::{BufferedRecord, RecordBuffer},
     session::{PendingSessionChange, SessionStore, SessionWindow},
     state_store::{ChangelogWriter, RecordContext, StateStore, StoreContext, StoreRef},

@@ -9,7 +9,7 @@ use std::{
 use state_store::{Direction, MemoryBudget, Overlay, merge_range};
 
 use super::{
-    ChangelogWriter, RecordContext, StoreContext, ValueCodec,
+    ChangelogWriter, LoggedHeaders, RecordContext, StoreContext, ValueCodec,
     found::{Found, decode},
     value_size::ValueSize,
 };
@@ -59,8 +59,8 @@ pub(super) struct Rows<K, V> {
     overlay: Overlay<V, RecordContext>,
     record: RecordContext,
     sizes: ValueSize,
-    /// Whether the changelog has the headers of the records.
-    logs_headers: bool,
+    /// Which headers of records the changelog has.
+    logged_headers: LoggedHeaders,
     /// Buffers that each row and each value reuses: a plain key, a local key, a value.
     plain_key: Vec<u8>,
     key: Vec<u8>,
@@ -86,16 +86,16 @@ impl<K, V: Clone> Rows<K, V> {
             overlay: Overlay::new(MemoryBudget::new(0, 0).overlay_account()),
             record: RecordContext::default(),
             sizes: ValueSize::new(),
-            logs_headers: false,
+            logged_headers: LoggedHeaders::None,
             plain_key: Vec::new(),
             key: Vec::new(),
             value: Vec::new(),
         }
     }
 
-    /// Writes the headers of each record to the changelog.
-    pub(super) fn with_headers_logged(self) -> Self {
-        Self { logs_headers: true, ..self }
+    /// Writes these headers of records to the changelog.
+    pub(super) fn logging_headers(self, logged_headers: LoggedHeaders) -> Self {
+        Self { logged_headers, ..self }
     }
 
     pub(super) fn open(&mut self, context: StoreContext) {
@@ -103,10 +103,16 @@ impl<K, V: Clone> Rows<K, V> {
         self.context = Some(context);
     }
 
+    /// As [`open`](Self::open), and what was written stays visible to [`Row::get_written`] and to scans behind its commit.
+    pub(super) fn open_with_clean_rows_scanned(&mut self, context: StoreContext) {
+        self.overlay = Overlay::new(context.budget.overlay_account()).with_clean_rows_scanned();
+        self.context = Some(context);
+    }
+
     /// The record that writes from now on. Its headers are kept only for what a cache will forward, or the changelog has:
     /// many entries would hold on to them for nothing.
     pub(super) fn set_record_context(&mut self, context: &RecordContext) {
-        let kept = self.logs_headers || self.caching();
+        let kept = self.logged_headers != LoggedHeaders::None || self.caching();
         let headers = if kept { context.headers.clone() } else { None };
         self.record = RecordContext {
             timestamp: context.timestamp,
@@ -276,6 +282,28 @@ impl<K, V: Clone> Rows<K, V> {
         outcome
     }
 
+    /// Calls `visit` for the rows between two local keys that the overlay shows to scans, until it breaks, whatever the
+    /// database has. Returns whether it went to the end.
+    pub(super) fn scan_written(
+        &self,
+        (from, to): (Bound<&[u8]>, Bound<&[u8]>),
+        direction: Direction,
+        visit: &mut VisitRow<'_, V>,
+    ) -> Result<ControlFlow<()>> {
+        let mut written = self.overlay.dirty_rows(from, to);
+        let mut next = || match direction {
+            Direction::Forward => written.next(),
+            Direction::Backward => written.next_back(),
+        };
+        while let Some((key, value)) = next() {
+            let Some(value) = value else { continue };
+            if visit(key, self.written_value(value))?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
     /// Calls `visit` for the row of a local key, if there is one.
     pub(super) fn visit(&self, key: &[u8], visit: &mut VisitRow<'_, V>) -> Result<ControlFlow<()>> {
         match self.overlay.lookup(key) {
@@ -305,14 +333,19 @@ impl<K, V: Clone> Rows<K, V> {
     }
 
     /// The next update that the cache held back, in the order of the last writes; `old`, what downstream has seen last,
-    /// is read only if `send_old` asks for it. The deletion of a key of which downstream has never seen a value is
-    /// skipped, and undone where nothing of it has gone out.
-    pub(super) fn next_pending(&mut self, send_old: bool) -> Result<Option<PendingRow<V>>> {
+    /// is read only if `send_old` asks for it, and `is_kept` says that the row of a local key has not expired. The deletion of
+    /// a key of which downstream has never seen a value is skipped, and undone where nothing of it has gone out.
+    pub(super) fn next_pending(
+        &mut self,
+        send_old: bool,
+        is_kept: impl Fn(&[u8]) -> bool,
+    ) -> Result<Option<PendingRow<V>>> {
         while let Some(entry) = self.overlay.next_pending() {
             let need_old = send_old || entry.value.is_none();
             let went_out = entry.forwarded.is_some();
             let forwarded = entry.forwarded.filter(|_| !is_planted(PlantedBug::ForgetForwarded));
             let old = match forwarded {
+                _ if need_old && !is_kept(&entry.key) => None,
                 Some(forwarded) => forwarded,
                 None if need_old => self.read_committed(&entry.key)?.0,
                 None => None,
@@ -374,9 +407,10 @@ impl<K, V: Clone> Rows<K, V> {
             }
             let Some(logged) = log(key, row, record.timestamp)? else { continue };
             let own = row.and_then(|(_, bytes)| self.codec.headers(bytes));
-            let of_record = record.headers.as_deref().filter(|_| self.logs_headers);
+            let is_logged = self.logged_headers.are_logged(row.is_none());
+            let of_record = record.headers.as_deref().filter(|_| is_logged);
             let headers = own.as_ref().or(of_record).unwrap_or(&NONE);
-            writer.log_with(logged.key, logged.value, logged.timestamp, headers)?;
+            writer.log_row(record, logged.key, logged.value, logged.timestamp, headers)?;
         }
         self.value = bytes;
         Ok(())
@@ -436,6 +470,12 @@ impl<'r, K, V: Clone> Row<'r, K, V> {
         self.load()?;
         let rows = self.rows;
         Ok(rows.overlay.lookup(&rows.key).flatten())
+    }
+
+    /// Returns its value if it was written and is still known, also where the database has let go of it.
+    pub(super) fn get_written(self) -> Option<&'r V> {
+        let rows = self.rows;
+        rows.overlay.lookup_written(&rows.key).flatten()
     }
 
     /// Returns its value, which is not kept for the next read.

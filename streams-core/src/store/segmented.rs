@@ -18,7 +18,7 @@ use state_store::{
 use super::{
     ChangelogWriter, StoreContext, StoreSpec, ValueCodec,
     found::Found,
-    rows::{Row, Rows, malformed},
+    rows::{PendingRow, Row, Rows, malformed},
 };
 use crate::{Result, serde::SerdeRef};
 
@@ -48,6 +48,9 @@ pub(super) struct Segmented<K, V> {
     segments: Segments,
     persistent: bool,
     stream_time: i64,
+    /// Stream time as of the rows that went through the cache, which says what has expired. Without a cache it is that of
+    /// all rows.
+    stored_time: i64,
     first_segment: i64,
     /// The least segment among those of rows that had expired when they were written, since the last commit.
     expired_from: Option<i64>,
@@ -70,11 +73,12 @@ impl<K, V: Clone> Segmented<K, V> {
         let endless = Segments { retention_ms: i64::MAX, interval_ms: i64::MAX, by_time: false };
         let rows = Rows::new(spec.name.clone(), key_serde, codec);
         Self {
-            rows: if spec.retain_duplicates { rows.with_headers_logged() } else { rows },
+            rows: rows.logging_headers(spec.logged_headers),
             format: spec.format,
             segments: spec.format.segments().unwrap_or(endless),
             persistent: spec.persistent,
             stream_time: -1,
+            stored_time: -1,
             first_segment: 0,
             expired_from: None,
             dropped: 0,
@@ -100,27 +104,47 @@ impl<K, V: Clone> Segmented<K, V> {
     }
 
     fn first_live_segment(&self) -> i64 {
-        (self.stream_time - self.segments.retention_ms).max(0) / self.segments.interval_ms.max(1)
+        (self.stored_time - self.segments.retention_ms).max(0) / self.segments.interval_ms.max(1)
     }
 
-    /// Whether a row of this time can still be read.
-    pub(super) fn is_readable(&self, time: i64) -> bool {
-        time >= self.first_readable_time()
+    /// Value of the row of a key at `time`, of which `layout` appends the local key. One that has expired is seen only as
+    /// long as a cache has it, as in Java.
+    pub(super) fn get(
+        &mut self,
+        key: &K,
+        time: i64,
+        layout: impl FnOnce(&mut Vec<u8>, i64, &[u8]),
+    ) -> Result<Option<&V>> {
+        if time >= self.first_readable_time() {
+            return self.at(key, layout)?.get();
+        }
+        if !self.rows.caching() {
+            return Ok(None);
+        }
+        Ok(self.at(key, layout)?.get_written())
     }
 
     fn first_readable_time(&self) -> i64 {
-        (self.stream_time - self.segments.retention_ms + 1).max(0)
+        (self.stored_time - self.segments.retention_ms + 1).max(0)
     }
 
     /// Stream time goes on to `time`, which is that of a row.
     pub(super) fn advance(&mut self, time: i64) {
         self.stream_time = self.stream_time.max(time);
+        if !self.rows.caching() {
+            self.stored_time = self.stream_time;
+        }
+    }
+
+    /// Whether a write of this time is taken. A cache takes all, and asks again when it hands them on.
+    pub(super) fn is_taken(&self, time: i64) -> bool {
+        self.rows.caching() || self.is_live(time)
     }
 
     /// Whether there is room for a row of this time. On disk there is until its segment is gone.
-    pub(super) fn is_live(&self, time: i64) -> bool {
+    fn is_live(&self, time: i64) -> bool {
         let expired = self.segments.of(time) < self.first_live_segment()
-            || (!self.persistent && time <= self.stream_time - self.segments.retention_ms);
+            || (!self.persistent && time <= self.stored_time - self.segments.retention_ms);
         !expired
     }
 
@@ -136,7 +160,7 @@ impl<K, V: Clone> Segmented<K, V> {
     }
 
     /// The row of a key at a time, of which `layout` appends the local key for the interval and the key's bytes.
-    pub(super) fn at(
+    fn at(
         &mut self,
         key: &K,
         layout: impl FnOnce(&mut Vec<u8>, i64, &[u8]),
@@ -166,15 +190,36 @@ impl<K, V: Clone> Segmented<K, V> {
         Ok(())
     }
 
-    /// The part of `times` in which there may be rows; `None` if there is none.
+    /// The part of `times` in which there may be rows; `None` if there is none. With a cache, rows before
+    /// [`first_readable_time`](Self::first_readable_time) are those that it has.
     fn readable(&self, times: &RangeInclusive<i64>) -> Option<(i64, i64)> {
-        let first = (*times.start()).max(self.first_readable_time());
+        let earliest = if self.rows.caching() { 0 } else { self.first_readable_time() };
+        let first = (*times.start()).max(earliest);
         let last = (*times.end()).min(self.stream_time);
         (first <= last).then_some((first, last))
     }
 
+    /// The next update that the cache held back: its time is known to the store from then on, and a row that has expired by
+    /// then is dropped and counted, behind what was forwarded of it.
+    pub(super) fn next_pending(&mut self, send_old: bool) -> Result<Option<PendingRow<V>>> {
+        let (format, name) = (self.format, self.rows.name.clone());
+        let time_of = |local: &[u8]| {
+            local.get(SEGMENT_BYTES..).and_then(|key| format.split(key)).map(|(_, time)| time)
+        };
+        let first = self.first_readable_time();
+        let is_kept = |local: &[u8]| time_of(local).is_some_and(|time| time >= first);
+        let Some(row) = self.rows.next_pending(send_old, is_kept)? else { return Ok(None) };
+        let time = time_of(&row.key).ok_or_else(|| malformed(&name))?;
+        self.stored_time = self.stored_time.max(time);
+        if !self.is_live(time) {
+            self.drop_row();
+            self.logs_expired(time);
+        }
+        Ok(Some(row))
+    }
+
     /// Calls `visit` for the rows of one key with a time in `times`, in order of time, until it breaks. There is a seek for
-    /// each live segment, whatever other keys there are.
+    /// each live segment, whatever other keys there are. Of segments that have expired only a cache has rows.
     pub(super) fn scan_key(
         &mut self,
         key: &K,
@@ -185,9 +230,60 @@ impl<K, V: Clone> Segmented<K, V> {
         self.plain.clear();
         self.rows.serialize_key(key, &mut self.plain)?;
         let Some((first, last)) = self.readable(times) else { return Ok(()) };
-        let Self { rows, format, segments, plain, from, to, .. } = self;
+        let readable = self.first_readable_time();
+        let high = self.segments.of(last);
+        let low = self.segments.of(first.max(readable)).min(high + 1);
+        let cached = (first, last.min(readable - 1));
+        if direction == Direction::Forward
+            && self.scan_cached_key(cached, low, direction, visit)?.is_break()
+        {
+            return Ok(());
+        }
+        if self.scan_live_key((first, last), (low, high), direction, visit)?.is_continue()
+            && direction == Direction::Backward
+        {
+            // Nothing comes behind it, wherever it ends.
+            let _ = self.scan_cached_key(cached, low, direction, visit)?;
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` for the rows that only the cache has of the key in `self.plain`, in the segments before `end`.
+    fn scan_cached_key(
+        &mut self,
+        (first, last): (i64, i64),
+        end: i64,
+        direction: Direction,
+        visit: &mut VisitKey<'_, V>,
+    ) -> Result<ControlFlow<()>> {
+        if first > last || self.segments.of(first) >= end {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let Self { rows, format, segments, plain, .. } = self;
+        let (low, high) = (segments.of(first).to_be_bytes(), end.to_be_bytes());
+        let bounds = (Bound::Included(&low[..]), Bound::Excluded(&high[..]));
         let name = rows.name.clone();
-        let (low, high) = (segments.of(first), segments.of(last));
+        rows.scan_written(bounds, direction, &mut |local, found| {
+            let changelog_key = local.get(SEGMENT_BYTES..).unwrap_or_default();
+            let (key, time) = format.split(changelog_key).ok_or_else(|| malformed(&name))?;
+            if key != plain.as_slice() || !(first..=last).contains(&time) {
+                return Ok(ControlFlow::Continue(()));
+            }
+            visit(changelog_key, found)
+        })
+    }
+
+    /// Calls `visit` for the rows of the key in `self.plain` in the segments from `low` to `high`.
+    fn scan_live_key(
+        &mut self,
+        (first, last): (i64, i64),
+        (low, high): (i64, i64),
+        direction: Direction,
+        visit: &mut VisitKey<'_, V>,
+    ) -> Result<ControlFlow<()>> {
+        let readable = self.first_readable_time();
+        let Self { rows, format, segments: _, plain, from, to, .. } = self;
+        let name = rows.name.clone();
         for step in 0..=high - low {
             let segment = match direction {
                 Direction::Forward => low + step,
@@ -206,16 +302,17 @@ impl<K, V: Clone> Segmented<K, V> {
                 let changelog_key = local.get(SEGMENT_BYTES..).unwrap_or_default();
                 let (key, time) = format.split(changelog_key).ok_or_else(|| malformed(&name))?;
                 // Longer keys that begin with the same bytes may lie between.
-                if key != plain.as_slice() || !(first..=last).contains(&time) {
+                let inside = key == plain.as_slice() && (first..=last).contains(&time);
+                if !inside || (time < readable && !found.is_written()) {
                     return Ok(ControlFlow::Continue(()));
                 }
                 visit(changelog_key, found)
             })?;
             if seen.is_break() {
-                return Ok(());
+                return Ok(ControlFlow::Break(()));
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Calls `visit` for the rows of the keys `from` to `to`, both included, with a time in `times`: segment by segment, and
@@ -234,13 +331,15 @@ impl<K, V: Clone> Segmented<K, V> {
         let high = (self.segments.of(last).unsigned_abs() + 1).to_be_bytes();
         let bounds = (Bound::Included(&low[..]), Bound::Excluded(&high[..]));
         let (format, name) = (self.format, self.rows.name.clone());
+        let readable = self.first_readable_time();
         // Nothing comes behind it, wherever it ends.
         let _ = self.rows.scan(bounds, direction, &mut |local, found| {
             let changelog_key = local.get(SEGMENT_BYTES..).unwrap_or_default();
             let (key, time) = format.split(changelog_key).ok_or_else(|| malformed(&name))?;
             let inside = from.as_deref().is_none_or(|from| key >= from)
                 && to.as_deref().is_none_or(|to| key <= to);
-            if !inside || !(first..=last).contains(&time) {
+            let expired = time < readable && !found.is_written();
+            if !inside || expired || !(first..=last).contains(&time) {
                 return Ok(ControlFlow::Continue(()));
             }
             visit(changelog_key, found)
@@ -264,10 +363,47 @@ impl<K, V: Clone> Segmented<K, V> {
         times: &RangeInclusive<i64>,
         visit: &mut VisitKey<'_, V>,
     ) -> Result {
-        match self.readable(times) {
-            Some((first, last)) => self.scan_index((first, last), visit),
-            None => Ok(()),
+        let Some((first, last)) = self.readable(times) else { return Ok(()) };
+        let readable = self.first_readable_time();
+        if first < readable
+            && self.scan_cached_times((first, last.min(readable - 1)), visit)?.is_break()
+        {
+            return Ok(());
         }
+        self.scan_index((first.max(readable), last), visit)
+    }
+
+    /// Calls `visit` for the rows that only the cache has, with a time from `first` to `last`, in order of time.
+    fn scan_cached_times(
+        &self,
+        (first, last): (i64, i64),
+        visit: &mut VisitKey<'_, V>,
+    ) -> Result<ControlFlow<()>> {
+        let low = self.segments.of(first).to_be_bytes();
+        let high = (self.segments.of(last) + 1).to_be_bytes();
+        let bounds = (Bound::Included(&low[..]), Bound::Excluded(&high[..]));
+        let format = self.format;
+        let mut found: Vec<(i64, Box<[u8]>)> = Vec::new();
+        let name = self.rows.name.clone();
+        // It never breaks.
+        let _ = self.rows.scan_written(bounds, Direction::Forward, &mut |local, _| {
+            let changelog_key = local.get(SEGMENT_BYTES..).unwrap_or_default();
+            let (_, time) = format.split(changelog_key).ok_or_else(|| malformed(&name))?;
+            if (first..=last).contains(&time) {
+                found.push((time, local.into()));
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        // Those of one time lie in one segment, and come by their keys.
+        found.sort_unstable();
+        for (_, local) in found {
+            let changelog_key = local.get(SEGMENT_BYTES..).unwrap_or_default();
+            let seen = self.rows.visit(&local, &mut |_, found| visit(changelog_key, found))?;
+            if seen.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// As [`scan_times`](Self::scan_times), with rows that have expired and are not yet removed.
@@ -314,10 +450,15 @@ impl<K, V: Clone> Segmented<K, V> {
     pub(super) fn open(&mut self, context: StoreContext) -> Result {
         let observed = context.database.offset(&stream_time_entry(&self.rows.name))?;
         self.stream_time = observed.unwrap_or(-1);
+        self.stored_time = self.stream_time;
         self.first_segment = 0;
         self.expired_from = None;
         self.account = Some(context.budget.overlay_account());
-        self.rows.open(context);
+        if context.caching {
+            self.rows.open_with_clean_rows_scanned(context);
+        } else {
+            self.rows.open(context);
+        }
         Ok(())
     }
 

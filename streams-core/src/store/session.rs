@@ -13,8 +13,7 @@ use state_store::{
 
 use super::{
     ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec, ValueCodec, found,
-    rows::{Row, malformed},
-    segmented::Segmented,
+    rows::malformed, segmented::Segmented,
 };
 use crate::{Result, serde::SerdeRef};
 
@@ -109,21 +108,14 @@ impl<K, V: Clone> SessionStore<K, V> {
         self.rows.stream_time()
     }
 
-    fn at(&mut self, key: &K, window: SessionWindow) -> Result<Row<'_, K, V>> {
-        self.rows.at(key, |local, interval_ms, plain| {
-            local_session_key(local, interval_ms, plain, window.end, window.start);
-        })
-    }
-
     /// The value of a session of a key.
     ///
     /// # Errors
     /// `Serialization` if the key has no bytes, `State` or `Deserialization` if the row can't be read.
     pub fn fetch_session(&mut self, key: &K, window: SessionWindow) -> Result<Option<&V>> {
-        if !self.rows.is_readable(window.end) {
-            return Ok(None);
-        }
-        self.at(key, window)?.get()
+        self.rows.get(key, window.end, |local, interval_ms, plain| {
+            local_session_key(local, interval_ms, plain, window.end, window.start);
+        })
     }
 
     /// Sets or, with `None`, removes the value of a session. One that has expired already is dropped and counted.
@@ -132,7 +124,7 @@ impl<K, V: Clone> SessionStore<K, V> {
     /// `Serialization` if the key has no bytes.
     pub fn put(&mut self, key: &K, window: SessionWindow, value: Option<V>) -> Result {
         self.rows.advance(window.end);
-        if !self.rows.is_live(window.end) {
+        if !self.rows.is_taken(window.end) {
             self.rows.drop_row();
             return Ok(());
         }
@@ -147,7 +139,7 @@ impl<K, V: Clone> SessionStore<K, V> {
         if !self.rows.in_memory() {
             self.rows.advance(window.end);
         }
-        if self.rows.is_live(window.end) { self.write(key, window, None) } else { Ok(()) }
+        if self.rows.is_taken(window.end) { self.write(key, window, None) } else { Ok(()) }
     }
 
     fn write(&mut self, key: &K, window: SessionWindow, value: Option<V>) -> Result {
@@ -309,7 +301,7 @@ impl<K, V: Clone> SessionStore<K, V> {
     /// # Errors
     /// `State` or `Deserialization` if the row or key can't be read.
     pub fn next_pending(&mut self, send_old: bool) -> Result<Option<PendingSessionChange<K, V>>> {
-        let Some(row) = self.rows.rows.next_pending(send_old)? else { return Ok(None) };
+        let Some(row) = self.rows.next_pending(send_old)? else { return Ok(None) };
         let Some((key, end, start)) = parse_local_session_key(&row.key) else {
             return Err(self.rows.rows.malformed());
         };

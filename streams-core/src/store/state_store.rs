@@ -4,6 +4,7 @@ use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 
 use state_store::{Database, MemoryBudget, StoreId, WriteBatch};
 
+use super::Position;
 use crate::{
     Headers, Result, TopicPartition,
     client::{ProduceRecord, Producer},
@@ -43,6 +44,8 @@ pub struct ChangelogWriter<'a> {
     pub batch: &'a mut WriteBatch,
     /// Partition of the changelog, and what writes to it.
     pub changelog: Option<(&'a TopicPartition, &'a mut dyn Producer)>,
+    /// How far the store has come, and the task's inputs by number, if its changelog says so.
+    pub position: Option<(&'a mut Position, &'a [TopicPartition])>,
 }
 
 impl fmt::Debug for ChangelogWriter<'_> {
@@ -74,6 +77,27 @@ impl ChangelogWriter<'_> {
     ) -> Result {
         let Some((to, producer)) = &mut self.changelog else { return Ok(()) };
         producer.append(to, ProduceRecord { timestamp, key: Some(key), value, headers })
+    }
+
+    /// As [`log_with`](Self::log_with), for a row that `record` wrote: with the position of the store in the headers, if
+    /// they are to have it.
+    pub(super) fn log_row(
+        &mut self,
+        record: &RecordContext,
+        key: &[u8],
+        value: Option<&[u8]>,
+        timestamp: i64,
+        headers: &Headers,
+    ) -> Result {
+        let Some((position, inputs)) = &mut self.position else {
+            return self.log_with(key, value, timestamp, headers);
+        };
+        if let Some(input) = record.input.and_then(|input| inputs.get(input)) {
+            position.reach(input, record.offset);
+        }
+        let mut headers = headers.clone();
+        position.add_to(&mut headers);
+        self.log_with(key, value, timestamp, &headers)
     }
 }
 

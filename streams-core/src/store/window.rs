@@ -86,9 +86,6 @@ impl<K, V: Clone> WindowStore<K, V> {
     /// # Errors
     /// `Serialization` if the key has no bytes, `State` or `Deserialization` if the row can't be read.
     pub fn fetch(&mut self, key: &K, start: i64) -> Result<Option<&V>> {
-        if !self.rows.is_readable(start) {
-            return Ok(None);
-        }
         let mut seqnum = 0;
         if self.seqnum.is_some() {
             let times = start..=start;
@@ -97,10 +94,9 @@ impl<K, V: Clone> WindowStore<K, V> {
                 Ok(ControlFlow::Break(()))
             })?;
         }
-        let row = self.rows.at(key, |local, interval_ms, plain| {
+        self.rows.get(key, start, |local, interval_ms, plain| {
             local_window_key(local, interval_ms, plain, start, seqnum);
-        })?;
-        row.get()
+        })
     }
 
     /// Sets or, with `None`, deletes the value of a key in the window that starts at `start`. A row
@@ -121,7 +117,7 @@ impl<K, V: Clone> WindowStore<K, V> {
         if is_row {
             self.rows.advance(start);
         }
-        if !self.rows.is_live(start) {
+        if !self.rows.is_taken(start) {
             if is_row {
                 self.rows.drop_row();
             }
@@ -268,7 +264,7 @@ impl<K, V: Clone> WindowStore<K, V> {
     /// # Errors
     /// `State` or `Deserialization` if the row or key can't be read.
     pub fn next_pending(&mut self, send_old: bool) -> Result<Option<PendingWindowChange<K, V>>> {
-        let Some(row) = self.rows.rows.next_pending(send_old)? else { return Ok(None) };
+        let Some(row) = self.rows.next_pending(send_old)? else { return Ok(None) };
         let Some((key, start, _)) = parse_local_window_key(&row.key) else {
             return Err(self.rows.rows.malformed());
         };

@@ -8,7 +8,7 @@ use crate::{
     client::{OffsetAndMetadata, Producer, RecordBatch},
     processor::{
         Children, Event, Head, Loaded, PunctuationType, Readiness, Reading, Source, TaskState,
-        TaskWatch,
+        TaskWatch, push_all,
     },
     store::{RecordContext, StateStore},
 };
@@ -334,9 +334,7 @@ impl ActiveTask {
                     input: Some(input),
                     headers: headers.clone(),
                 });
-                for child in children.iter_mut() {
-                    child.push(record, &mut task.state)?;
-                }
+                push_all(children, record, &mut task.state)?;
                 pushed += 1;
             }
             Ok(pushed)

@@ -20,7 +20,7 @@ use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{OffsetAndMetadata, Producer},
     planted::{PlantedBug, is_planted},
-    store::ChangelogWriter,
+    store::{ChangelogWriter, Position},
 };
 
 /// What a commit needs beside the nodes.
@@ -36,6 +36,8 @@ pub(crate) struct CommitState {
     pub(super) progress: bool,
     committed: BTreeMap<usize, i64>,
     batch: Option<TaskBatch>,
+    /// How far each store has come in the inputs, by number in the topology, where changelogs say so.
+    positions: BTreeMap<usize, Position>,
 }
 
 impl CommitState {
@@ -44,10 +46,16 @@ impl CommitState {
         changelogs: BTreeMap<usize, TopicPartition>,
         flushes: Vec<usize>,
     ) -> Self {
-        let flushes = flushes.into();
-        let committed = BTreeMap::new();
-        let sources = BTreeMap::new();
-        Self { databases, changelogs, sources, flushes, progress: false, committed, batch: None }
+        Self {
+            databases,
+            changelogs,
+            sources: BTreeMap::new(),
+            flushes: flushes.into(),
+            progress: false,
+            committed: BTreeMap::new(),
+            batch: None,
+            positions: BTreeMap::new(),
+        }
     }
 
     /// With stores that are filled from partitions that the task reads.
@@ -88,7 +96,11 @@ impl ActiveTask {
                 (Some(to), Some(producer)) => Some((to, &mut **producer as &mut dyn Producer)),
                 _ => None,
             };
-            store.stage(&mut ChangelogWriter { batch: rows, changelog })?;
+            let position =
+                self.state.shared_settings.logs_positions.then(|| {
+                    (self.commit.positions.entry(index).or_default(), &*self.state.inputs)
+                });
+            store.stage(&mut ChangelogWriter { batch: rows, changelog, position })?;
         }
         if is_planted(PlantedBug::ApplyBatchTwice) {
             self.commit.databases.write(batch.clone())?;
@@ -109,8 +121,11 @@ impl ActiveTask {
         let store = found.and_then(|(index, _)| self.state.stores.get_mut(*index)?.as_mut());
         let Some(store) = store else { return Ok(()) };
         let mut no_rows = WriteBatch::new();
-        let mut writer =
-            ChangelogWriter { batch: &mut no_rows, changelog: Some((changelog, producer)) };
+        let mut writer = ChangelogWriter {
+            batch: &mut no_rows,
+            changelog: Some((changelog, producer)),
+            position: None,
+        };
         keys.iter().try_for_each(|(key, timestamp)| store.log_again(key, *timestamp, &mut writer))
     }
 

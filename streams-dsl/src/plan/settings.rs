@@ -1,6 +1,8 @@
 //! What the configuration says of how a topology is built.
 
-use streams_core::config::{DslStore, TopologyOptimization, UpgradeFrom, ValidConfig};
+use streams_core::config::{
+    DslStore, DslStoreFormat, TopologyOptimization, UpgradeFrom, ValidConfig,
+};
 
 /// Settings of one build; by default none of them is on.
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of the configuration")]
@@ -17,6 +19,8 @@ pub(crate) struct BuildSettings {
     pub(crate) split_changes: bool,
     /// Stores of tables are in memory (`default.dsl.store`).
     pub(crate) in_memory_stores: bool,
+    /// Changelogs of stores on disk have the headers of the records that deleted rows (`dsl.store.format`).
+    pub(crate) header_stores: bool,
     /// Stores and repartition topics must have names of the user (`ensure.explicit.internal.resource.naming`).
     pub(crate) explicit_names: bool,
 }
@@ -31,6 +35,7 @@ impl From<&ValidConfig> for BuildSettings {
             single_store_self_join: on(TopologyOptimization::SingleStoreSelfJoin),
             split_changes: config.upgrade_from().is_some_and(|from| from <= last_that_splits),
             in_memory_stores: config.default_dsl_store() == DslStore::InMemory,
+            header_stores: config.dsl_store_format() == DslStoreFormat::Headers,
             explicit_names: config.ensure_explicit_internal_resource_naming(),
         }
     }

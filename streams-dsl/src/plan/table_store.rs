@@ -149,6 +149,8 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
     ) -> StoreBuilder<S> {
         if self.in_memory || settings.in_memory_stores {
             store = store.in_memory();
+        } else if settings.header_stores && self.history.is_none() {
+            store = store.with_headers_of_deletions_logged();
         }
         store = match &self.logging {
             Some(config) => store.with_logging_enabled(config.clone()),

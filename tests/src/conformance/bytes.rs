@@ -41,10 +41,6 @@ pub(super) fn check_file(path: &Path) -> Verdict {
         Ok(golden) => golden,
         Err(error) => return Verdict::Fail(format!("the file can't be read: {error}")),
     };
-    let unsupported = ["dsl.store.format", "__iq.consistency.offset.vector.enabled__"];
-    if let Some(key) = unsupported.iter().find(|key| golden.config.contains_key(**key)) {
-        return Verdict::Skip(format!("the setting {key} is not implemented"));
-    }
     match topologies::find(&golden.topology) {
         Some(build) => check(&golden, build).into(),
         None => Verdict::Skip(topologies::why_missing(&golden.topology)),

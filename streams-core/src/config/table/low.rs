@@ -1,6 +1,6 @@
 //! The keys of low importance, among them those that only pass on to the clients.
 
-use super::super::choice::{ChangelogCorrupt, ChangelogLost, DslStore};
+use super::super::choice::{ChangelogCorrupt, ChangelogLost, DslStore, DslStoreFormat};
 use super::super::entry::{DefaultValue, Entry, Importance};
 use super::super::kind::{Kind, Unit};
 use super::super::upgrade_from::UpgradeFrom;
@@ -62,6 +62,20 @@ pub(super) const ENTRIES: &[Entry] = &[
         "rocksDB",
         Kind::OneOf { names: DslStore::NAMES, refused: &[] },
         "The kind of store that DSL operators use unless their `Materialized` says otherwise.",
+    ),
+    low(
+        "dsl.store.format",
+        "DEFAULT",
+        Kind::OneOf { names: DslStoreFormat::NAMES, refused: &[] },
+        "What stores of DSL operators on disk keep beside a value (KIP-1285). With `HEADERS` the changelog's record of a \
+         deleted row has the headers of the record that deleted it; rows that operators put have none, as in Java.",
+    ),
+    low(
+        "__iq.consistency.offset.vector.enabled__",
+        "false",
+        Kind::Bool,
+        "Whether each record of a changelog says, in its headers `v` and `c`, how far its store has come in the task's \
+         inputs since the task started.",
     ),
     low(
         "log.summary.interval.ms",

@@ -20,7 +20,7 @@ pub(crate) use self::{
 };
 use super::{AtWork, Schedule, SharedNodes, TaskWatch};
 use crate::{
-    Error, ErrorKind, RecordMetadata, Result, TaskId, TopicPartition,
+    Error, ErrorKind, Headers, RecordMetadata, Result, TaskId, TopicPartition,
     client::Producer,
     store::{RecordContext, StateStore},
     time::Date,
@@ -89,6 +89,15 @@ impl TaskState {
     pub(crate) fn switch(&mut self, record: RecordContext) -> RecordContext {
         self.at_work.context(&record);
         std::mem::replace(&mut self.record, record)
+    }
+
+    /// Whether these are the headers of the current record itself.
+    #[inline]
+    pub(crate) fn has_headers(&self, headers: &Headers) -> bool {
+        match &self.record.headers {
+            Some(current) => std::ptr::eq(headers, Arc::as_ptr(current)),
+            None => headers.is_empty(),
+        }
     }
 
     /// A look at where the task is, for any thread.

@@ -46,6 +46,8 @@ pub(crate) struct TaskSettings {
     /// For how long writes to stores on disk may wait for a flush, in milliseconds: so much of a changelog is read
     /// again after a crash.
     pub(crate) flush_age_ms: i64,
+    /// Whether records of changelogs say how far their store has come in the inputs.
+    pub(crate) logs_positions: bool,
 }
 
 /// The least time between two flushes, in milliseconds, however often tasks commit.
@@ -101,6 +103,7 @@ impl TaskSettings {
             partition_counts: PartitionCounts::default(),
             refusals: Refusals::default(),
             flush_age_ms: duration_ms(config.commit_interval()).max(FLUSH_INTERVAL_MS),
+            logs_positions: config.logs_positions(),
         }
     }
 }

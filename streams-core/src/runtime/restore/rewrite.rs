@@ -75,7 +75,7 @@ impl Rewrite {
             let Some(logged) = local.spec.format.to_changelog_key(key) else { continue };
             let producer: &mut dyn Producer = &mut *self.producer;
             let changelog = Some((local.partition, producer));
-            let mut writer = ChangelogWriter { batch: &mut no_rows, changelog };
+            let mut writer = ChangelogWriter { batch: &mut no_rows, changelog, position: None };
             self.store.log_again(logged, now_ms, &mut writer)?;
         }
         for report in self.producer.flush()? {

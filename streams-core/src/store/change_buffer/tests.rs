@@ -46,7 +46,9 @@ fn put(buffer: &mut ChangeBuffer<String, String>, time: i64, key: &str, old: &st
 
 fn commit(buffer: &mut ChangeBuffer<String, String>, database: &Arc<MemoryDatabase>) {
     let mut batch = WriteBatch::new();
-    buffer.stage(&mut ChangelogWriter { batch: &mut batch, changelog: None }).unwrap();
+    buffer
+        .stage(&mut ChangelogWriter { batch: &mut batch, changelog: None, position: None })
+        .unwrap();
     database.write(batch).unwrap();
     buffer.committed();
     assert!(!buffer.is_dirty());
@@ -205,7 +207,11 @@ fn what_is_logged_again_is_what_was_logged_last() {
     put(&mut buffer, 11, "held", "0", "1");
     buffer.pop_first().unwrap();
     let mut batch = WriteBatch::new();
-    let mut writer = ChangelogWriter { batch: &mut batch, changelog: Some((&to, &mut *producer)) };
+    let mut writer = ChangelogWriter {
+        batch: &mut batch,
+        changelog: Some((&to, &mut *producer)),
+        position: None,
+    };
     buffer.stage(&mut writer).unwrap();
     let staged = writer.batch.len();
     buffer.log_again(b"held", 7, &mut writer).unwrap();

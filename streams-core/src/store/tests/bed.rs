@@ -225,7 +225,11 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
         if store.is_dirty() {
             let changelog: (&TopicPartition, &mut dyn Producer) = (&to, &mut self.changelog);
             store
-                .stage(&mut ChangelogWriter { batch: &mut batch, changelog: Some(changelog) })
+                .stage(&mut ChangelogWriter {
+                    batch: &mut batch,
+                    changelog: Some(changelog),
+                    position: None,
+                })
                 .unwrap();
         }
         batch
@@ -239,7 +243,8 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
             (TopicPartition::new(TOPIC, 0), WriteBatch::new(), Changelog::default());
         for Logged { key, timestamp, .. } in last.values() {
             let changelog: (&TopicPartition, &mut dyn Producer) = (&to, &mut again);
-            let mut writer = ChangelogWriter { batch: &mut batch, changelog: Some(changelog) };
+            let mut writer =
+                ChangelogWriter { batch: &mut batch, changelog: Some(changelog), position: None };
             self.store.as_mut().unwrap().log_again(key, *timestamp, &mut writer).unwrap();
         }
         assert!(batch.is_empty());

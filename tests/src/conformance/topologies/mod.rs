@@ -102,10 +102,5 @@ pub(super) fn config_of(id: &str) -> &'static [(&'static str, &'static str)] {
 
 /// Why there is no topology of this id.
 pub(super) fn why_missing(id: &str) -> String {
-    let reason = match id {
-        // Records are immutable: no processor can change the headers that its siblings see.
-        "headers-siblings" => "differs on purpose",
-        _ => "is not implemented",
-    };
-    format!("topology {id} {reason}")
+    format!("topology {id} is not implemented")
 }

@@ -13,8 +13,12 @@ use streams_core::{
 use super::{Built, Processors};
 use crate::conformance::functions::{pair, starts_with_a, upper};
 
-pub(super) const TOPOLOGIES: Processors =
-    &[("papi-counter", papi_counter), ("read-only-store", read_only_store), ("router", router)];
+pub(super) const TOPOLOGIES: Processors = &[
+    ("headers-siblings", headers_siblings),
+    ("papi-counter", papi_counter),
+    ("read-only-store", read_only_store),
+    ("router", router),
+];
 
 /// Keys and values of the scenarios' topics.
 pub(super) type Text = Option<String>;
@@ -144,6 +148,33 @@ fn read_only_store() -> Built {
     let read = builder.add_processor("read", read, &[src]);
     builder.connect(read.id(), kept);
     sink(&mut builder, "snk", "out", read);
+    Ok(builder.build()?)
+}
+
+/// Marks the headers that it shares with its siblings by its name.
+fn mark(
+    name: &'static str,
+) -> impl Fn(TextRecord<'_>, &mut TextContext<'_>) -> Result<(), BoxError> + Send {
+    move |record, context| {
+        let mut headers = record.headers.clone();
+        let mut seen = headers.last("seen").flatten().unwrap_or_default().to_vec();
+        seen.extend_from_slice(name.as_bytes());
+        headers.remove("drop");
+        headers.add("seen", Some(&seen));
+        context.share_headers(&headers);
+        let marked = record.with_headers(&headers).with_timestamp(record.timestamp + 1);
+        Ok(context.forward(marked)?)
+    }
+}
+
+fn headers_siblings() -> Built {
+    let mut builder = TopologyBuilder::new();
+    let src = source(&mut builder, &["in"]);
+    let one = builder.add_processor("one", || mark("1"), &[src]);
+    let two = builder.add_processor("two", || mark("2"), &[src]);
+    sink(&mut builder, "s1", "out1", one);
+    sink(&mut builder, "s2", "out2", two);
+    sink(&mut builder, "s3", "out3", src);
     Ok(builder.build()?)
 }
 
