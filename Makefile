@@ -1,5 +1,5 @@
-# The project's commands; `make help` lists them. Each cargo call builds the whole workspace with one set of
-# features and one profile, so that RocksDB is compiled once and never again.
+# The project's commands; `make help` lists them. Each cargo call that needs RocksDB builds the whole workspace with one
+# set of features and one profile, so that RocksDB is compiled once and never again.
 
 # Outside of the clone, so that all clones of one machine share the compiled dependencies.
 CARGO_TARGET_DIR ?= $(HOME)/.cache/kafka-streams/target
@@ -7,35 +7,56 @@ export CARGO_TARGET_DIR
 
 # What `make demo` hands to the program, as in: make demo ARGS="--instances 3"
 ARGS ?=
+# Where its stores are: memory, which builds in minutes, or rocksdb.
+STORE ?= memory
 
 MEMBERS := state-store kafka-client streams-core streams-dsl examples tests ui-tests bench
+# The tests that ask the broker of the environment or start their own; without one they say that they are skipped.
+BROKER_TESTS := groups contract broker interop smoke
 STAGE := scripts/stage.sh
 
 .NOTPARALLEL:
-.PHONY: help demo test fmt clippy doc bench fuzz cluster kafka kafka-stop deps build-deps bins clean
+ORDERS := "$(CARGO_TARGET_DIR)/debug/high-value-orders"
+
+.PHONY: help demo test test-cluster fmt clippy doc deny bench fuzz cluster kafka kafka-stop programs deps clean
 
 help: ## List these targets (the default)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  make demo ARGS="--help"            what the demo can be asked for'
 	@echo '  CARGO_TARGET_DIR=target make test  build inside of this clone, not in $(CARGO_TARGET_DIR)'
 
-demo: build-deps bins ## Run the high-value-orders example on 69,659 real orders
-	@"$(CARGO_TARGET_DIR)/debug/high-value-orders" $(ARGS)
+ifeq ($(STORE),memory)
+demo: ## Run the high-value-orders example on 69,659 real orders (STORE=rocksdb: with stores on disk)
+	@scripts/deps.sh
+	@cargo build -p examples --bin high-value-orders --no-default-features
+	@$(ORDERS) $(ARGS)
+	@echo 'The same with stores on disk: make demo STORE=rocksdb. On Apache Kafka: make programs kafka, and the README.' >&2
+else
+demo: programs
+	@$(ORDERS) --store $(STORE) $(ARGS)
+endif
 
-test: deps ## Run all checks: format, lints, tests (also on a real Kafka), fuzzing, docs, the example's figures
+test: deps ## Check a change: format, lints, licences, tests, docs, figures of the example; needs no broker
 	@$(STAGE) "format" cargo fmt --all --check
 	@$(STAGE) "format of the fuzz targets" cargo fmt --manifest-path fuzz/Cargo.toml --check
 	@$(STAGE) "lints without RocksDB" cargo clippy --workspace --all-targets --no-default-features -- -D warnings
 	@scripts/first-build-notice.sh
 	@$(STAGE) "lints" cargo clippy --workspace --all-targets -- -D warnings
 	@$(STAGE) "lints of the tests of processes" cargo clippy --workspace --test cluster -- -D warnings
-	@$(STAGE) "build of the programs" cargo build --workspace --bins
-	@$(STAGE) "tests and doctests" scripts/with-kafka.sh cargo test --workspace
+	@$(STAGE) "licences and sources of the dependencies" scripts/deny.sh
+	@$(STAGE) "tests and doctests" cargo test --workspace
 	@$(STAGE) "mistakes that the simulation must find" cargo test -p tests --no-default-features --features planted-bugs --test planted
 	@RUSTDOCFLAGS="-D warnings" $(STAGE) "documentation" cargo doc --workspace --no-deps
+	@$(STAGE) "build of the programs" cargo build --workspace --bins
+	@$(STAGE) "figures of the example" scripts/check-demo.sh $(ORDERS)
+
+test-cluster: deps ## Check it on Apache Kafka: with Java, with processes that are killed; and feed bytes to the decoders
+	@scripts/first-build-notice.sh
+	@$(STAGE) "build of the programs" cargo build --workspace --bins
+	@$(STAGE) "unit tests on a real Kafka" scripts/with-kafka.sh cargo test --workspace --lib -- broker_tests client::kafka::tests
+	@$(STAGE) "tests on a real Kafka" scripts/with-kafka.sh cargo test --workspace $(addprefix --test ,$(BROKER_TESTS))
 	@$(STAGE) "decoders" scripts/fuzz.sh
-	@$(STAGE) "figures of the example" scripts/check-demo.sh "$(CARGO_TARGET_DIR)/debug/high-value-orders"
 	@$(STAGE) "processes on a real Kafka" scripts/with-kafka.sh cargo test --workspace --test cluster
 
 fmt: ## Format the sources
@@ -48,6 +69,9 @@ clippy: ## Run the lints
 doc: ## Build the documentation
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	@echo "see $(CARGO_TARGET_DIR)/doc/streams_dsl/index.html"
+
+deny: ## Check the licences and sources of the dependencies, and what is known against them
+	@scripts/deny.sh
 
 bench: ## Measure the record path (docs/BENCHMARKS.md says what is measured)
 	cargo bench -p bench
@@ -65,16 +89,14 @@ kafka: ## Start Apache Kafka on localhost:9092, from Maven Central
 kafka-stop: ## Stop it
 	@scripts/kafka.sh stop
 
+programs: ## Build the programs, with RocksDB and librdkafka
+	@scripts/deps.sh --native
+	@scripts/first-build-notice.sh
+	@cargo build --workspace --bins
+
 deps: ## Install what building and checking need (Debian and Ubuntu; elsewhere: say what to install)
-	@scripts/deps.sh --lints
+	@scripts/deps.sh --native --lints
 
 clean: ## Remove what was built of this project, but not RocksDB and the other dependencies
 	cargo clean $(addprefix -p ,$(MEMBERS))
 	@echo "dependencies stay: rm -rf $(CARGO_TARGET_DIR) removes them too"
-
-build-deps:
-	@scripts/deps.sh
-
-bins:
-	@scripts/first-build-notice.sh
-	@cargo build --workspace --bins

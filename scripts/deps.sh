@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs what the build lacks, and says what and why: deps.sh [--lints]
+# Installs what the build lacks, and says what and why: deps.sh [--native] [--lints]
 #
-# Needed are Rust, a C++20 compiler and make, for RocksDB and librdkafka are compiled from source, libclang with its
-# headers, which reads RocksDB's C header to generate the Rust bindings, and the headers of OpenSSL and zlib, which
-# pkg-config finds for librdkafka. --lints adds rustfmt and clippy.
+# Rust needs a C compiler, to link. --native adds what RocksDB and librdkafka need, which are compiled from source: a
+# C++20 compiler and make, libclang with its headers, which reads RocksDB's C header to generate the Rust bindings, and
+# the headers of OpenSSL and zlib, which pkg-config finds for librdkafka. --lints adds rustfmt and clippy.
 # Does nothing and prints nothing when all is there.
 set -eu
 cd "$(dirname "$0")/.."
@@ -70,7 +70,13 @@ install_with_apt() {
   $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
 }
 
-check_system() {
+check_linker() {
+  command -v cc >/dev/null 2>&1 && return 0
+  command -v apt-get >/dev/null 2>&1 || fail "missing: a C compiler, with which Rust links; install gcc or clang"
+  install_with_apt gcc libc6-dev
+}
+
+check_native() {
   set --
   command -v make >/dev/null 2>&1 || set -- "$@" make
   has_compiler || set -- "$@" g++
@@ -93,6 +99,12 @@ a libclang in an unusual place is found by LIBCLANG_PATH"
   has_compiler || fail "the C++ compiler still does not take -std=c++20: install gcc 10 or later, or set CXX"
 }
 
-check_system
+check_linker
 check_rust
-[ "${1:-}" != --lints ] || check_lints
+for part in "$@"; do
+  case "$part" in
+    --native) check_native ;;
+    --lints) check_lints ;;
+    *) fail "unknown option $part (the head of this file has them all)" ;;
+  esac
+done

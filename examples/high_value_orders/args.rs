@@ -110,7 +110,7 @@ pub(crate) struct ApplicationArgs {
     #[arg(long, value_enum, default_value_t = Guarantee::AtLeastOnce)]
     pub(crate) guarantee: Guarantee,
     /// Where the stores are
-    #[arg(long, value_enum, default_value_t = Store::Rocksdb)]
+    #[arg(long, value_enum, default_value_t = Store::default())]
     pub(crate) store: Store,
     /// Directory for local state; each instance needs its own. On the cluster in this process: one
     /// below it for each instance, and a fresh temporary one if not given
@@ -223,12 +223,14 @@ impl From<Guarantee> for ProcessingGuarantee {
     }
 }
 
-/// Where the stores are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+/// Where the stores are: on disk, unless this build has nothing that could put them there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Store {
     /// On disk, in RocksDB
+    #[cfg_attr(feature = "rocksdb", default)]
     Rocksdb,
     /// In memory, restored from changelogs at each start
+    #[cfg_attr(not(feature = "rocksdb"), default)]
     Memory,
 }
 

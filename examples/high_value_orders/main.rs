@@ -5,6 +5,7 @@
 //! are commands of their own: `feed`, `run` and `verify`.
 
 mod args;
+#[cfg(feature = "rdkafka")]
 mod cluster;
 mod feed;
 mod generate;
@@ -52,14 +53,30 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let command = cli.command.or_else(|| cli.args.as_run().map(Command::Run));
     match (command, cli.args.describe) {
         (_, Some(description)) => describe(&cli.args.application, description),
-        (Some(Command::Feed(args)), _) => print(&blocking(move || cluster::feed(&args)).await?),
-        (Some(Command::Run(args)), _) => print(&cluster::run(&args).await?),
-        (Some(Command::Verify(args)), _) => print(&blocking(move || cluster::verify(&args)).await?),
+        #[cfg(feature = "rdkafka")]
+        (Some(command), _) => on_cluster(command).await,
+        #[cfg(not(feature = "rdkafka"))]
+        (Some(_), _) => {
+            Err("this build is without the feature `rdkafka`, which a real cluster needs; \
+             `make programs` builds it with all features"
+                .into())
+        }
         (None, None) => embedded(&cli.args).await,
     }
 }
 
+/// Runs a command on a real cluster.
+#[cfg(feature = "rdkafka")]
+async fn on_cluster(command: Command) -> Result<(), Failure> {
+    print(&match command {
+        Command::Feed(args) => blocking(move || cluster::feed(&args)).await?,
+        Command::Run(args) => cluster::run(&args).await?,
+        Command::Verify(args) => blocking(move || cluster::verify(&args)).await?,
+    })
+}
+
 /// Runs what waits for the cluster without letting others run meanwhile.
+#[cfg(feature = "rdkafka")]
 async fn blocking(
     body: impl FnOnce() -> Result<String, Failure> + Send + 'static,
 ) -> Result<String, Failure> {

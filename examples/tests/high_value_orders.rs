@@ -332,7 +332,7 @@ fn state_that_an_earlier_run_left_does_not_count_again() {
 #[test]
 fn a_build_without_stores_on_disk_says_so_and_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
-    let output = run_with(directory.path(), &["--generate", "10"]);
+    let output = run_with(directory.path(), &["--generate", "10", "--store", "rocksdb"]);
     let message =
         "but this build is without the feature `rocksdb`; enable it or make the stores in-memory";
     assert_failed(&output, 1, message);

@@ -1,5 +1,5 @@
-//! A Kafka client for what librdkafka cannot do: groups by both of Kafka's protocols for them, committed offsets
-//! with a member's epoch, admin calls.
+//! A Kafka client: groups by both of Kafka's protocols for them, committed offsets with a member's epoch, admin calls,
+//! fetching and producing.
 //!
 //! It knows nothing of streams: user data of group members is bytes to it. Invariant: only this crate names the
 //! protocol codec. Brokers from Kafka 3.0 on.
@@ -11,9 +11,11 @@ mod broker_tests;
 mod cluster;
 mod config;
 mod connection;
+pub mod consumer;
 mod error;
 pub mod group;
 mod offsets;
+pub mod producer;
 pub mod record_batch;
 mod topic_partition;
 

@@ -1,7 +1,9 @@
 //! Tests on a real broker, whose addresses the environment tells; without them the tests are skipped.
 
 mod admin;
+mod consuming;
 mod offsets;
+mod producer;
 mod producing;
 mod security;
 

@@ -142,11 +142,20 @@ impl Producer {
 
     /// Commits the transaction.
     pub(super) async fn commit(&self, client: &Client) {
+        self.end(client, true).await;
+    }
+
+    /// Aborts the transaction.
+    pub(super) async fn abort(&self, client: &Client) {
+        self.end(client, false).await;
+    }
+
+    async fn end(&self, client: &Client, commit: bool) {
         let request = EndTxnRequest::default()
             .with_transactional_id(TransactionalId(text(self.transactional_id.as_deref().unwrap())))
             .with_producer_id(ProducerId(self.id))
             .with_producer_epoch(self.epoch)
-            .with_committed(true);
+            .with_committed(commit);
         let answer = client.call_any(request).await.unwrap();
         check_code(answer.error_code, "EndTxn", None).unwrap();
     }

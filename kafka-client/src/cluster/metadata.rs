@@ -4,11 +4,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     time::Duration,
 };
 
 use kafka_protocol::messages::{MetadataResponse, metadata_response::MetadataResponseTopic};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::node::Node;
 use crate::{Error, ErrorKind, Result, TopicPartition, config::Address, error::check_code};
@@ -19,17 +21,49 @@ const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 /// Leaders of a topic's partitions; a partition without one at present has `None`.
 pub(crate) type Leaders = BTreeMap<i32, Option<i32>>;
 
+/// What has a coordinator.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Coordinated {
+    /// A group, by its id.
+    Group(String),
+    /// A transactional id.
+    Transactions(String),
+}
+
+impl fmt::Display for Coordinated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(id) => write!(f, "group {id}"),
+            Self::Transactions(id) => write!(f, "transactional id {id}"),
+        }
+    }
+}
+
+/// Where a partition is read and written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The broker that leads it.
+    pub(crate) leader: i32,
+    /// The leader's epoch; `None` where the brokers don't tell.
+    pub(crate) leader_epoch: Option<i32>,
+    /// The topic's id; nil where the brokers don't tell.
+    pub(crate) topic_id: Uuid,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Metadata {
     brokers: BTreeMap<i32, Address>,
     controller: Option<i32>,
     topics: HashMap<String, KnownTopic>,
-    coordinators: HashMap<String, Node>,
+    coordinators: HashMap<Coordinated, Node>,
 }
 
 #[derive(Debug)]
 struct KnownTopic {
+    id: Uuid,
     leaders: Leaders,
+    /// Epochs of the leaders that are known.
+    epochs: BTreeMap<i32, i32>,
     at: Instant,
 }
 
@@ -55,9 +89,9 @@ impl Metadata {
         }
         let mut found = BTreeMap::new();
         for topic in answer.topics {
-            let Some((name, leaders)) = read_topic(topic)? else { continue };
-            self.topics.insert(name.clone(), KnownTopic { leaders: leaders.clone(), at: now });
-            found.insert(name, leaders);
+            let Some((name, known)) = read_topic(topic, now)? else { continue };
+            found.insert(name.clone(), known.leaders.clone());
+            self.topics.insert(name, known);
         }
         Ok(found)
     }
@@ -96,16 +130,53 @@ impl Metadata {
         }
     }
 
-    pub(super) fn coordinator(&self, group_id: &str) -> Option<Node> {
-        self.coordinators.get(group_id).cloned()
+    /// Where a partition is read and written.
+    ///
+    /// # Errors
+    /// As [`leader`](Self::leader).
+    pub(super) fn place(&self, partition: &TopicPartition) -> Result<Place> {
+        let leader = self.leader(partition)?;
+        let known = self.topics.get(&partition.topic);
+        let leader_epoch = known.and_then(|known| known.epochs.get(&partition.partition)).copied();
+        Ok(Place { leader, leader_epoch, topic_id: known.map_or(Uuid::nil(), |known| known.id) })
     }
 
-    pub(super) fn set_coordinator(&mut self, group_id: &str, node: Node) {
-        self.coordinators.insert(group_id.to_owned(), node);
+    /// Takes over who leads a partition now, as the broker tells that does not any more (KIP-951). Old news are passed over.
+    pub(super) fn learn_leader(
+        &mut self,
+        partition: &TopicPartition,
+        leader: i32,
+        epoch: i32,
+        address: Option<Address>,
+    ) {
+        let Some(known) = self.topics.get_mut(&partition.topic) else { return };
+        if known.epochs.get(&partition.partition).is_some_and(|current| *current >= epoch) {
+            return;
+        }
+        if let Some(address) = address {
+            self.brokers.insert(leader, address);
+        }
+        if self.brokers.contains_key(&leader) {
+            known.leaders.insert(partition.partition, Some(leader));
+            known.epochs.insert(partition.partition, epoch);
+        }
     }
 
-    pub(super) fn forget_coordinator(&mut self, group_id: &str) {
-        self.coordinators.remove(group_id);
+    /// Forgets the leaders of a topic.
+    pub(super) fn forget_topic(&mut self, topic: &str) {
+        self.topics.remove(topic);
+    }
+
+    pub(super) fn coordinator(&self, of: &Coordinated) -> Option<Node> {
+        self.coordinators.get(of).cloned()
+    }
+
+    pub(super) fn set_coordinator(&mut self, of: Coordinated, node: Node) {
+        self.coordinators.insert(of, node);
+    }
+
+    pub(super) fn forget_coordinator(&mut self, of: &Coordinated) {
+        self.coordinators.remove(of);
     }
 
     /// Forgets leaders and controller; addresses of brokers stay.
@@ -115,8 +186,8 @@ impl Metadata {
     }
 }
 
-/// Name and leaders of a topic; `None` if it does not exist.
-fn read_topic(topic: MetadataResponseTopic) -> Result<Option<(String, Leaders)>> {
+/// Name of a topic and what is told of it; `None` if it does not exist.
+fn read_topic(topic: MetadataResponseTopic, now: Instant) -> Result<Option<(String, KnownTopic)>> {
     let Some(name) = topic.name.map(|name| name.to_string()) else {
         return Err(Error::new(ErrorKind::Protocol, "Metadata tells of a topic without a name"));
     };
@@ -124,10 +195,15 @@ fn read_topic(topic: MetadataResponseTopic) -> Result<Option<(String, Leaders)>>
         return Ok(None);
     }
     check_code(topic.error_code, format_args!("Metadata of topic {name}"), None)?;
-    let leader = |id: i32| Some(id).filter(|id| *id >= 0);
-    let leaders =
-        topic.partitions.iter().map(|found| (found.partition_index, leader(*found.leader_id)));
-    Ok(Some((name, leaders.collect())))
+    let (mut leaders, mut epochs) = (Leaders::new(), BTreeMap::new());
+    for partition in topic.partitions {
+        let (index, leader) = (partition.partition_index, *partition.leader_id);
+        leaders.insert(index, Some(leader).filter(|id| *id >= 0));
+        if partition.leader_epoch >= 0 {
+            epochs.insert(index, partition.leader_epoch);
+        }
+    }
+    Ok(Some((name, KnownTopic { id: topic.topic_id, leaders, epochs, at: now })))
 }
 
 #[cfg(test)]
@@ -188,6 +264,27 @@ mod tests {
         metadata.forget_leaders();
         assert!(!metadata.is_fresh("orders", now, age));
         assert!(metadata.controller().is_none() && metadata.broker(7).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_broker_s_hint_moves_a_partition_unless_it_is_old_news() {
+        let mut metadata = Metadata::default();
+        let mut orders = topic("orders", 0, &[7]);
+        orders.partitions[0].leader_epoch = 4;
+        metadata.update(answer(vec![orders]), Instant::now()).unwrap();
+        let partition = TopicPartition::new("orders", 0);
+        let at = |metadata: &Metadata| {
+            let place = metadata.place(&partition).unwrap();
+            (place.leader, place.leader_epoch)
+        };
+        let address = Address { host: "b8".into(), port: 9092 };
+        metadata.learn_leader(&partition, 8, 4, Some(address.clone()));
+        assert_eq!(at(&metadata), (7, Some(4)));
+        metadata.learn_leader(&partition, 8, 5, None);
+        assert_eq!(at(&metadata), (7, Some(4)), "nobody knows where it is");
+        metadata.learn_leader(&partition, 8, 5, Some(address));
+        assert_eq!(at(&metadata), (8, Some(5)));
+        assert_eq!(metadata.broker(8).unwrap().to_string(), "node 8 at b8:9092");
     }
 
     #[tokio::test(start_paused = true)]

@@ -27,15 +27,16 @@ use kafka_protocol::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-pub(crate) use self::retry::may_pass;
 use self::{
     connections::Connections,
-    metadata::{Leaders, Metadata},
+    metadata::{Coordinated, Leaders, Metadata},
     node::Node,
 };
+pub(crate) use self::{metadata::Place, retry::may_pass};
 use crate::{
     ClientConfig, Error, ErrorKind, Result, TopicPartition,
     config::Address,
+    connection::Connection,
     error::{api_name, check_code},
 };
 
@@ -48,7 +49,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     config: ClientConfig,
     connections: Connections,
-    metadata: Mutex<Metadata>,
+    metadata: Arc<Mutex<Metadata>>,
     /// Spreads requests that any broker can answer.
     turn: AtomicUsize,
 }
@@ -59,7 +60,7 @@ impl Client {
         Self(Arc::new(Inner {
             config,
             connections: Connections::default(),
-            metadata: Mutex::default(),
+            metadata: Arc::default(),
             turn: AtomicUsize::new(0),
         }))
     }
@@ -71,6 +72,18 @@ impl Client {
     #[must_use]
     pub fn separate(&self) -> Self {
         Self::new(self.0.config.clone())
+    }
+
+    /// A client with connections of its own under that name, which shares what is known of the cluster.
+    pub(crate) fn on_own_connections(&self, client_id: &str) -> Self {
+        let mut config = self.0.config.clone();
+        client_id.clone_into(&mut config.client_id);
+        Self(Arc::new(Inner {
+            config,
+            connections: Connections::default(),
+            metadata: Arc::clone(&self.0.metadata),
+            turn: AtomicUsize::new(0),
+        }))
     }
 
     /// Its settings.
@@ -111,12 +124,41 @@ impl Client {
         request: R,
         wait: Duration,
     ) -> Result<R::Response> {
-        let node = self.coordinator(group_id).await?;
-        let answer = self.call(&node, &request, max_version, wait).await;
+        let group = Coordinated::Group(group_id.to_owned());
+        self.ask_coordinator(&group, max_version, &request, wait).await
+    }
+
+    /// Asks the coordinator of a transactional id, as [`call_coordinator`](Self::call_coordinator) that of a group.
+    pub(crate) async fn call_transaction_coordinator<R: Request>(
+        &self,
+        id: &str,
+        max_version: i16,
+        request: &R,
+    ) -> Result<R::Response> {
+        let id = Coordinated::Transactions(id.to_owned());
+        self.ask_coordinator(&id, max_version, request, Duration::ZERO).await
+    }
+
+    /// Level of the feature `transaction.version` at the coordinator of a transactional id; 0 if it does not know it.
+    pub(crate) async fn transaction_version(&self, id: &str) -> Result<i16> {
+        let node = self.coordinator(&Coordinated::Transactions(id.to_owned())).await?;
+        let connection = self.0.connections.get(&node, &self.0.config).await?;
+        Ok(connection.feature_level("transaction.version"))
+    }
+
+    async fn ask_coordinator<R: Request>(
+        &self,
+        of: &Coordinated,
+        max_version: i16,
+        request: &R,
+        wait: Duration,
+    ) -> Result<R::Response> {
+        let node = self.coordinator(of).await?;
+        let answer = self.call(&node, request, max_version, wait).await;
         if let Err(error) = &answer {
             // Its broker may be gone for good, and another the coordinator by now.
             if matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout) {
-                self.forget_coordinator(group_id);
+                self.0.metadata.lock().forget_coordinator(of);
             }
         }
         answer
@@ -124,7 +166,18 @@ impl Client {
 
     /// Has the coordinator of a group looked up anew before the next call.
     pub(crate) fn forget_coordinator(&self, group_id: &str) {
-        self.0.metadata.lock().forget_coordinator(group_id);
+        self.0.metadata.lock().forget_coordinator(&Coordinated::Group(group_id.to_owned()));
+    }
+
+    /// Has the coordinator of a transactional id looked up anew before the next call.
+    pub(crate) fn forget_transaction_coordinator(&self, id: &str) {
+        self.0.metadata.lock().forget_coordinator(&Coordinated::Transactions(id.to_owned()));
+    }
+
+    /// A connection to the broker with that id, opened if need be.
+    pub(crate) async fn connection(&self, node_id: i32) -> Result<Arc<Connection>> {
+        let node = self.node(node_id).await?;
+        self.0.connections.get(&node, &self.0.config).await
     }
 
     /// As [`call_node`](Self::call_node), with a version not to exceed.
@@ -134,8 +187,19 @@ impl Client {
         request: &R,
         max_version: i16,
     ) -> Result<R::Response> {
+        self.ask_node_waiting(node_id, request, max_version, Duration::ZERO).await
+    }
+
+    /// As [`ask_node`](Self::ask_node), where the broker may hold the answer back for `wait`.
+    pub(crate) async fn ask_node_waiting<R: Request>(
+        &self,
+        node_id: i32,
+        request: &R,
+        max_version: i16,
+        wait: Duration,
+    ) -> Result<R::Response> {
         let node = self.node(node_id).await?;
-        self.call(&node, request, max_version, Duration::ZERO).await
+        self.call(&node, request, max_version, wait).await
     }
 
     /// As [`call_controller`](Self::call_controller), with a version not to exceed.
@@ -201,6 +265,40 @@ impl Client {
         Ok(partitions.map(|partition| (partition, metadata.leader(partition))).collect())
     }
 
+    /// Where each partition is read and written, or why nowhere: as [`leaders`](Self::leaders).
+    ///
+    /// # Errors
+    /// Why no broker could be asked.
+    pub(crate) async fn places(&self, partitions: &[TopicPartition]) -> Result<Vec<Result<Place>>> {
+        let stale = self.stale_topics(partitions.iter());
+        if !stale.is_empty() {
+            self.describe_leaders(&stale).await?;
+        }
+        let metadata = self.0.metadata.lock();
+        Ok(partitions.iter().map(|partition| metadata.place(partition)).collect())
+    }
+
+    /// Takes over who leads a partition now, as a broker told that does not any more (KIP-951).
+    pub(crate) fn learn_leader(
+        &self,
+        partition: &TopicPartition,
+        leader: i32,
+        epoch: i32,
+        address: Option<Address>,
+    ) {
+        self.0.metadata.lock().learn_leader(partition, leader, epoch, address);
+    }
+
+    /// Where a partition is read and written, as far as it is known now.
+    pub(crate) fn known_place(&self, partition: &TopicPartition) -> Option<Place> {
+        self.0.metadata.lock().place(partition).ok()
+    }
+
+    /// Has the leaders of a topic looked up anew before the next call.
+    pub(crate) fn forget_topic(&self, topic: &str) {
+        self.0.metadata.lock().forget_topic(topic);
+    }
+
     fn stale_topics<'a>(
         &self,
         partitions: impl Iterator<Item = &'a TopicPartition>,
@@ -232,24 +330,26 @@ impl Client {
         })
     }
 
-    async fn coordinator(&self, group_id: &str) -> Result<Node> {
-        let known = self.0.metadata.lock().coordinator(group_id);
+    async fn coordinator(&self, of: &Coordinated) -> Result<Node> {
+        let known = self.0.metadata.lock().coordinator(of);
         if let Some(node) = known {
             return Ok(node);
         }
-        // Key type 0, the default, is a group. From version 4 on the request has another shape.
-        let request =
-            FindCoordinatorRequest::default().with_key(StrBytes::from_string(group_id.to_owned()));
+        // Kafka's numbers of the kinds.
+        let (key, key_type) = match of {
+            Coordinated::Group(id) => (id, 0),
+            Coordinated::Transactions(id) => (id, 1),
+        };
+        // From version 4 on the request has another shape.
+        let request = FindCoordinatorRequest::default()
+            .with_key(StrBytes::from_string(key.clone()))
+            .with_key_type(key_type);
         let answer = self.ask_any(&request, 3).await?;
         let message = answer.error_message.as_deref();
-        check_code(
-            answer.error_code,
-            format_args!("FindCoordinator of group {group_id}"),
-            message,
-        )?;
+        check_code(answer.error_code, format_args!("FindCoordinator of {of}"), message)?;
         let address = Address::from_wire(&answer.host, answer.port)?;
         let node = Node { id: Some(*answer.node_id), address };
-        self.0.metadata.lock().set_coordinator(group_id, node.clone());
+        self.0.metadata.lock().set_coordinator(of.clone(), node.clone());
         Ok(node)
     }
 

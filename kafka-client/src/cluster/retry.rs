@@ -11,6 +11,9 @@ use crate::{Error, ErrorKind, Result};
 /// Tries for something that does not exist: a topic is known to all brokers some time after it was created.
 const NOT_FOUND_TRIES: u32 = 4;
 
+/// First pause before something is tried again that is refused for a moment.
+const SOON: Duration = Duration::from_millis(2);
+
 impl Client {
     /// Repeats `attempt`, which must do no harm when repeated, for up to the settings' `api_timeout`. Leaders and
     /// controller are looked up anew each time.
@@ -19,6 +22,25 @@ impl Client {
     /// That of the last attempt; `Timeout` if the time ended during one.
     pub(crate) async fn retrying<T, F: Future<Output = Result<T>>>(
         &self,
+        what: &str,
+        attempt: impl FnMut() -> F,
+    ) -> Result<T> {
+        self.retrying_after(self.config().retry_backoff, what, attempt).await
+    }
+
+    /// As [`retrying`](Self::retrying), beginning with shorter pauses: for what a broker that is not done with something
+    /// else refuses, as it does while a transaction is being ended.
+    pub(crate) async fn retrying_soon<T, F: Future<Output = Result<T>>>(
+        &self,
+        what: &str,
+        attempt: impl FnMut() -> F,
+    ) -> Result<T> {
+        self.retrying_after(SOON.min(self.config().retry_backoff), what, attempt).await
+    }
+
+    async fn retrying_after<T, F: Future<Output = Result<T>>>(
+        &self,
+        first_pause: Duration,
         what: &str,
         mut attempt: impl FnMut() -> F,
     ) -> Result<T> {
@@ -35,7 +57,8 @@ impl Client {
                 Err(error) => error,
             };
             tries += 1;
-            let pause = self.config().backoff(tries);
+            let factor = 1_u32 << (tries - 1).min(16);
+            let pause = first_pause.saturating_mul(factor).min(self.config().retry_backoff_max);
             if !may_pass(&error, tries) || Instant::now() + pause >= deadline {
                 return Err(error);
             }

@@ -19,6 +19,12 @@ const FRAME_BYTES_MAX: u32 = 100 * 1024 * 1024;
 /// What an HTTP server's answer begins with, read as a length.
 const HTTP: u32 = u32::from_be_bytes(*b"HTTP");
 
+/// Bytes of a frame's length.
+const LENGTH_BYTES: usize = 4;
+
+/// About as many bytes as the header of a request has.
+const HEADER_BYTES_GUESS: usize = 128;
+
 /// Reads one answer: its header and body, without the length.
 pub(super) async fn read_frame(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Bytes> {
     let length = reader.read_u32().await?;
@@ -57,10 +63,13 @@ pub(super) fn encode_request<R: Request>(
         .with_request_api_version(version)
         .with_correlation_id(correlation_id)
         .with_client_id(Some(StrBytes::from_string(client_id.to_owned())));
-    let mut message = BytesMut::new();
+    let size = request.compute_size(version).unwrap_or(0) + HEADER_BYTES_GUESS;
+    let mut frame = BytesMut::with_capacity(size);
+    // The length comes first, and is known last.
+    frame.put_u32(0);
     header
-        .encode(&mut message, R::header_version(version))
-        .and_then(|()| request.encode(&mut message, version))
+        .encode(&mut frame, R::header_version(version))
+        .and_then(|()| request.encode(&mut frame, version))
         .map_err(|error| {
             let api = api_name::<R>();
             Error::with_source(
@@ -69,13 +78,15 @@ pub(super) fn encode_request<R: Request>(
                 error,
             )
         })?;
-    let length =
-        u32::try_from(message.len()).ok().filter(|length| *length <= FRAME_BYTES_MAX).ok_or_else(
-            || Error::new(ErrorKind::Invalid, format!("{} is too large", api_name::<R>())),
-        )?;
-    let mut frame = BytesMut::with_capacity(message.len() + 4);
-    frame.put_u32(length);
-    frame.put(message);
+    let length = u32::try_from(frame.len() - LENGTH_BYTES)
+        .ok()
+        .filter(|length| *length <= FRAME_BYTES_MAX)
+        .ok_or_else(|| {
+            Error::new(ErrorKind::Invalid, format!("{} is too large", api_name::<R>()))
+        })?;
+    if let Some(place) = frame.first_chunk_mut::<LENGTH_BYTES>() {
+        *place = length.to_be_bytes();
+    }
     Ok(frame.freeze())
 }
 

@@ -25,7 +25,11 @@ const UNSUPPORTED_VERSION: i16 = 35;
 
 /// The versions of each API that a broker offers.
 #[derive(Debug)]
-pub(super) struct BrokerVersions(HashMap<i16, VersionRange>);
+pub(super) struct BrokerVersions {
+    apis: HashMap<i16, VersionRange>,
+    /// Levels of the features that the cluster has agreed on.
+    features: HashMap<String, i16>,
+}
 
 impl BrokerVersions {
     /// The newest version that the codec, the caller and the broker know.
@@ -33,8 +37,8 @@ impl BrokerVersions {
     /// # Errors
     /// `Protocol` if there is none.
     pub(super) fn newest_common<R: Request>(&self, max_version: i16) -> Result<i16> {
-        let offered = self.0.get(&R::KEY).ok_or_else(|| {
-            let is_for_clients = self.0.contains_key(&MetadataRequest::KEY);
+        let offered = self.apis.get(&R::KEY).ok_or_else(|| {
+            let is_for_clients = self.apis.contains_key(&MetadataRequest::KEY);
             let text = if is_for_clients {
                 "the broker does not offer this request"
             } else {
@@ -51,6 +55,11 @@ impl BrokerVersions {
             ));
         }
         Ok(common.max)
+    }
+
+    /// Level of a feature; 0 if the cluster has none.
+    pub(super) fn feature_level(&self, feature: &str) -> i16 {
+        self.features.get(feature).copied().unwrap_or(0)
     }
 }
 
@@ -86,7 +95,10 @@ impl<'a> Handshake<'a> {
         let versions = answer.api_keys.iter().map(|offered| {
             (offered.api_key, VersionRange { min: offered.min_version, max: offered.max_version })
         });
-        Ok(BrokerVersions(versions.collect()))
+        let features = answer.finalized_features.iter();
+        let features =
+            features.map(|feature| (feature.name.to_string(), feature.max_version_level));
+        Ok(BrokerVersions { apis: versions.collect(), features: features.collect() })
     }
 
     /// Sends a request and reads its answer.
@@ -146,7 +158,8 @@ mod tests {
     use super::*;
 
     fn offering(api_key: i16, min: i16, max: i16) -> BrokerVersions {
-        BrokerVersions(HashMap::from([(api_key, VersionRange { min, max })]))
+        let apis = HashMap::from([(api_key, VersionRange { min, max })]);
+        BrokerVersions { apis, features: HashMap::new() }
     }
 
     #[test]

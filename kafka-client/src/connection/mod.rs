@@ -42,13 +42,21 @@ use crate::{ClientConfig, Error, ErrorKind, Result, config::Address, error::api_
 /// Requests that may wait for the socket; more wait in their callers.
 const QUEUE_MAX: usize = 64;
 
+/// A request that waits for the socket.
+struct Outgoing {
+    id: i32,
+    frame: Bytes,
+    /// When it must not be sent any more.
+    not_after: Option<Instant>,
+}
+
 /// A connection that is set up: versions known, authenticated.
 pub(crate) struct Connection {
     client_id: String,
     request_timeout: Duration,
     versions: BrokerVersions,
     next_correlation_id: AtomicI32,
-    outgoing: mpsc::Sender<(i32, Bytes)>,
+    outgoing: mpsc::Sender<Outgoing>,
     waiting: Arc<Waiting>,
     /// When the broker's patience with our authentication is nearly over.
     renew_at: Option<Instant>,
@@ -128,7 +136,7 @@ impl Connection {
         let receiver = self.waiting.register(id)?;
         let exchange = async {
             // The queue closes only when the connection ends, which is told to the receiver too.
-            let _ = self.outgoing.send((id, frame)).await;
+            let _ = self.outgoing.send(Outgoing { id, frame, not_after: None }).await;
             receiver.await
         };
         let limit = self.request_timeout.saturating_add(wait);
@@ -137,6 +145,44 @@ impl Connection {
             Ok(Err(_)) => Err(Error::new(ErrorKind::Timeout, "the connection was dropped")),
             Err(_) => Err(self.timed_out(id, limit, &api_name::<R>())),
         }
+    }
+
+    /// Hands a request over to be sent behind those that were handed over before, and not after `not_after`, however late
+    /// the socket takes it. The answer, which is waited for as long as `limit`, is told by the future.
+    ///
+    /// # Errors
+    /// `Connection` if the connection has ended or too many requests wait for the socket; `Protocol` without a common
+    /// version. The future's are those of [`call`](Self::call).
+    pub(crate) fn send<R: Request>(
+        self: &Arc<Self>,
+        request: &R,
+        max_version: i16,
+        limit: Duration,
+        not_after: Instant,
+    ) -> Result<impl Future<Output = Result<R::Response>> + Send + use<R>> {
+        let version = self.versions.newest_common::<R>(max_version)?;
+        let id = self.next_correlation_id.fetch_add(1, Ordering::Relaxed);
+        let frame = encode_request(request, version, id, &self.client_id)?;
+        let receiver = self.waiting.register(id)?;
+        let outgoing = Outgoing { id, frame, not_after: Some(not_after) };
+        if let Err(error) = self.outgoing.try_send(outgoing) {
+            self.waiting.give_up(id);
+            let text = format!("{} is not sent", api_name::<R>());
+            return Err(Error::with_source(ErrorKind::Connection, text, error.to_string()));
+        }
+        let connection = Arc::clone(self);
+        Ok(async move {
+            match timeout(limit, receiver).await {
+                Ok(Ok(outcome)) => decode_response::<R>(outcome?, version),
+                Ok(Err(_)) => Err(Error::new(ErrorKind::Timeout, "the connection was dropped")),
+                Err(_) => Err(connection.timed_out(id, limit, &api_name::<R>())),
+            }
+        })
+    }
+
+    /// Level of a feature that the cluster has agreed on, as of when the connection was opened; 0 if it has none.
+    pub(crate) fn feature_level(&self, feature: &str) -> i16 {
+        self.versions.feature_level(feature)
     }
 
     fn timed_out(&self, id: i32, limit: Duration, api: &str) -> Error {
@@ -163,10 +209,14 @@ impl Drop for Connection {
 
 async fn write(
     mut writer: WriteHalf<Box<dyn Stream>>,
-    mut queue: mpsc::Receiver<(i32, Bytes)>,
+    mut queue: mpsc::Receiver<Outgoing>,
     waiting: Arc<Waiting>,
 ) {
-    while let Some((id, frame)) = queue.recv().await {
+    while let Some(Outgoing { id, frame, not_after }) = queue.recv().await {
+        if not_after.is_some_and(|at| Instant::now() >= at) {
+            waiting.refuse(id, Error::new(ErrorKind::Connection, "it was too late to send it"));
+            continue;
+        }
         if !waiting.mark_sent(id) {
             continue;
         }

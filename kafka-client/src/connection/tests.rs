@@ -115,6 +115,25 @@ async fn a_request_without_an_answer_times_out_and_ends_the_connection() {
     assert_eq!(heartbeat(&connection).await.unwrap_err().kind(), ErrorKind::Connection);
 }
 
+/// A member that was halted must not write when others have its work.
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_time_is_over_is_not_sent_however_it_was_held_up() {
+    let (connection, mut broker) = connected().await;
+    let connection = Arc::new(connection);
+    let (request, limit) = (HeartbeatRequest::default(), Duration::from_secs(9));
+    let late = connection.send(&request, 3, limit, Instant::now()).unwrap();
+    let not_after = Instant::now() + Duration::from_secs(1);
+    let in_time = connection.send(&request, 4, limit, not_after).unwrap();
+    let script = async {
+        let asked = broker.asked().await;
+        assert_eq!(asked.version, 4, "the late one was sent");
+        broker.answer(asked.id, 4, &HeartbeatResponse::default()).await;
+    };
+    let (late, in_time, ()) = tokio::join!(late, in_time, script);
+    assert_eq!(late.unwrap_err().kind(), ErrorKind::Connection);
+    in_time.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_broker_may_hold_an_answer_back_for_the_time_it_was_given() {
     let (connection, mut broker) = connected().await;

@@ -77,6 +77,14 @@ impl Waiting {
         }
     }
 
+    /// Tells who waits that the request is not sent.
+    pub(super) fn refuse(&self, id: i32, reason: Error) {
+        if let Some(waiter) = self.0.lock().requests.remove(&id) {
+            // A caller that was cancelled has dropped its end.
+            let _ = waiter.outcome.send(Err(reason));
+        }
+    }
+
     /// Stops waiting. `true` if the request was sent.
     pub(super) fn give_up(&self, id: i32) -> bool {
         self.0.lock().requests.remove(&id).is_some_and(|waiter| waiter.sent)

@@ -164,6 +164,16 @@ impl BatchBuilder {
     }
 }
 
+/// Puts a sealed batch under another seal: for a producer that got another id before the batch was written.
+pub(crate) fn seal_anew(batch: &Bytes, seal: &BatchSeal) -> Bytes {
+    let mut batch = batch.to_vec();
+    put(&mut batch, 43, &seal.producer_id.to_be_bytes());
+    put(&mut batch, 51, &seal.producer_epoch.to_be_bytes());
+    put(&mut batch, 53, &seal.base_sequence.to_be_bytes());
+    write_checksum(&mut batch);
+    batch.into()
+}
+
 fn write_checksum(batch: &mut [u8]) {
     let crc = crc32c::crc32c(batch.get(CHECKED_FROM..).unwrap_or_default());
     put(batch, CRC_AT, &crc.to_be_bytes());

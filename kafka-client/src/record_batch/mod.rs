@@ -19,6 +19,7 @@ mod tests;
 mod varint;
 mod xerial;
 
+pub(crate) use self::builder::seal_anew;
 pub use self::{
     batch::{RecordBatch, RecordBatches},
     builder::{BatchBuilder, BatchSeal, RecordHeader},

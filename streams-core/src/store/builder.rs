@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, fmt, marker::PhantomData, sync::Arc, time::Dura
 use state_store::{Segments, StoreFormat};
 
 use super::{
-    ChangeBuffer, HeadersCodec, HeadersKeyValueStore, KeyValueStore, ListValueStore, LoggedHeaders,
-    OuterJoinStore, PlainCodec, RecordBuffer, SessionStore, StateStore, TimestampedCodec,
-    TimestampedKeyValueStore, TimestampedWindowStore, ValueAndTimestamp, VersionedKeyValueStore,
-    WindowStore,
+    ChangeBuffer, CustomStateStore, CustomStore, HeadersCodec, HeadersKeyValueStore, KeyValueStore,
+    ListValueStore, LoggedHeaders, OuterJoinStore, PlainCodec, RecordBuffer, SessionStore,
+    StateStore, TimestampedCodec, TimestampedKeyValueStore, TimestampedWindowStore,
+    ValueAndTimestamp, VersionedKeyValueStore, WindowStore,
 };
 use crate::{serde::SerdeRef, time::duration_ms};
 
@@ -265,6 +265,16 @@ impl Stores {
         StoreBuilder::new(spec, move |spec| {
             let codec = Arc::new(HeadersCodec(value.clone()));
             KeyValueStore::new(spec, key.clone(), codec)
+        })
+    }
+
+    /// A store of the program's own, of which `make` makes an empty one for each task. Java's `StoreBuilder.build`.
+    pub fn custom<S: CustomStore>(
+        name: impl Into<Arc<str>>,
+        make: impl Fn() -> S + Send + Sync + 'static,
+    ) -> StoreBuilder<CustomStateStore<S>> {
+        StoreBuilder::new(spec(name, StoreFormat::KeyValue, None), move |spec| {
+            CustomStateStore::new(spec.name.clone(), make())
         })
     }
 

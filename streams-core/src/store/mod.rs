@@ -8,6 +8,7 @@
 mod builder;
 mod change_buffer;
 mod codec;
+mod custom;
 mod found;
 mod global;
 mod join_times;
@@ -43,6 +44,7 @@ pub use self::{
         HeadersCodec, PlainCodec, TimestampedCodec, ValueAndTimestamp, ValueCodec,
         ValueTimestampHeaders,
     },
+    custom::{CommittedRows, CustomStateStore, CustomStore, StoreChanges},
     global::{GlobalStore, GlobalStoreRef},
     join_times::JoinTimes,
     key_value::{HeadersKeyValueStore, KeyValueStore, PendingChange, TimestampedKeyValueStore},

@@ -45,7 +45,7 @@ fn built() -> io::Result<PathBuf> {
     // The whole workspace, as everywhere: one set of features, so that nothing is compiled twice.
     cargo.args(["build", "--quiet", "--workspace", "--bins"]);
     if !cfg!(feature = "rocksdb") {
-        cargo.arg("--no-default-features");
+        cargo.args(["--no-default-features", "--features", "examples/rdkafka,tests/rdkafka"]);
     }
     let programs = beside_this_test()?;
     if let Some(target) = programs.parent() {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
 
 mod bad_input;
+mod custom_stores;
 mod dead_letters;
 mod flushed_caches;
 mod foreign_rows;

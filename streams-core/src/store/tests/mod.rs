@@ -5,6 +5,7 @@
 //! and without caching. The random numbers have a fixed seed, so that all runs see the same cases.
 
 mod bed;
+mod custom;
 mod duplicates;
 mod engine;
 mod headers;

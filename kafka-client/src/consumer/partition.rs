@@ -1,0 +1,116 @@
+//! A partition that is read: what was fetched of it and waits to be read.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::aborted::AbortedTransaction;
+use crate::{Error, TopicPartition};
+
+/// Batches of one answer, all of them whole.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) bytes: Bytes,
+    /// In read-committed, the aborted transactions that the batches may belong to.
+    pub(super) aborted: Vec<AbortedTransaction>,
+}
+
+/// Ends of a partition's log as of the last answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LogEnds {
+    pub(super) high_watermark: i64,
+    pub(super) last_stable_offset: i64,
+}
+
+/// Shared by a reader and the task. A partition that is read anew is another one.
+#[derive(Debug)]
+pub(super) struct Partition {
+    pub(super) name: TopicPartition,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Where the next fetch begins.
+    fetch_offset: i64,
+    /// Epoch of the last batch that was fetched.
+    last_epoch: Option<i32>,
+    chunks: VecDeque<Chunk>,
+    /// Bytes of chunks that are not read to their end.
+    bytes: usize,
+    ends: Option<LogEnds>,
+    failure: Option<Error>,
+    is_closed: bool,
+}
+
+impl Partition {
+    pub(super) fn new(name: TopicPartition, offset: i64) -> Self {
+        let state = State {
+            fetch_offset: offset,
+            last_epoch: None,
+            chunks: VecDeque::new(),
+            bytes: 0,
+            ends: None,
+            failure: None,
+            is_closed: false,
+        };
+        Self { name, state: Mutex::new(state) }
+    }
+
+    /// Offset and epoch to fetch from, if there is room for more than is there.
+    pub(super) fn wants(&self, bytes_max: usize) -> Option<(i64, Option<i32>)> {
+        let state = self.state.lock();
+        let wants = !state.is_closed && state.failure.is_none() && state.bytes < bytes_max;
+        wants.then_some((state.fetch_offset, state.last_epoch))
+    }
+
+    /// Takes over what an answer says of the partition.
+    pub(super) fn fetched(&self, ends: LogEnds, chunk: Option<(Chunk, i64, i32)>) {
+        let mut state = self.state.lock();
+        state.ends = Some(ends);
+        if let Some((chunk, next_offset, epoch)) = chunk {
+            state.bytes += chunk.bytes.len();
+            state.chunks.push_back(chunk);
+            state.fetch_offset = next_offset;
+            state.last_epoch = Some(epoch).filter(|epoch| *epoch >= 0);
+        }
+    }
+
+    /// Ends the reading: what was fetched before is read still.
+    pub(super) fn fail(&self, error: Error) {
+        self.state.lock().failure.get_or_insert(error);
+    }
+
+    /// The next chunk, in place of one of `done` bytes that was read to its end; then the failure.
+    pub(super) fn next_chunk(&self, done: usize) -> Result<Option<Chunk>, Error> {
+        let mut state = self.state.lock();
+        state.bytes -= done.min(state.bytes);
+        match (state.chunks.pop_front(), &state.failure) {
+            (Some(chunk), _) => Ok(Some(chunk)),
+            (None, Some(error)) => Err(error.clone()),
+            (None, None) => Ok(None),
+        }
+    }
+
+    pub(super) fn has_chunks(&self) -> bool {
+        let state = self.state.lock();
+        !state.chunks.is_empty() || state.failure.is_some()
+    }
+
+    pub(super) fn ends(&self) -> Option<LogEnds> {
+        self.state.lock().ends
+    }
+
+    pub(super) fn close(&self) {
+        self.state.lock().is_closed = true;
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.lock().is_closed
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.state.lock().failure.is_some()
+    }
+}
