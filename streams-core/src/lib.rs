@@ -2,6 +2,17 @@
 //!
 //! A topology is immutable data; a task is one partition's share of it; a stream thread runs tasks.
 //! The DSL stands on the public Processor API of this crate; [`client`] is all that it knows of Kafka.
+//!
+//! Programs name `streams-dsl`, which has all of it. The cluster in the process is there with the feature `embedded`, the
+//! test driver with `testing`; neither is in a production build.
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "the test driver and the simulation look into the runtime by methods that nothing else calls"
+    )
+)]
 
 mod assignor;
 pub mod client;
@@ -11,6 +22,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod handler;
+#[doc(hidden)]
 pub mod membership;
 mod partitioner;
 mod planted;
@@ -20,6 +32,7 @@ pub mod runtime;
 pub mod serde;
 pub mod store;
 mod task;
+#[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
 pub mod topology;

@@ -38,11 +38,13 @@ mod table;
 mod tests;
 mod windows;
 
+#[cfg(feature = "testing")]
+pub use streams_core::testing;
 pub use streams_core::{
     BoxError, Direction, Error, ErrorKind, Headers, KafkaStreams, Record, RecordMetadata, Result,
     TopicPartition, client,
     config::{self, StreamsConfig},
-    handler, processor, runtime, serde, store, testing, time,
+    handler, processor, runtime, serde, store, time,
     topology::{self, Topology},
 };
 
@@ -78,17 +80,19 @@ pub use self::{
 pub mod prelude {
     // The functions that make serdes, but not their module: its name is that of a crate which
     // programs derive from.
+    #[cfg(feature = "embedded")]
+    pub use streams_core::client::embedded::EmbeddedCluster;
     #[cfg(feature = "bincode")]
     pub use streams_core::serde::bincode;
     #[cfg(feature = "json")]
     pub use streams_core::serde::json;
+    #[cfg(feature = "testing")]
+    pub use streams_core::testing::TopologyTestDriver;
     pub use streams_core::{
         BoxError, Headers, KafkaStreams, Record,
-        client::embedded::EmbeddedCluster,
         processor::{Context, Processor, Punctuation, PunctuationType},
         serde::{boolean, bytes, double, float, integer, long, option, short, string, unit, uuid},
         store::Stores,
-        testing::TopologyTestDriver,
         time::SystemClock,
     };
 

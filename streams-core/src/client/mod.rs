@@ -13,6 +13,7 @@
 mod admin;
 pub(crate) mod answer;
 mod consumer;
+#[cfg(feature = "embedded")]
 pub mod embedded;
 #[cfg(any(feature = "fuzzing", feature = "rdkafka", test))]
 #[cfg_attr(

@@ -34,27 +34,39 @@ mod window;
 pub(crate) use self::change_buffer::is_buffered_change;
 pub(crate) use self::{
     builder::MakeStore,
+    operator::*,
     segmented::{seen_time_entry, stream_time_entry},
     window::seqnum_entry,
 };
 pub use self::{
-    builder::{StoreBuilder, StoreSpec, Stores},
-    change_buffer::{BufferedChange, ChangeBuffer, Origin},
-    codec::{
-        HeadersCodec, PlainCodec, TimestampedCodec, ValueAndTimestamp, ValueCodec,
-        ValueTimestampHeaders,
-    },
+    builder::{StoreBuilder, Stores},
+    codec::{ValueAndTimestamp, ValueTimestampHeaders},
     custom::{CommittedRows, CustomStateStore, CustomStore, StoreChanges},
     global::{GlobalStore, GlobalStoreRef},
-    join_times::JoinTimes,
-    key_value::{HeadersKeyValueStore, KeyValueStore, PendingChange, TimestampedKeyValueStore},
-    list_value::ListValueStore,
+    key_value::{HeadersKeyValueStore, KeyValueStore, TimestampedKeyValueStore},
     logged_headers::LoggedHeaders,
-    outer_join::{JoinSide, LeftOrRight, OuterJoinStore, SideOfJoin},
     position::Position,
-    record_buffer::{BufferedRecord, RecordBuffer},
-    session::{PendingSessionChange, SessionStore, SessionWindow},
-    state_store::{ChangelogWriter, RecordContext, StateStore, StoreContext, StoreRef},
+    session::{SessionStore, SessionWindow},
+    state_store::{StateStore, StoreRef},
     versioned::{VersionPut, VersionedKeyValueStore, VersionedRecord},
-    window::{PendingWindowChange, TimestampedWindowStore, WindowStore},
+    window::{TimestampedWindowStore, WindowStore},
 };
+
+/// Stores and parts of stores that operators stand on. For who writes operators of a language, as `streams-dsl` does;
+/// programs have no use for them, and they change without notice.
+#[doc(hidden)]
+pub mod operator {
+    pub use super::{
+        builder::StoreSpec,
+        change_buffer::{BufferedChange, ChangeBuffer, Origin},
+        codec::{HeadersCodec, PlainCodec, TimestampedCodec, ValueCodec},
+        join_times::JoinTimes,
+        key_value::PendingChange,
+        list_value::ListValueStore,
+        outer_join::{JoinSide, LeftOrRight, OuterJoinStore, SideOfJoin},
+        record_buffer::{BufferedRecord, RecordBuffer},
+        session::PendingSessionChange,
+        state_store::{ChangelogWriter, RecordContext, StoreContext},
+        window::PendingWindowChange,
+    };
+}

@@ -18,6 +18,7 @@ mod log;
 pub(crate) mod log_lines;
 mod output_topic;
 mod produced_record;
+#[doc(hidden)]
 pub mod simulation;
 mod task;
 mod task_driver;
@@ -26,9 +27,10 @@ mod test_record;
 mod tests;
 
 pub use self::{
-    builder::TestDriverBuilder, commit_text::commit_metadata, driver::TopologyTestDriver,
-    input_topic::TestInputTopic, output_topic::TestOutputTopic, produced_record::ProducedRecord,
-    task_driver::TaskDriver, test_record::TestRecord,
+    builder::TestDriverBuilder, driver::TopologyTestDriver, input_topic::TestInputTopic,
+    output_topic::TestOutputTopic, produced_record::ProducedRecord, test_record::TestRecord,
 };
+#[doc(hidden)]
+pub use self::{commit_text::commit_metadata, task_driver::TaskDriver};
 #[cfg(feature = "planted-bugs")]
 pub use crate::planted::PlantedBug;

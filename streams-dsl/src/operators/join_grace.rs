@@ -5,7 +5,10 @@ use std::sync::Arc;
 use streams_core::{
     BoxError, Record,
     processor::{Context, Processor},
-    store::{BufferedRecord, RecordBuffer, StoreRef, Stores},
+    store::{
+        StoreRef, Stores,
+        operator::{BufferedRecord, RecordBuffer},
+    },
     time::duration_ms,
 };
 

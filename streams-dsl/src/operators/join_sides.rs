@@ -8,7 +8,10 @@ use std::{ops::ControlFlow, sync::Arc};
 use streams_core::{
     BoxError, Direction, Record,
     processor::{Context, Processor},
-    store::{JoinSide, LeftOrRight, OuterJoinStore, SideOfJoin, StoreRef, WindowStore},
+    store::{
+        StoreRef, WindowStore,
+        operator::{JoinSide, LeftOrRight, OuterJoinStore, SideOfJoin},
+    },
     time::duration_ms,
 };
 

@@ -5,7 +5,10 @@ use std::{marker::PhantomData, sync::Arc};
 use streams_core::{
     BoxError, Record,
     processor::{Context, Processor},
-    store::{BufferedChange, ChangeBuffer, StoreRef, Stores},
+    store::{
+        StoreRef, Stores,
+        operator::{BufferedChange, ChangeBuffer},
+    },
 };
 
 use crate::{
