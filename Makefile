@@ -12,7 +12,7 @@ STORE ?= memory
 
 MEMBERS := state-store kafka-client streams-core streams-dsl examples tests ui-tests bench
 # The tests that ask the broker of the environment or start their own; without one they say that they are skipped.
-BROKER_TESTS := groups contract broker interop smoke
+BROKER_TESTS := groups contract broker interop smoke small_examples
 STAGE := scripts/stage.sh
 
 .NOTPARALLEL:

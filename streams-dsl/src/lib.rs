@@ -87,12 +87,26 @@ pub mod prelude {
     #[cfg(feature = "json")]
     pub use streams_core::serde::json;
     #[cfg(feature = "testing")]
-    pub use streams_core::testing::TopologyTestDriver;
+    pub use streams_core::testing::{
+        TestInputTopic, TestOutputTopic, TestRecord, TopologyTestDriver,
+    };
     pub use streams_core::{
-        BoxError, Headers, KafkaStreams, Record,
+        BoxError, Direction, Headers, KafkaStreams, Record, Result,
+        config::{
+            DeserializationHandlerChoice, ProcessingGuarantee, ProcessingHandlerChoice,
+            ProductionHandlerChoice,
+        },
         processor::{Context, Processor, Punctuation, PunctuationType},
-        serde::{boolean, bytes, double, float, integer, long, option, short, string, unit, uuid},
-        store::Stores,
+        runtime::State,
+        serde::{
+            Serde, SerdeRef, Written, boolean, bytes, double, float, integer, long, option, short,
+            string, unit, uuid,
+        },
+        store::{
+            GlobalStoreRef, KeyValueStore, SessionStore, StoreRef, Stores,
+            TimestampedKeyValueStore, TimestampedWindowStore, ValueAndTimestamp,
+            VersionedKeyValueStore, WindowStore,
+        },
         time::SystemClock,
     };
 

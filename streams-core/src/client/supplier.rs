@@ -1,6 +1,6 @@
 //! Making clients.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 
 use super::{Admin, Consumer, JoinGroup, Lease, Membership, Producer};
 use crate::Result;
@@ -88,4 +88,23 @@ pub trait ClientSupplier: Send + Sync + Debug {
     /// # Errors
     /// `Config` if settings are refused, `Unavailable` if the cluster can't be reached.
     fn membership(&self, join: JoinGroup) -> Result<Box<dyn Membership>>;
+}
+
+/// One supplier for several instances.
+impl<C: ClientSupplier + ?Sized> ClientSupplier for Arc<C> {
+    fn consumer(&self, settings: &ConsumerSettings) -> Result<Box<dyn Consumer>> {
+        (**self).consumer(settings)
+    }
+
+    fn producer(&self, settings: &ProducerSettings) -> Result<Box<dyn Producer>> {
+        (**self).producer(settings)
+    }
+
+    fn admin(&self) -> Result<Box<dyn Admin>> {
+        (**self).admin()
+    }
+
+    fn membership(&self, join: JoinGroup) -> Result<Box<dyn Membership>> {
+        (**self).membership(join)
+    }
 }

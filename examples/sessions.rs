@@ -1,0 +1,53 @@
+//! Counts the clicks of each visitor's sessions: a session ends when nothing was clicked for half an hour.
+//!
+//! `cargo run -p examples --example sessions`, or with `-- --bootstrap-server HOST:PORT` on Apache Kafka.
+#![allow(clippy::print_stdout, reason = "an example shows what it found")]
+
+use std::time::Duration;
+
+use examples::Cluster;
+use streams_dsl::prelude::*;
+
+const GAP: Duration = Duration::from_secs(30 * 60);
+const MINUTE_MS: i64 = 60_000;
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    for (visitor, clicks) in run(&Cluster::from_args()?).await? {
+        match clicks {
+            Some(clicks) => println!("{visitor} {clicks}"),
+            None => println!("{visitor} became part of another session"),
+        }
+    }
+    Ok(())
+}
+
+/// Runs until all clicks are read, and returns what was written of sessions: `None` for one that another one took in.
+pub(crate) async fn run(
+    cluster: &Cluster,
+) -> Result<Vec<(Windowed<String>, Option<i64>)>, BoxError> {
+    cluster.create_topics(&["clicks", "clicks-per-session"])?;
+    // The third click lies between the others, less than the gap from each, and makes one session of two.
+    let clicks = [("/home", 0), ("/cart", 50 * MINUTE_MS), ("/list", 25 * MINUTE_MS)];
+    let records = clicks.map(|(page, time)| ("ann".to_owned(), page.to_owned(), time));
+    cluster.send_at("clicks", (&string(), &string()), records)?;
+
+    let builder = StreamsBuilder::new();
+    builder
+        .stream::<String, String>("clicks")
+        .group_by_key()
+        .windowed_by(SessionWindows::of_inactivity_gap_and_grace(GAP, GAP))
+        .count()
+        .stored("sessions")
+        .to_stream()
+        .to("clicks-per-session");
+
+    // Without a cache each click gives a result, as soon as it comes.
+    let config = cluster.config("sessions").statestore_cache_max_bytes(0);
+    let topology = builder.build_with(&config)?;
+    let streams = KafkaStreams::with_client_supplier(topology, config, cluster.clients())?;
+    streams.start().await?;
+    streams.wait_until_idle(Duration::from_secs(1)).await?;
+    streams.close(Duration::from_secs(10)).await?;
+    Ok(cluster.read("clicks-per-session", (&session_windowed(string()), &option(long())))?)
+}
