@@ -23,6 +23,7 @@ mod order;
 mod outputs;
 mod repartition;
 mod rows;
+mod said;
 mod self_joins;
 mod serdes;
 mod settings;

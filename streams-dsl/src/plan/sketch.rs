@@ -56,17 +56,8 @@ pub(super) fn draw(steps: &[Step], problems: &mut Vec<TopologyProblem>) -> Graph
     for step in steps {
         sketch.check_name(step, step.options.name.as_ref());
         let drawn = step.operator.draw(step, &mut sketch);
-        if step.options.has_idle_store() {
-            sketch.problem(step.caller, "`stored` is said of something that has no store");
-        }
-        if step.options.has_idle_grace() {
-            let text = "`with_grace_period` is said of something that is not a join of a stream with a table";
-            sketch.problem(step.caller, text);
-        }
-        if step.options.has_idle_table_joined() {
-            let text = "`with_table_joined` is said of something that is not a join by foreign key of tables with these \
-                        keys";
-            sketch.problem(step.caller, text);
+        for problem in step.options.idle() {
+            sketch.problem(step.caller, problem);
         }
         sketch.outputs.extend(drawn.map(|drawn| (step.id, drawn)));
     }

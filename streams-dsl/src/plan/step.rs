@@ -1,10 +1,10 @@
 //! One call of an operator.
 
-use std::{any::Any, cell::Cell, panic::Location, sync::Arc, time::Duration};
+use std::{any::Any, panic::Location, sync::Arc, time::Duration};
 
 use streams_core::{serde::SerdeRef, topology::TopologyProblem};
 
-use super::{Caller, Erased, SharedPlan, Sketch};
+use super::{Caller, Erased, SharedPlan, Sketch, said::Said};
 use crate::options::Named;
 
 /// The number of a step in its plan.
@@ -36,42 +36,27 @@ pub(crate) struct Step {
 #[derive(Clone, Default)]
 pub(crate) struct Options {
     pub(crate) name: Option<Named>,
-    stored: Option<Erased>,
-    table_joined: Option<Erased>,
-    grace: Option<Duration>,
+    stored: Said<Erased>,
+    table_joined: Said<Erased>,
+    grace: Said<Duration>,
     key_serde: Option<Erased>,
     value_serde: Option<Erased>,
-    /// Whether the operator has looked at `stored`.
-    takes_store: Cell<bool>,
-    /// Whether the operator has found a `table_joined` of its types.
-    takes_table_joined: Cell<bool>,
-    /// Whether the operator has looked at `grace`.
-    takes_grace: Cell<bool>,
 }
 
 impl Options {
     /// The description of the store, if one was given.
     pub(crate) fn stored<M: Clone + 'static>(&self) -> Option<M> {
-        self.takes_store.set(true);
-        self.stored.as_ref()?.downcast_ref().cloned()
+        self.stored.take_as()
     }
 
     /// How the tables of a join by foreign key are partitioned, if that was said for tables of these types.
     pub(crate) fn table_joined<T: Clone + 'static>(&self) -> Option<T> {
-        let joined = self.table_joined.as_ref()?.downcast_ref().cloned();
-        self.takes_table_joined.set(joined.is_some());
-        joined
+        self.table_joined.take_as()
     }
 
     /// For how long records are to be held back, if that was said.
     pub(crate) fn grace(&self) -> Option<Duration> {
-        self.takes_grace.set(true);
-        self.grace
-    }
-
-    /// Whether a grace period was given and the operator has none.
-    pub(super) fn has_idle_grace(&self) -> bool {
-        self.grace.is_some() && !self.takes_grace.get()
+        self.grace.take().copied()
     }
 
     /// The serde of the keys, if one was given.
@@ -84,14 +69,20 @@ impl Options {
         self.value_serde.as_ref()?.downcast_ref().cloned()
     }
 
-    /// Whether a store was described and the operator has none.
-    pub(super) fn has_idle_store(&self) -> bool {
-        self.stored.is_some() && !self.takes_store.get()
-    }
-
-    /// Whether partitioners of a join by foreign key were given and the operator is none, or one of other types.
-    pub(super) fn has_idle_table_joined(&self) -> bool {
-        self.table_joined.is_some() && !self.takes_table_joined.get()
+    /// What is wrong with the options that the operator, which has been drawn, did not take.
+    pub(super) fn idle(&self) -> impl Iterator<Item = &'static str> {
+        let all = [
+            (self.stored.is_idle(), "`stored` is said of something that has no store"),
+            (
+                self.grace.is_idle(),
+                "`with_grace_period` is said of something that is not a join of a stream with a table",
+            ),
+            (
+                self.table_joined.is_idle(),
+                "`with_table_joined` is said of something that is not a join by foreign key of tables with these keys",
+            ),
+        ];
+        all.into_iter().filter_map(|(is_idle, text)| is_idle.then_some(text))
     }
 }
 
@@ -136,19 +127,17 @@ impl StepRef {
 
     /// Gives the step's grace period.
     pub(crate) fn set_grace(&self, grace: Duration) {
-        self.set("with_grace_period", |options| options.grace.replace(grace).is_some());
+        self.set("with_grace_period", |options| options.grace.say(grace));
     }
 
     /// Describes the step's store.
     pub(crate) fn set_stored(&self, store: impl Any + Send + Sync) {
-        self.set("stored", |options| options.stored.replace(Arc::new(store)).is_some());
+        self.set("stored", |options| options.stored.say(Arc::new(store)));
     }
 
     /// Says how the tables of a join by foreign key are partitioned.
     pub(crate) fn set_table_joined(&self, joined: impl Any + Send + Sync) {
-        self.set("with_table_joined", |options| {
-            options.table_joined.replace(Arc::new(joined)).is_some()
-        });
+        self.set("with_table_joined", |options| options.table_joined.say(Arc::new(joined)));
     }
 
     /// Gives the serde of the keys that the step forwards.
