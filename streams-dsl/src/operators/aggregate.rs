@@ -43,10 +43,10 @@ where
             V: Nullable<V2>,
             V2: 'static,
             VA: Clone + Send + 'static,
-            R: Into<Option<VA>>,
+            R: Nullable<VA>,
         ] {
             let aggregator = move |key: &K, value: &V2, aggregate: VA| {
-                aggregator(key, value, aggregate).map(Into::into)
+                aggregator(key, value, aggregate).map(Nullable::into_value)
             };
             let aggregate = Aggregate { initializer, aggregator };
             KTable::of(self.fold::<V2, _, _>(prefix::AGGREGATE, |_| Slot::unknown(), aggregate))
@@ -82,10 +82,10 @@ where
         (initializer: () -> VA, aggregator: (key: &K, value: &V, aggregate: VA) -> R) -> KTable<Windowed<K>, VA>
         where [
             VA: Clone + Send + 'static,
-            R: Into<Option<VA>>,
+            R: Nullable<VA>,
         ] {
             let aggregator = move |key: &K, value: &V, aggregate: VA| {
-                aggregator(key, value, aggregate).map(Into::into)
+                aggregator(key, value, aggregate).map(Nullable::into_value)
             };
             let aggregate = Aggregate { initializer, aggregator };
             KTable::of(self.fold::<V, _, _>(prefix::AGGREGATE, |_| Slot::unknown(), aggregate))
@@ -121,10 +121,10 @@ where
             V: Nullable<V2>,
             V2: 'static,
             VA: Clone + Send + 'static,
-            R: Into<Option<VA>>,
+            R: Nullable<VA>,
         ] {
             let aggregator = move |key: &K, value: &V2, aggregate: VA| {
-                aggregator(key, value, aggregate).map(Into::into)
+                aggregator(key, value, aggregate).map(Nullable::into_value)
             };
             let aggregate = Aggregate { initializer, aggregator };
             KTable::of(self.fold::<V2, _, _>(prefix::AGGREGATE, |_| Slot::unknown(), aggregate))
@@ -167,14 +167,14 @@ where
         ) -> KTable<Windowed<K>, VA>
         where [
             VA: Clone + Send + 'static,
-            R: Into<Option<VA>>,
-            R2: Into<Option<VA>>,
+            R: Nullable<VA>,
+            R2: Nullable<VA>,
         ] {
             let aggregator = move |key: &K, value: &V, aggregate: VA| {
-                aggregator(key, value, aggregate).map(Into::into)
+                aggregator(key, value, aggregate).map(Nullable::into_value)
             };
             let merger = move |key: &K, aggregate: VA, other: VA| {
-                merger(key, aggregate, other).map(Into::into)
+                merger(key, aggregate, other).map(Nullable::into_value)
             };
             let aggregate = AggregateSessions { add: Aggregate { initializer, aggregator }, merger };
             KTable::of(self.fold::<V, _, _>(prefix::AGGREGATE, |_| Slot::unknown(), aggregate))
@@ -215,14 +215,14 @@ where
         ) -> KTable<K, VA>
         where [
             VA: Clone + Send + 'static,
-            R: Into<Option<VA>>,
-            R2: Into<Option<VA>>,
+            R: Nullable<VA>,
+            R2: Nullable<VA>,
         ] {
             let aggregator = move |key: &K, value: &V, aggregate: VA| {
-                adder(key, value, aggregate).map(Into::into)
+                adder(key, value, aggregate).map(Nullable::into_value)
             };
             let subtractor = move |key: &K, value: &V, aggregate: VA| {
-                subtractor(key, value, aggregate).map(Into::into)
+                subtractor(key, value, aggregate).map(Nullable::into_value)
             };
             let aggregate = AggregateRows { add: Aggregate { initializer, aggregator }, subtractor };
             self.fold(prefix::TABLE_AGGREGATE, |_| Slot::unknown(), aggregate)

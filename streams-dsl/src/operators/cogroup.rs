@@ -56,10 +56,10 @@ where
             V: Nullable<V2>,
             V2: 'static,
             VA: Clone + Send + 'static,
-            R: Into<Option<VA>>,
+            R: Nullable<VA>,
         ] {
             let aggregator = move |key: &K, value: &V2, aggregate: VA| {
-                aggregator(key, value, aggregate).map(Into::into)
+                aggregator(key, value, aggregate).map(Nullable::into_value)
             };
             let member = Group::<_, V, S, V2> { aggregator: Arc::new(aggregator), types: PhantomData };
             CogroupedKStream::of(self.step().plan().clone()).with(self.step().id(), member)
@@ -81,10 +81,10 @@ where
             V: Nullable<V2> + Send + 'static,
             S: Nullable<K> + Send + 'static,
             V2: 'static,
-            R: Into<Option<VA>>,
+            R: Nullable<VA>,
         ] {
             let aggregator = move |key: &K, value: &V2, aggregate: VA| {
-                aggregator(key, value, aggregate).map(Into::into)
+                aggregator(key, value, aggregate).map(Nullable::into_value)
             };
             if !self.plan().is(group.step().plan()) {
                 let what = "a stream can't be cogrouped with one of another builder";
@@ -140,9 +140,9 @@ where
         /// that become one is `merger(key, aggregate, other)`. Java's `aggregate`.
         pub fn aggregate, try_aggregate [R,](&self)
         (initializer: () -> VA, merger: (key: &K, aggregate: VA, other: VA) -> R) -> KTable<Windowed<K>, VA>
-        where [R: Into<Option<VA>>,] {
+        where [R: Nullable<VA>,] {
             let merger = move |key: &K, aggregate: VA, other: VA| {
-                merger(key, aggregate, other).map(Into::into)
+                merger(key, aggregate, other).map(Nullable::into_value)
             };
             self.fold(initializer, Some(Arc::new(merger)))
         }

@@ -1,7 +1,7 @@
 //! Types that may be null.
 
-/// `Self` is `T` or `Option<T>`: a key or value that operators which drop nulls can take either
-/// way.
+/// `Self` is `T` or `Option<T>`: a key or value that operators which drop nulls can take either way, or what the function
+/// of an aggregation may return.
 ///
 /// Null is a type here: a `KStream<Option<String>, Order>` may have records without a key, and
 /// `group_by_key` drops them and goes on with keys of type `String`. For a type that is not an

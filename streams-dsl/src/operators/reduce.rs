@@ -39,9 +39,9 @@ where
         where [
             V: Nullable<V2>,
             V2: Clone + Send + 'static,
-            R: Into<Option<V2>>,
+            R: Nullable<V2>,
         ] {
-            let reducer = move |aggregate: V2, value: &V2| reducer(aggregate, value).map(Into::into);
+            let reducer = move |aggregate: V2, value: &V2| reducer(aggregate, value).map(Nullable::into_value);
             KTable::of(self.fold::<V2, _, _>(prefix::REDUCE, Slot::convert, Reduce { reducer }))
         }
     }
@@ -75,9 +75,9 @@ where
         where [
             V: Nullable<V2>,
             V2: Clone + Send + 'static,
-            R: Into<Option<V2>>,
+            R: Nullable<V2>,
         ] {
-            let reducer = move |aggregate: V2, value: &V| reducer(aggregate, value).map(Into::into);
+            let reducer = move |aggregate: V2, value: &V| reducer(aggregate, value).map(Nullable::into_value);
             KTable::of(self.fold::<V, _, _>(prefix::REDUCE, Slot::convert, Reduce { reducer }))
         }
     }
@@ -109,9 +109,9 @@ where
         where [
             V: Nullable<V2>,
             V2: Clone + Send + 'static,
-            R: Into<Option<V2>>,
+            R: Nullable<V2>,
         ] {
-            let reducer = move |aggregate: V2, value: &V2| reducer(aggregate, value).map(Into::into);
+            let reducer = move |aggregate: V2, value: &V2| reducer(aggregate, value).map(Nullable::into_value);
             KTable::of(self.fold::<V2, _, _>(prefix::REDUCE, Slot::convert, Reduce { reducer }))
         }
     }
@@ -139,12 +139,12 @@ where
         pub fn reduce, try_reduce [R, R2,](&self)
         (adder: (aggregate: V, value: &V) -> R, subtractor: (aggregate: V, value: &V) -> R2) -> KTable<K, V>
         where [
-            R: Into<Option<V>>,
-            R2: Into<Option<V>>,
+            R: Nullable<V>,
+            R2: Nullable<V>,
         ] {
-            let adder = move |aggregate: V, value: &V| adder(aggregate, value).map(Into::into);
+            let adder = move |aggregate: V, value: &V| adder(aggregate, value).map(Nullable::into_value);
             let subtractor =
-                move |aggregate: V, value: &V| subtractor(aggregate, value).map(Into::into);
+                move |aggregate: V, value: &V| subtractor(aggregate, value).map(Nullable::into_value);
             let reduce = ReduceRows { add: Reduce { reducer: adder }, subtractor, value: PhantomData };
             self.fold(prefix::TABLE_REDUCE, Slot::clone, reduce)
         }
