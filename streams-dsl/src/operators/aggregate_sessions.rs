@@ -5,7 +5,7 @@ use std::{marker::PhantomData, sync::Arc, time::Duration};
 use streams_core::{
     BoxError, Direction, Headers, Record,
     processor::{Context, Processor},
-    store::{SessionStore, SessionWindow, StoreBuilder, StoreRef},
+    store::{SessionStore, SessionWindow, StoreRef},
     time::duration_ms,
     topology::NodeRef,
 };
@@ -33,7 +33,7 @@ impl WindowingNulls for SessionWindows {}
 
 impl Folds for SessionWindows {
     type Key<K: Row> = Windowed<K>;
-    type Store<K: Row, VA: Row> = SessionStore<K, VA>;
+    type Store<K: Row, VA: Row> = StoreRef<SessionStore<K, VA>>;
 
     fn role(&self) -> Role {
         Role::Windowed { grace: self.least_retention() }
@@ -47,19 +47,24 @@ impl Folds for SessionWindows {
         by_inner_key(key, session_windowed)
     }
 
-    fn rows<K: Row, VA: Row>(&self, store: &Name) -> Arc<dyn Rows<Windowed<K>, VA>> {
-        Arc::new(SessionRows(store.clone()))
+    fn rows<K: Row, VA: Row>(&self, store: &TableStore<K, VA>) -> Arc<dyn Rows<Windowed<K>, VA>> {
+        Arc::new(SessionRows(store.name.clone()))
     }
 
-    fn store<K: Row, VA: Row>(
+    fn add_store<K: Row, VA: Row>(
         &self,
         store: &TableStore<K, VA>,
         retention: Duration,
         lowering: &mut Lowering<'_>,
         node: &str,
-    ) -> StoreBuilder<SessionStore<K, VA>> {
+    ) -> StoreRef<SessionStore<K, VA>> {
         let store = store.session(lowering, node, retention);
-        if self.emits_on_close() { store.in_order_of_time().with_caching_disabled() } else { store }
+        let store = if self.emits_on_close() {
+            store.in_order_of_time().with_caching_disabled()
+        } else {
+            store
+        };
+        lowering.add_store(store)
     }
 
     fn lower<K, KIn, V, V2, VA, A>(

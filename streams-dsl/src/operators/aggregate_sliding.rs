@@ -5,7 +5,7 @@ use std::{marker::PhantomData, ops::ControlFlow, sync::Arc, time::Duration};
 use streams_core::{
     BoxError, Direction, Headers, Record,
     processor::{Context, Processor},
-    store::{StoreBuilder, StoreRef, TimestampedWindowStore, ValueAndTimestamp},
+    store::{StoreRef, TimestampedWindowStore, ValueAndTimestamp},
     time::duration_ms,
     topology::NodeRef,
 };
@@ -32,7 +32,7 @@ impl Windowing for SlidingWindows {
 
 impl Folds for SlidingWindows {
     type Key<K: Row> = Windowed<K>;
-    type Store<K: Row, VA: Row> = TimestampedWindowStore<K, VA>;
+    type Store<K: Row, VA: Row> = StoreRef<TimestampedWindowStore<K, VA>>;
 
     fn role(&self) -> Role {
         Role::Windowed { grace: self.grace_period() }
@@ -48,19 +48,24 @@ impl Folds for SlidingWindows {
         by_inner_key(key, move |inner| time_windowed(inner, difference))
     }
 
-    fn rows<K: Row, VA: Row>(&self, store: &Name) -> Arc<dyn Rows<Windowed<K>, VA>> {
-        Arc::new(WindowRows(store.clone()))
+    fn rows<K: Row, VA: Row>(&self, store: &TableStore<K, VA>) -> Arc<dyn Rows<Windowed<K>, VA>> {
+        Arc::new(WindowRows(store.name.clone()))
     }
 
-    fn store<K: Row, VA: Row>(
+    fn add_store<K: Row, VA: Row>(
         &self,
         store: &TableStore<K, VA>,
         retention: Duration,
         lowering: &mut Lowering<'_>,
         node: &str,
-    ) -> StoreBuilder<TimestampedWindowStore<K, VA>> {
+    ) -> StoreRef<TimestampedWindowStore<K, VA>> {
         let store = store.window(lowering, node, retention);
-        if self.emits_on_close() { store.in_order_of_time().with_caching_disabled() } else { store }
+        let store = if self.emits_on_close() {
+            store.in_order_of_time().with_caching_disabled()
+        } else {
+            store
+        };
+        lowering.add_store(store)
     }
 
     fn lower<K, KIn, V, V2, VA, A>(

@@ -6,14 +6,13 @@ use std::{marker::PhantomData, sync::Arc, time::Duration};
 use streams_core::{
     BoxError, Record,
     processor::{Context, Processor},
-    store::{StateStore, StoreBuilder, StoreRef, TimestampedKeyValueStore, ValueAndTimestamp},
     topology::NodeRef,
 };
 
 use super::{
     Nullable,
     aggregation::Aggregation,
-    table_rows::{RowOutput, forward_pending, row},
+    row_store::{RowStore, RowStoreRef},
 };
 use crate::{
     KGroupedStream, Unwindowed,
@@ -21,8 +20,7 @@ use crate::{
     options::{Materialized, Named},
     plan::{
         Drawn, DrawnGroup, DrawnTable, GraphNodeId, Lowering, Name, Operator, Output, Repartition,
-        Role, Rows, RowsOf, SharedTopic, Sketch, Slot, Sources, Step, StepRef, StoredRows,
-        TableStore,
+        Role, Rows, RowsOf, SharedTopic, Sketch, Slot, Sources, Step, StepRef, TableStore,
     },
 };
 
@@ -46,8 +44,8 @@ pub(crate) trait Folds: Clone + Send + Sync + 'static {
     /// The keys of the table that is made of a group with keys `K`.
     type Key<K: Row>: Row;
 
-    /// Where the rows are.
-    type Store<K: Row, VA: Row>: StateStore;
+    /// The store of the rows, once it is added to a topology.
+    type Store<K: Row, VA: Row>: Copy + 'static;
 
     /// What passes must know of the node.
     fn role(&self) -> Role;
@@ -64,23 +62,23 @@ pub(crate) trait Folds: Clone + Send + Sync + 'static {
     fn outer_key<K: Row>(&self, key: &Slot<K>) -> Slot<Self::Key<K>>;
 
     /// How rows are looked up.
-    fn rows<K: Row, VA: Row>(&self, store: &Name) -> Arc<dyn Rows<Self::Key<K>, VA>>;
+    fn rows<K: Row, VA: Row>(&self, store: &TableStore<K, VA>) -> Arc<dyn Rows<Self::Key<K>, VA>>;
 
-    /// The store, for a node of this name.
-    fn store<K: Row, VA: Row>(
+    /// Adds the store, for a node of this name.
+    fn add_store<K: Row, VA: Row>(
         &self,
         store: &TableStore<K, VA>,
         retention: Duration,
         lowering: &mut Lowering<'_>,
         node: &str,
-    ) -> StoreBuilder<Self::Store<K, VA>>;
+    ) -> Self::Store<K, VA>;
 
     /// Adds the node that folds into a store, of this name and below these.
     fn lower<K, KIn, V, V2, VA, A>(
         &self,
         lowering: &mut Lowering<'_>,
         node: (&Name, &[NodeRef<KIn, V>]),
-        store: (&Name, StoreRef<Self::Store<K, VA>>),
+        store: (&Name, Self::Store<K, VA>),
         aggregation: Arc<A>,
     ) where
         K: Row,
@@ -170,8 +168,8 @@ where
             (self.windows.clone(), self.aggregation.clone(), name.clone());
         let (store, retention) = (kept.store.clone(), kept.retention);
         let part = move |lowering: &mut Lowering<'_>| {
-            let builder = windows.store(&store, retention, lowering, &node_name);
-            let added = (&store.name, lowering.add_store(builder));
+            let added = windows.add_store(&store, retention, lowering, &node_name);
+            let added = (&store.name, added);
             lower_fold::<W, K, V, S, V2, VA, A>(
                 &windows,
                 lowering,
@@ -192,7 +190,7 @@ pub(super) fn lower_fold<W, K, V, S, V2, VA, A>(
     windows: &W,
     lowering: &mut Lowering<'_>,
     node: &Name,
-    store: (&Name, StoreRef<W::Store<K, VA>>),
+    store: (&Name, W::Store<K, VA>),
     aggregation: &Arc<A>,
 ) where
     W: Folds,
@@ -266,7 +264,7 @@ impl<W: Folds, K: Row, VA: Row> Kept<W, K, VA> {
         sources: Sources,
     ) -> DrawnTable<W::Key<K>, VA> {
         let key_serde = self.given_key.or(&windows.outer_key(&self.key_serde));
-        let rows = windows.rows::<K, VA>(&self.store.name);
+        let rows = windows.rows::<K, VA>(&self.store);
         DrawnTable { node, key_serde, value_serde: self.value_serde, sources, rows }
     }
 }
@@ -306,7 +304,7 @@ where
 
 impl Folds for Unwindowed {
     type Key<K: Row> = K;
-    type Store<K: Row, VA: Row> = TimestampedKeyValueStore<K, VA>;
+    type Store<K: Row, VA: Row> = RowStoreRef<K, VA>;
 
     fn role(&self) -> Role {
         Role::Other
@@ -324,25 +322,25 @@ impl Folds for Unwindowed {
         key.clone()
     }
 
-    fn rows<K: Row, VA: Row>(&self, store: &Name) -> Arc<dyn Rows<K, VA>> {
-        Arc::new(StoredRows(store.clone()))
+    fn rows<K: Row, VA: Row>(&self, store: &TableStore<K, VA>) -> Arc<dyn Rows<K, VA>> {
+        store.rows()
     }
 
-    fn store<K: Row, VA: Row>(
+    fn add_store<K: Row, VA: Row>(
         &self,
         store: &TableStore<K, VA>,
         _retention: Duration,
         lowering: &mut Lowering<'_>,
         node: &str,
-    ) -> StoreBuilder<TimestampedKeyValueStore<K, VA>> {
-        store.key_value(lowering, node)
+    ) -> RowStoreRef<K, VA> {
+        RowStoreRef::add(store, lowering, node)
     }
 
     fn lower<K, KIn, V, V2, VA, A>(
         &self,
         lowering: &mut Lowering<'_>,
         (node, parents): (&Name, &[NodeRef<KIn, V>]),
-        (_, store): (&Name, StoreRef<TimestampedKeyValueStore<K, VA>>),
+        (_, store): (&Name, RowStoreRef<K, VA>),
         aggregation: Arc<A>,
     ) where
         K: Row,
@@ -352,12 +350,35 @@ impl Folds for Unwindowed {
         VA: Row,
         A: Aggregation<K, V2, VA>,
     {
-        lowering.table_of(node, parents, Some(store), move |output| Folder {
-            output,
-            aggregation: aggregation.clone(),
-            value: PhantomData::<fn(V2)>,
-        });
+        match store {
+            RowStoreRef::Latest(store) => {
+                lowering.table_of(
+                    node,
+                    parents,
+                    Some(store),
+                    folders::<_, K, V2, VA, A>(aggregation),
+                );
+            }
+            RowStoreRef::Versions(store) => {
+                lowering.table_of(
+                    node,
+                    parents,
+                    Some(store),
+                    folders::<_, K, V2, VA, A>(aggregation),
+                );
+            }
+        }
     }
+}
+
+/// Makes the processors that fold into a store.
+fn folders<S, K, V, VA, A>(
+    aggregation: Arc<A>,
+) -> impl Fn(Output<S>) -> Folder<S, K, V, VA, A> + Send + Sync
+where
+    A: Aggregation<K, V, VA>,
+{
+    move |output| Folder { output, aggregation: aggregation.clone(), types: PhantomData }
 }
 
 /// Folds the records of each key into its row, and forwards the change at the greater of
@@ -367,17 +388,22 @@ impl Folds for Unwindowed {
 /// If old values are sent and the store is not cached, the first change of a key has the aggregation's initial
 /// value as the old one, where it has one: Java's quirk, on which results below depend. A cached
 /// store gives no old value there.
-struct Folder<K, V, VA, A> {
-    output: RowOutput<K, VA>,
+///
+/// In a store of versions a row whose key was deleted may be older than that: such a change is not the latest, and a row
+/// that is older than the history is not kept, and not forwarded.
+struct Folder<S, K, V, VA, A> {
+    output: Output<S>,
     aggregation: Arc<A>,
-    value: PhantomData<fn(V)>,
+    types: PhantomData<fn(K, V) -> VA>,
 }
 
-impl<KIn, VIn, K, V, VA, A> Processor<KIn, VIn, K, Change<VA>> for Folder<K, V, VA, A>
+impl<S, KIn, VIn, K, V, VA, A> Processor<KIn, VIn, K, Change<VA>> for Folder<S, K, V, VA, A>
 where
+    S: RowStore<K, VA>,
     KIn: Nullable<K>,
     VIn: Nullable<V>,
     K: 'static,
+    V: 'static,
     VA: Row,
     A: Aggregation<K, V, VA>,
 {
@@ -393,26 +419,25 @@ where
         let Output { store: Some(store), send_old } = self.output else { return Ok(()) };
         let aggregation = &self.aggregation;
         let store = context.store(store)?;
-        let forwards = !store.caching();
-        let update = |stored: Option<&ValueAndTimestamp<VA>>| {
+        let forwards = !store.holds_back();
+        let folded = store.fold(key, |stored| {
             let (aggregate, timestamp) = match stored {
-                Some(stored) => {
-                    (Some(stored.value.clone()), record.timestamp.max(stored.timestamp))
-                }
+                Some((value, timestamp)) => (Some(value.clone()), record.timestamp.max(timestamp)),
                 None => (aggregation.initial()?, record.timestamp),
             };
             let old = if forwards && send_old { aggregate.clone() } else { None };
             let new = aggregation.add(key, value, aggregate)?;
             let change = forwards.then(|| (Change::new(new.clone(), old), timestamp));
-            Ok::<_, BoxError>((row(new, timestamp), change))
-        };
-        if let Some((change, timestamp)) = store.update(key, update)? {
+            Ok((new, timestamp, change))
+        })?;
+        if let Some((Some((change, timestamp)), is_latest)) = folded {
+            let change = change.latest(is_latest);
             context.forward(Record::new(key, &change, timestamp, record.headers))?;
         }
         Ok(())
     }
 
     fn flush(&mut self, context: &mut Context<'_, K, Change<VA>>) -> Result<(), BoxError> {
-        forward_pending(self.output, context)
+        S::forward_held_back(self.output, context)
     }
 }

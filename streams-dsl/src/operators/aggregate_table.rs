@@ -5,12 +5,11 @@ use std::{marker::PhantomData, sync::Arc};
 use streams_core::{
     BoxError, Record,
     processor::{Context, Processor},
-    store::ValueAndTimestamp,
 };
 
 use super::{
     aggregation::Reversible,
-    table_rows::{RowOutput, forward_pending, row},
+    row_store::{RowStore, RowStoreRef},
 };
 use crate::{
     KGroupedTable, KTable,
@@ -18,8 +17,7 @@ use crate::{
     options::{Materialized, Named},
     plan::{
         Drawn, DrawnGroup, DrawnTable, GraphNodeId, Lowering, Name, Operator, Output, Repartition,
-        RepartitionNames, Role, RowsOf, SharedTopic, Sketch, Slot, Step, StoredRows, TableStore,
-        prefix,
+        RepartitionNames, Role, RowsOf, SharedTopic, Sketch, Slot, Step, TableStore, prefix,
     },
 };
 
@@ -76,17 +74,30 @@ where
         let source = sketch.names.suffixed_or_new(given, "-source", prefix::SOURCE);
         let name = sketch.name(step, self.prefix);
         let (parent, source) = gather(&group, &store, (sink, source), step, sketch);
-        let rows = Arc::new(StoredRows(store.clone()));
         let store = TableStore::new(store, materialized, &key_serde, &value_serde);
+        let rows = store.rows();
         let (aggregation, node_name) = (self.aggregation.clone(), name.clone());
         let part = move |lowering: &mut Lowering<'_>| {
             let parents = lowering.parents::<K, Change<V>>();
-            let store = store.key_value(lowering, &node_name);
-            let aggregation = aggregation.clone();
-            lowering.table(&node_name, &parents, Some(store), move |output| Folder {
-                output,
-                aggregation: aggregation.clone(),
-            });
+            let (name, aggregation) = (&node_name, aggregation.clone());
+            match RowStoreRef::add(&store, lowering, name) {
+                RowStoreRef::Latest(store) => {
+                    lowering.table_of(
+                        name,
+                        &parents,
+                        Some(store),
+                        folders::<_, K, VA, A>(aggregation),
+                    );
+                }
+                RowStoreRef::Versions(store) => {
+                    lowering.table_of(
+                        name,
+                        &parents,
+                        Some(store),
+                        folders::<_, K, VA, A>(aggregation),
+                    );
+                }
+            }
         };
         let node = sketch.add(&name, Role::Other, &[parent], step.caller, part);
         sketch.rows(node, RowsOf::Store);
@@ -128,30 +139,40 @@ where
     (node, source)
 }
 
-/// Takes the old value of each change out of the row of its group and puts the new one in, and forwards the change of
-/// the group. Timestamps are the greater of the record's and the row's.
-struct Folder<K, VA, A> {
-    output: RowOutput<K, VA>,
+/// Makes the processors that fold into a store.
+fn folders<S, K, VA, A>(
     aggregation: Arc<A>,
+) -> impl Fn(Output<S>) -> Folder<S, K, VA, A> + Send + Sync
+where
+    A: Send + Sync + 'static,
+{
+    move |output| Folder { output, aggregation: aggregation.clone(), types: PhantomData }
 }
 
-impl<K, VA, A> Folder<K, VA, A>
+/// Takes the old value of each change out of the row of its group and puts the new one in, and forwards the change of
+/// the group. Timestamps are the greater of the record's and the row's.
+struct Folder<S, K, VA, A> {
+    output: Output<S>,
+    aggregation: Arc<A>,
+    types: PhantomData<fn(K) -> VA>,
+}
+
+impl<S, K, VA, A> Folder<S, K, VA, A>
 where
-    K: 'static,
-    VA: Clone + Send + 'static,
+    VA: Clone,
 {
     /// The aggregate and its timestamp after a change.
     fn apply<V>(
         &self,
         record: Record<'_, K, Change<V>>,
-        stored: Option<&ValueAndTimestamp<VA>>,
+        stored: Option<(&VA, i64)>,
     ) -> Result<(Option<VA>, i64), BoxError>
     where
         A: Reversible<K, V, VA>,
     {
-        let mut aggregate = stored.map(|row| row.value.clone());
+        let mut aggregate = stored.map(|(value, _)| value.clone());
         let mut timestamp = record.timestamp;
-        let latest = stored.map_or(timestamp, |row| timestamp.max(row.timestamp));
+        let latest = stored.map_or(timestamp, |(_, stored)| timestamp.max(stored));
         if let Some(old) = &record.value.old
             && let Some(current) = aggregate.take()
         {
@@ -166,8 +187,9 @@ where
     }
 }
 
-impl<K, V, VA, A> Processor<K, Change<V>, K, Change<VA>> for Folder<K, VA, A>
+impl<S, K, V, VA, A> Processor<K, Change<V>, K, Change<VA>> for Folder<S, K, VA, A>
 where
+    S: RowStore<K, VA>,
     K: 'static,
     VA: Clone + Send + 'static,
     A: Reversible<K, V, VA>,
@@ -179,20 +201,21 @@ where
     ) -> Result<(), BoxError> {
         let Output { store: Some(store), send_old } = self.output else { return Ok(()) };
         let store = context.store(store)?;
-        let forwards = !store.caching();
-        let update = |stored: Option<&ValueAndTimestamp<VA>>| {
+        let forwards = !store.holds_back();
+        let folded = store.fold(record.key, |stored| {
             let (new, timestamp) = self.apply(record, stored)?;
-            let old = stored.filter(|_| forwards && send_old).map(|row| row.value.clone());
+            let old = stored.filter(|_| forwards && send_old).map(|(value, _)| value.clone());
             let change = forwards.then(|| (Change::new(new.clone(), old), timestamp));
-            Ok::<_, BoxError>((row(new, timestamp), change))
-        };
-        if let Some((change, timestamp)) = store.update(record.key, update)? {
+            Ok((new, timestamp, change))
+        })?;
+        if let Some((Some((change, timestamp)), is_latest)) = folded {
+            let change = change.latest(is_latest);
             context.forward(record.with_value(&change).with_timestamp(timestamp))?;
         }
         Ok(())
     }
 
     fn flush(&mut self, context: &mut Context<'_, K, Change<VA>>) -> Result<(), BoxError> {
-        forward_pending(self.output, context)
+        S::forward_held_back(self.output, context)
     }
 }

@@ -5,7 +5,7 @@ use std::{marker::PhantomData, sync::Arc, time::Duration};
 use streams_core::{
     BoxError, Headers, Record,
     processor::{Context, Processor},
-    store::{StoreBuilder, StoreRef, TimestampedWindowStore},
+    store::{StoreRef, TimestampedWindowStore},
     time::duration_ms,
     topology::NodeRef,
 };
@@ -98,7 +98,7 @@ impl WindowingByTime for UnlimitedWindows {}
 
 impl<W: Spans> Folds for W {
     type Key<K: Row> = Windowed<K>;
-    type Store<K: Row, VA: Row> = TimestampedWindowStore<K, VA>;
+    type Store<K: Row, VA: Row> = StoreRef<TimestampedWindowStore<K, VA>>;
 
     fn role(&self) -> Role {
         Role::Windowed { grace: self.grace_period() }
@@ -113,19 +113,20 @@ impl<W: Spans> Folds for W {
         by_inner_key(key, move |inner| time_windowed(inner, size))
     }
 
-    fn rows<K: Row, VA: Row>(&self, store: &Name) -> Arc<dyn Rows<Windowed<K>, VA>> {
-        Arc::new(WindowRows(store.clone()))
+    fn rows<K: Row, VA: Row>(&self, store: &TableStore<K, VA>) -> Arc<dyn Rows<Windowed<K>, VA>> {
+        Arc::new(WindowRows(store.name.clone()))
     }
 
-    fn store<K: Row, VA: Row>(
+    fn add_store<K: Row, VA: Row>(
         &self,
         store: &TableStore<K, VA>,
         retention: Duration,
         lowering: &mut Lowering<'_>,
         node: &str,
-    ) -> StoreBuilder<TimestampedWindowStore<K, VA>> {
+    ) -> StoreRef<TimestampedWindowStore<K, VA>> {
         let store = store.window(lowering, node, retention);
-        if self.emits_on_close() { store.in_order_of_time() } else { store }
+        let store = if self.emits_on_close() { store.in_order_of_time() } else { store };
+        lowering.add_store(store)
     }
 
     fn lower<K, KIn, V, V2, VA, A>(

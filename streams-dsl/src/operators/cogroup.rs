@@ -3,7 +3,7 @@
 
 use std::{marker::PhantomData, panic::Location, sync::Arc};
 
-use streams_core::{BoxError, store::StoreRef};
+use streams_core::BoxError;
 
 use super::{
     Nullable,
@@ -223,7 +223,7 @@ pub(crate) trait FoldsIn<W: Folds, K: Row, VA: Row> {
         windows: &W,
         lowering: &mut Lowering<'_>,
         node: &Name,
-        store: (&Name, StoreRef<W::Store<K, VA>>),
+        store: (&Name, W::Store<K, VA>),
         common: &Common<K, VA>,
     );
 }
@@ -248,7 +248,7 @@ where
         windows: &W,
         lowering: &mut Lowering<'_>,
         node: &Name,
-        store: (&Name, StoreRef<W::Store<K, VA>>),
+        store: (&Name, W::Store<K, VA>),
         common: &Common<K, VA>,
     ) {
         let (common, aggregator) = (common.clone(), self.aggregator.clone());
@@ -355,8 +355,8 @@ where
             let (store, retention, id) = (kept.store.clone(), kept.retention, step.id);
             let node = name.clone();
             let part = move |lowering: &mut Lowering<'_>| {
-                let added = lowering.shared_store(id, &store.name, |lowering| {
-                    windows.store(&store, retention, lowering, &node)
+                let added = lowering.shared_store(id, |lowering| {
+                    windows.add_store(&store, retention, lowering, &node)
                 });
                 let Some(added) = added else { return };
                 let store = (&store.name, added);

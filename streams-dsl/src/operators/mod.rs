@@ -45,6 +45,7 @@ mod process_values;
 mod reduce;
 mod repartition;
 mod row_by_row;
+mod row_store;
 mod row_topic;
 mod select_key;
 mod self_join;

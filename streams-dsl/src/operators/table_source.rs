@@ -1,7 +1,5 @@
 //! `table`: a topic's records as updates of rows. Java's `KTableSource`.
 
-use std::sync::Arc;
-
 use streams_core::{
     BoxError, Error, Record,
     processor::{Context, Processor},
@@ -18,8 +16,8 @@ use crate::{
     change::Change,
     options::{Consumed, Materialized},
     plan::{
-        Drawn, DrawnTable, GraphNodeId, Lowering, Name, Operator, Output, Role, Rows, RowsOf,
-        Sketch, Slot, Sources, Step, StoredRows, TableStore, VersionedRows, prefix,
+        Drawn, DrawnTable, GraphNodeId, Lowering, Name, Operator, Output, Role, RowsOf, Sketch,
+        Slot, Sources, Step, TableStore, prefix,
     },
 };
 
@@ -95,11 +93,7 @@ where
         (key_serde, value_serde): (Slot<K>, Slot<V>),
     ) -> DrawnTable<K, V> {
         sketch.rows(node, if self.is_stored { RowsOf::Store } else { RowsOf::StoreIfNeeded });
-        let name = self.store.name.clone();
-        let rows: Arc<dyn Rows<K, V>> = match self.store.history {
-            Some(history) => Arc::new(VersionedRows(name, history)),
-            None => Arc::new(StoredRows(name)),
-        };
+        let rows = self.store.rows();
         DrawnTable { node, key_serde, value_serde, sources, rows }
     }
 

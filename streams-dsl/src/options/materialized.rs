@@ -63,8 +63,11 @@ impl<K, V> Materialized<K, V> {
     /// `Stores.persistentVersionedKeyValueStore` (KIP-889, KIP-914).
     ///
     /// An update takes the place in time that its timestamp gives it, whenever it comes; one that is older than the
-    /// history is dropped. Such a store is of a table that is read from a topic or made by
-    /// [`to_table`](crate::KStream::to_table), and is never cached.
+    /// history is dropped. Such a store is of a table that is read from a topic, made by [`to_table`](crate::KStream::to_table)
+    /// or aggregated without windows, and is never cached.
+    ///
+    /// A version of an aggregate begins at the greatest timestamp of what was folded into it, so that a late record changes
+    /// the latest version and none before it, as in Java.
     ///
     /// ```
     /// use std::time::Duration;

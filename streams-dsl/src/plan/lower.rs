@@ -51,8 +51,8 @@ pub(crate) struct Lowering<'g> {
     unused: BTreeMap<Name, Caller>,
     /// Nodes above a join that keeps records without a key.
     above_null_key_joins: HashSet<GraphNodeId>,
-    /// Steps whose nodes share a store that has been added.
-    shared: HashSet<StepId>,
+    /// The stores that several nodes of a step share, as they were added.
+    shared: HashMap<StepId, Box<dyn Any>>,
     settings: BuildSettings,
     /// Generated names of stores and repartition topics.
     generated: Vec<Name>,
@@ -102,7 +102,7 @@ pub(super) fn lower(
         readers: HashMap::new(),
         stores: HashMap::new(),
         unused: BTreeMap::new(),
-        shared: HashSet::new(),
+        shared: HashMap::new(),
         above_null_key_joins: above_null_key_joins(&graph.nodes),
         settings,
         generated: Vec::new(),
@@ -242,17 +242,17 @@ impl Lowering<'_> {
     }
 
     /// The store that several nodes of a step share: the first of them adds it.
-    pub(crate) fn shared_store<S: StateStore>(
+    pub(crate) fn shared_store<R: Copy + 'static>(
         &mut self,
         step: StepId,
-        name: &Name,
-        make: impl FnOnce(&mut Self) -> StoreBuilder<S>,
-    ) -> Option<StoreRef<S>> {
-        if !self.shared.insert(step) {
-            return self.find_store(name);
+        add: impl FnOnce(&mut Self) -> R,
+    ) -> Option<R> {
+        if let Some(store) = self.shared.get(&step) {
+            return store.downcast_ref().copied();
         }
-        let store = make(self);
-        Some(self.add_store(store))
+        let store = add(self);
+        self.shared.insert(step, Box::new(store));
+        Some(store)
     }
 
     /// The settings of this build.

@@ -1,13 +1,13 @@
 //! The store of a table, before it is added to a topology.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use streams_core::store::{
     SessionStore, StateStore, StoreBuilder, Stores, TimestampedKeyValueStore,
     TimestampedWindowStore, VersionedKeyValueStore,
 };
 
-use super::{BuildSettings, Lowering, Name, Slot};
+use super::{BuildSettings, Lowering, Name, Rows, Slot, StoredRows, VersionedRows};
 use crate::options::Materialized;
 
 /// A store with a name, as its user described it.
@@ -19,7 +19,7 @@ pub(crate) struct TableStore<K, V> {
     logging: Option<BTreeMap<String, String>>,
     caching: bool,
     /// For how long it keeps versions, if it does.
-    pub(crate) history: Option<Duration>,
+    history: Option<Duration>,
     ttl: Option<Duration>,
 }
 
@@ -59,6 +59,14 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         }
     }
 
+    /// How rows that it keeps by key are looked up.
+    pub(crate) fn rows(&self) -> Arc<dyn Rows<K, V>> {
+        match self.history {
+            Some(history) => Arc::new(VersionedRows(self.name.clone(), history)),
+            None => Arc::new(StoredRows(self.name.clone())),
+        }
+    }
+
     /// It as a store of versions for `node`, if it is one.
     pub(crate) fn versioned(
         &self,
@@ -77,8 +85,8 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         if self.history.is_some() {
             let name = &self.name;
             lowering.problem(format!(
-                "store `{name}` of node `{node}` can't be versioned: only that of a table that is read from a topic or \
-                 made by `to_table` can"
+                "store `{name}` of node `{node}` can't be versioned: only that of a table that is read from a topic, \
+                 made by `to_table` or aggregated without windows can"
             ));
         }
     }
