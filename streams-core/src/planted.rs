@@ -61,6 +61,8 @@ pub enum PlantedBug {
     PurgeUncommitted,
     /// A store that is flushed twice in a commit forgets what it forwarded first.
     ForgetForwarded,
+    /// Offsets of records that are in flight in an operator are committed.
+    CommitInFlight,
 }
 
 /// Whether the simulation on this thread has planted `bug`.

@@ -63,9 +63,9 @@ pub use self::{
         BranchedKStream, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Nullable, TableKey,
     },
     options::{
-        BufferBounds, BufferConfig, Consumed, EagerBufferConfig, EmitStrategy, Materialized, Named,
-        Printed, Produced, Repartitioned, StreamJoined, StrictBufferConfig, Suppressed,
-        TableJoined,
+        AsyncOptions, BufferBounds, BufferConfig, Consumed, EagerBufferConfig, EmitStrategy,
+        Materialized, Named, Printed, Produced, Repartitioned, StreamJoined, StrictBufferConfig,
+        Suppressed, TableJoined,
     },
     store_handle::{ConnectedStores, StoreHandle},
     stream::{KStream, StreamEnd},
@@ -111,13 +111,13 @@ pub mod prelude {
     };
 
     pub use crate::{
-        BufferConfig, CogroupedKStream, Consumed, EmitStrategy, FixedKeyContext, FixedKeyProcessor,
-        FixedKeyRecord, GlobalKTable, GlobalStoreHandle, JoinWindows, KGroupedStream,
-        KGroupedTable, KStream, KTable, Materialized, Named, Printed, Produced, Repartitioned,
-        SessionWindowedKStream, SessionWindows, SlidingWindowedKStream, SlidingWindows,
-        StoreHandle, StreamJoined, StreamsBuilder, StreamsConfig, Suppressed, TableJoined,
-        TimeWindowedKStream, TimeWindows, Topology, UnlimitedWindowedKStream, UnlimitedWindows,
-        Window, Windowed, session_windowed, time_windowed,
+        AsyncOptions, BufferConfig, CogroupedKStream, Consumed, EmitStrategy, FixedKeyContext,
+        FixedKeyProcessor, FixedKeyRecord, GlobalKTable, GlobalStoreHandle, JoinWindows,
+        KGroupedStream, KGroupedTable, KStream, KTable, Materialized, Named, Printed, Produced,
+        Repartitioned, SessionWindowedKStream, SessionWindows, SlidingWindowedKStream,
+        SlidingWindows, StoreHandle, StreamJoined, StreamsBuilder, StreamsConfig, Suppressed,
+        TableJoined, TimeWindowedKStream, TimeWindows, Topology, UnlimitedWindowedKStream,
+        UnlimitedWindows, Window, Windowed, session_windowed, time_windowed,
     };
 }
 

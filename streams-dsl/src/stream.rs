@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData, time::Duration};
 use streams_core::serde::SerdeRef;
 
 use crate::{
-    options::{Named, StreamJoined, serde_options},
+    options::{AsyncOptions, Named, StreamJoined, serde_options},
     plan::StepRef,
 };
 
@@ -80,6 +80,15 @@ impl<K, V> KStream<K, V> {
         self.step.set_grace(grace);
         self
     }
+
+    /// Says how the async operator that this stream comes from makes its calls.
+    ///
+    /// Said of a stream that comes from anything else it is a mistake, which the build reports.
+    #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
+    pub fn with_async(self, options: AsyncOptions) -> Self {
+        self.step.set_async_options(options);
+        self
+    }
 }
 
 impl<K: 'static, V: 'static> KStream<K, V> {
@@ -132,6 +141,13 @@ pub struct StreamEnd {
 impl StreamEnd {
     pub(crate) const fn of(step: StepRef) -> Self {
         Self { step }
+    }
+
+    /// Says how [`for_each_async`](KStream::for_each_async), of which this is the end, makes its calls.
+    #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
+    pub fn with_async(self, options: AsyncOptions) -> Self {
+        self.step.set_async_options(options);
+        self
     }
 
     /// Names the node. Java's `Named`, and the name of `Produced`.

@@ -11,7 +11,9 @@ use streams_core::{
         simulation::{SimulationBuilder, seeds},
     },
 };
-use tests::simulation::{counting, market, merging, orders, standing_by, stepping, ticking, ties};
+use tests::simulation::{
+    calling, counting, market, merging, orders, standing_by, stepping, ticking, ties,
+};
 
 /// Seeds within which a mistake must be found.
 const SEEDS: u64 = 1_000;
@@ -21,7 +23,9 @@ const SOUND_SEEDS: u64 = 100;
 
 type Scenario = fn(u64) -> SimulationBuilder;
 
-const ALL: [Scenario; 9] = [
+const ALL: [Scenario; 11] = [
+    call,
+    call_at_least_once,
     count,
     count_at_least_once,
     tick,
@@ -43,6 +47,14 @@ fn count_at_least_once(seed: u64) -> SimulationBuilder {
 
 fn tick(seed: u64) -> SimulationBuilder {
     ticking(seed, ExactlyOnceV2)
+}
+
+fn call(seed: u64) -> SimulationBuilder {
+    calling(seed, ExactlyOnceV2)
+}
+
+fn call_at_least_once(seed: u64) -> SimulationBuilder {
+    calling(seed, AtLeastOnce)
 }
 
 fn market_at_least_once(seed: u64) -> SimulationBuilder {
@@ -75,6 +87,11 @@ fn is_found(bug: PlantedBug, scenarios: &[Scenario]) {
 #[test]
 fn a_commit_before_the_flush_is_found() {
     is_found(PlantedBug::CommitBeforeFlush, &[count_at_least_once]);
+}
+
+#[test]
+fn a_commit_of_what_is_in_flight_is_found() {
+    is_found(PlantedBug::CommitInFlight, &[call, call_at_least_once]);
 }
 
 #[test]

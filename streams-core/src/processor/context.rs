@@ -1,10 +1,14 @@
 //! What a processor may do.
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::task::{Poll, Waker};
+use std::{any::Any, pin::Pin, sync::Arc, time::Duration};
 
-use super::{Children, Names, NodeInfo, PunctuationType, PunctuatorId, TaskState, push_all};
+use super::{
+    Children, HeldRecord, InFlight, Names, NodeInfo, PunctuationType, PunctuatorId, TaskState,
+    push_all,
+};
 use crate::{
-    Error, ErrorKind, Headers, Record, RecordMetadata, Result, TaskId,
+    BoxError, Error, ErrorKind, Headers, Record, RecordMetadata, Result, TaskId,
     store::{GlobalStore, GlobalStoreRef, Origin, RecordContext, StateStore, StoreRef},
     time::Date,
 };
@@ -285,6 +289,67 @@ impl<K, V> Context<'_, K, V> {
         let done = body(self, headers.as_deref().unwrap_or(&NONE));
         self.task.switch(current);
         done
+    }
+
+    /// Keeps the current record beyond its turn, for [`with_held`](Self::with_held). Whoever holds records says so with
+    /// [`set_in_flight`](Self::set_in_flight).
+    pub fn hold(&self) -> HeldRecord {
+        HeldRecord { context: self.task.record.clone(), raw: self.task.raw() }
+    }
+
+    /// Runs `body` with a record that was held as the current one: what it forwards has the place of that record, and a
+    /// failure is asked about with its bytes. Stream time stays where it is.
+    pub fn with_held<R>(
+        &mut self,
+        held: &HeldRecord,
+        body: impl FnOnce(&mut Self, &Headers) -> R,
+    ) -> R {
+        let before = std::mem::replace(&mut self.task.held, held.raw.clone());
+        let done = self.with_record_context(&held.context, body);
+        self.task.held = before;
+        done
+    }
+
+    /// Says which records this node holds. As long as there are some, [`Processor::resume`](super::Processor::resume) is
+    /// called in each turn, and a commit waits until there are none: offsets are committed of what is complete. A node that
+    /// may hold records says so in its `init`, with none. Not for processors of global stores.
+    pub fn set_in_flight(&mut self, in_flight: InFlight) {
+        self.task.in_flight.set(self.node.id, in_flight);
+    }
+
+    /// Wakes the thread of this task, which then calls [`Processor::resume`](super::Processor::resume).
+    pub fn waker(&mut self) -> Waker {
+        self.task.in_flight.waker().clone()
+    }
+
+    /// Polls a future, within a tokio runtime that drives what it waits for.
+    ///
+    /// # Errors
+    /// `Fatal` if the system starts no thread for that.
+    pub fn poll<F: Future + ?Sized>(
+        &self,
+        future: Pin<&mut F>,
+        waker: &Waker,
+    ) -> Result<Poll<F::Output>> {
+        let mut polling = std::task::Context::from_waker(waker);
+        self.task.shared_settings.reactor.poll(|| future.poll(&mut polling))
+    }
+
+    /// Has the processing exception handler decide on the current record, which failed here.
+    ///
+    /// # Errors
+    /// That the handler decided to fail; pass it on with `?`.
+    pub fn fail(&mut self, error: BoxError) -> Result {
+        match error.downcast::<Error>() {
+            Ok(error) => Err(*error),
+            Err(error) => self.task.processing_failed(&self.node.name, error),
+        }
+    }
+
+    /// The longest time for which a record may be in flight, in milliseconds, so that a transaction can still be committed;
+    /// `None` without transactions.
+    pub fn in_flight_ms_max(&self) -> Option<i64> {
+        self.task.shared_settings.in_flight_ms_max
     }
 
     /// The record context of a change that was held back.

@@ -9,10 +9,13 @@
 
 mod at_work;
 mod context;
+mod held_record;
+mod in_flight;
 mod node;
 mod partitions;
 mod processor_node;
 mod punctuation;
+mod reactor;
 mod sink;
 mod source;
 mod state;
@@ -20,9 +23,12 @@ mod wrapper;
 
 pub(crate) use self::{
     at_work::{AtWork, Names, TaskWatch},
+    held_record::RawRecord,
+    in_flight::NodesInFlight,
     node::{Child, Children, Event, Link, Node, NodeInfo, SharedNode, SharedNodes, push_all},
     processor_node::ProcessorNode,
     punctuation::Schedule,
+    reactor::Reactor,
     sink::{SinkNode, SinkTopic},
     source::{Loaded, Reading, Source, SourceNode},
     state::{Head, Readiness, TaskSettings, TaskState},
@@ -30,6 +36,8 @@ pub(crate) use self::{
 };
 pub use self::{
     context::{Context, StoreAccess},
+    held_record::HeldRecord,
+    in_flight::InFlight,
     partitions::Partitions,
     punctuation::{Punctuation, PunctuationType, PunctuatorId},
     sink::{StreamPartitioner, TopicNameExtractor},
@@ -101,6 +109,16 @@ pub trait Processor<KIn, VIn, KOut, VOut>: Send {
     /// # Errors
     /// Any error; it fails the task.
     fn flush(&mut self, context: &mut Context<'_, KOut, VOut>) -> Result<(), BoxError> {
+        let _ = context;
+        Ok(())
+    }
+
+    /// Called in each turn of the thread, and until nothing is left before each commit, of a node that holds records: goes on
+    /// with those that are through. Said by [`Context::set_in_flight`].
+    ///
+    /// # Errors
+    /// Any error; it fails the task. What concerns one record goes to [`Context::fail`].
+    fn resume(&mut self, context: &mut Context<'_, KOut, VOut>) -> Result<(), BoxError> {
         let _ = context;
         Ok(())
     }

@@ -34,6 +34,8 @@ pub(crate) enum Event {
     Punctuate { node: usize, punctuation: super::Punctuation },
     /// A commit begins: this node forwards what its cached store held back.
     Flush { node: usize },
+    /// This node goes on with the records that it holds.
+    Resume { node: usize },
     /// The task ends; for every node.
     Close,
 }
@@ -43,7 +45,9 @@ impl Event {
     pub(crate) fn is_for(&self, id: usize) -> bool {
         match self {
             Self::Init | Self::Close => true,
-            Self::Punctuate { node, .. } | Self::Flush { node } => *node == id,
+            Self::Punctuate { node, .. } | Self::Flush { node } | Self::Resume { node } => {
+                *node == id
+            }
         }
     }
 

@@ -37,7 +37,7 @@ impl<P, KIn, VIn, KOut, VOut> ProcessorNode<P, KIn, VIn, KOut, VOut> {
     }
 
     /// A punctuation that fails goes to the handler too, but without a record: the one before it is not to blame.
-    /// Without its `init` or `flush` a processor can't go on, whatever a handler says of records.
+    /// Without its `init`, `flush` or `resume` a processor can't go on, whatever a handler says of records.
     #[cold]
     fn event_failed(&self, event: Event, error: BoxError, task: &mut TaskState) -> Result {
         let Event::Punctuate { punctuation, .. } = event else {
@@ -45,7 +45,11 @@ impl<P, KIn, VIn, KOut, VOut> ProcessorNode<P, KIn, VIn, KOut, VOut> {
                 Ok(error) => return Err(*error),
                 Err(error) => error,
             };
-            let called = if matches!(event, Event::Init) { "init" } else { "flush" };
+            let called = match event {
+                Event::Init => "init",
+                Event::Resume { .. } => "resume",
+                _ => "flush",
+            };
             let text =
                 format!("`{called}` of node `{}` failed in task {}", self.info.name, task.id);
             return Err(Error::with_source(ErrorKind::Processing, text, error));
@@ -78,6 +82,7 @@ where
             let done = match event {
                 Event::Init => self.processor.init(&mut context),
                 Event::Flush { .. } => self.processor.flush(&mut context),
+                Event::Resume { .. } => self.processor.resume(&mut context),
                 Event::Punctuate { punctuation, .. } => {
                     let timestamp = punctuation.timestamp;
                     let none = RecordContext { timestamp, offset: -1, input: None, headers: None };

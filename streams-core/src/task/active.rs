@@ -40,7 +40,7 @@ impl std::fmt::Debug for ActiveTask {
 }
 
 /// Lends the thread's producer to the task for as long as `body` runs.
-fn lend<R>(
+pub(super) fn lend<R>(
     task: &mut ActiveTask,
     producer: &mut Option<Box<dyn Producer>>,
     body: impl FnOnce(&mut ActiveTask) -> R,
@@ -98,7 +98,7 @@ impl ActiveTask {
         lend(self, producer, |task| task.control_all(Event::Init))
     }
 
-    fn control_all(&mut self, event: Event) -> Result {
+    pub(super) fn control_all(&mut self, event: Event) -> Result {
         for source in &mut self.sources {
             source.control(event, &mut self.state)?;
         }
@@ -152,12 +152,15 @@ impl ActiveTask {
         self.state.inputs.iter().zip(self.state.group.buffered_by_input())
     }
 
-    /// Whether a record may be processed now.
+    /// Whether a record may be processed now: not while a node holds as many as it may.
     pub(crate) fn readiness(
         &mut self,
         now_ms: i64,
         mut lag: impl FnMut(&TopicPartition) -> Option<i64>,
     ) -> Readiness {
+        if self.state.in_flight.is_full() {
+            return Readiness::Wait;
+        }
         let inputs = &self.state.inputs;
         self.state.group.readiness(now_ms, |input| inputs.get(input).and_then(&mut lag))
     }
@@ -186,6 +189,10 @@ impl ActiveTask {
                     break;
                 }
                 processed += 1;
+                if task.state.in_flight.is_full() {
+                    readiness = Readiness::Wait;
+                    break;
+                }
                 if task.state.shared_settings.budget.overlay_exceeded() {
                     break;
                 }

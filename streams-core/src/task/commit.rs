@@ -87,6 +87,7 @@ impl ActiveTask {
     /// Step 1. Runs until no store is dirty that was not serialised: a flush may write to any store.
     pub(crate) fn prepare_commit(&mut self, producer: &mut Option<Box<dyn Producer>>) -> Result {
         self.flush_caches(producer)?;
+        self.check_nothing_in_flight()?;
         let mut batch = TaskBatch::default();
         for (index, store) in self.state.stores.iter_mut().enumerate() {
             let Some(store) = store.as_mut().filter(|store| store.is_dirty()) else { continue };

@@ -10,6 +10,7 @@ mod commit;
 mod commit_metadata;
 mod databases;
 mod global;
+mod in_flight;
 
 pub(crate) use self::{
     active::ActiveTask,

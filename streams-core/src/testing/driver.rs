@@ -35,7 +35,9 @@ use crate::{
 /// processed to the end, and so is all that it writes to repartition topics and to topics that are read
 /// too; each record is followed by the stream-time punctuations that it makes due and by a commit, which
 /// writes the changelogs and flushes what caches hold back. The wall clock moves only by
-/// [`advance_wall_clock_time`](Self::advance_wall_clock_time).
+/// [`advance_wall_clock_time`](Self::advance_wall_clock_time), and by what an async operator waits for: its calls are through
+/// when a record that was piped in is, after back-offs that pass at once. A call that never ends is given up when its
+/// time-out has passed on the machine's clock.
 ///
 /// A record of a global store's topic is in the store when the call returns. Global stores have a task of their own, so
 /// that their records move neither stream time nor punctuations of the others.
@@ -395,7 +397,11 @@ impl Driver {
         if !self.task.commit_needed() {
             return Ok(());
         }
-        let prepared = self.task.prepare_commit(&mut self.producer);
+        let drained = task::drain(&mut self.task, self.now_ms, &mut self.producer);
+        let prepared = drained.and_then(|now_ms| {
+            self.now_ms = now_ms;
+            self.task.prepare_commit(&mut self.producer)
+        });
         self.count_dropped();
         prepared?;
         task::finish_commit(&mut self.task, &mut self.producer)

@@ -4,13 +4,14 @@
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use state_store::{Database, MemoryBudget, MemoryDatabase};
 
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
-    client::Producer,
+    client::{Producer, answer::wait_for_a_wake},
     config::{StreamsConfig, ValidConfig},
     handler::Handlers,
     store::{StateStore, StoreSpec},
@@ -18,6 +19,7 @@ use crate::{
         ActiveTask, CommitState, GlobalTask, TaskDatabases, TaskSettings, TaskState,
         add_global_stores, open_global_databases,
     },
+    time::{Clock, SystemClock, duration_ms},
     topology::{NodeKind, StoreDef, TaskBuilder, Topology, changelog_topic},
 };
 
@@ -101,6 +103,31 @@ fn logged_stores(topology: &Topology) -> impl Iterator<Item = (usize, &str)> {
 /// The names of the stores, by their numbers in the topology.
 pub(super) fn store_names(topology: &Topology) -> Vec<Arc<str>> {
     topology.stores.iter().map(|store| store.spec.name.clone()).collect()
+}
+
+/// Goes on until nothing is in flight, and returns the time of the wall clock then. What is at work is waited for; its
+/// back-off passes at once, and its time-out when it has been at work for so long.
+pub(super) fn drain(
+    task: &mut ActiveTask,
+    mut now_ms: i64,
+    producer: &mut Option<Box<dyn Producer>>,
+) -> Result<i64> {
+    while !task.drain(now_ms, producer)? {
+        let in_flight = task.in_flight();
+        let Some(due_ms) = in_flight.due_ms() else { continue };
+        let left = Duration::from_millis(u64::try_from(due_ms - now_ms).unwrap_or(0));
+        if !in_flight.awaits_wake() || !was_woken_within(left) {
+            now_ms = now_ms.max(due_ms);
+        }
+    }
+    Ok(now_ms)
+}
+
+/// Waits for a wake. It may have come before, and is not told apart from one that came for nothing.
+fn was_woken_within(most: Duration) -> bool {
+    let began_ms = SystemClock.now_ms();
+    wait_for_a_wake(most);
+    SystemClock.now_ms() - began_ms < duration_ms(most)
 }
 
 /// What follows the first step of a commit, where no cluster is to be told of offsets: the producer is flushed, and

@@ -53,6 +53,7 @@ pub struct TaskDriver {
     /// What fills the global stores.
     global: Option<GlobalTask>,
     producer: Option<Box<dyn Producer>>,
+    now_ms: i64,
     store_names: Vec<Arc<str>>,
     /// The offset of the next record of each input.
     next_offsets: Vec<i64>,
@@ -73,7 +74,8 @@ impl TaskDriver {
         task.init(&BTreeMap::new(), 0, &mut producer)?;
         let global_inputs = global.as_ref().map_or(0, |global| global.inputs().len());
         let next_offsets = vec![0; task.inputs().len() + global_inputs];
-        Ok(Self { task, global, producer, store_names: task::store_names(topology), next_offsets })
+        let store_names = task::store_names(topology);
+        Ok(Self { task, global, producer, now_ms: 0, store_names, next_offsets })
     }
 
     /// Puts records into the queue of a topic, behind those that are there. Those of a global store's topic are in the
@@ -114,6 +116,7 @@ impl TaskDriver {
         // The cluster is known to hold nothing behind what is queued.
         let mut processed = 0;
         loop {
+            self.now_ms = task::drain(&mut self.task, self.now_ms, &mut self.producer)?;
             let run = self.task.process_run(0, usize::MAX, |_| Some(0), &mut self.producer)?;
             processed += u64::try_from(run.processed).unwrap_or(u64::MAX);
             // A run that memory has ended goes on: commits are the caller's.
@@ -143,6 +146,7 @@ impl TaskDriver {
     /// # Errors
     /// What user code returns and a handler decides to fail on.
     pub fn commit(&mut self) -> Result {
+        self.now_ms = task::drain(&mut self.task, self.now_ms, &mut self.producer)?;
         self.task.prepare_commit(&mut self.producer)?;
         task::finish_commit(&mut self.task, &mut self.producer)
     }

@@ -2,7 +2,7 @@
 //! where it makes a table.
 //!
 //! A method adds a step to the plan. What several operators have in common is in `stateless` (streams, a record at a
-//! time), `row_by_row` (tables, a row at a time), `aggregation` (what is folded) and `aggregate_*` (how). User code is
+//! time), `async_calls` (records in flight), `row_by_row` (tables, a row at a time), `aggregation` (what is folded) and `aggregate_*` (how). User code is
 //! fallible within: `fallible!` wraps a closure that can't fail in `Ok`.
 //!
 //! Invariant: a processor reads all that it needs of its store, then writes, then forwards; one whose store is cached
@@ -17,6 +17,7 @@ mod aggregate_stream;
 mod aggregate_table;
 mod aggregate_windows;
 mod aggregation;
+mod async_calls;
 mod cogroup;
 mod count;
 mod emit_strategy;
@@ -25,6 +26,7 @@ mod fixed_key;
 mod flat_map;
 mod flat_map_values;
 mod for_each;
+mod for_each_async;
 mod global_table;
 mod group_by;
 mod join_global;
@@ -35,7 +37,9 @@ mod join_stream;
 mod join_stream_nodes;
 mod join_table;
 mod map;
+mod map_async;
 mod map_values;
+mod map_values_async;
 mod merge;
 mod nullable;
 mod peek;

@@ -4,6 +4,7 @@
 //! inert: what is wrong with one is reported by `build`, with the line of the operator that it was
 //! given to.
 
+mod async_options;
 mod consumed;
 mod emit_strategy;
 mod materialized;
@@ -17,6 +18,7 @@ mod suppressed;
 mod table_joined;
 
 pub use self::{
+    async_options::AsyncOptions,
     consumed::Consumed,
     emit_strategy::EmitStrategy,
     materialized::Materialized,
@@ -29,6 +31,7 @@ pub use self::{
     table_joined::TableJoined,
 };
 pub(crate) use self::{
+    async_options::Order,
     printed::{LineOf, Lines},
     produced::Target,
     serdes::serde_options,

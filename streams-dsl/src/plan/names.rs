@@ -15,6 +15,9 @@ pub(crate) mod prefix {
     pub(crate) const PRINTER: &str = "KSTREAM-PRINTER-";
     pub(crate) const FOR_EACH: &str = "KSTREAM-FOREACH-";
     pub(crate) const MAP: &str = "KSTREAM-MAP-";
+    pub(crate) const MAP_ASYNC: &str = "KSTREAM-MAPASYNC-";
+    pub(crate) const MAP_VALUES_ASYNC: &str = "KSTREAM-MAPVALUESASYNC-";
+    pub(crate) const FOR_EACH_ASYNC: &str = "KSTREAM-FOREACHASYNC-";
     pub(crate) const MAP_VALUES: &str = "KSTREAM-MAPVALUES-";
     pub(crate) const FLAT_MAP: &str = "KSTREAM-FLATMAP-";
     pub(crate) const FLAT_MAP_VALUES: &str = "KSTREAM-FLATMAPVALUES-";

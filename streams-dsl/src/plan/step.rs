@@ -5,7 +5,7 @@ use std::{any::Any, panic::Location, sync::Arc, time::Duration};
 use streams_core::{serde::SerdeRef, topology::TopologyProblem};
 
 use super::{Caller, Erased, SharedPlan, Sketch, said::Said};
-use crate::options::Named;
+use crate::options::{AsyncOptions, Named};
 
 /// The number of a step in its plan.
 pub(crate) type StepId = usize;
@@ -39,6 +39,7 @@ pub(crate) struct Options {
     stored: Said<Erased>,
     table_joined: Said<Erased>,
     grace: Said<Duration>,
+    calls: Said<AsyncOptions>,
     key_serde: Option<Erased>,
     value_serde: Option<Erased>,
 }
@@ -57,6 +58,11 @@ impl Options {
     /// For how long records are to be held back, if that was said.
     pub(crate) fn grace(&self) -> Option<Duration> {
         self.grace.take().copied()
+    }
+
+    /// How calls are made, as was said or by default.
+    pub(crate) fn async_options(&self) -> AsyncOptions {
+        self.calls.take().copied().unwrap_or_default()
     }
 
     /// The serde of the keys, if one was given.
@@ -80,6 +86,10 @@ impl Options {
             (
                 self.table_joined.is_idle(),
                 "`with_table_joined` is said of something that is not a join by foreign key of tables with these keys",
+            ),
+            (
+                self.calls.is_idle(),
+                "`with_async` is said of something that is not an async operator",
             ),
         ];
         all.into_iter().filter_map(|(is_idle, text)| is_idle.then_some(text))
@@ -138,6 +148,11 @@ impl StepRef {
     /// Says how the tables of a join by foreign key are partitioned.
     pub(crate) fn set_table_joined(&self, joined: impl Any + Send + Sync) {
         self.set("with_table_joined", |options| options.table_joined.say(Arc::new(joined)));
+    }
+
+    /// Says how calls are made.
+    pub(crate) fn set_async_options(&self, given: AsyncOptions) {
+        self.set("with_async", |options| options.calls.say(given));
     }
 
     /// Gives the serde of the keys that the step forwards.

@@ -1,6 +1,7 @@
 //! Tests across the crates, a module a topic.
 #![allow(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
 
+mod async_operators;
 mod bad_input;
 mod custom_stores;
 mod dead_letters;

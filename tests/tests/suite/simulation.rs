@@ -5,8 +5,8 @@ use streams_core::{
     testing::simulation::{Compare, Faults, SimulationBuilder, seeds},
 };
 use tests::simulation::{
-    counting, counts, expected_counts, last_counts, lookup, losing, market, merging, orders, shop,
-    shop_that_compares, standing_by, stepping, ticking, ties, visiting,
+    calling, counting, counts, expected_counts, last_counts, lookup, losing, market, merging,
+    orders, shop, shop_that_compares, standing_by, stepping, ticking, ties, visiting,
 };
 
 fn runs(simulation: SimulationBuilder) {
@@ -42,6 +42,16 @@ fn simulation_exactly_once_counts_are_those_of_a_sequential_run() {
 #[test]
 fn simulation_at_least_once_loses_nothing() {
     seeds(0..60).for_each(|seed| runs(counting(seed, AtLeastOnce)));
+}
+
+#[test]
+fn simulation_of_async_calls_is_exactly_once_and_in_order_by_key() {
+    seeds(0..60).for_each(|seed| runs_on_some_disk(calling(seed, ExactlyOnceV2), seed));
+}
+
+#[test]
+fn simulation_of_async_calls_at_least_once_loses_nothing() {
+    seeds(0..60).for_each(|seed| runs(calling(seed, AtLeastOnce)));
 }
 
 #[test]

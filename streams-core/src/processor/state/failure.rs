@@ -110,8 +110,8 @@ impl TaskState {
         handle: impl FnOnce(&ErrorContext<'_>) -> HandlerResponse,
     ) -> HandlerResponse {
         let none = Headers::new();
-        let raw = self.record.input.and_then(|input| self.group.current(input));
-        let raw = raw.filter(|raw| raw.offset == self.record.offset);
+        let raw = self.raw();
+        let raw = raw.as_ref().and_then(|(batch, index)| batch.get(*index));
         handle(&ErrorContext {
             task: self.id,
             node,

@@ -18,7 +18,7 @@ pub(crate) use self::{
     refusals::Refusals,
     settings::TaskSettings,
 };
-use super::{AtWork, Schedule, SharedNodes, TaskWatch};
+use super::{AtWork, NodesInFlight, RawRecord, Schedule, SharedNodes, TaskWatch};
 use crate::{
     Error, ErrorKind, Headers, RecordMetadata, Result, TaskId, TopicPartition,
     client::Producer,
@@ -38,6 +38,10 @@ pub(crate) struct TaskState {
     pub(crate) group: PartitionGroup,
     pub(crate) schedule: Schedule,
     pub(crate) record: RecordContext,
+    /// The current record as it was read, if it was held and its batch may be gone from the queues.
+    pub(crate) held: Option<RawRecord>,
+    /// Records that nodes hold.
+    pub(crate) in_flight: NodesInFlight,
     /// Greatest timestamp of the records chosen so far; -1 before the first.
     pub(crate) stream_time: i64,
     pub(crate) now_ms: i64,
@@ -67,6 +71,8 @@ impl TaskState {
             group,
             schedule: Schedule::default(),
             record: RecordContext { offset: -1, ..RecordContext::default() },
+            held: None,
+            in_flight: NodesInFlight::default(),
             stream_time: -1,
             now_ms: 0,
             commit_requested: false,
@@ -125,6 +131,13 @@ impl TaskState {
     pub(crate) fn is_repartition(&self, topic: &str) -> bool {
         let rest = topic.strip_prefix(&*self.shared_settings.application_id);
         rest.is_some_and(|rest| rest.starts_with('-') && rest.ends_with("-repartition"))
+    }
+
+    /// The current record as it was read. The bytes of one whose change was held back, by a cache or a buffer, are gone.
+    pub(crate) fn raw(&self) -> Option<RawRecord> {
+        let queued = || self.group.current_batch(self.record.input?);
+        let (batch, index) = self.held.clone().or_else(queued)?;
+        (batch.get(index)?.offset == self.record.offset).then_some((batch, index))
     }
 
     /// Where the current record came from.

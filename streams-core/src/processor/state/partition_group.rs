@@ -84,8 +84,7 @@ impl Undecoded<'_> {
 
     /// Handle of the batch that it is in, and its index there.
     pub(crate) fn batch(&self) -> Option<(RecordBatch, usize)> {
-        let queue = self.group.queues.get(self.input)?;
-        queue.batches.front().map(|batch| (batch.clone(), queue.index))
+        self.group.current_batch(self.input)
     }
 
     /// Greatest timestamp of the records that were taken from its queue; -1 before the first.
@@ -175,6 +174,12 @@ impl PartitionGroup {
     pub(crate) fn current(&self, input: usize) -> Option<RecordView<'_>> {
         let queue = self.queues.get(input)?;
         queue.batches.front()?.get(queue.index)
+    }
+
+    /// Handle of the batch that the raw record at the head of an input is in, and its index there.
+    pub(crate) fn current_batch(&self, input: usize) -> Option<(RecordBatch, usize)> {
+        let queue = self.queues.get(input)?;
+        queue.batches.front().map(|batch| (batch.clone(), queue.index))
     }
 
     /// The record that has waited longest to be decoded.

@@ -4,12 +4,12 @@ use std::{fmt, sync::Arc};
 
 use state_store::MemoryBudget;
 
-use super::{PartitionCounts, Refusals};
+use super::{super::Reactor, PartitionCounts, Refusals};
 use crate::{
     Error, ErrorKind, Result,
     config::{
-        DeserializationHandlerChoice, ProcessingHandlerChoice, TimestampAheadPolicy,
-        TimestampExtractorChoice, ValidConfig,
+        DeserializationHandlerChoice, ProcessingGuarantee, ProcessingHandlerChoice,
+        TimestampAheadPolicy, TimestampExtractorChoice, ValidConfig,
     },
     handler::{
         Continue, DeserializationExceptionHandler, Handlers, LogAndFail,
@@ -48,6 +48,9 @@ pub(crate) struct TaskSettings {
     pub(crate) flush_age_ms: i64,
     /// Whether records of changelogs say how far their store has come in the inputs.
     pub(crate) logs_positions: bool,
+    /// For how long a record may be in flight in an async operator, in milliseconds: half of what a transaction may take.
+    pub(crate) in_flight_ms_max: Option<i64>,
+    pub(crate) reactor: Reactor,
 }
 
 /// The least time between two flushes, in milliseconds, however often tasks commit.
@@ -104,6 +107,9 @@ impl TaskSettings {
             refusals: Refusals::default(),
             flush_age_ms: duration_ms(config.commit_interval()).max(FLUSH_INTERVAL_MS),
             logs_positions: config.logs_positions(),
+            in_flight_ms_max: (config.processing_guarantee() == ProcessingGuarantee::ExactlyOnceV2)
+                .then(|| duration_ms(config.transaction_timeout()) / 2),
+            reactor: Reactor::default(),
         }
     }
 }

@@ -48,6 +48,11 @@ where
         self.processor.flush(context)
     }
 
+    /// What is in flight passed it too.
+    fn resume(&mut self, context: &mut Context<'_, KOut, VOut>) -> Result<(), BoxError> {
+        self.processor.resume(context)
+    }
+
     fn close(&mut self) {
         self.wrapped.close();
         self.processor.close();

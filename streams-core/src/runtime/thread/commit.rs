@@ -1,5 +1,6 @@
 //! The commit of a thread: all its tasks at once, in four steps: prepare, flush, offsets, apply. Tasks of a thread share
-//! one transaction, so that nothing of a task is committed without its offsets.
+//! one transaction, so that nothing of a task is committed without its offsets. Before it records that are in flight in an
+//! operator are waited for.
 //!
 //! Each step begins, and is asked in later turns: the thread hears from its group meanwhile, and does what else is due. If
 //! the cluster could not take the offsets, which had no effect then, the commit stays prepared and is completed later.
@@ -10,20 +11,20 @@ use std::{sync::Arc, task::Waker, time::Duration};
 
 use super::{
     super::{app::App, metrics::count},
-    member::Member,
     mend::Mend,
+    offsets::{self, Offsets},
+    parts::Parts,
     purge::Purge,
     tasks::Tasks,
     writer::{Writer, Written},
 };
 use crate::{
-    ErrorKind, Result, TopicPartition,
+    ErrorKind, Result,
     client::{
-        Admin, Answer, BatchReport, OffsetAndMetadata,
+        Answer, BatchReport,
         answer::{wait_for_a_wake, waker_of_this_thread},
     },
     planted::{PlantedBug, is_planted},
-    task::ActiveTask,
     time::duration_ms,
 };
 
@@ -37,10 +38,13 @@ pub(super) struct Commits {
     waker: Option<Waker>,
 }
 
-type Offsets = Vec<(TopicPartition, OffsetAndMetadata)>;
+/// For how long nobody looks whether a back-off of what is in flight is over.
+const DRAIN_WAIT: Duration = Duration::from_millis(5);
 
 /// How far a commit is.
 enum Phase {
+    /// Records are in flight in an operator of a task.
+    Draining,
     /// What everybody wrote is on its way.
     Flushing(Offsets, Answer<Vec<BatchReport>>),
     /// It is on the cluster, without its offsets.
@@ -55,22 +59,6 @@ enum Phase {
 struct Prepared {
     offsets: Offsets,
     written: Written,
-}
-
-/// What a commit works with.
-pub(super) struct Parts<'a> {
-    pub(super) tasks: &'a mut Tasks,
-    pub(super) member: &'a mut Member,
-    pub(super) writer: &'a mut Writer,
-    pub(super) mend: &'a mut Mend,
-    pub(super) admin: &'a mut dyn Admin,
-}
-
-impl Parts<'_> {
-    /// Whether there is something to commit.
-    pub(super) fn have_work(&self) -> bool {
-        self.writer.in_transaction() || self.mend.has_gaps() || self.tasks.commit_needed()
-    }
 }
 
 impl Commits {
@@ -90,15 +78,17 @@ impl Commits {
         self.phase.is_some()
     }
 
-    /// Whether something was asked that is not answered.
+    /// Whether something was asked that is not answered, or is in flight.
     pub(super) fn has_asked(&self) -> bool {
         !matches!(self.phase, None | Some(Phase::Flushed(_)))
     }
 
     /// Waits until what was asked may be answered, for at most so long.
     pub(super) fn wait(&self, max_wait: Duration) {
-        if self.has_asked() {
-            wait_for_a_wake(max_wait);
+        match self.phase {
+            Some(Phase::Draining) => wait_for_a_wake(max_wait.min(DRAIN_WAIT)),
+            _ if self.has_asked() => wait_for_a_wake(max_wait),
+            _ => {}
         }
     }
 
@@ -152,16 +142,23 @@ impl Commits {
                 }
                 return Ok(());
             }
-            let offsets = Self::stage(parts, now_ms)?;
-            if is_planted(PlantedBug::CommitBeforeFlush) {
-                Self::commit_before_flush(&offsets, parts)?;
-                let written = parts.writer.flush(parts.mend.logs())?;
-                return self.complete(written, parts, now_ms);
-            }
-            self.phase = Some(Phase::Flushing(offsets, parts.writer.begin_flush()));
+            self.phase = Some(Phase::Draining);
         }
         while let Some(phase) = self.phase.take() {
             match phase {
+                Phase::Draining => {
+                    if !Self::drain(parts, now_ms)? {
+                        self.phase = Some(Phase::Draining);
+                        break;
+                    }
+                    let offsets = Self::stage(parts)?;
+                    if is_planted(PlantedBug::CommitBeforeFlush) {
+                        offsets::commit_before_flush(&offsets, parts)?;
+                        let written = parts.writer.flush(parts.mend.logs())?;
+                        return self.complete(written, parts, now_ms);
+                    }
+                    self.phase = Some(Phase::Flushing(offsets, parts.writer.begin_flush()));
+                }
                 Phase::Flushing(offsets, mut flushed) => {
                     let Some(reports) = self.answer(&mut flushed) else {
                         self.phase = Some(Phase::Flushing(offsets, flushed));
@@ -171,7 +168,7 @@ impl Commits {
                     self.phase = Some(Phase::Flushed(Prepared { offsets, written }));
                 }
                 Phase::Flushed(prepared) => {
-                    let sent = Self::begin_offsets(&prepared.offsets, parts);
+                    let sent = offsets::begin(&prepared.offsets, parts);
                     self.phase = Some(Phase::Offsets(prepared, sent));
                 }
                 Phase::Offsets(prepared, mut sent) => {
@@ -180,7 +177,7 @@ impl Commits {
                         break;
                     };
                     let prepared = self.unless_unavailable(prepared, said)?;
-                    if Self::has_transaction(&prepared.offsets, parts) {
+                    if offsets::has_transaction(&prepared.offsets, parts) {
                         let ended = parts.writer.begin_commit();
                         self.phase = Some(Phase::Ending(prepared, ended));
                     } else {
@@ -217,9 +214,19 @@ impl Commits {
         }
     }
 
-    /// The first step. Returns the offsets to commit.
-    fn stage(parts: &mut Parts<'_>, now_ms: i64) -> Result<Offsets> {
+    /// Goes on with what is in flight. Returns whether nothing is left of it. All tasks are asked, so that none waits for
+    /// another.
+    fn drain(parts: &mut Parts<'_>, now_ms: i64) -> Result<bool> {
         parts.writer.begin(parts.member, now_ms)?;
+        let mut is_drained = true;
+        for (_, task) in parts.tasks.running_mut() {
+            is_drained &= task.drain(now_ms, parts.writer.producer())?;
+        }
+        Ok(is_drained || is_planted(PlantedBug::CommitInFlight))
+    }
+
+    /// The first step. Returns the offsets to commit.
+    fn stage(parts: &mut Parts<'_>) -> Result<Offsets> {
         let mut offsets = Vec::new();
         for (_, task) in parts.tasks.running_mut() {
             task.prepare_commit(parts.writer.producer())?;
@@ -249,51 +256,5 @@ impl Commits {
     fn apply(mut written: Written, tasks: &mut Tasks, mend: &Mend) -> Result {
         mend.hold_back(&mut written);
         tasks.running_mut().try_for_each(|(_, task)| task.apply_commit(&written))
-    }
-
-    /// Begins to commit input offsets: in the transaction, which is to be ended then, or by the group.
-    fn begin_offsets(offsets: &Offsets, parts: &mut Parts<'_>) -> Answer<()> {
-        let mut offsets = offsets.clone();
-        let running = parts.tasks.running();
-        let committed = running.flat_map(|(_, task)| ActiveTask::committed_offsets(task));
-        if !parts.writer.is_transactional() {
-            if parts.mend.has_gaps() && offsets.is_empty() {
-                offsets.extend(committed);
-            }
-            let is_empty = offsets.is_empty();
-            return if is_empty {
-                Answer::ready(Ok(()))
-            } else {
-                parts.member.commit_offsets(&offsets)
-            };
-        }
-        if offsets.is_empty() {
-            if is_planted(PlantedBug::ForgetPunctuations) {
-                return Answer::ready(Ok(()));
-            }
-            // Punctuations alone were at work. Only with offsets does the coordinator look at who commits, and a
-            // zombie must not get its transaction through.
-            offsets.extend(committed);
-        }
-        let sent = parts.writer.begin_send_offsets(&offsets, &parts.member.group_metadata());
-        if is_planted(PlantedBug::CommitWithoutOffsets) {
-            return Answer::ready(sent.wait().or(Ok(())));
-        }
-        sent
-    }
-
-    /// Whether the offsets are committed by the end of a transaction.
-    fn has_transaction(offsets: &Offsets, parts: &Parts<'_>) -> bool {
-        let is_forgotten = is_planted(PlantedBug::ForgetPunctuations) && offsets.is_empty();
-        parts.writer.is_transactional() && !is_forgotten
-    }
-
-    fn commit_before_flush(offsets: &Offsets, parts: &mut Parts<'_>) -> Result {
-        Self::begin_offsets(offsets, parts).wait()?;
-        if Self::has_transaction(offsets, parts) {
-            parts.writer.begin_commit().wait()?;
-            parts.writer.has_ended();
-        }
-        Ok(())
     }
 }

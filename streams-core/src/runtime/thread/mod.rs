@@ -9,7 +9,7 @@
 //! | `tasks` | each task whose state is open, in one slot |
 //! | `restores` | orders to the restorer, and what came of them |
 //! | `input` | the consumer, and where each partition begins |
-//! | `writer`, `commit` | the producer and its transaction, and the four steps of a commit |
+//! | `writer`, `commit`, `offsets` | the producer and its transaction, and the four steps of a commit |
 //! | `topics` | partition counts, and when they were looked at |
 //! | `log_ends`, `mend`, `foreign_keys` | where changelogs end, and rows in them that others wrote |
 //! | `starting` | where a restored task begins, as far as that is known |
@@ -31,7 +31,9 @@ mod inspect;
 mod log_ends;
 mod member;
 mod mend;
+mod offsets;
 mod pace;
+mod parts;
 mod patience;
 mod purge;
 mod restores;

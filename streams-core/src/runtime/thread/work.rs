@@ -75,6 +75,7 @@ impl Work<'_> {
         let mut left = RECORDS_PER_TURN;
         let mut now_ms = self.app.clock.now_ms();
         while left > 0 {
+            self.resume(id, now_ms)?;
             let wanted = self.pace.records().min(left);
             let done = self.run(id, wanted, now_ms)?;
             let began_ms = std::mem::replace(&mut now_ms, self.app.clock.now_ms());
@@ -102,6 +103,16 @@ impl Work<'_> {
     fn asks_for_commit(&mut self, id: TaskId) -> bool {
         let requested = self.tasks.running_task(id).is_some_and(|task| task.commit_requested());
         requested || self.app.settings.budget.overlay_exceeded()
+    }
+
+    /// Goes on with what is in flight in the operators of a task.
+    fn resume(&mut self, id: TaskId, now_ms: i64) -> Result {
+        let Some(task) = self.tasks.running_task(id) else { return Ok(()) };
+        if task.in_flight().is_empty() {
+            return Ok(());
+        }
+        self.writer.begin(self.member, now_ms)?;
+        task.resume(now_ms, self.writer.producer())
     }
 
     /// Processes at most so many records of a task.

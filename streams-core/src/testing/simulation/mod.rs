@@ -95,7 +95,7 @@ pub use self::{
     record::SimulationRecord,
     run::Simulation,
     trace::Trace,
-    work::work,
+    work::{Call, call, work},
 };
 
 /// The environment variable that names the one seed to run.

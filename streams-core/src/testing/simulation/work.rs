@@ -1,12 +1,19 @@
-//! Time that user code takes.
+//! Time that user code takes, and what it waits for.
 //!
 //! Invariant: a simulation belongs to the thread that runs it, so tests on several threads don't see each other's.
 
-use std::{cell::RefCell, sync::Weak};
+use std::{
+    cell::RefCell,
+    pin::Pin,
+    sync::Weak,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 
 use super::world::{World, pause};
+use crate::time::duration_ms;
 
 thread_local! {
     static WORLD: RefCell<Weak<Mutex<World>>> = const { RefCell::new(Weak::new()) };
@@ -32,6 +39,41 @@ pub fn work() {
     if long_ms > 0 {
         // The others go on meanwhile.
         pause(&world, long_ms);
+    }
+}
+
+/// A call of something outside of the simulation, for futures of async operators: is through when some virtual time has
+/// passed, at most `longest`. It gives a number below 1 000, by which the caller may have it fail; outside of a simulation it
+/// is 999, at once.
+pub fn call(longest: Duration) -> Call {
+    let world = WORLD.with_borrow(Weak::clone);
+    let until_ms = world.upgrade().map_or(0, |world| {
+        let mut world = world.lock();
+        let takes_ms = world.random.between(0, duration_ms(longest));
+        world.now_ms().saturating_add(takes_ms)
+    });
+    Call { world, until_ms }
+}
+
+/// A call that is on its way. Made by [`call`].
+#[derive(Debug)]
+pub struct Call {
+    world: Weak<Mutex<World>>,
+    until_ms: i64,
+}
+
+impl Future for Call {
+    type Output = u64;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<u64> {
+        let Some(world) = self.world.upgrade() else { return Poll::Ready(999) };
+        let mut world = world.lock();
+        if world.now_ms() >= self.until_ms {
+            return Poll::Ready(world.random.below(1_000));
+        }
+        // It is to be polled in the next turn: virtual time wakes nobody.
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

@@ -8,10 +8,11 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result,
+    client::answer::wait_for_a_wake,
     task::{ActiveTask, Readiness},
 };
 
-/// How long a poll may wait while a task is on its way, or an answer of the control plane.
+/// How long a poll may wait while a task is on its way, an answer of the control plane, or a record in flight.
 const ANSWER_WAIT: Duration = Duration::from_millis(5);
 
 impl Holdings {
@@ -22,7 +23,11 @@ impl Holdings {
         now_ms: i64,
         max_wait: Duration,
     ) -> Result<bool> {
-        let wait = self.wait(now_ms, max_wait);
+        let mut wait = self.wait(now_ms, max_wait);
+        if self.has_in_flight() {
+            // What is in flight wakes this thread, but not a poll.
+            wait_for_a_wake(std::mem::take(&mut wait));
+        }
         match self.input.poll(&mut self.tasks, wait) {
             Err(error) if error.kind() == ErrorKind::InvalidState => {
                 // The log was truncated there, or this is a zombie and the next owner has purged what it read.
@@ -45,7 +50,7 @@ impl Holdings {
         if !self.app.is_paused() && self.is_any_ready(now_ms) {
             return Duration::ZERO;
         }
-        if self.tasks.any(Slot::is_on_its_way) || self.awaits_answers() {
+        if self.tasks.any(Slot::is_on_its_way) || self.awaits_answers() || self.has_in_flight() {
             return max_wait.min(ANSWER_WAIT);
         }
         let punctuations = self.tasks.running().filter_map(|(_, task)| task.next_punctuation());
@@ -76,6 +81,10 @@ impl Holdings {
         let punctuated = work.punctuate()?;
         self.interrupted = interrupted;
         Ok(processed > 0 || punctuated)
+    }
+
+    fn has_in_flight(&self) -> bool {
+        self.tasks.running().any(|(_, task)| !task.in_flight().is_empty())
     }
 
     fn awaits_answers(&self) -> bool {

@@ -1,0 +1,20 @@
+//! The parts of a thread that a commit works with.
+
+use super::{member::Member, mend::Mend, tasks::Tasks, writer::Writer};
+use crate::client::Admin;
+
+/// What a commit works with.
+pub(super) struct Parts<'a> {
+    pub(super) tasks: &'a mut Tasks,
+    pub(super) member: &'a mut Member,
+    pub(super) writer: &'a mut Writer,
+    pub(super) mend: &'a mut Mend,
+    pub(super) admin: &'a mut dyn Admin,
+}
+
+impl Parts<'_> {
+    /// Whether there is something to commit.
+    pub(super) fn have_work(&self) -> bool {
+        self.writer.in_transaction() || self.mend.has_gaps() || self.tasks.commit_needed()
+    }
+}

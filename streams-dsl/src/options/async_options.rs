@@ -1,0 +1,129 @@
+//! How an async operator makes its calls.
+
+use std::time::Duration;
+
+/// The longest pause before another attempt.
+const BACK_OFF_MAX: Duration = Duration::from_secs(30);
+
+/// How an async operator makes its calls: how many at a time, in which order their results go on, and what is done about
+/// those that fail or take too long. Given behind the operator, to [`with_async`](crate::KStream::with_async).
+///
+/// ```
+/// use std::time::Duration;
+/// use streams_dsl::prelude::*;
+///
+/// let calls = AsyncOptions::default()
+///     .unordered()
+///     .in_flight(20)
+///     .timeout(Duration::from_millis(500))
+///     .retry(3, Duration::from_millis(100));
+/// let builder = StreamsBuilder::new();
+/// let lines = builder.stream::<String, String>("lines");
+/// lines.map_values_async(|line| async move { line.len() as i64 }).with_async(calls).to("lengths");
+/// builder.build()?;
+/// # Ok::<(), streams_dsl::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AsyncOptions {
+    pub(crate) order: Order,
+    pub(crate) in_flight: usize,
+    pub(crate) timeout: Duration,
+    pub(crate) retries: u32,
+    pub(crate) back_off: Duration,
+}
+
+/// In which order results go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Those of a key in the order of their records.
+    ByKey,
+    /// All in the order of their records.
+    Records,
+    /// As they come.
+    Completion,
+}
+
+impl Default for AsyncOptions {
+    /// The results of a key in order, 100 records in flight, a second for each call, no retries.
+    fn default() -> Self {
+        Self {
+            order: Order::ByKey,
+            in_flight: 100,
+            timeout: Duration::from_secs(1),
+            retries: 0,
+            back_off: Duration::ZERO,
+        }
+    }
+}
+
+impl AsyncOptions {
+    /// Results go on as soon as they are there, those of one key too.
+    #[must_use]
+    pub const fn unordered(mut self) -> Self {
+        self.order = Order::Completion;
+        self
+    }
+
+    /// Results go on in the order of their records, whatever the key: each waits for all before it.
+    #[must_use]
+    pub const fn ordered(mut self) -> Self {
+        self.order = Order::Records;
+        self
+    }
+
+    /// At most so many records of a task are in flight, at least one: those whose calls are on their way, and those whose
+    /// results wait for others. With so many the task takes no further records.
+    #[must_use]
+    pub fn in_flight(mut self, records: usize) -> Self {
+        self.in_flight = records.max(1);
+        self
+    }
+
+    /// A call that has not ended after this time has failed, and is dropped.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// A call that has failed is made again, so many times at most: after `back_off`, after twice as long, and so on, up to
+    /// 30 seconds.
+    #[must_use]
+    pub const fn retry(mut self, times: u32, back_off: Duration) -> Self {
+        self.retries = times;
+        self.back_off = back_off;
+        self
+    }
+
+    /// The pause behind an attempt, of which the first has the number 1.
+    pub(crate) fn back_off_after(&self, attempt: u32) -> Duration {
+        let factor = 2_u32.saturating_pow(attempt.saturating_sub(1));
+        self.back_off.saturating_mul(factor).min(BACK_OFF_MAX.max(self.back_off))
+    }
+
+    /// The longest time that a record may take, with all attempts.
+    pub(crate) fn longest(&self) -> Duration {
+        let attempts = self.timeout.saturating_mul(self.retries.saturating_add(1));
+        // Beyond so many the pauses alone are longer than anything that is permitted.
+        let pauses = (1..=self.retries.min(1_000)).map(|attempt| self.back_off_after(attempt));
+        pauses.fold(attempts, Duration::saturating_add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_half_a_minute_and_count_with_the_attempts() {
+        let options = AsyncOptions::default().retry(12, Duration::from_millis(100));
+        let pause = |attempt| options.back_off_after(attempt).as_millis();
+        assert_eq!(
+            [pause(1), pause(2), pause(3), pause(9), pause(12)],
+            [100, 200, 400, 25_600, 30_000]
+        );
+        let three = options.retry(3, Duration::from_millis(100));
+        assert_eq!(three.longest(), Duration::from_millis(4_700));
+        assert_eq!(AsyncOptions::default().in_flight(0).in_flight, 1);
+    }
+}
