@@ -11,14 +11,14 @@ use streams_core::{
     KafkaStreams, TopicPartition,
     client::embedded::EmbeddedCluster,
     config::StreamsConfig,
-    runtime::{State, StreamsMetrics},
+    runtime::StreamsMetrics,
     time::{Clock, SystemClock},
 };
+use tokio::{sync::oneshot, task::JoinSet};
 
 use crate::{Failure, args::Args, feed::Fed, topology};
 
 const APPLICATION_ID: &str = "high-value-orders";
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often progress is looked at.
 const TICK_MS: u64 = 50;
 const TICK: Duration = Duration::from_millis(TICK_MS);
@@ -38,9 +38,17 @@ struct Running<'a> {
     cluster: &'a EmbeddedCluster,
     state_dir: PathBuf,
     temporary: bool,
-    instances: Vec<Arc<KafkaStreams>>,
+    instances: Vec<Instance>,
+    /// The runs of the instances; each ends when it is told to, or with an error.
+    runs: JoinSet<streams_core::Result>,
     started: usize,
     closed: Vec<StreamsMetrics>,
+}
+
+/// An instance that runs, and how it is told to stop.
+struct Instance {
+    streams: Arc<KafkaStreams>,
+    stop: oneshot::Sender<()>,
 }
 
 /// Runs the instances until all orders are processed and committed.
@@ -67,26 +75,31 @@ impl<'a> Running<'a> {
             let name = format!("high-value-orders-{}-{now_ms}", std::process::id());
             std::env::temp_dir().join(name)
         });
-        let (instances, closed) = (Vec::new(), Vec::new());
-        Self { args, cluster, state_dir, temporary, instances, started: 0, closed }
+        let (instances, runs, closed) = (Vec::new(), JoinSet::new(), Vec::new());
+        Self { args, cluster, state_dir, temporary, instances, runs, started: 0, closed }
     }
 
-    async fn start_instance(&mut self) -> Result<(), Failure> {
+    fn start_instance(&mut self) -> Result<(), Failure> {
         let config = config(self.args, &self.state_dir, self.started);
         let topology =
             topology::topology(self.args.application.min_amount, self.args.application.store)?;
-        let instance = KafkaStreams::with_client_supplier(topology, config, self.cluster.clone())?;
+        let streams = KafkaStreams::with_client_supplier(topology, config, self.cluster.clone())?;
         // The cluster is as old as this process: what an earlier run left there belongs to topics that are gone.
-        instance.clean_up()?;
-        instance.start().await?;
+        streams.clean_up()?;
+        let streams = Arc::new(streams);
+        let (stop, stopped) = oneshot::channel();
+        self.runs.spawn({
+            let streams = streams.clone();
+            async move { streams.run_until(stopped).await }
+        });
         self.started += 1;
-        self.instances.push(Arc::new(instance));
+        self.instances.push(Instance { streams, stop });
         Ok(())
     }
 
     async fn run(&mut self, fed: &Fed) -> Result<(), Failure> {
         for _ in 0..self.args.instances {
-            self.start_instance().await?;
+            self.start_instance()?;
         }
         let bar = progress_bar(fed.total);
         let mut replace = self.args.replace_midway;
@@ -96,6 +109,10 @@ impl<'a> Running<'a> {
                 () = tokio::time::sleep(TICK) => {}
                 // The instances are closed, and a temporary state directory is removed, on the way out.
                 _ = tokio::signal::ctrl_c() => return Err("interrupted".into()),
+                Some(ended) = self.runs.join_next() => {
+                    ended??;
+                    return Err("an instance has ended before the last order".into());
+                }
             }
             let metrics = self.metrics();
             let processed: u64 = metrics.iter().map(|metrics| metrics.processed).sum();
@@ -109,12 +126,6 @@ impl<'a> Running<'a> {
                 eprintln!("{}/{} orders fed, {progress}", bar.position(), fed.total);
             }
             bar.set_message(progress);
-            if let Some(error) = self.instances.iter().find_map(|instance| instance.error()) {
-                return Err(error.into());
-            }
-            if self.instances.iter().all(|instance| instance.state() == State::Error) {
-                return Err("all instances have ended".into());
-            }
             if replace && processed > fed.total {
                 replace = false;
                 self.replace_first().await?;
@@ -130,21 +141,28 @@ impl<'a> Running<'a> {
     /// Stops an instance and starts another: tasks move, figures do not.
     async fn replace_first(&mut self) -> Result<(), Failure> {
         let first = self.instances.remove(0);
-        first.close(CLOSE_TIMEOUT).await?;
-        self.closed.push(first.metrics());
-        drop(first);
-        self.start_instance().await
+        self.stop(first).await?;
+        self.start_instance()
+    }
+
+    /// Tells an instance to stop, and waits until one has ended, which is the one that was told or one that has failed.
+    async fn stop(&mut self, instance: Instance) -> Result<(), Failure> {
+        // Nobody listens any more if the instance has ended by itself.
+        let _ = instance.stop.send(());
+        let ended = self.runs.join_next().await;
+        self.closed.push(instance.streams.metrics());
+        ended.map_or(Ok(()), |ended| Ok(ended??))
     }
 
     fn metrics(&self) -> Vec<StreamsMetrics> {
-        let running = self.instances.iter().map(|instance| instance.metrics());
+        let running = self.instances.iter().map(|instance| instance.streams.metrics());
         self.closed.iter().copied().chain(running).collect()
     }
 
     /// Active tasks by instance, as in `6+6`.
     fn tasks(&self) -> String {
-        let count = |instance: &Arc<KafkaStreams>| {
-            let threads = instance.metadata_for_local_threads();
+        let count = |instance: &Instance| {
+            let threads = instance.streams.metadata_for_local_threads();
             threads.iter().map(|thread| thread.active_tasks.len()).sum::<usize>().to_string()
         };
         self.instances.iter().map(count).collect::<Vec<_>>().join("+")
@@ -174,10 +192,9 @@ impl<'a> Running<'a> {
     async fn close_all(&mut self) -> Result<(), Failure> {
         let mut failed = None;
         for instance in std::mem::take(&mut self.instances) {
-            failed = instance.close(CLOSE_TIMEOUT).await.err().or(failed);
-            self.closed.push(instance.metrics());
+            failed = self.stop(instance).await.err().or(failed);
         }
-        failed.map_or(Ok(()), |error| Err(error.into()))
+        failed.map_or(Ok(()), Err)
     }
 
     fn remove_temporary(&self) {

@@ -6,7 +6,7 @@ use streams_core::{
     KafkaStreams, TaskId,
     runtime::{State, StreamsMetrics},
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::settings;
 use crate::{
@@ -15,7 +15,9 @@ use crate::{
     topology,
 };
 
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an instance that is to end when nothing comes waits for its tasks while nothing happens: longer than a group
+/// waits for a member that was killed. No broker may answer.
+const STANDSTILL: Duration = Duration::from_secs(60);
 /// How often the instance is looked at.
 const TICK: Duration = Duration::from_millis(100);
 /// A line of progress comes each so many ticks, if there was any.
@@ -38,17 +40,25 @@ pub(crate) async fn run(args: &RunArgs) -> Result<String, Failure> {
     let topology = topology::topology(application.min_amount, application.store)?;
     let streams = Arc::new(KafkaStreams::new(topology, config)?);
     streams.on_state_change(|state, _| eprintln!("state {state}"));
-    let mut signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
-    let [interrupt, terminate] = &mut signals;
-    let is_started = tokio::select! {
-        started = streams.start() => started.map(|()| true)?,
-        // A start that waits for the cluster is given up with that.
-        _ = interrupt.recv() => false,
-        _ = terminate.recv() => false,
-    };
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut watch = Watch::new(streams.clone(), args.instance.until_idle);
-    let ended = if is_started { watch.until_done(&mut signals).await } else { Ok(()) };
-    streams.close(CLOSE_TIMEOUT).await?;
+    let mut stands_still = false;
+    let done = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            state = watch.until_idle() => stands_still = state != State::Running,
+        }
+    };
+    let ended = streams.run_until(done).await;
+    if stands_still {
+        let text = format!(
+            "nothing has happened for {STANDSTILL:?} while the instance waited for its tasks; does a broker answer at {}?",
+            args.bootstrap_server
+        );
+        return Err(text.into());
+    }
     ended?;
     Ok(summary(&streams.metrics()))
 }
@@ -73,6 +83,7 @@ struct Watch {
     until_idle: Option<Duration>,
     idle: Duration,
     seen: StreamsMetrics,
+    state: State,
     shown: StreamsMetrics,
     tasks: BTreeMap<&'static str, Vec<TaskId>>,
 }
@@ -81,43 +92,37 @@ impl Watch {
     fn new(streams: Arc<KafkaStreams>, until_idle: Option<Duration>) -> Self {
         let none = StreamsMetrics::default();
         let tasks = BTreeMap::new();
-        Self { streams, until_idle, idle: Duration::ZERO, seen: none, shown: none, tasks }
+        let (idle, state) = (Duration::ZERO, State::Created);
+        Self { streams, until_idle, idle, seen: none, state, shown: none, tasks }
     }
 
-    async fn until_done(&mut self, signals: &mut [Signal; 2]) -> Result<(), Failure> {
-        let [interrupt, terminate] = signals;
+    /// Says what happens until nothing does for as long as it was told to wait, if it was. Returns the state then.
+    async fn until_idle(&mut self) -> State {
         for tick in 1_u32.. {
-            tokio::select! {
-                () = tokio::time::sleep(TICK) => {}
-                _ = interrupt.recv() => break,
-                _ = terminate.recv() => break,
-            }
+            tokio::time::sleep(TICK).await;
             self.show_tasks();
             if tick.is_multiple_of(PROGRESS_TICKS) {
                 self.show_progress();
-            }
-            if let Some(error) = self.streams.error() {
-                return Err(error.into());
-            }
-            if self.streams.state() == State::Error {
-                return Err("all stream threads have ended".into());
             }
             if self.has_been_idle() {
                 break;
             }
         }
-        Ok(())
+        self.streams.state()
     }
 
-    /// Whether the instance has run without a record for as long as it was told to wait for one.
+    /// Whether nothing has happened for as long as it was told to wait for that; for longer, if tasks are missing.
     fn has_been_idle(&mut self) -> bool {
-        let metrics = self.streams.metrics();
-        let waits = self.streams.state() == State::Running
-            && (metrics.processed, metrics.standby_updates)
-                == (self.seen.processed, self.seen.standby_updates);
-        self.seen = metrics;
-        self.idle = if waits { self.idle + TICK } else { Duration::ZERO };
-        self.until_idle.is_some_and(|limit| self.idle >= limit)
+        let (metrics, state) = (self.streams.metrics(), self.streams.state());
+        let progress = |metrics: &StreamsMetrics| {
+            (metrics.processed, metrics.restored, metrics.standby_updates)
+        };
+        let stays = state == self.state && progress(&metrics) == progress(&self.seen);
+        (self.seen, self.state) = (metrics, state);
+        self.idle = if stays { self.idle + TICK } else { Duration::ZERO };
+        self.until_idle.is_some_and(|limit| {
+            self.idle >= if state == State::Running { limit } else { limit.max(STANDSTILL) }
+        })
     }
 
     fn show_tasks(&mut self) {

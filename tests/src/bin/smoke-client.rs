@@ -5,13 +5,10 @@
 use std::{error::Error, path::PathBuf, time::Duration};
 
 use clap::Parser;
-use streams_core::{KafkaStreams, config::StreamsConfig, runtime::State};
+use streams_core::{KafkaStreams, config::StreamsConfig};
 use tests::smoke;
 use tokio::signal::unix::{SignalKind, signal};
 
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often the instance is looked at.
-const TICK: Duration = Duration::from_millis(100);
 /// The driver's timestamps are two days old, and its last ones are not.
 const ADDITIONAL_RETENTION: Duration = Duration::from_secs(3 * 86_400);
 
@@ -48,19 +45,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let streams = KafkaStreams::new(smoke::topology()?, config)?;
     streams.on_state_change(|state, _| eprintln!("state {state}"));
-    streams.start().await?;
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(TICK) => {}
-            _ = terminate.recv() => break,
-        }
-        if streams.error().is_some() || streams.state() == State::Error {
-            break;
-        }
-    }
-    streams.close(CLOSE_TIMEOUT).await?;
-    match streams.error() {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
-    }
+    Ok(streams.run_until(terminate.recv()).await?)
 }

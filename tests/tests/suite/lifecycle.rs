@@ -16,8 +16,8 @@ use streams_core::{
 };
 
 use crate::harness::{
-    PATIENCE, cluster, config, counting_topology, counts_of, eventually, last_counts, processed,
-    produce,
+    PATIENCE, all_committed, cluster, config, counting_topology, counts_of, eventually,
+    last_counts, processed, produce,
 };
 
 const AT_LEAST_ONCE: ProcessingGuarantee = ProcessingGuarantee::AtLeastOnce;
@@ -64,6 +64,54 @@ async fn an_instance_goes_through_javas_states() {
         ]
     );
     streams.clean_up().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_ends_in_order_when_its_signal_comes() {
+    let (cluster, directory) = (cluster(), tempfile::tempdir().unwrap());
+    cluster.create_topic("in", 2).unwrap();
+    cluster.create_topic("out", 1).unwrap();
+    produce(&cluster, "in", "a", "1", 0);
+    // Nothing is committed before the close.
+    let config =
+        config(directory.path(), AT_LEAST_ONCE).commit_interval(Duration::from_secs(3_600));
+    let topology = counting_topology(false);
+    let streams = KafkaStreams::with_client_supplier(topology, config, cluster.clone()).unwrap();
+    let counted = eventually("the record is counted", || streams.metrics().processed == 1);
+    streams.run_until(counted).await.unwrap();
+    assert_eq!(streams.state(), State::NotRunning);
+    assert!(all_committed(&cluster, &["in"]));
+    let again = streams.run_until(std::future::pending::<()>()).await.unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::InvalidState);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_ends_with_the_error_that_ends_the_instance() {
+    let (cluster, directory) = (cluster(), tempfile::tempdir().unwrap());
+    let config = config(directory.path(), AT_LEAST_ONCE);
+    let streams =
+        KafkaStreams::with_client_supplier(counting_topology(false), config, cluster).unwrap();
+    let error = streams.run_until(std::future::pending::<()>()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MissingSourceTopic, "{error}");
+    assert_eq!(streams.state(), State::NotRunning);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_ends_when_the_instance_is_closed_elsewhere() {
+    let (cluster, directory) = (cluster(), tempfile::tempdir().unwrap());
+    cluster.create_topic("in", 2).unwrap();
+    cluster.create_topic("out", 1).unwrap();
+    let config = config(directory.path(), AT_LEAST_ONCE);
+    let streams =
+        KafkaStreams::with_client_supplier(counting_topology(false), config, cluster).unwrap();
+    let close = async {
+        streams.wait_for(&[State::Running], PATIENCE).await;
+        streams.close(PATIENCE).await
+    };
+    let (ran, closed) = tokio::join!(streams.run_until(std::future::pending::<()>()), close);
+    ran.unwrap();
+    closed.unwrap();
+    assert_eq!(streams.state(), State::NotRunning);
 }
 
 #[tokio::test(flavor = "multi_thread")]

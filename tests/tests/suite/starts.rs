@@ -93,6 +93,24 @@ async fn a_start_that_waits_for_the_cluster_ends_when_the_instance_is_closed() {
 }
 
 #[tokio::test]
+async fn a_signal_ends_a_run_whose_start_waits_for_the_cluster() {
+    let cluster = cluster_with_tab();
+    cluster.broker_down(true);
+    let streams = with_a_global_store(&cluster, 600_000);
+    streams.run_until(tokio::time::sleep(Duration::from_millis(50))).await.unwrap();
+    assert_eq!(streams.state(), State::NotRunning);
+}
+
+#[tokio::test]
+async fn a_run_ends_with_the_error_of_its_start() {
+    let cluster = cluster_with_tab();
+    cluster.broker_down(true);
+    let streams = with_a_global_store(&cluster, 300);
+    let error = streams.run_until(std::future::pending::<()>()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+}
+
+#[tokio::test]
 async fn a_start_that_is_given_up_closes_the_instance() {
     let cluster = cluster_with_tab();
     cluster.broker_down(true);

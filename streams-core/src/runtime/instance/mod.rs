@@ -14,6 +14,7 @@ mod lifecycle;
 pub(super) mod listener;
 mod local_state;
 pub(super) mod metrics;
+mod run;
 mod shared;
 mod start;
 mod state;
