@@ -16,7 +16,10 @@ use crate::{
 /// use std::ops::ControlFlow;
 /// use streams_core::{
 ///     Result, serde,
-///     store::{JoinSide, OuterJoinStore, SideOfJoin, Stores},
+///     store::{
+///         Stores,
+///         operator::{OuterJoinStore, SideOfJoin},
+///     },
 /// };
 ///
 /// let kept = Stores::outer_join("kept", serde::string(), serde::long(), serde::string());
