@@ -83,7 +83,7 @@ async fn tasks(tasks: i32, records: i64) -> String {
             value: Some(&bytes),
             headers: &Headers::new(),
         };
-        producer.append(&TopicPartition::new(bench::INPUT, partition), record).unwrap();
+        producer.append_to(&TopicPartition::new(bench::INPUT, partition), record).unwrap();
     }
     producer.flush().unwrap();
     let is_done = || {

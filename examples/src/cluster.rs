@@ -153,7 +153,7 @@ impl Cluster {
             let partition = partition_for_key(key.as_deref().unwrap_or_default(), PARTITIONS);
             let (key, value) = (key.as_deref(), value.as_deref());
             let record = ProduceRecord { timestamp, key, value, headers: &Headers::new() };
-            producer.append(&TopicPartition::new(topic, partition), record)?;
+            producer.append_to(&TopicPartition::new(topic, partition), record)?;
         }
         producer.flush()?.into_iter().try_for_each(|report| report.result.map(drop))
     }

@@ -124,11 +124,11 @@ impl Feed {
         let place = TopicPartition::new(topic, partition_for_key(key.as_bytes(), self.partitions));
         let (key, value) = (Some(key.as_bytes()), Some(value));
         let record = ProduceRecord { timestamp, key, value, headers: &Headers::new() };
-        match self.producer.append(&place, record) {
+        match self.producer.append_to(&place, record) {
             // There is no room for more before some are on their way.
             Err(error) if error.kind() == ErrorKind::Unavailable => {
                 self.flush()?;
-                self.producer.append(&place, record)?;
+                self.producer.append_to(&place, record)?;
             }
             other => other?,
         }

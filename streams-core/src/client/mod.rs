@@ -30,6 +30,7 @@ mod producer;
 pub mod rdkafka;
 mod records;
 mod refused;
+mod slots;
 mod supplier;
 
 #[cfg(feature = "fuzzing")]
@@ -43,6 +44,7 @@ pub use self::{
     producer::{BatchReport, ProduceRecord, Producer},
     records::{RecordBatch, RecordView, Records},
     refused::{Fingerprint, RefusedRecord},
+    slots::{PartitionSlot, ProducerId, Slots},
     supplier::{
         ClientSupplier, ConsumerRole, ConsumerSettings, IsolationLevel, OffsetReset,
         ProducerSettings,

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::{Answer, GroupMetadata, OffsetAndMetadata, RefusedRecord};
+use super::{Answer, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProducerId, RefusedRecord};
 use crate::{Headers, Result, TopicPartition};
 
 /// A record on its way to a partition.
@@ -40,13 +40,32 @@ pub trait Producer: Send + Debug {
     /// `InvalidTopic` if it does not exist.
     fn partitions(&mut self, topic: &str) -> Result<i32>;
 
-    /// Copies a record into the open batch of its partition. Order within a partition is kept.
+    /// The producer whose slots [`slot`](Self::slot) hands out: it stays the same for as long as this one lives.
+    fn id(&self) -> ProducerId;
+
+    /// Looks a partition up. The slot is good for as long as this producer lives: when its topic is deleted or grows, too,
+    /// though what is written to a partition that is gone is refused later.
     ///
     /// # Errors
-    /// `InvalidTopic` if the partition does not exist, `Production` if the record is larger than the producer sends,
-    /// `InvalidState` outside of a transaction if the producer is transactional, `Timeout` if the open transaction has
-    /// failed and can only be aborted.
-    fn append(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result;
+    /// `InvalidTopic` if the partition does not exist.
+    fn slot(&mut self, to: &TopicPartition) -> Result<PartitionSlot>;
+
+    /// Copies a record into the open batch of a partition. Order within a partition is kept.
+    ///
+    /// # Errors
+    /// `Production` if the record is larger than the producer sends, `InvalidState` if the slot is of another producer, or
+    /// outside of a transaction if this one is transactional, `Timeout` if the open transaction has failed and can only be
+    /// aborted.
+    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result;
+
+    /// Looks a partition up and [appends](Self::append) a record to it: for who writes only a few.
+    ///
+    /// # Errors
+    /// Those of both.
+    fn append_to(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result {
+        let slot = self.slot(to)?;
+        self.append(slot, record)
+    }
 
     /// Sends what is open and waits for all of it; one report for each batch since the last flush.
     ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Event, Node, NodeInfo, Partitions, TaskState};
 use crate::{
     Error, ErrorKind, Record, Result, TopicPartition,
-    client::ProduceRecord,
+    client::{PartitionSlot, ProduceRecord},
     partitioner::partition_for_key,
     planted::{PlantedBug, is_planted},
     serde::{SerdeRef, Written},
@@ -32,6 +32,59 @@ impl<K, V> Clone for SinkTopic<K, V> {
     }
 }
 
+/// The partitions of a topic, as of a version of the instance's view of topics.
+#[derive(Default)]
+struct Targets {
+    partitions: Vec<TopicPartition>,
+    /// Their slots, as far as they were written to, of the producer that the task was lent then.
+    slots: Vec<Option<PartitionSlot>>,
+    version: Option<u64>,
+}
+
+impl Targets {
+    fn topic(&self) -> Option<&Arc<str>> {
+        self.partitions.first().map(|partition| &partition.topic)
+    }
+
+    /// The name of the topic, for messages.
+    fn name(&self) -> &str {
+        self.topic().map_or("", |topic| topic)
+    }
+
+    fn set(&mut self, topic: &Arc<str>, count: i32) {
+        self.partitions =
+            (0..count).map(|partition| TopicPartition::new(topic.clone(), partition)).collect();
+        self.slots.clear();
+        self.slots.resize(self.partitions.len(), None);
+    }
+
+    fn append(
+        &mut self,
+        sink: &str,
+        partition: Option<usize>,
+        record: ProduceRecord<'_>,
+        task: &mut TaskState,
+    ) -> Result {
+        let at = partition.and_then(|at| Some((self.partitions.get(at)?, self.slots.get_mut(at)?)));
+        let Some((to, slot)) = at else {
+            let (topic, count) = (self.name(), self.partitions.len());
+            let text = format!(
+                "the partitioner of sink `{sink}` chose a partition that topic {topic} does not have, which has {count}: it \
+                 must be 0 to {}",
+                count.saturating_sub(1)
+            );
+            return Err(Error::new(ErrorKind::Production, text));
+        };
+        task.check_refused(to, &record)?;
+        let producer = task.producer()?;
+        let slot = match slot.filter(|slot| slot.producer() == producer.id()) {
+            Some(slot) => slot,
+            None => *slot.insert(producer.slot(to)?),
+        };
+        producer.append(slot, record)
+    }
+}
+
 /// Writes each record to a topic.
 pub(crate) struct SinkNode<K, V> {
     pub(crate) info: Arc<NodeInfo>,
@@ -39,9 +92,7 @@ pub(crate) struct SinkNode<K, V> {
     pub(crate) key_serde: SerdeRef<K>,
     pub(crate) value_serde: SerdeRef<V>,
     pub(crate) partitioner: Option<StreamPartitioner<K, V>>,
-    /// Partitions of the topic, as of the version of the instance's view that follows.
-    partitions: Vec<TopicPartition>,
-    version: Option<u64>,
+    targets: Targets,
     next: usize,
     key: Vec<u8>,
     value: Vec<u8>,
@@ -61,8 +112,7 @@ impl<K, V> SinkNode<K, V> {
             key_serde,
             value_serde,
             partitioner,
-            partitions: Vec::new(),
-            version: None,
+            targets: Targets::default(),
             next: 0,
             key: Vec::new(),
             value: Vec::new(),
@@ -74,13 +124,13 @@ impl<K, V> SinkNode<K, V> {
     fn look_up(&mut self, record: &Record<'_, K, V>, task: &mut TaskState) -> Result {
         let version = task.shared_settings.partition_counts.version();
         let stale = is_planted(PlantedBug::StaleSinkCount);
-        let known = self.partitions.first().filter(|_| stale || self.version == Some(version));
+        let known = self.targets.topic().filter(|_| stale || self.targets.version == Some(version));
         let topic: Arc<str> = match &self.topic {
             SinkTopic::Fixed(_) if known.is_some() => return Ok(()),
             SinkTopic::Fixed(topic) => topic.clone(),
             SinkTopic::Dynamic(extract) => {
                 let topic = extract(record);
-                if known.is_some_and(|known| *known.topic == *topic) {
+                if known.is_some_and(|known| **known == *topic) {
                     return Ok(());
                 }
                 topic.into()
@@ -89,12 +139,10 @@ impl<K, V> SinkNode<K, V> {
         let seen = Self::partitions_seen_by_producer(&topic, task)?;
         let count = task.shared_settings.partition_counts.learn(&topic, seen);
         if seen >= count {
-            self.version = Some(version);
+            self.targets.version = Some(version);
         }
         // A producer that has not heard of new partitions yet is asked again for the next record.
-        self.partitions = (0..count.min(seen))
-            .map(|partition| TopicPartition::new(topic.clone(), partition))
-            .collect();
+        self.targets.set(&topic, count.min(seen));
         Ok(())
     }
 
@@ -116,7 +164,7 @@ impl<K, V> SinkNode<K, V> {
     }
 
     fn serialize(&mut self, record: &Record<'_, K, V>) -> Result<(bool, bool)> {
-        let topic = self.partitions.first().map_or("", |partition| &partition.topic);
+        let topic = self.targets.name();
         self.key.clear();
         self.value.clear();
         let fail = |what: &str, cause| {
@@ -132,20 +180,20 @@ impl<K, V> SinkNode<K, V> {
 
     /// What the partitioner says, if there is one.
     fn chosen(&self, record: &Record<'_, K, V>) -> Partitions {
-        let (Some(choose), Some(first)) = (&self.partitioner, self.partitions.first()) else {
+        let (Some(choose), Some(topic)) = (&self.partitioner, self.targets.topic()) else {
             return Partitions::ByKey;
         };
-        let count = i32::try_from(self.partitions.len()).unwrap_or(i32::MAX);
-        choose(&first.topic, record.key, record.value, count)
+        let count = i32::try_from(self.targets.partitions.len()).unwrap_or(i32::MAX);
+        choose(topic, record.key, record.value, count)
     }
 
     /// The partition of the key's hash, or the next in turn.
     fn by_key(&mut self, has_key: bool) -> Option<usize> {
         if has_key {
-            let count = i32::try_from(self.partitions.len()).ok()?;
+            let count = i32::try_from(self.targets.partitions.len()).ok()?;
             return usize::try_from(partition_for_key(&self.key, count)).ok();
         }
-        self.next = (self.next + 1) % self.partitions.len().max(1);
+        self.next = (self.next + 1) % self.targets.partitions.len().max(1);
         Some(self.next)
     }
 
@@ -159,46 +207,26 @@ impl<K, V> SinkNode<K, V> {
             value: has_value.then_some(&self.value),
             headers: record.headers,
         };
+        let (targets, sink) = (&mut self.targets, &*self.info.name);
         match chosen {
-            Partitions::ByKey => self.append(by_key, record, task),
+            Partitions::ByKey => targets.append(sink, by_key, record, task),
             Partitions::One(partition) => {
-                self.append(usize::try_from(partition).ok(), record, task)
+                targets.append(sink, usize::try_from(partition).ok(), record, task)
             }
-            Partitions::All => {
-                (0..self.partitions.len()).try_for_each(|at| self.append(Some(at), record, task))
-            }
+            Partitions::All => (0..targets.partitions.len())
+                .try_for_each(|at| targets.append(sink, Some(at), record, task)),
             Partitions::Several(mut partitions) => {
                 if partitions.is_empty() {
-                    task.drops.note(&self.info.name, 1, task.now_ms, || {
+                    task.drops.note(sink, 1, task.now_ms, || {
                         "dropped a record that the partitioner sends to no partition".to_owned()
                     });
                 }
                 partitions.sort_unstable();
                 partitions.dedup();
                 let mut indexes = partitions.into_iter().map(|at| usize::try_from(at).ok());
-                indexes.try_for_each(|at| self.append(at, record, task))
+                indexes.try_for_each(|at| targets.append(sink, at, record, task))
             }
         }
-    }
-
-    fn append(
-        &self,
-        partition: Option<usize>,
-        record: ProduceRecord<'_>,
-        task: &mut TaskState,
-    ) -> Result {
-        let Some(to) = partition.and_then(|index| self.partitions.get(index)) else {
-            let topic = self.partitions.first().map_or("", |partition| &partition.topic);
-            let (sink, count) = (&self.info.name, self.partitions.len());
-            let text = format!(
-                "the partitioner of sink `{sink}` chose a partition that topic {topic} does not have, which has {count}: it \
-                 must be 0 to {}",
-                count.saturating_sub(1)
-            );
-            return Err(Error::new(ErrorKind::Production, text));
-        };
-        task.check_refused(to, &record)?;
-        task.producer()?.append(to, record)
     }
 }
 
@@ -207,10 +235,7 @@ impl<K, V> Node<K, V> for SinkNode<K, V> {
         let sent = self.look_up(&record, task).and_then(|()| self.send(record, task));
         match sent {
             Ok(()) => Ok(()),
-            Err(error) => {
-                let topic = self.partitions.first().map_or("", |partition| &partition.topic);
-                task.production_failed(&self.info.name, topic, error)
-            }
+            Err(error) => task.production_failed(&self.info.name, self.targets.name(), error),
         }
     }
 

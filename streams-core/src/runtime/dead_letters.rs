@@ -6,7 +6,8 @@ use super::app::App;
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
-        BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer, ProducerSettings,
+        BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProduceRecord, Producer,
+        ProducerId, ProducerSettings, Slots,
     },
 };
 
@@ -17,11 +18,13 @@ pub(super) struct DeadLetterProducer {
     app: Arc<App>,
     client_id: String,
     producer: Option<Box<dyn Producer>>,
+    /// The slots of that producer.
+    slots: Slots<PartitionSlot>,
 }
 
 impl DeadLetterProducer {
-    pub(super) const fn new(app: Arc<App>, client_id: String) -> Self {
-        Self { app, client_id, producer: None }
+    pub(super) fn new(app: Arc<App>, client_id: String) -> Self {
+        Self { app, client_id, producer: None, slots: Slots::new() }
     }
 
     fn producer(&mut self) -> Result<&mut dyn Producer> {
@@ -47,8 +50,18 @@ impl Producer for DeadLetterProducer {
         self.producer()?.partitions(topic)
     }
 
-    fn append(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result {
-        self.producer()?.append(to, record)
+    fn id(&self) -> ProducerId {
+        self.slots.producer()
+    }
+
+    fn slot(&mut self, to: &TopicPartition) -> Result<PartitionSlot> {
+        let slot = self.producer()?.slot(to)?;
+        self.slots.resolve(to, || Ok(slot))
+    }
+
+    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
+        let slot = *self.slots.get(slot)?;
+        self.producer()?.append(slot, record)
     }
 
     fn flush(&mut self) -> Result<Vec<BatchReport>> {

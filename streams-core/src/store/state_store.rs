@@ -7,7 +7,7 @@ use state_store::{Database, MemoryBudget, StoreId, WriteBatch};
 use super::Position;
 use crate::{
     Headers, Result, TopicPartition,
-    client::{ProduceRecord, Producer},
+    client::{PartitionSlot, ProduceRecord, Producer},
 };
 
 /// The record, or punctuation, that is being processed.
@@ -42,15 +42,15 @@ pub struct StoreContext {
 pub struct ChangelogWriter<'a> {
     /// Rows for the database.
     pub batch: &'a mut WriteBatch,
-    /// Partition of the changelog, and what writes to it.
-    pub changelog: Option<(&'a TopicPartition, &'a mut dyn Producer)>,
+    /// Partition of the changelog, as what writes to it knows it.
+    pub changelog: Option<(PartitionSlot, &'a mut dyn Producer)>,
     /// How far the store has come, and the task's inputs by number, if its changelog says so.
     pub position: Option<(&'a mut Position, &'a [TopicPartition])>,
 }
 
 impl fmt::Debug for ChangelogWriter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ChangelogWriter({:?})", self.changelog.as_ref().map(|(to, _)| to))
+        write!(f, "ChangelogWriter({:?})", self.changelog.as_ref().map(|(slot, _)| slot))
     }
 }
 
@@ -75,8 +75,8 @@ impl ChangelogWriter<'_> {
         timestamp: i64,
         headers: &Headers,
     ) -> Result {
-        let Some((to, producer)) = &mut self.changelog else { return Ok(()) };
-        producer.append(to, ProduceRecord { timestamp, key: Some(key), value, headers })
+        let Some((slot, producer)) = &mut self.changelog else { return Ok(()) };
+        producer.append(*slot, ProduceRecord { timestamp, key: Some(key), value, headers })
     }
 
     /// As [`log_with`](Self::log_with), for a row that `record` wrote: with the position of the store in the headers, if

@@ -94,7 +94,9 @@ impl ActiveTask {
             let rows = self.commit.databases.batch_of(index, &mut batch);
             let to = self.commit.changelogs.get(&index);
             let changelog = match (to, producer.as_mut()) {
-                (Some(to), Some(producer)) => Some((to, &mut **producer as &mut dyn Producer)),
+                (Some(to), Some(producer)) => {
+                    Some((producer.slot(to)?, &mut **producer as &mut dyn Producer))
+                }
                 _ => None,
             };
             let position =
@@ -124,7 +126,7 @@ impl ActiveTask {
         let mut no_rows = WriteBatch::new();
         let mut writer = ChangelogWriter {
             batch: &mut no_rows,
-            changelog: Some((changelog, producer)),
+            changelog: Some((producer.slot(changelog)?, producer)),
             position: None,
         };
         keys.iter().try_for_each(|(key, timestamp)| store.log_again(key, *timestamp, &mut writer))

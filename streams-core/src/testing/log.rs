@@ -10,7 +10,10 @@ use parking_lot::Mutex;
 use super::ProducedRecord;
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
-    client::{BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer},
+    client::{
+        BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProduceRecord, Producer,
+        ProducerId, Slots,
+    },
 };
 
 /// The topics of a driver.
@@ -96,12 +99,13 @@ impl Log {
 #[derive(Debug)]
 pub(super) struct RecordingProducer {
     log: SharedLog,
+    slots: Slots<()>,
     reports: Vec<BatchReport>,
 }
 
 impl RecordingProducer {
-    pub(super) const fn new(log: SharedLog) -> Self {
-        Self { log, reports: Vec::new() }
+    pub(super) fn new(log: SharedLog) -> Self {
+        Self { log, slots: Slots::new(), reports: Vec::new() }
     }
 }
 
@@ -110,7 +114,16 @@ impl Producer for RecordingProducer {
         Ok(1)
     }
 
-    fn append(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result {
+    fn id(&self) -> ProducerId {
+        self.slots.producer()
+    }
+
+    fn slot(&mut self, to: &TopicPartition) -> Result<PartitionSlot> {
+        self.slots.resolve(to, || Ok(()))
+    }
+
+    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
+        let to = self.slots.partition(slot)?;
         let mut log = self.log.lock();
         let offset = log.take_offset(to);
         log.produced.push(ProducedRecord {

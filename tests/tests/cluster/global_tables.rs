@@ -47,7 +47,7 @@ fn write(
         let (value, headers) = (value(&key), Headers::new());
         let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
         producer
-            .append(&to, ProduceRecord { timestamp: 1, key, value, headers: &headers })
+            .append_to(&to, ProduceRecord { timestamp: 1, key, value, headers: &headers })
             .unwrap();
     }
     for report in producer.flush().unwrap() {

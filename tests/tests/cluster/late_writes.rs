@@ -53,7 +53,7 @@ impl Member {
         let headers = Headers::new();
         let value = Some(value.as_bytes());
         let record = ProduceRecord { timestamp: 1, key: Some(b"key"), value, headers: &headers };
-        self.producer.append(&TopicPartition::new("changelog", 0), record)
+        self.producer.append_to(&TopicPartition::new("changelog", 0), record)
     }
 
     fn left(&self, left_ms: u64) {
@@ -129,7 +129,7 @@ fn rows_that_a_zombie_wrote_late_are_not_what_is_restored() {
     for customer in first.expected().per_customer.keys() {
         let (key, value) = (Some(customer.as_bytes()), Some(&count[..]));
         let record = ProduceRecord { timestamp: 1, key, value, headers: &headers };
-        zombie.append(&changelog, record).unwrap();
+        zombie.append_to(&changelog, record).unwrap();
     }
     assert!(zombie.flush().unwrap().iter().all(|batch| batch.result.is_ok()));
     world.feed(&second);

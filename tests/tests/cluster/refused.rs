@@ -93,7 +93,7 @@ fn feed(clients: &impl ClientSupplier) {
             value: Some(value.as_bytes()),
             headers: &headers,
         };
-        producer.append(&TopicPartition::new("in", 0), record).unwrap();
+        producer.append_to(&TopicPartition::new("in", 0), record).unwrap();
     }
     for report in producer.flush().unwrap() {
         report.result.unwrap();

@@ -38,7 +38,7 @@ fn feed(world: &World) {
             value: Some(value.as_bytes()),
             headers: &Headers::new(),
         };
-        producer.append(&TopicPartition::new("slow-in", 0), record).unwrap();
+        producer.append_to(&TopicPartition::new("slow-in", 0), record).unwrap();
     }
     producer.flush().unwrap();
 }

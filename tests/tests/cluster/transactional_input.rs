@@ -31,7 +31,7 @@ fn write<'a>(producer: &mut dyn Producer, orders: impl Iterator<Item = &'a Order
             value: Some(value.as_bytes()),
             headers: &headers,
         };
-        producer.append(&to, record).unwrap();
+        producer.append_to(&to, record).unwrap();
     }
     for report in producer.flush().unwrap() {
         report.result.unwrap();

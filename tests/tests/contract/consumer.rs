@@ -49,7 +49,7 @@ fn a_record_comes_as_it_was_written() {
         let written = [full, tombstone, empty, unkeyed];
         let mut producer = world.producer();
         for record in written {
-            producer.append(&place, record).unwrap();
+            producer.append_to(&place, record).unwrap();
         }
         producer.flush().unwrap();
 

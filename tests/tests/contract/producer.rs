@@ -64,7 +64,7 @@ fn a_record_that_is_too_large_is_refused_and_others_go_through() {
         let mut producer = world.producer();
         append(&mut *producer, &place, &["before"]);
         let large = "x".repeat(2 << 20);
-        let error = producer.append(&place, record(&large, &Headers::new())).unwrap_err();
+        let error = producer.append_to(&place, record(&large, &Headers::new())).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Production);
         assert!(error.to_string().contains(&place.to_string()), "{error}");
         append(&mut *producer, &place, &["after"]);
@@ -84,7 +84,7 @@ fn a_record_that_the_client_refuses_is_named_with_its_size_its_key_and_the_setti
         let large = "x".repeat(2 << 20);
         let headers = Headers::new();
         let record = ProduceRecord { key: Some(b"customer-42"), ..record(&large, &headers) };
-        let error = world.producer().append(&world.partition(), record).unwrap_err();
+        let error = world.producer().append_to(&world.partition(), record).unwrap_err();
         for part in ["2097163 bytes", "`customer-42`", "producer.max.request.size"] {
             assert!(error.to_string().contains(part), "{error}");
         }
@@ -99,7 +99,7 @@ fn a_timestamp_that_the_broker_refuses_is_reported_with_the_topics_setting() {
         let in_ten_years = SystemClock.now_ms() + 10 * 365 * 24 * 3_600_000;
         let record = ProduceRecord { timestamp: in_ten_years, ..record("a", &headers) };
         let mut producer = world.producer();
-        producer.append(&place, record).unwrap();
+        producer.append_to(&place, record).unwrap();
         let reports = producer.flush().unwrap();
         let error = reports.into_iter().find_map(|report| report.result.err()).unwrap();
         assert_eq!(error.kind(), ErrorKind::Production);
@@ -115,12 +115,12 @@ fn a_compacted_topic_refuses_a_record_without_a_key() {
         let place = compacted(world);
         let mut producer = world.producer();
         let headers = Headers::new();
-        producer.append(&place, record("a", &headers)).unwrap();
+        producer.append_to(&place, record("a", &headers)).unwrap();
         let reports = producer.flush().unwrap();
         let error = reports.into_iter().find_map(|report| report.result.err());
         assert_eq!(error.unwrap().kind(), ErrorKind::Production);
         let keyed = ProduceRecord { key: Some(b"k"), ..record("b", &headers) };
-        producer.append(&place, keyed).unwrap();
+        producer.append_to(&place, keyed).unwrap();
         for report in producer.flush().unwrap() {
             report.result.unwrap();
         }
@@ -147,7 +147,7 @@ fn of_a_batch_that_is_refused_the_records_at_fault_are_named() {
             let timestamp = 1_000 + i64::try_from(number).unwrap();
             ProduceRecord { timestamp, key, ..record("v", &headers) }
         };
-        (0..20).for_each(|number| producer.append(&place, record_at(number)).unwrap());
+        (0..20).for_each(|number| producer.append_to(&place, record_at(number)).unwrap());
         let reports = producer.flush().unwrap();
         assert!(reports.iter().any(|report| report.result.is_err()));
         let mut refused = producer.take_refused();
@@ -181,7 +181,7 @@ fn a_record_that_is_too_large_for_its_topic_is_named_where_each_is_sent_alone() 
             let settings = ProducerSettings { one_by_one, ..ProducerSettings::default() };
             let mut producer = world.producer_with(&settings);
             for value in ["a", large.as_str(), "b"] {
-                producer.append(&place, record(value, &headers)).unwrap();
+                producer.append_to(&place, record(value, &headers)).unwrap();
             }
             producer.flush().unwrap();
             let refused = producer.take_refused();
@@ -210,13 +210,45 @@ fn a_topic_that_does_not_exist_is_neither_counted_nor_written_to_nor_made() {
         assert_eq!(producer.partitions(&name).unwrap_err().kind(), ErrorKind::InvalidTopic);
         let nowhere = TopicPartition::new(name.clone(), 0);
         let headers = Headers::new();
-        let error = producer.append(&nowhere, record("a", &headers)).unwrap_err();
+        let error = producer.append_to(&nowhere, record("a", &headers)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidTopic);
         assert!(world.admin().describe_topics(&[&name]).wait().unwrap().is_empty());
         let topic = world.topic(3);
         assert_eq!(producer.partitions(&topic).unwrap(), 3);
         let beyond = TopicPartition::new(topic, 3);
-        let error = producer.append(&beyond, record("a", &headers)).unwrap_err();
+        let error = producer.append_to(&beyond, record("a", &headers)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidTopic);
+    });
+}
+
+#[test]
+fn a_partition_is_looked_up_once_and_only_its_own_producer_takes_the_slot() {
+    everywhere(|world| {
+        let topic = world.topic(2);
+        let [one, two] = [0, 1].map(|partition| TopicPartition::new(topic.clone(), partition));
+        let (mut producer, mut other) = (world.producer(), world.producer());
+        let headers = Headers::new();
+        let slots = [&two, &one].map(|place| producer.slot(place).unwrap());
+        assert_ne!(slots[0], slots[1]);
+        assert!(slots.iter().all(|slot| slot.producer() == producer.id()));
+        assert_ne!(producer.id(), other.id());
+        for value in ["a", "b"] {
+            assert_eq!([&two, &one].map(|place| producer.slot(place).unwrap()), slots);
+            producer.append(slots[1], record(value, &headers)).unwrap();
+            // It stays what it is across flushes.
+            for report in producer.flush().unwrap() {
+                assert_eq!(report.topic_partition, one);
+                report.result.unwrap();
+            }
+        }
+        // The other has a slot of its own with the same number, which is another partition's.
+        other.slot(&one).unwrap();
+        let foreign = other.append(slots[0], record("c", &headers)).unwrap_err();
+        assert_eq!(foreign.kind(), ErrorKind::InvalidState);
+        assert!(other.flush().unwrap().is_empty());
+        let mut consumer = world.consumer(ReadUncommitted);
+        consumer.assign(&one, 0).unwrap();
+        consumer.assign(&two, 0).unwrap();
+        assert_eq!(read(&mut *consumer, 2), ["a", "b"]);
     });
 }

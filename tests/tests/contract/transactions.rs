@@ -123,12 +123,12 @@ fn a_transaction_with_a_record_that_is_refused_ends_soon_and_names_it_and_anothe
             let mut producer = world.transactional(&id);
             let began_ms = SystemClock.now_ms();
             producer.begin_transaction().unwrap();
-            producer.append(&place, keyed).unwrap();
-            producer.append(&place, record("a", &headers)).unwrap();
+            producer.append_to(&place, keyed).unwrap();
+            producer.append_to(&place, record("a", &headers)).unwrap();
             append(&mut *producer, &other, &["c"]);
             producer.flush().unwrap();
             // What comes behind can be neither written nor committed.
-            let late = producer.append(&other, record("d", &headers)).unwrap_err();
+            let late = producer.append_to(&other, record("d", &headers)).unwrap_err();
             assert_eq!(late.kind(), ErrorKind::Timeout, "{late}");
             if ask_after_abort {
                 producer.abort_transaction().unwrap();
@@ -145,7 +145,7 @@ fn a_transaction_with_a_record_that_is_refused_ends_soon_and_names_it_and_anothe
         }
         let mut producer = world.transactional(&id);
         producer.begin_transaction().unwrap();
-        producer.append(&place, keyed).unwrap();
+        producer.append_to(&place, keyed).unwrap();
         producer.flush().unwrap();
         producer.commit_transaction().unwrap();
         let mut consumer = world.consumer(ReadCommitted);
@@ -214,9 +214,9 @@ fn calls_out_of_turn_are_refused_and_do_no_harm() {
         invalid(plain.begin_transaction());
         let mut producer = world.uninitialised(&world.unique("id"));
         invalid(producer.begin_transaction());
-        invalid(producer.append(&place, record("a", &headers)));
+        invalid(producer.append_to(&place, record("a", &headers)));
         producer.init_transactions().unwrap();
-        invalid(producer.append(&place, record("a", &headers)));
+        invalid(producer.append_to(&place, record("a", &headers)));
         invalid(producer.commit_transaction());
         invalid(producer.abort_transaction());
         invalid(producer.send_offsets(&offsets(&place), &stranger(world)));

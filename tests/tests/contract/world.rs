@@ -183,7 +183,7 @@ pub(crate) fn new_topic(name: &str, partitions: i32) -> NewTopic {
 /// Appends values without keys.
 pub(crate) fn append(producer: &mut dyn Producer, to: &TopicPartition, values: &[&str]) {
     for value in values {
-        producer.append(to, record(value, &Headers::new())).unwrap();
+        producer.append_to(to, record(value, &Headers::new())).unwrap();
     }
 }
 

@@ -305,7 +305,7 @@ async fn exactly_once_reads_no_row_of_an_aborted_or_open_transaction() {
             value: Some(value.as_bytes()),
             headers: &Headers::new(),
         };
-        producer.append(&TopicPartition::new("tab", 0), record).unwrap();
+        producer.append_to(&TopicPartition::new("tab", 0), record).unwrap();
         producer.flush().unwrap();
         producer
     };

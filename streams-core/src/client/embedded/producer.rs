@@ -2,8 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hashbrown::HashMap;
-
 use super::{
     OperationKind,
     shared::{Reply, Shared, no_reply},
@@ -14,8 +12,8 @@ use super::{
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
-        Answer, BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer,
-        ProducerSettings, Records, RefusedRecord,
+        Answer, BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProduceRecord,
+        Producer, ProducerId, ProducerSettings, Records, RefusedRecord, Slots,
     },
     time::duration_ms,
 };
@@ -30,8 +28,8 @@ pub(super) struct EmbeddedProducer {
     transaction: Transaction,
     /// Transactions begun so far.
     begun: u64,
-    /// A batch for each partition that was ever written to; an empty one is not open.
-    open: HashMap<TopicPartition, Records>,
+    /// A batch for each partition that was looked up; an empty one is not open.
+    open: Slots<Records>,
     reports: Vec<BatchReport>,
     /// Records that were refused, and nobody has asked for yet.
     refused: Vec<RefusedRecord>,
@@ -60,19 +58,12 @@ impl EmbeddedProducer {
             one_by_one: settings.one_by_one,
             transaction: Transaction::None,
             begun: 0,
-            open: HashMap::new(),
+            open: Slots::new(),
             reports: Vec::new(),
             refused: Vec::new(),
             has_failed: false,
             late: None,
         }
-    }
-
-    /// Opens the first batch of a partition.
-    fn open_partition(&mut self, to: &TopicPartition) -> Result {
-        self.shared.lock().log(to)?;
-        self.open.insert(to.clone(), Records::new());
-        Ok(())
     }
 
     fn check_can_write(&self) -> Result {
@@ -177,7 +168,6 @@ impl EmbeddedProducer {
         if batches.is_empty() {
             return Ok(());
         }
-        // The order of a hash table must not show in the order of reports.
         batches.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let sent = self.deliver(&batches);
         self.shared.wake();
@@ -189,13 +179,18 @@ impl EmbeddedProducer {
             }
             Err(error) if error.kind() == ErrorKind::Unavailable => {
                 for (partition, records) in batches {
-                    self.open.insert(partition, Arc::unwrap_or_clone(records));
+                    let slot = self.open.resolve(&partition, || Ok(Records::new()))?;
+                    *self.open.get_mut(slot)? = Arc::unwrap_or_clone(records);
                 }
                 return Err(error);
             }
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    fn drop_open(&mut self) {
+        self.open.iter_mut().for_each(|(_, batch)| batch.clear());
     }
 
     fn end(&mut self, commit: bool) -> Result {
@@ -221,18 +216,23 @@ impl Producer for EmbeddedProducer {
         })
     }
 
-    fn append(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result {
+    fn id(&self) -> ProducerId {
+        self.open.producer()
+    }
+
+    fn slot(&mut self, to: &TopicPartition) -> Result<PartitionSlot> {
+        self.open.resolve(to, || self.shared.lock().log(to).map(|_| Records::new()))
+    }
+
+    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
         self.check_can_write()?;
         let size = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
         if size > self.shared.settings.record_bytes_max {
-            let most = self.shared.settings.record_bytes_max;
+            let (to, most) = (self.open.partition(slot)?, self.shared.settings.record_bytes_max);
             let text = format!("a record of {size} bytes for {to} is larger than {most} bytes");
             return Err(Error::new(ErrorKind::Production, text));
         }
-        if !self.open.contains_key(to) {
-            self.open_partition(to)?;
-        }
-        let Some(batch) = self.open.get_mut(to) else { return Ok(()) };
+        let batch = self.open.get_mut(slot)?;
         batch.push(record.timestamp, record.key, record.value, record.headers.iter());
         if self.one_by_one || batch.byte_len() >= self.shared.settings.batch_bytes_max {
             match self.send() {
@@ -274,7 +274,7 @@ impl Producer for EmbeddedProducer {
             return Err(self.invalid("it has no transactional id"));
         };
         self.transaction = Transaction::None;
-        self.open.clear();
+        self.drop_open();
         self.reports.clear();
         let producer =
             self.shared.call(&self.client_id, OperationKind::InitTransactions, |state| {
@@ -322,9 +322,7 @@ impl Producer for EmbeddedProducer {
     }
 
     fn abort_transaction(&mut self) -> Result {
-        for batch in self.open.values_mut() {
-            batch.clear();
-        }
+        self.drop_open();
         self.end(false)
     }
 }

@@ -19,8 +19,8 @@ use super::{ffi::Client, producer::RdKafkaProducer};
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
-        Answer, BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer,
-        RefusedRecord,
+        Answer, BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProduceRecord,
+        Producer, ProducerId, RefusedRecord,
     },
 };
 
@@ -30,6 +30,7 @@ type Call = Box<dyn FnOnce(Box<RdKafkaProducer>, &SyncSender<Box<RdKafkaProducer
 /// Has a thread make the calls that begin.
 pub(super) struct BackgroundProducer {
     client: Arc<Client>,
+    id: ProducerId,
     /// `None` while a call has it.
     producer: Option<Box<RdKafkaProducer>>,
     /// Tells a call that nobody waits for it any more.
@@ -51,8 +52,8 @@ impl Debug for BackgroundProducer {
 
 impl BackgroundProducer {
     pub(super) fn new(client: Arc<Client>, producer: RdKafkaProducer) -> Self {
-        let is_given_up = producer.given_up();
-        Self { client, producer: Some(Box::new(producer)), is_given_up, calls: None }
+        let (id, is_given_up) = (producer.id(), producer.given_up());
+        Self { client, id, producer: Some(Box::new(producer)), is_given_up, calls: None }
     }
 
     /// The producer. Waits for a call that has it.
@@ -138,8 +139,16 @@ impl Producer for BackgroundProducer {
         self.producer()?.partitions(topic)
     }
 
-    fn append(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result {
-        self.producer()?.append(to, record)
+    fn id(&self) -> ProducerId {
+        self.id
+    }
+
+    fn slot(&mut self, to: &TopicPartition) -> Result<PartitionSlot> {
+        self.producer()?.slot(to)
+    }
+
+    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
+        self.producer()?.append(slot, record)
     }
 
     fn flush(&mut self) -> Result<Vec<BatchReport>> {

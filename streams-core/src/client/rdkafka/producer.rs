@@ -11,8 +11,6 @@ use std::{
     time::Duration,
 };
 
-use hashbrown::HashMap;
-
 use super::{
     deliveries::{Run, Tag},
     events::Refusal,
@@ -27,8 +25,8 @@ use super::{
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
-        BatchReport, GroupMetadata, Lease, OffsetAndMetadata, ProduceRecord, Producer,
-        ProducerSettings, RefusedRecord, refused::in_words,
+        BatchReport, GroupMetadata, Lease, OffsetAndMetadata, PartitionSlot, ProduceRecord,
+        Producer, ProducerId, ProducerSettings, RefusedRecord, Slots, refused::in_words,
     },
     time::{Clock, SystemClock, duration_ms},
 };
@@ -77,17 +75,10 @@ pub(super) struct RdKafkaProducer {
     transaction: Transaction,
     waits: ProducerWaits,
     topics: Topics,
-    /// The partitions that were written to; a record carries the index.
-    targets: Vec<Target>,
-    index: HashMap<TopicPartition, usize>,
+    /// The topics of the partitions that were looked up; a record carries the index of the slot.
+    targets: Slots<Arc<Topic>>,
     appended: u32,
     is_given_up: Arc<AtomicBool>,
-}
-
-#[derive(Debug)]
-struct Target {
-    partition: TopicPartition,
-    topic: Arc<Topic>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,8 +110,7 @@ impl RdKafkaProducer {
             transaction: Transaction::None,
             waits,
             topics,
-            targets: Vec::new(),
-            index: HashMap::new(),
+            targets: Slots::new(),
             appended: 0,
             is_given_up: Arc::default(),
         }
@@ -136,27 +126,13 @@ impl RdKafkaProducer {
         Error::new(ErrorKind::InvalidState, format!("producer `{client}`: {what}"))
     }
 
-    /// The partition's index; looks the topic up when it is new.
-    fn slot(&mut self, to: &TopicPartition) -> Result<usize> {
-        if let Some(slot) = self.index.get(to) {
-            return Ok(*slot);
-        }
-        let topic = self.topics.of(&self.client, to)?;
-        let slot = self.targets.len();
-        if slot >= Tag::SLOTS {
-            return Err(self.invalid(&format!("it writes to no more than {slot} partitions")));
-        }
-        self.targets.push(Target { partition: to.clone(), topic });
-        self.index.insert(to.clone(), slot);
-        Ok(slot)
-    }
-
     /// Hands the record over; waits while the buffers are full.
-    fn produce(&mut self, slot: usize, record: ProduceRecord<'_>) -> Result {
+    fn produce(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
         let mut give_up_ms: Option<i64> = None;
-        let tag = Tag::new(slot, record.timestamp);
+        let tag = Tag::new(slot.index(), record.timestamp);
         self.await_lease()?;
-        while let Some(Target { partition, topic }) = self.targets.get(slot) {
+        loop {
+            let (topic, partition) = (self.targets.get(slot)?, self.targets.partition(slot)?);
             let code = match topic.produce(partition.partition, record, tag) {
                 Ok(()) => return Ok(()),
                 Err(code) => code,
@@ -170,7 +146,6 @@ impl RdKafkaProducer {
             self.client_turn(Duration::from_millis(10))?;
             self.await_lease()?;
         }
-        Ok(())
     }
 
     /// Why a record was not taken over.
@@ -217,7 +192,7 @@ impl RdKafkaProducer {
 
     fn report(&self, run: &Run) -> Option<BatchReport> {
         let Run { slot, records, result } = *run;
-        let topic_partition = self.targets.get(slot)?.partition.clone();
+        let topic_partition = self.targets.at(slot)?.0.clone();
         let result = match result {
             Ok(base) if base >= 0 => Ok(base),
             // The broker had the batch already and has forgotten where it is.
@@ -248,7 +223,7 @@ impl RdKafkaProducer {
 
     fn refused_record(&self, refusal: Refusal) -> Option<RefusedRecord> {
         let Refusal { slot, code, fingerprint, has_key, record } = refusal;
-        let topic_partition = self.targets.get(slot)?.partition.clone();
+        let topic_partition = self.targets.at(slot)?.0.clone();
         let advice =
             advice_on_refusal(code).map_or_else(String::new, |advice| format!("; {advice}"));
         let text =
@@ -361,11 +336,25 @@ impl Producer for RdKafkaProducer {
         self.topics.partitions(&self.client, topic)
     }
 
-    fn append(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result {
+    fn id(&self) -> ProducerId {
+        self.targets.producer()
+    }
+
+    fn slot(&mut self, to: &TopicPartition) -> Result<PartitionSlot> {
+        let (known, topics, client) = (self.targets.len(), &mut self.topics, &self.client);
+        self.targets.resolve(to, || {
+            if known >= Tag::SLOTS {
+                let text = format!("a producer writes to no more than {known} partitions");
+                return Err(Error::new(ErrorKind::InvalidState, text));
+            }
+            topics.of(client, to)
+        })
+    }
+
+    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
         if self.transactional_id.is_some() {
             self.check_open()?;
         }
-        let slot = self.slot(to)?;
         // librdkafka takes 0 for "now".
         let timestamp = if record.timestamp == 0 { 1 } else { record.timestamp };
         self.produce(slot, ProduceRecord { timestamp, ..record })?;

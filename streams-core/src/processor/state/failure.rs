@@ -187,7 +187,7 @@ impl TaskState {
         };
         let to = TopicPartition::new(&*letter.topic, partition);
         self.check_refused(&to, &record)?;
-        self.producer()?.append(&to, record)
+        self.producer()?.append_to(&to, record)
     }
 
     /// Sends dead letters before the failure drops what is not committed. In a transaction they go with it

@@ -69,12 +69,12 @@ impl Rewrite {
         if self.transactional {
             self.producer.begin_transaction()?;
         }
-        let mut no_rows = WriteBatch::new();
+        let (mut no_rows, slot) = (WriteBatch::new(), self.producer.slot(local.partition)?);
         for key in &keys {
             // What a store finds its rows by is not in the changelog.
             let Some(logged) = local.spec.format.to_changelog_key(key) else { continue };
             let producer: &mut dyn Producer = &mut *self.producer;
-            let changelog = Some((local.partition, producer));
+            let changelog = Some((slot, producer));
             let mut writer = ChangelogWriter { batch: &mut no_rows, changelog, position: None };
             self.store.log_again(logged, now_ms, &mut writer)?;
         }

@@ -206,10 +206,10 @@ fn what_is_logged_again_is_what_was_logged_last() {
     put(&mut buffer, 10, "left", "", "1");
     put(&mut buffer, 11, "held", "0", "1");
     buffer.pop_first().unwrap();
-    let mut batch = WriteBatch::new();
+    let (mut batch, slot) = (WriteBatch::new(), producer.slot(&to).unwrap());
     let mut writer = ChangelogWriter {
         batch: &mut batch,
-        changelog: Some((&to, &mut *producer)),
+        changelog: Some((slot, &mut *producer)),
         position: None,
     };
     buffer.stage(&mut writer).unwrap();

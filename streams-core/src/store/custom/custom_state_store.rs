@@ -86,7 +86,8 @@ impl<S: CustomStore> StateStore for CustomStateStore<S> {
     fn stage(&mut self, writer: &mut ChangelogWriter<'_>) -> Result {
         let id = self.context()?.id;
         let changelog = writer.changelog.as_mut();
-        let changelog = changelog.map(|(to, producer)| (*to, &mut **producer as &mut dyn Producer));
+        let changelog =
+            changelog.map(|(slot, producer)| (*slot, &mut **producer as &mut dyn Producer));
         let writer = ChangelogWriter { batch: &mut *writer.batch, changelog, position: None };
         let flushed = self.store.flush(&mut StoreChanges::new(id, writer));
         let what = "say what has changed";

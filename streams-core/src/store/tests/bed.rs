@@ -13,7 +13,10 @@ use state_store::{Database, MemoryBudget, Restorer, StoreId, WriteBatch};
 use super::engine::{Engine, STORE};
 use crate::{
     Direction, Headers, Result, TopicPartition,
-    client::{BatchReport, GroupMetadata, OffsetAndMetadata, ProduceRecord, Producer},
+    client::{
+        BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProduceRecord, Producer,
+        ProducerId, Slots,
+    },
     store::{
         ChangelogWriter, RecordContext, StateStore, StoreBuilder, StoreContext, StoreSpec,
         seqnum_entry, stream_time_entry,
@@ -51,7 +54,7 @@ struct Logged {
 
 /// The changelog, and the producer that writes to it.
 #[derive(Debug, Default)]
-struct Changelog(Vec<Logged>);
+struct Changelog(Vec<Logged>, Slots<()>);
 
 impl Changelog {
     fn end(&self) -> i64 {
@@ -75,8 +78,17 @@ impl Producer for Changelog {
         Ok(1)
     }
 
-    fn append(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result {
+    fn id(&self) -> ProducerId {
+        self.1.producer()
+    }
+
+    fn slot(&mut self, to: &TopicPartition) -> Result<PartitionSlot> {
         assert_eq!((&*to.topic, to.partition), (TOPIC, 0));
+        self.1.resolve(to, || Ok(()))
+    }
+
+    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
+        self.1.get(slot)?;
         let key = record.key.unwrap().to_vec();
         let (value, timestamp) = (record.value.map(<[u8]>::to_vec), record.timestamp);
         let headers = record.headers.clone();
@@ -223,7 +235,8 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
         let to = TopicPartition::new(TOPIC, 0);
         let store = self.store.as_mut().unwrap();
         if store.is_dirty() {
-            let changelog: (&TopicPartition, &mut dyn Producer) = (&to, &mut self.changelog);
+            let slot = self.changelog.slot(&to).unwrap();
+            let changelog: (PartitionSlot, &mut dyn Producer) = (slot, &mut self.changelog);
             store
                 .stage(&mut ChangelogWriter {
                     batch: &mut batch,
@@ -242,7 +255,8 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
         let (to, mut batch, mut again) =
             (TopicPartition::new(TOPIC, 0), WriteBatch::new(), Changelog::default());
         for Logged { key, timestamp, .. } in last.values() {
-            let changelog: (&TopicPartition, &mut dyn Producer) = (&to, &mut again);
+            let slot = again.slot(&to).unwrap();
+            let changelog: (PartitionSlot, &mut dyn Producer) = (slot, &mut again);
             let mut writer =
                 ChangelogWriter { batch: &mut batch, changelog: Some(changelog), position: None };
             self.store.as_mut().unwrap().log_again(key, *timestamp, &mut writer).unwrap();

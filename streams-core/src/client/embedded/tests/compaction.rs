@@ -98,7 +98,7 @@ fn a_growing_log_is_compacted_by_itself_and_keeps_young_tombstones() {
     for round in 0..60 {
         for key in 0..1_000 {
             let (key, value) = (key.to_string(), round.to_string());
-            producer.append(&place("t", 0), record(&key, &value, &headers)).unwrap();
+            producer.append_to(&place("t", 0), record(&key, &value, &headers)).unwrap();
         }
         producer.flush().unwrap();
     }
@@ -117,7 +117,7 @@ fn a_compacted_topic_takes_no_record_without_a_key() {
     let mut producer = producer(&cluster, None);
     let headers = Headers::new();
     let unkeyed = ProduceRecord { timestamp: 0, key: None, value: Some(b"v"), headers: &headers };
-    producer.append(&place("t", 0), unkeyed).unwrap();
+    producer.append_to(&place("t", 0), unkeyed).unwrap();
     let refused = producer.flush().unwrap().remove(0).result.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Production);
     assert_eq!(producer.take_refused().len(), 1);

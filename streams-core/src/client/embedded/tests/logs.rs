@@ -38,7 +38,7 @@ fn a_flush_reports_the_base_offset_of_each_batch() {
     let headers = Headers::new();
     for base in [0, 3] {
         for value in ["a", "b", "c"] {
-            producer.append(&place("t", 1), record("k", value, &headers)).unwrap();
+            producer.append_to(&place("t", 1), record("k", value, &headers)).unwrap();
         }
         let reports = producer.flush().unwrap();
         assert_eq!(reports.len(), 1);
@@ -69,7 +69,7 @@ fn a_record_that_is_too_large_is_refused() {
     cluster.create_topic("t", 1).unwrap();
     let mut producer = producer(&cluster, None);
     let (headers, value) = (Headers::new(), "x".repeat((1 << 20) + 1));
-    let error = producer.append(&place("t", 0), record("k", &value, &headers)).unwrap_err();
+    let error = producer.append_to(&place("t", 0), record("k", &value, &headers)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Production);
 }
 

@@ -45,7 +45,7 @@ fn record<'a>(key: &'a str, value: &'a str, headers: &'a Headers) -> ProduceReco
 fn append(producer: &mut dyn Producer, topic: &str, values: &[&str]) {
     let headers = Headers::new();
     for value in values {
-        producer.append(&place(topic, 0), record("k", value, &headers)).unwrap();
+        producer.append_to(&place(topic, 0), record("k", value, &headers)).unwrap();
     }
 }
 

@@ -143,7 +143,7 @@ fn transactional_calls_out_of_order_are_refused() {
     assert_eq!(producer.begin_transaction().unwrap_err().kind(), ErrorKind::InvalidState);
     producer.init_transactions().unwrap();
     let headers = Headers::new();
-    let outside = producer.append(&place("t", 0), record("k", "v", &headers)).unwrap_err();
+    let outside = producer.append_to(&place("t", 0), record("k", "v", &headers)).unwrap_err();
     assert_eq!(outside.kind(), ErrorKind::InvalidState);
     assert_eq!(producer.commit_transaction().unwrap_err().kind(), ErrorKind::InvalidState);
     producer.begin_transaction().unwrap();
