@@ -9,7 +9,10 @@ use streams_dsl::{
 /// The topic that each topology reads.
 pub const INPUT: &str = "input";
 
-/// The topic that [`one_in_one_out`] writes.
+/// The topic of the other side of a join.
+pub const OTHER_INPUT: &str = "other-input";
+
+/// The topic that [`one_in_one_out`] and the operators write.
 pub const OUTPUT: &str = "output";
 
 /// The store of [`grouped_count`].

@@ -1,18 +1,54 @@
 //! A producer for measurements.
 
+use std::{collections::BTreeMap, mem, sync::Arc};
+
+use parking_lot::Mutex;
+
 use crate::{
     Result, TopicPartition,
     client::{
         BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProduceRecord, Producer,
-        ProducerId, Slots,
+        ProducerId, Records, Slots,
     },
 };
 
 /// Copies each record into a buffer, as a producer that batches does, and begins the buffer anew when it is full. Each
 /// topic has one partition.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct DiscardingProducer {
     batches: Slots<OpenBatch>,
+    kept: KeptRecords,
+}
+
+/// Records that were written to topics which the topology reads.
+#[derive(Clone, Debug)]
+pub(super) struct KeptRecords(Arc<Mutex<BTreeMap<Arc<str>, Records>>>);
+
+impl KeptRecords {
+    /// Keeps what is written to these topics.
+    pub(super) fn of(topics: impl Iterator<Item = Arc<str>>) -> Self {
+        Self(Arc::new(Mutex::new(topics.map(|topic| (topic, Records::new())).collect())))
+    }
+
+    /// Takes what was kept, by topic.
+    pub(super) fn take(&self) -> Vec<(Arc<str>, Records)> {
+        let mut kept = self.0.lock();
+        let written = kept.iter_mut().filter(|(_, records)| !records.is_empty());
+        written.map(|(topic, records)| (topic.clone(), mem::take(records))).collect()
+    }
+
+    fn add(&self, topic: &str, record: ProduceRecord<'_>) {
+        if let Some(records) = self.0.lock().get_mut(topic) {
+            records.push(record.timestamp, record.key, record.value, record.headers.iter());
+        }
+    }
+}
+
+impl DiscardingProducer {
+    /// A producer that keeps some records beside.
+    pub(super) fn new(kept: KeptRecords) -> Self {
+        Self { batches: Slots::default(), kept }
+    }
 }
 
 /// Bytes of a full buffer.
@@ -24,6 +60,8 @@ struct OpenBatch {
     base_offset: i64,
     records: usize,
     bytes: Vec<u8>,
+    /// Name of the topic, if the topology reads it too.
+    kept_as: Option<Arc<str>>,
 }
 
 impl Producer for DiscardingProducer {
@@ -36,11 +74,18 @@ impl Producer for DiscardingProducer {
     }
 
     fn slot(&mut self, to: &TopicPartition) -> Result<PartitionSlot> {
-        self.batches.resolve(to, || Ok(OpenBatch::default()))
+        let kept = self.kept.0.lock();
+        self.batches.resolve(to, || {
+            let kept_as = kept.contains_key(&to.topic).then(|| to.topic.clone());
+            Ok(OpenBatch { kept_as, ..OpenBatch::default() })
+        })
     }
 
     fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
         let batch = self.batches.get_mut(slot)?;
+        if let Some(topic) = &batch.kept_as {
+            self.kept.add(topic, record);
+        }
         if batch.bytes.len() >= FULL {
             batch.bytes.clear();
         }

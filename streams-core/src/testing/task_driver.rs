@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    discarding_producer::DiscardingProducer,
+    discarding_producer::{DiscardingProducer, KeptRecords},
     task::{self, Tasks},
 };
 use crate::{
@@ -23,8 +23,9 @@ use crate::{
 /// Runs a topology as one task in the calling thread, a batch at a time, and commits only when it is told to.
 ///
 /// It is for measuring the record path: it does for a record what a stream thread does and nothing else. What the
-/// topology writes is counted by its producer and then forgotten, and is not returned to topics that are read too;
-/// stores are in memory. For results there is [`TopologyTestDriver`](super::TopologyTestDriver).
+/// topology writes is counted by its producer and then forgotten, but for what it writes to topics that it reads too, such
+/// as repartition topics: that is processed when [`return_written`](Self::return_written) has queued it. Stores are in
+/// memory. For results there is [`TopologyTestDriver`](super::TopologyTestDriver).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -53,6 +54,8 @@ pub struct TaskDriver {
     /// What fills the global stores.
     global: Option<GlobalTask>,
     producer: Option<Box<dyn Producer>>,
+    /// What was written to the inputs.
+    written: KeptRecords,
     now_ms: i64,
     store_names: Vec<Arc<str>>,
     /// The offset of the next record of each input.
@@ -67,7 +70,9 @@ impl TaskDriver {
     pub fn new(topology: &Topology, config: &StreamsConfig) -> Result<Self> {
         let Tasks { mut task, mut global } =
             task::configured(topology, config, Handlers::default(), &task::in_memory())?;
-        let mut producer: Option<Box<dyn Producer>> = Some(Box::<DiscardingProducer>::default());
+        let written = KeptRecords::of(task.inputs().iter().map(|input| input.topic.clone()));
+        let producer = DiscardingProducer::new(written.clone());
+        let mut producer: Option<Box<dyn Producer>> = Some(Box::new(producer));
         if let Some(global) = &mut global {
             global.start(&[], 0, &mut producer)?;
         }
@@ -75,7 +80,7 @@ impl TaskDriver {
         let global_inputs = global.as_ref().map_or(0, |global| global.inputs().len());
         let next_offsets = vec![0; task.inputs().len() + global_inputs];
         let store_names = task::store_names(topology);
-        Ok(Self { task, global, producer, now_ms: 0, store_names, next_offsets })
+        Ok(Self { task, global, producer, written, now_ms: 0, store_names, next_offsets })
     }
 
     /// Puts records into the queue of a topic, behind those that are there. Those of a global store's topic are in the
@@ -106,6 +111,19 @@ impl TaskDriver {
                 Ok(())
             }
         }
+    }
+
+    /// Queues what was written to topics that the topology reads. Returns the number of records.
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue).
+    pub fn return_written(&mut self) -> Result<u64> {
+        let mut returned = 0;
+        for (topic, records) in self.written.take() {
+            returned += u64::try_from(records.len()).unwrap_or(u64::MAX);
+            self.enqueue(&topic, Arc::new(records))?;
+        }
+        Ok(returned)
     }
 
     /// Processes what is queued, as a stream thread does between two commits. Returns the number of records.
