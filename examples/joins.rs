@@ -38,7 +38,7 @@ pub(crate) async fn run(cluster: &Cluster) -> Result<Vec<(String, String)>, BoxE
     let payments = builder.stream::<String, i64>("payments");
     // An order finds the customer's row as it is at the order's time; one without a row has no result in an inner join.
     orders
-        .left_join(&customers, |amount: &i64, name: Option<&String>| {
+        .left_join(&customers, |amount, name| {
             format!("{} ordered for {amount}", name.map_or("somebody", String::as_str))
         })
         .to("named-orders");

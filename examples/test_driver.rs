@@ -18,11 +18,21 @@ fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
+/// What the topology reads: amounts by customer.
+fn orders() -> Topic<String, i64> {
+    Topic::new("orders", string(), long())
+}
+
+/// What it writes.
+fn counts() -> Topic<Windowed<String>, i64> {
+    Topic::new("large-orders-per-hour", time_windowed(string(), HOUR), long())
+}
+
 /// The topology under test: orders above 100 per customer and hour, with a result only when the hour is over.
 fn topology() -> Result<Topology> {
     let builder = StreamsBuilder::new();
     builder
-        .stream::<String, i64>("orders")
+        .stream(orders())
         .filter(|_customer, amount| *amount > 100)
         .group_by_key()
         .windowed_by(TimeWindows::of_size_with_no_grace(HOUR))
@@ -30,7 +40,7 @@ fn topology() -> Result<Topology> {
         .stored(Materialized::named("large-orders").in_memory())
         .suppress(Suppressed::until_window_closes(BufferConfig::unbounded()))
         .to_stream()
-        .to("large-orders-per-hour");
+        .to(counts());
     builder.build()
 }
 
@@ -38,9 +48,8 @@ fn topology() -> Result<Topology> {
 pub(crate) fn run() -> Result<Vec<(Windowed<String>, i64)>, BoxError> {
     let config = StreamsConfig::new("test", "unused:9092");
     let driver = TopologyTestDriver::new(&topology()?, config)?;
-    let mut orders = driver.input_topic("orders", string(), long());
-    let counts =
-        driver.output_topic("large-orders-per-hour", time_windowed(string(), HOUR), long());
+    let mut orders = driver.input(&orders());
+    let counts = driver.output(&counts());
 
     orders.pipe_input("ann".to_owned(), 120, 0)?;
     orders.pipe_input("ann".to_owned(), 80, 1_000)?;

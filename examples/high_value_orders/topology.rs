@@ -63,7 +63,7 @@ pub(crate) fn topology(min_amount: f64, store: Store) -> Result<Topology> {
             .stored(Materialized::named("customers").in_memory()),
     };
     orders
-        .join(&customers, |order: &Order, customer: &Customer| EnrichedOrder {
+        .join(&customers, |order, customer| EnrichedOrder {
             order: order.clone(),
             customer: customer.clone(),
         })

@@ -35,6 +35,7 @@ mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
+mod topic;
 pub mod topology;
 
 pub use self::{
@@ -43,5 +44,6 @@ pub use self::{
     partitioner::{murmur2, partition_for_key},
     record::{Headers, Record, RecordMetadata, TopicPartition},
     runtime::KafkaStreams,
+    topic::Topic,
 };
 pub use state_store::Direction;

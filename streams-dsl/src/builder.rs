@@ -279,7 +279,10 @@ impl StreamsBuilder {
         StoreHandle::new(name)
     }
 
-    /// The topology of all that was made from this builder.
+    /// The topology of all that was made from this builder, as it is without a configuration.
+    ///
+    /// An instance whose configuration asks for another one, by optimisations for example, does not start: that takes
+    /// [`build_with`](Self::build_with).
     ///
     /// # Errors
     /// `Topology` with all mistakes, one a line: names used twice, topics read twice, serdes that

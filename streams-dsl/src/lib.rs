@@ -42,7 +42,7 @@ mod windows;
 pub use streams_core::testing;
 pub use streams_core::{
     BoxError, Direction, Error, ErrorKind, Headers, KafkaStreams, Record, RecordMetadata, Result,
-    TopicPartition, client,
+    Topic, TopicPartition, client,
     config::{self, StreamsConfig},
     handler, processor, runtime, serde, store, time,
     topology::{self, Topology},
@@ -91,7 +91,7 @@ pub mod prelude {
         TestInputTopic, TestOutputTopic, TestRecord, TopologyTestDriver,
     };
     pub use streams_core::{
-        BoxError, Direction, Headers, KafkaStreams, Record, Result,
+        BoxError, Direction, Headers, KafkaStreams, Record, Result, Topic,
         config::{
             DeserializationHandlerChoice, ProcessingGuarantee, ProcessingHandlerChoice,
             ProductionHandlerChoice,

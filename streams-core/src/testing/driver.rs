@@ -16,7 +16,7 @@ use super::{
     task::{self, Tasks},
 };
 use crate::{
-    Error, ErrorKind, Headers, Result, TopicPartition,
+    Error, ErrorKind, Headers, Result, Topic, TopicPartition,
     client::{Producer, RecordBatch, Records},
     config::StreamsConfig,
     serde::SerdeRef,
@@ -146,6 +146,11 @@ impl TopologyTestDriver {
         TestInputTopic::new(self.driver.clone(), name, key_serde, value_serde)
     }
 
+    /// As [`input_topic`](Self::input_topic), for a topic that is a value.
+    pub fn input<K, V>(&self, topic: &Topic<K, V>) -> TestInputTopic<K, V> {
+        self.input_topic(topic.name(), topic.key_serde().clone(), topic.value_serde().clone())
+    }
+
     /// Pipes a record as bytes.
     pub(super) fn pipe_bytes(
         &self,
@@ -166,6 +171,31 @@ impl TopologyTestDriver {
         value_serde: SerdeRef<V>,
     ) -> TestOutputTopic<K, V> {
         TestOutputTopic::new(self.log.clone(), name, key_serde, value_serde)
+    }
+
+    /// As [`output_topic`](Self::output_topic), for a topic that is a value.
+    ///
+    /// ```
+    /// use streams_core::{
+    ///     Topic, config::StreamsConfig, serde, testing::TopologyTestDriver,
+    ///     topology::{SinkOptions, SourceOptions, TopologyBuilder},
+    /// };
+    ///
+    /// let words = Topic::new("words", serde::string(), serde::long());
+    /// let mut builder = TopologyBuilder::new();
+    /// let source = SourceOptions::new([words.name()], serde::string(), serde::long());
+    /// let source = builder.add_source("source", source);
+    /// let sink = SinkOptions::topic("copies", serde::string(), serde::long());
+    /// builder.add_sink("sink", sink, &[source]);
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?, StreamsConfig::new("app", "unused:9092"))?;
+    /// driver.input(&words).pipe_input("to".to_owned(), 2, 0)?;
+    /// let copies = Topic::new("copies", serde::string(), serde::long());
+    /// assert_eq!(driver.output(&copies).read_key_values_to_list()?, [("to".to_owned(), 2)]);
+    /// # Ok::<(), streams_core::Error>(())
+    /// ```
+    pub fn output<K, V>(&self, topic: &Topic<K, V>) -> TestOutputTopic<K, V> {
+        self.output_topic(topic.name(), topic.key_serde().clone(), topic.value_serde().clone())
     }
 
     /// Moves the wall clock on, and runs the wall-clock punctuations that are due then.

@@ -54,6 +54,7 @@ pub(super) fn configured(
     open: &OpenDatabase,
 ) -> Result<Tasks> {
     let config = validated(config)?;
+    topology.check_config(&config)?;
     let budget =
         MemoryBudget::new(config.state_memory_max_bytes(), config.statestore_cache_max_bytes());
     build(topology, &Arc::new(TaskSettings::new(&config, handlers, budget)), open)

@@ -13,9 +13,11 @@ use super::{
     TaskBuilder, Topology, TopologyError, TopologyProblem, WrapProcessor, WrappedNode,
     definition::{BuildNode, CopartitionGroup},
     processor_wrapper::Wrapping,
+    subtopologies::ConfigCheck,
 };
 use crate::{
     Error, ErrorKind, Result,
+    config::ValidConfig,
     processor::{
         Around, Event, Node, NodeInfo, Processor, ProcessorNode, SinkNode, SinkTopic, SourceNode,
         TaskState,
@@ -56,6 +58,7 @@ pub struct TopologyBuilder {
     copartition: Vec<CopartitionGroup>,
     problems: Vec<TopologyProblem>,
     pub(super) wrapping: Wrapping,
+    config_check: Option<ConfigCheck>,
 }
 
 impl std::fmt::Debug for TopologyBuilder {
@@ -422,6 +425,17 @@ impl TopologyBuilder {
         self.copartition.push(sources.iter().map(|source| source.0).collect::<BTreeSet<_>>());
     }
 
+    /// Asks `check` about the configuration of each instance that is to run the topology; an error of it is the
+    /// instance's. For topologies that settings have shaped: with others they would be other ones.
+    #[must_use]
+    pub fn with_config_check(
+        mut self,
+        check: impl Fn(&ValidConfig) -> Result + Send + Sync + 'static,
+    ) -> Self {
+        self.config_check = Some(Arc::new(check));
+        self
+    }
+
     /// The topology.
     ///
     /// # Errors
@@ -443,7 +457,8 @@ impl TopologyBuilder {
         if !problems.is_empty() {
             return Err(TopologyError::new(problems).into());
         }
-        Ok(Topology::new(self.nodes, self.stores, self.repartition, self.copartition))
+        let Self { nodes, stores, repartition, copartition, config_check, .. } = self;
+        Ok(Topology::new(nodes, stores, repartition, copartition, config_check))
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{NodeDef, NodeKind, RepartitionDef, StoreDef, definition::CopartitionGroup};
-use crate::processor::Names;
+use crate::{Result, config::ValidConfig, processor::Names};
 
 /// A topology: nodes, stores and internal topics. Immutable; Java's `Topology`.
 pub struct Topology {
@@ -17,7 +17,11 @@ pub struct Topology {
     /// The sub-topology of each node.
     subtopologies: Vec<u32>,
     pub(crate) names: Arc<Names>,
+    config_check: Option<ConfigCheck>,
 }
+
+/// Refuses a configuration that a topology was not built for, saying why.
+pub(super) type ConfigCheck = Arc<dyn Fn(&ValidConfig) -> Result + Send + Sync>;
 
 impl std::fmt::Debug for Topology {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -31,13 +35,19 @@ impl Topology {
         stores: Vec<StoreDef>,
         repartition: BTreeMap<String, RepartitionDef>,
         copartition: Vec<CopartitionGroup>,
+        config_check: Option<ConfigCheck>,
     ) -> Self {
         let subtopologies = group(&nodes);
         let names = Arc::new(Names {
             nodes: nodes.iter().map(|node| node.name.clone()).collect(),
             stores: stores.iter().map(|store| store.spec.name.clone()).collect(),
         });
-        Self { nodes, stores, repartition, copartition, subtopologies, names }
+        Self { nodes, stores, repartition, copartition, subtopologies, names, config_check }
+    }
+
+    /// Refuses a configuration that the topology was not built for.
+    pub(crate) fn check_config(&self, config: &ValidConfig) -> Result {
+        self.config_check.as_ref().map_or(Ok(()), |check| check(config))
     }
 
     /// Numbers of the sub-topologies.

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use streams_core::{
-    BoxError,
+    BoxError, Topic,
     client::OffsetReset,
     processor::{ExtractTimestamp, TimestampExtractor},
     serde::SerdeRef,
@@ -20,6 +20,18 @@ use super::serdes::serde_fields;
 /// let orders = Consumed::topic("orders").with(string(), long());
 /// builder.stream(orders).named("orders-in").to("copy");
 /// assert!(builder.build()?.describe().contains("Source: orders-in (topics: [orders])"));
+/// # Ok::<(), streams_dsl::Error>(())
+/// ```
+///
+/// A [`Topic`] says name and types at once:
+///
+/// ```
+/// use streams_dsl::prelude::*;
+///
+/// let orders = Topic::new("orders", string(), long());
+/// let builder = StreamsBuilder::new();
+/// builder.stream(&orders).filter(|_, amount| *amount > 0).to(Topic::new("copy", string(), long()));
+/// # builder.build()?;
 /// # Ok::<(), streams_dsl::Error>(())
 /// ```
 pub struct Consumed<K, V> {
@@ -79,6 +91,18 @@ impl<K, V> Clone for Consumed<K, V> {
             extractor: self.extractor.clone(),
             reset: self.reset,
         }
+    }
+}
+
+impl<K, V> From<&Topic<K, V>> for Consumed<K, V> {
+    fn from(topic: &Topic<K, V>) -> Self {
+        Self::topic(topic.name()).with(topic.key_serde().clone(), topic.value_serde().clone())
+    }
+}
+
+impl<K, V> From<Topic<K, V>> for Consumed<K, V> {
+    fn from(topic: Topic<K, V>) -> Self {
+        Self::from(&topic)
     }
 }
 

@@ -3,9 +3,9 @@
 use std::{fmt, sync::Arc};
 
 use streams_core::{
-    Record,
+    Record, Topic,
     processor::{Partitions, StreamPartitioner, TopicNameExtractor},
-    serde::SerdeRef,
+    serde::{SerdeRef, option},
 };
 
 use super::serdes::serde_fields;
@@ -105,6 +105,32 @@ impl<K, V> Clone for Target<K, V> {
                 Self::By { label: label.clone(), extractor: extractor.clone() }
             }
         }
+    }
+}
+
+impl<K, V> From<&Topic<K, V>> for Produced<K, V> {
+    fn from(topic: &Topic<K, V>) -> Self {
+        Self::topic(topic.name()).with(topic.key_serde().clone(), topic.value_serde().clone())
+    }
+}
+
+/// Of a table's changes: a deletion is written as a null.
+impl<K, V: 'static> From<&Topic<K, V>> for Produced<K, Option<V>> {
+    fn from(topic: &Topic<K, V>) -> Self {
+        Self::topic(topic.name())
+            .with(topic.key_serde().clone(), option(topic.value_serde().clone()))
+    }
+}
+
+impl<K, V: 'static> From<Topic<K, V>> for Produced<K, Option<V>> {
+    fn from(topic: Topic<K, V>) -> Self {
+        Self::from(&topic)
+    }
+}
+
+impl<K, V> From<Topic<K, V>> for Produced<K, V> {
+    fn from(topic: Topic<K, V>) -> Self {
+        Self::from(&topic)
     }
 }
 

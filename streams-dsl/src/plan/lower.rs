@@ -86,7 +86,7 @@ pub(super) fn lower(
     (settings, wrapper): (BuildSettings, Option<Arc<dyn ProcessorWrapper>>),
     problems: Vec<TopologyProblem>,
 ) -> Result<Topology> {
-    let topology = TopologyBuilder::new();
+    let topology = TopologyBuilder::new().with_config_check(move |config| settings.check(config));
     let mut lowering = Lowering {
         topology: match wrapper {
             Some(wrapper) => topology.with_processor_wrapper(wrapper),

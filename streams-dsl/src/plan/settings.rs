@@ -1,12 +1,13 @@
 //! What the configuration says of how a topology is built.
 
-use streams_core::config::{
-    DslStore, DslStoreFormat, TopologyOptimization, UpgradeFrom, ValidConfig,
+use streams_core::{
+    Error, ErrorKind, Result,
+    config::{DslStore, DslStoreFormat, TopologyOptimization, UpgradeFrom, ValidConfig},
 };
 
 /// Settings of one build; by default none of them is on.
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of the configuration")]
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BuildSettings {
     /// A table's store is restored from the topic that the table reads (`topology.optimization`).
     pub(crate) reuse_source_topics: bool,
@@ -23,6 +24,42 @@ pub(crate) struct BuildSettings {
     pub(crate) header_stores: bool,
     /// Stores and repartition topics must have names of the user (`ensure.explicit.internal.resource.naming`).
     pub(crate) explicit_names: bool,
+}
+
+impl BuildSettings {
+    /// Refuses the configuration of an instance that asks for another topology than these settings have made. Java runs
+    /// such a topology, without what the configuration asks for.
+    ///
+    /// # Errors
+    /// `Config` naming the settings that differ.
+    pub(crate) fn check(self, config: &ValidConfig) -> Result {
+        let asked = Self::from(config);
+        let optimizations = |it: Self| {
+            (it.reuse_source_topics, it.merge_repartition_topics, it.single_store_self_join)
+        };
+        let differing: Vec<_> = [
+            ("topology.optimization", optimizations(asked) != optimizations(self)),
+            ("upgrade.from", asked.split_changes != self.split_changes),
+            ("default.dsl.store", asked.in_memory_stores != self.in_memory_stores),
+            ("dsl.store.format", asked.header_stores != self.header_stores),
+            (
+                "ensure.explicit.internal.resource.naming",
+                asked.explicit_names != self.explicit_names,
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(key, differs)| differs.then_some(key))
+        .collect();
+        if differing.is_empty() {
+            return Ok(());
+        }
+        let text = format!(
+            "the topology was not built for what the configuration says of {}: build it with \
+             `StreamsBuilder::build_with` and this configuration",
+            differing.join(", ")
+        );
+        Err(Error::new(ErrorKind::Config, text))
+    }
 }
 
 impl From<&ValidConfig> for BuildSettings {

@@ -2,7 +2,14 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use streams_core::{Record, processor::Context, serde::string, store::Stores};
+use streams_core::{
+    Record,
+    config::{StreamsConfig, TopologyOptimization},
+    processor::Context,
+    serde::string,
+    store::Stores,
+    testing::TopologyTestDriver,
+};
 
 use crate::{
     BufferConfig, Consumed, Materialized, Repartitioned, StreamsBuilder, Suppressed, TimeWindows,
@@ -232,4 +239,23 @@ fn the_generated_name_of_a_global_tables_store_can_be_refused() {
         .set("ensure.explicit.internal.resource.naming", true);
     let text = builder.build_with(&config).unwrap_err().to_string();
     assert!(text.contains("names-STATE-STORE-0000000000"), "{text}");
+}
+
+#[test]
+fn an_instance_whose_configuration_asks_for_another_topology_is_refused() {
+    let builder = StreamsBuilder::new();
+    builder.table::<String, i64>("rows").to_stream().to("copy");
+    let config = StreamsConfig::new("app", "localhost:9092")
+        .topology_optimization(TopologyOptimization::ALL)
+        .set("default.dsl.store", "in_memory");
+    let error = TopologyTestDriver::new(&builder.build().unwrap(), config.clone()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the topology was not built for what the configuration says of topology.optimization, \
+         default.dsl.store: build it with `StreamsBuilder::build_with` and this configuration"
+    );
+    let built = builder.build_with(&config).unwrap();
+    assert!(TopologyTestDriver::new(&built, config).is_ok());
+    let plain = StreamsConfig::new("app", "localhost:9092");
+    assert!(TopologyTestDriver::new(&built, plain).is_err());
 }

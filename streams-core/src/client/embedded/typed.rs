@@ -2,9 +2,9 @@
 
 use super::EmbeddedCluster;
 use crate::{
-    Error, ErrorKind, Headers, Result,
+    Error, ErrorKind, Headers, Result, Topic,
     client::{IsolationLevel, ProduceRecord},
-    serde::SerdeRef,
+    serde::{SerdeRef, Written},
 };
 
 impl EmbeddedCluster {
@@ -20,6 +20,42 @@ impl EmbeddedCluster {
             headers: &Headers::new(),
         };
         self.produce(topic, None, record)
+    }
+
+    /// Writes a record, stamped with the cluster's clock, to the partition of its key.
+    ///
+    /// # Errors
+    /// As [`produce`](Self::produce), or `Serialization` if the key or the value has no bytes.
+    pub fn write<K, V>(&self, topic: &Topic<K, V>, key: &K, value: &V) -> Result<(i32, i64)> {
+        let key = bytes(topic.name(), topic.key_serde(), key)?;
+        let value = bytes(topic.name(), topic.value_serde(), value)?;
+        let record = ProduceRecord {
+            timestamp: self.now_ms(),
+            key: key.as_deref(),
+            value: value.as_deref(),
+            headers: &Headers::new(),
+        };
+        self.produce(topic.name(), None, record)
+    }
+
+    /// As [`read`](Self::read), for a topic that is a value.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use streams_core::{Topic, client::embedded::EmbeddedCluster, serde, time::SystemClock};
+    ///
+    /// let cluster = EmbeddedCluster::new(Arc::new(SystemClock));
+    /// cluster.create_topic("orders", 1)?;
+    /// let orders = Topic::new("orders", serde::string(), serde::long());
+    /// cluster.write(&orders, &"ann".to_owned(), &50)?;
+    /// assert_eq!(cluster.read_topic(&orders)?, [("ann".to_owned(), Some(50))]);
+    /// # Ok::<(), streams_core::Error>(())
+    /// ```
+    pub fn read_topic<K, V>(&self, topic: &Topic<K, V>) -> Result<Vec<(K, Option<V>)>> {
+        self.read(topic.name(), topic.key_serde(), topic.value_serde())
     }
 
     /// The committed records of a topic, partition by partition; a null value is `None`.
@@ -47,4 +83,13 @@ impl EmbeddedCluster {
         };
         records.iter().map(decode).collect()
     }
+}
+
+/// Bytes of a datum of a record that is written to `topic`; a null has none.
+fn bytes<T>(topic: &str, serde: &SerdeRef<T>, datum: &T) -> Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let written = serde.serialize(topic, datum, &mut bytes).map_err(|cause| {
+        Error::with_source(ErrorKind::Serialization, format!("writing to {topic}"), cause)
+    })?;
+    Ok((written == Written::Bytes).then_some(bytes))
 }

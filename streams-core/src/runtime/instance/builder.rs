@@ -107,6 +107,7 @@ fn make_app(builder: KafkaStreamsBuilder) -> Result<App> {
     let config = config
         .validate()
         .map_err(|cause| Error::with_source(ErrorKind::Config, "wrong configuration", cause))?;
+    topology.check_config(&config)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
