@@ -5,6 +5,9 @@
 CARGO_TARGET_DIR ?= $(HOME)/.cache/kafka-streams/target
 export CARGO_TARGET_DIR
 
+# Where brokers of other versions than the newest are.
+KAFKAS := $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/kafka-streams/kafka
+
 # What `make demo` hands to the program, as in: make demo ARGS="--instances 3"
 ARGS ?=
 # Where its stores are: memory, which builds in minutes, or rocksdb.
@@ -83,11 +86,11 @@ cluster: deps ## Of the tests, only those of processes on a real Kafka that are 
 	cargo build --workspace --bins
 	scripts/with-kafka.sh cargo test --workspace --test cluster
 
-kafka: ## Start Apache Kafka on localhost:9092, from Maven Central
-	@scripts/kafka.sh start
+kafka: ## Start Apache Kafka on localhost:9092, from Maven Central (VERSION=3.9.1: of that version)
+	@scripts/kafka.sh start $(if $(VERSION),--version $(VERSION) --dir $(KAFKAS)-$(VERSION))
 
-kafka-stop: ## Stop it
-	@scripts/kafka.sh stop
+kafka-stop: ## Stop it (with the VERSION that it was started with)
+	@scripts/kafka.sh stop $(if $(VERSION),--dir $(KAFKAS)-$(VERSION))
 
 programs: ## Build the programs, with RocksDB and librdkafka
 	@scripts/deps.sh --native

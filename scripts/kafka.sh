@@ -7,8 +7,10 @@
 set -euo pipefail
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-version=4.3.1
-libs=${XDG_CACHE_HOME:-$HOME/.cache}/kafka-streams/kafka-$version/libs
+# The version that a cluster is made for, unless it is told another, and the jars of the version at hand.
+newest=4.3.1
+version=
+libs=
 dir=${XDG_DATA_HOME:-$HOME/.local/share}/kafka-streams/kafka
 port=
 secure=
@@ -29,6 +31,7 @@ usage: kafka.sh COMMAND [--dir DIRECTORY] [OPTION …]
   start   start a broker and wait until it answers; nothing happens when it runs already
           --port PORT   PORT and the five after it are its ports (9092; 0: any that are free)
           --secure      also listen with TLS and SASL, with certificates and users made for it
+          --version V   Apache Kafka V, from 3.3.1 on ($newest, or \$KAFKA_VERSION)
           --nodes 3     three brokers with three replicas of all, two of which must have a record
           --node N      only the broker N of them
           --follow PID  stop the broker and remove its directory when the process PID is gone
@@ -60,7 +63,7 @@ parse_options() {
     case "$1" in
       --secure) secure=yes ;;
       --kill) kill=yes ;;
-      --dir | --port | --follow | --nodes | --node)
+      --dir | --port | --follow | --nodes | --node | --version)
         [ $# -ge 2 ] || fail "$1 needs a value"
         printf -v "${1#--}" '%s' "$2"
         shift
@@ -73,16 +76,41 @@ parse_options() {
   dir=$(cd "$dir" && pwd)
 }
 
+# ---- versions
+
+# Whether the version at hand is $1 or later.
+is_from() {
+  [ "$(printf '%s\n' "$1" "$version" | sort -V | head -n 1)" = "$1" ]
+}
+
+# Settles the version of a cluster that has none yet.
+choose_version() {
+  version=${version:-${KAFKA_VERSION:-$newest}}
+  case "$version" in
+    *[!0-9.]* | '') fail "--version $version is no version such as $newest" ;;
+  esac
+  is_from 3.3.1 || fail "--version $version: KRaft is ready for use from 3.3.1 on"
+  [ -z "$secure" ] || is_from 3.5.0 || fail "--secure needs 3.5.0 or later, whose storage can be made with users"
+  use_version
+}
+
+use_version() {
+  libs=${XDG_CACHE_HOME:-$HOME/.cache}/kafka-streams/kafka-$version/libs
+}
+
 # ---- artifacts
 
 fetch() {
   [ ! -d "$libs" ] || return 0
+  local profile=kafka-4
+  is_from 4.0.0 || profile=kafka-3
   "$scripts/kafka-java.sh"
   say "fetching Apache Kafka $version from Maven Central"
   mkdir -p "$(dirname "$libs")"
   local part
   part=$(mktemp -d "$libs.XXXXXX")
-  if ! mvn -q -B -f "$scripts/kafka/pom.xml" dependency:copy-dependencies -DoutputDirectory="$part" >&2; then
+  if ! mvn -q -B -f "$scripts/kafka/pom.xml" -P "$profile" -Dkafka.version="$version" \
+    dependency:copy-dependencies -DoutputDirectory="$part" >&2; then
     rm -rf "$part"
     fail "the artifacts could not be fetched; Maven's message is above"
   fi
@@ -91,9 +119,17 @@ fetch() {
   [ -d "$libs" ] || fail "the artifacts could not be put into $libs"
 }
 
+# The setting by which the JVM finds the log's configuration: version 3 logs by log4j 1.
+log_settings() {
+  if is_from 4.0.0; then
+    echo "-Dlog4j2.configurationFile=$scripts/kafka/$1log4j2.properties"
+  else
+    echo "-Dlog4j.configuration=file:$scripts/kafka/3/$1log4j.properties"
+  fi
+}
+
 run_java() {
-  java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$libs/*" \
-    -Dlog4j2.configurationFile="$scripts/kafka/tools-log4j2.properties" "$@"
+  java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$libs/*" "$(log_settings tools-)" "$@"
 }
 
 # ---- ports
@@ -140,16 +176,22 @@ pick_port() {
 # The ports and kind of a cluster are settled by its first start.
 settle() {
   if [ -e "$dir/settings" ]; then
-    local asked=$port wanted=$nodes
+    local asked=$port wanted=$nodes asked_version=$version
+    # What was made before clusters had a version.
+    version=$newest
     # shellcheck source=/dev/null
     . "$dir/settings"
     [ -z "$asked" ] || [ "$asked" = 0 ] || [ "$asked" = "$port" ] ||
       fail "the broker in $dir was made for port $port: remove the directory, or name another by --dir"
     [ -z "$wanted" ] || [ "$wanted" = "$nodes" ] ||
       fail "what is in $dir has $nodes nodes: remove the directory, or name another by --dir"
+    [ -z "$asked_version" ] || [ "$asked_version" = "$version" ] ||
+      fail "the broker in $dir was made with version $version: remove the directory, or name another by --dir"
+    use_version
     check_node
     return
   fi
+  choose_version
   case "${nodes:=1}" in
     1) ;;
     3) [ -z "$secure" ] || fail "--secure is for one node, not for three" ;;
@@ -161,7 +203,7 @@ settle() {
     '') port=9092 ;;
     *[!0-9]*) fail "--port $port is not a number" ;;
   esac
-  printf 'port=%s\nsecure=%s\nnodes=%s\n' "$port" "$secure" "$nodes" >"$dir/settings"
+  printf 'port=%s\nsecure=%s\nnodes=%s\nversion=%s\n' "$port" "$secure" "$nodes" "$version" >"$dir/settings"
 }
 
 check_node() {
@@ -207,11 +249,16 @@ make_certificates() {
 
 # ---- settings of the broker
 
+# The controller is advertised where the broker lets it be.
+advertised_controller() {
+  ! is_from 3.9.0 || echo "CONTROLLER://127.0.0.1:$((own + 1)),"
+}
+
 plain_listeners() {
   cat <<END
 
 listeners=CONTROLLER://127.0.0.1:$((own + 1)),PLAINTEXT://127.0.0.1:$own
-advertised.listeners=CONTROLLER://127.0.0.1:$((own + 1)),PLAINTEXT://127.0.0.1:$own
+advertised.listeners=$(advertised_controller)PLAINTEXT://127.0.0.1:$own
 END
 }
 
@@ -221,7 +268,7 @@ secure_listeners() {
   cat <<END
 
 listeners=CONTROLLER://127.0.0.1:$((port + 1)),PLAINTEXT://127.0.0.1:$port,SSL://127.0.0.1:$((port + 2)),SASL_SSL://127.0.0.1:$((port + 3)),SASL_PLAINTEXT://127.0.0.1:$((port + 4)),MUTUAL://127.0.0.1:$((port + 5))
-advertised.listeners=CONTROLLER://127.0.0.1:$((port + 1)),PLAINTEXT://127.0.0.1:$port,SSL://localhost:$((port + 2)),SASL_SSL://localhost:$((port + 3)),SASL_PLAINTEXT://127.0.0.1:$((port + 4)),MUTUAL://localhost:$((port + 5))
+advertised.listeners=$(advertised_controller)PLAINTEXT://127.0.0.1:$port,SSL://localhost:$((port + 2)),SASL_SSL://localhost:$((port + 3)),SASL_PLAINTEXT://127.0.0.1:$((port + 4)),MUTUAL://localhost:$((port + 5))
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,MUTUAL:SSL
 listener.name.mutual.ssl.client.auth=required
 ssl.keystore.type=PEM
@@ -248,6 +295,10 @@ END
 
 # Of several nodes each names all the others from the start.
 write_quorum() {
+  if [ "$nodes" = 1 ] && ! is_from 3.9.0; then
+    printf '\ncontroller.quorum.voters=1@127.0.0.1:%s\n' $((port + 1))
+    return
+  fi
   if [ "$nodes" = 1 ]; then
     printf '\ncontroller.quorum.bootstrap.servers=127.0.0.1:%s\n' $((port + 1))
     return
@@ -272,7 +323,7 @@ format() {
   [ -e "$dir/cluster-id" ] || echo "K$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 2-22)" >"$dir/cluster-id"
   set --
   # Nodes that name all the others need nobody to make them a quorum.
-  [ "$nodes" != 1 ] || set -- --standalone
+  [ "$nodes" != 1 ] || ! is_from 3.9.0 || set -- --standalone
   if [ -n "$secure" ]; then
     for mechanism in SCRAM-SHA-256 SCRAM-SHA-512; do
       for user in alice bob; do
@@ -318,7 +369,7 @@ launch() {
   # Descriptor 9 is the lock, which must not live on in the broker.
   # shellcheck disable=SC2086
   $detach java ${KAFKA_STREAMS_BROKER_JVM:--Xms128m -Xmx512m} -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError \
-    -Dkafka.logs.dir="$home" -Dlog4j2.configurationFile="$scripts/kafka/log4j2.properties" -cp "$libs/*" \
+    -Dkafka.logs.dir="$home" "$(log_settings '')" -cp "$libs/*" \
     kafka.Kafka "$home/server.properties" </dev/null >"$home/start.log" 2>&1 9>&- &
   echo $! >"$home/pid"
 }
@@ -364,10 +415,10 @@ start_node() {
 
 start() {
   local first='' started=
-  fetch
-  "$scripts/kafka-java.sh"
   [ -e "$dir/settings" ] || first=yes
   settle
+  fetch
+  "$scripts/kafka-java.sh"
   [ -z "$secure" ] || make_certificates
   each_node start_node
   [ -n "$started" ] || return 0
@@ -429,30 +480,44 @@ print_env() {
 
 tool() {
   [ $# -gt 0 ] || fail "tool needs a name, as in: kafka.sh tool topics --list"
-  local name=$1 class server=--bootstrap-server tools=org.apache.kafka.tools
+  local name=$1 server=--bootstrap-server
   shift
+  if [ -e "$dir/settings" ]; then settle; else choose_version; fi
+  fetch
+  local core=kafka tools=org.apache.kafka.tools class
+  # Tools moved from the broker's Scala classes to Java's one by one.
   case "$name" in
-    topics) class=$tools.TopicCommand ;;
-    groups) class=$tools.GroupsCommand ;;
-    consumer-groups) class=$tools.consumer.group.ConsumerGroupCommand ;;
-    streams-groups) class=$tools.streams.StreamsGroupCommand ;;
-    configs) class=kafka.admin.ConfigCommand ;;
-    acls) class=$tools.AclCommand ;;
-    transactions) class=$tools.TransactionsCommand ;;
-    offsets) class=$tools.GetOffsetShell ;;
-    console-consumer) class=$tools.consumer.ConsoleConsumer ;;
-    console-producer) class=$tools.ConsoleProducer ;;
+    topics) class=$(one_of $tools.TopicCommand $core.admin.TopicCommand) ;;
+    groups) class=$(one_of $tools.GroupsCommand) ;;
+    consumer-groups) class=$(one_of $tools.consumer.group.ConsumerGroupCommand $core.admin.ConsumerGroupCommand) ;;
+    streams-groups) class=$(one_of $tools.streams.StreamsGroupCommand) ;;
+    configs) class=$(one_of $tools.ConfigCommand $core.admin.ConfigCommand) ;;
+    acls) class=$(one_of $tools.AclCommand $core.admin.AclCommand) ;;
+    transactions) class=$(one_of $tools.TransactionsCommand) ;;
+    offsets) class=$(one_of $tools.GetOffsetShell $core.tools.GetOffsetShell) ;;
+    console-consumer) class=$(one_of $tools.consumer.ConsoleConsumer $core.tools.ConsoleConsumer) ;;
+    console-producer) class=$(one_of $tools.ConsoleProducer $core.tools.ConsoleProducer) ;;
     *.*) class=$name server= ;;
     *) fail "unknown tool $name (see kafka.sh --help)" ;;
   esac
-  fetch
+  [ -n "$class" ] || fail "Apache Kafka $version has no tool $name"
   if [ -z "$server" ]; then
     run_java "$class" "$@"
     return
   fi
   [ -e "$dir/settings" ] || fail "there is no broker in $dir: start one first, or name its directory by --dir"
-  settle
   run_java "$class" "$server" "$(bootstrap)" "$@"
+}
+
+# The first of the classes that the version at hand has. Names of files stand in a jar as they are.
+one_of() {
+  local class
+  for class in "$@"; do
+    if grep -qaF "${class//.//}.class" "$libs"/kafka*.jar; then
+      echo "$class"
+      return
+    fi
+  done
 }
 
 # One start or stop of a directory at a time, where the system has locks for scripts.
@@ -470,7 +535,7 @@ case "$command" in
   start | stop) parse_options "$@" && locked "$command" ;;
   status) parse_options "$@" && status ;;
   env) parse_options "$@" && print_env ;;
-  fetch) parse_options "$@" && fetch ;;
+  fetch) parse_options "$@" && choose_version && fetch ;;
   tool)
     if [ "${1:-}" = --dir ]; then
       parse_options --dir "${2:?--dir needs a value}"
