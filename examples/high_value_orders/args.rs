@@ -100,6 +100,9 @@ pub(crate) struct ApplicationArgs {
     /// Orders of a greater amount are of high value
     #[arg(long, value_name = "AMOUNT", default_value_t = 1000.0, value_parser = amount)]
     pub(crate) min_amount: f64,
+    /// What the orders of the input topic are keyed by
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) keyed_by: KeyedBy,
     /// Stream threads of each instance
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) threads: u16,
@@ -154,6 +157,9 @@ pub(crate) struct FeedArgs {
     /// Partitions of each topic; the topics are created unless they are there with so many
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=1_000))]
     pub(crate) partitions: i32,
+    /// What orders are keyed by
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) keyed_by: KeyedBy,
     /// Writes at most N orders a second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate: Option<u32>,
@@ -221,6 +227,17 @@ impl From<Guarantee> for ProcessingGuarantee {
             Guarantee::ExactlyOnce => Self::ExactlyOnceV2,
         }
     }
+}
+
+/// What orders are keyed by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyedBy {
+    /// By who ordered
+    #[default]
+    CustomerId,
+    /// By the order's own name: the topology keys them by customer first, through a topic of its own, where orders
+    /// come out of order: those whose hour is over by then are not counted in it
+    OrderId,
 }
 
 /// Where the stores are: on disk, unless this build has nothing that could put them there.

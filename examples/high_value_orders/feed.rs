@@ -15,6 +15,7 @@ use streams_core::{
 
 use crate::{
     Failure,
+    args::KeyedBy,
     input::{Customer, Order},
     topology,
 };
@@ -64,13 +65,14 @@ pub(crate) fn customers(cluster: &EmbeddedCluster, customers: &[Customer]) -> Re
 pub(crate) fn spawn_orders(
     cluster: EmbeddedCluster,
     orders: Vec<Order>,
+    keyed_by: KeyedBy,
 ) -> Result<Arc<Fed>, Failure> {
     let total = u64::try_from(orders.len())?;
     let fed = Arc::new(Fed { total, ..Fed::default() });
     let progress = fed.clone();
     Builder::new().name("feed".to_owned()).spawn(move || {
         for order in &orders {
-            if let Err(error) = feed_order(&cluster, order) {
+            if let Err(error) = feed_order(&cluster, order, keyed_by) {
                 eprintln!("error: order {} is not fed: {error}", order.order_id);
                 break;
             }
@@ -81,10 +83,10 @@ pub(crate) fn spawn_orders(
     Ok(fed)
 }
 
-fn feed_order(cluster: &EmbeddedCluster, order: &Order) -> Result<(), Failure> {
+fn feed_order(cluster: &EmbeddedCluster, order: &Order, keyed_by: KeyedBy) -> Result<(), Failure> {
     let value = serde_json::to_vec(order)?;
     let timestamp = order.created_at.timestamp_millis();
-    write(cluster, topology::ORDERS, &order.customer_id, &value, timestamp)
+    write(cluster, topology::ORDERS, order.key(keyed_by), &value, timestamp)
 }
 
 fn write(

@@ -15,6 +15,8 @@ use std::{fs, io};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::args::KeyedBy;
+
 /// An order: what a customer paid for how many items, and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(
@@ -32,6 +34,16 @@ pub(crate) struct Order {
     pub(crate) items: u32,
     /// When the order was placed: the timestamp of its record.
     pub(crate) created_at: DateTime<Utc>,
+}
+
+impl Order {
+    /// Key of the order's record.
+    pub(crate) fn key(&self, keyed_by: KeyedBy) -> &str {
+        match keyed_by {
+            KeyedBy::CustomerId => &self.customer_id,
+            KeyedBy::OrderId => &self.order_id,
+        }
+    }
 }
 
 /// A customer, with what is known of the first purchase.

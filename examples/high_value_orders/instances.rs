@@ -81,8 +81,7 @@ impl<'a> Running<'a> {
 
     fn start_instance(&mut self) -> Result<(), Failure> {
         let config = config(self.args, &self.state_dir, self.started);
-        let topology =
-            topology::topology(self.args.application.min_amount, self.args.application.store)?;
+        let topology = topology::topology(&self.args.application)?;
         let streams = KafkaStreams::with_client_supplier(topology, config, self.cluster.clone())?;
         // The cluster is as old as this process: what an earlier run left there belongs to topics that are gone.
         streams.clean_up()?;

@@ -11,6 +11,7 @@ mod feed;
 mod generate;
 mod input;
 mod instances;
+mod order;
 mod output;
 mod summary;
 mod topology;
@@ -84,7 +85,7 @@ async fn blocking(
 }
 
 fn describe(args: &ApplicationArgs, description: Description) -> Result<(), Failure> {
-    let topology = topology::topology(args.min_amount, args.store)?;
+    let topology = topology::topology(args)?;
     print(&match description {
         Description::Text => topology.describe(),
         Description::Json => topology.describe_json() + "\n",
@@ -100,7 +101,7 @@ async fn embedded(args: &Args) -> Result<(), Failure> {
     let cluster = EmbeddedCluster::new(Arc::new(SystemClock));
     feed::create_topics(&cluster, args.partitions)?;
     feed::customers(&cluster, &customers)?;
-    let fed = feed::spawn_orders(cluster.clone(), orders)?;
+    let fed = feed::spawn_orders(cluster.clone(), orders, args.application.keyed_by)?;
     let report = instances::run_until_done(args, &cluster, &fed).await?;
     let outputs = output::read(&cluster)?;
     for file in files.into_iter().flatten() {

@@ -45,7 +45,7 @@ pub(crate) fn feed(args: &FeedArgs) -> Result<String, Failure> {
     customers.iter().try_for_each(|customer| feed.customer(customer))?;
     // A customer that is written later than the first order would be missing in what is joined with it.
     feed.flush()?;
-    feed.orders(&orders, args.rate)?;
+    feed.orders(&orders, args)?;
     Ok(format!("{} customers and {} orders written\n", customers.len(), orders.len()))
 }
 
@@ -86,7 +86,7 @@ impl Feed {
         self.write(topology::CUSTOMERS, &customer.customer_id, &value, timestamp)
     }
 
-    fn orders(&mut self, orders: &[Order], rate: Option<u32>) -> Result<(), Failure> {
+    fn orders(&mut self, orders: &[Order], args: &FeedArgs) -> Result<(), Failure> {
         let clock = SystemClock;
         let started_ms = clock.now_ms();
         let bar = ProgressBar::new(u64::try_from(orders.len())?);
@@ -96,7 +96,7 @@ impl Feed {
             bar.set_style(style);
         }
         for (index, order) in (0_i64..).zip(orders) {
-            if let Some(rate) = rate {
+            if let Some(rate) = args.rate {
                 let due_ms = started_ms + index * 1_000 / i64::from(rate);
                 let wait_ms = u64::try_from(due_ms - clock.now_ms()).unwrap_or(0);
                 if wait_ms > 0 {
@@ -106,7 +106,7 @@ impl Feed {
             }
             let value = serde_json::to_vec(order)?;
             let timestamp = order.created_at.timestamp_millis();
-            self.write(topology::ORDERS, &order.customer_id, &value, timestamp)?;
+            self.write(topology::ORDERS, order.key(args.keyed_by), &value, timestamp)?;
             bar.inc(1);
         }
         self.flush()?;

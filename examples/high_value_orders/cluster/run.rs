@@ -37,7 +37,7 @@ pub(crate) async fn run(args: &RunArgs) -> Result<String, Failure> {
     if let Some(directory) = state_dir(args)? {
         config = config.state_dir(directory);
     }
-    let topology = topology::topology(application.min_amount, application.store)?;
+    let topology = topology::topology(application)?;
     let streams = Arc::new(KafkaStreams::new(topology, config)?);
     streams.on_state_change(|state, _| eprintln!("state {state}"));
     let (mut interrupt, mut terminate) =
