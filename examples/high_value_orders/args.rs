@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Reads the output topics of a cluster (what is committed of them) and prints the figures
     Verify(VerifyArgs),
+    /// Lists the records that could not be processed, and with --resend gives them another try
+    DeadLetters(DeadLettersArgs),
 }
 
 /// All that a run on the cluster in this process can be asked for.
@@ -188,6 +190,23 @@ pub(crate) struct VerifyArgs {
     /// Writes each output topic to DIR/TOPIC.jsonl
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// The command `dead-letters`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct DeadLettersArgs {
+    /// Servers of the cluster: HOST:PORT,…
+    #[arg(long, value_name = "SERVERS")]
+    pub(crate) bootstrap_server: String,
+    /// The dead-letter topic (the application's errors.dead.letter.queue.topic.name)
+    #[arg(long, value_name = "TOPIC", default_value = "dead-letters")]
+    pub(crate) topic: String,
+    /// Writes them as they were to the topics that they came from, and deletes them from this one when all are written; if
+    /// it is ended in between, another call writes some again
+    #[arg(long)]
+    pub(crate) resend: bool,
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
 }

@@ -73,6 +73,7 @@ async fn on_cluster(command: Command) -> Result<(), Failure> {
         Command::Feed(args) => blocking(move || cluster::feed(&args)).await?,
         Command::Run(args) => cluster::run(&args).await?,
         Command::Verify(args) => blocking(move || cluster::verify(&args)).await?,
+        Command::DeadLetters(args) => blocking(move || cluster::dead_letters(&args)).await?,
     })
 }
 
