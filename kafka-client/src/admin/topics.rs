@@ -92,6 +92,15 @@ impl Client {
         Ok(found.into_iter().map(count).collect())
     }
 
+    /// All topics, with their numbers of partitions: those that this principal may see, without those of the cluster itself
+    /// (Java's `Admin.listTopics`).
+    ///
+    /// # Errors
+    /// Why no broker could be asked.
+    pub async fn list_topics(&self) -> Result<BTreeMap<String, i32>> {
+        self.retrying("Metadata", || self.read_topics()).await
+    }
+
     /// Creates topics; one that exists already is left as it is (Java's `Admin.createTopics`).
     ///
     /// # Errors

@@ -22,6 +22,10 @@ async fn a_topic_is_created_once_described_and_deleted() {
     assert_eq!(found[&name].partitions, 3);
     assert_eq!(found[&name].config, wanted[0].config);
 
+    let all = client.list_topics().await.unwrap();
+    assert_eq!((all.get(&name), all.get(&missing)), (Some(&3), None));
+    assert_eq!(all.keys().find(|topic| topic.starts_with("__")), None);
+
     let deleted = client.delete_topics(&[&name, &missing]).await.unwrap();
     assert_eq!(deleted, BTreeSet::from([name]));
     // To describe a topic creates none.

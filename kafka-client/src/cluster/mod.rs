@@ -234,6 +234,21 @@ impl Client {
         self.0.metadata.lock().update(answer, Instant::now())
     }
 
+    /// All topics that this principal may see, with their numbers of partitions; those of the cluster itself are left out, and
+    /// one that is just being created or deleted may be.
+    pub(crate) async fn read_topics(&self) -> Result<BTreeMap<String, i32>> {
+        let request =
+            MetadataRequest::default().with_topics(None).with_allow_auto_topic_creation(false);
+        let answer = self.ask_any(&request, i16::MAX).await?;
+        check_code(answer.error_code, "Metadata", None)?;
+        let whole = answer.topics.into_iter().filter(|topic| topic.error_code == 0);
+        let topics = whole.filter(|topic| !topic.is_internal).filter_map(|topic| {
+            let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+            Some((topic.name?.to_string(), partitions))
+        });
+        Ok(topics.collect())
+    }
+
     /// Partitions by the broker that leads them.
     ///
     /// # Errors

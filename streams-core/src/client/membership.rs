@@ -92,6 +92,10 @@ pub trait Membership: Send + Debug {
     /// anew. `MissingSourceTopic` or `InvalidTopic` if the topology can't run. `Unavailable`: again later.
     fn heartbeat(&mut self, owned: &TaskAssignment, offsets: &TaskOffsets) -> Result<Heartbeat>;
 
+    /// A topic that was assigned is not there. Where topics are read by pattern the member is to look soon which of them there are,
+    /// so that the group hears of it; without an implementation of its own it does not.
+    fn misses_topic(&mut self) {}
+
     /// Has the next heartbeats ask all members of the group to close. Each hears of it, this one too, by
     /// [`Heartbeat::shutdown`]. Java's `SHUTDOWN_APPLICATION` (KIP-671).
     fn shutdown_application(&mut self);

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::TopicPattern;
+
 /// A topology as a group coordinator sees it: topics, no code. Topic names are the ones on the
 /// cluster, with the application id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +17,9 @@ pub struct GroupTopology {
 pub struct Subtopology {
     /// Topics of the user that it reads.
     pub source_topics: BTreeSet<String>,
+    /// Patterns of topics of the user that it reads, each with the indexes of those [co-partition
+    /// groups](Self::copartition_groups) which its topics belong to.
+    pub source_patterns: Vec<(TopicPattern, BTreeSet<usize>)>,
     /// Repartition topics that it reads.
     pub repartition_source_topics: BTreeMap<String, InternalTopic>,
     /// Repartition topics that it writes.

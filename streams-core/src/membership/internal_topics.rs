@@ -54,6 +54,10 @@ impl InternalTopics {
     /// co-partitioned with; a changelog topic gets one for each task. Java's `RepartitionTopics`,
     /// `CopartitionedTopicsEnforcer` and `ChangelogTopics`.
     ///
+    /// Of a topology with patterns the topics that they stand for are [among those that it reads](GroupTopology::matched). What
+    /// none of them tells the number of partitions has no tasks and is not created yet, and internal topics may have more
+    /// partitions than topics that are gone left them tasks.
+    ///
     /// # Errors
     /// `MissingSourceTopic` if a topic of the user does not exist, `InvalidTopic` if partition counts
     /// contradict each other or an internal topic exists with another count, `Topology` if nothing
@@ -74,8 +78,11 @@ impl InternalTopics {
             if subtopology.stateful {
                 derived.stateful.insert(number);
             }
+            let follows = !subtopology.source_patterns.is_empty();
             for (name, topic, partitions) in internal_topics(subtopology, &counts, tasks) {
                 match existing.get(name) {
+                    // Tasks whose topics are gone come back when such topics do.
+                    Some(&actual) if follows && actual > partitions => {}
                     Some(&actual) if actual != partitions => {
                         wrong.push(format!("`{name}` has {actual} instead of {partitions}"));
                     }
@@ -127,15 +134,16 @@ fn internal_topics<'a>(
     counts: &'a PartitionCounts,
     tasks: i32,
 ) -> impl Iterator<Item = (&'a String, &'a InternalTopic, i32)> {
-    let repartition = subtopology.repartition_source_topics.iter().map(move |(name, topic)| {
-        let partitions = counts.of(name).unwrap_or(tasks);
-        (name, topic, partitions)
-    });
+    let repartition = subtopology
+        .repartition_source_topics
+        .iter()
+        .map(move |(name, topic)| (name, topic, counts.of(name).unwrap_or(0)));
     let changelog = subtopology.changelog_topics.iter().map(move |(name, topic)| {
-        let partitions = topic.partitions.unwrap_or(tasks);
+        let partitions = if tasks == 0 { 0 } else { topic.partitions.unwrap_or(tasks) };
         (name, topic, partitions)
     });
-    repartition.chain(changelog)
+    // Nothing reads those without partitions yet.
+    repartition.chain(changelog).filter(|(_, _, partitions)| *partitions > 0)
 }
 
 fn wrong_partition_counts(wrong: &[String]) -> Error {

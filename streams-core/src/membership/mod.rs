@@ -8,9 +8,11 @@ mod assignment;
 mod group_hosts;
 mod group_topology;
 mod internal_topics;
+mod matched_topics;
 mod new_topic;
 mod task_id;
 mod task_inputs;
+mod topic_pattern;
 
 pub(crate) use self::task_inputs::task_inputs;
 pub use self::{
@@ -21,4 +23,5 @@ pub use self::{
     new_topic::NewTopic,
     task_id::{ParseTaskIdError, TaskId},
     task_inputs::TaskInputs,
+    topic_pattern::TopicPattern,
 };

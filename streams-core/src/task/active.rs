@@ -66,6 +66,14 @@ impl ActiveTask {
         &self.state.inputs
     }
 
+    /// Reads one more partition, by the source of this number among its sources.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn add_input(&mut self, place: TopicPartition, source: usize) {
+        self.state.inputs.push(place);
+        self.state.group.add_input();
+        self.input_sources.push(source);
+    }
+
     /// One of its stores, by number in the topology.
     pub(crate) fn store_mut(&mut self, store: usize) -> Option<&mut Box<dyn StateStore>> {
         self.state.stores.get_mut(store)?.as_mut()

@@ -69,7 +69,8 @@ impl GlobalTask {
         let (mut inputs, mut fills, mut input_sources) = (Vec::new(), Vec::new(), Vec::new());
         for (topic, store) in topology.global_topics() {
             let topic = topology.topic_name(&settings.application_id, topic);
-            let reads = |(_, topics): &(_, Vec<String>)| topics.contains(&topic);
+            let reader = topology.reader_of(&settings.application_id, &topic);
+            let reads = |(_, node): &(_, usize)| Some(*node) == reader;
             let source = nodes.sources.iter().position(reads).unwrap_or_default();
             for partition in 0..partitions(&topic)? {
                 inputs.push(TopicPartition::new(&*topic, partition));

@@ -13,6 +13,7 @@ use super::{
     ProducedRecord, TestDriverBuilder, TestInputTopic, TestOutputTopic,
     descent::Descent,
     log::{RecordingProducer, SharedLog},
+    pattern_inputs::PatternInputs,
     task::{self, Tasks},
 };
 use crate::{
@@ -38,6 +39,8 @@ use crate::{
 /// [`advance_wall_clock_time`](Self::advance_wall_clock_time), and by what an async operator waits for: its calls are through
 /// when a record that was piped in is, after back-offs that pass at once. A call that never ends is given up when its
 /// time-out has passed on the machine's clock.
+///
+/// A topic that matches the pattern of a source is read from its first record on.
 ///
 /// A record of a global store's topic is in the store when the call returns. Global stores have a task of their own, so
 /// that their records move neither stream time nor punctuations of the others.
@@ -88,6 +91,7 @@ pub(super) struct Driver {
     task: ActiveTask,
     /// What fills the global stores.
     global: Option<GlobalTask>,
+    pattern_inputs: PatternInputs,
     producer: Option<Box<dyn Producer>>,
     log: SharedLog,
     store_names: Vec<Arc<str>>,
@@ -118,10 +122,11 @@ impl TopologyTestDriver {
         now_ms: i64,
     ) -> Result<Self> {
         let producer: Box<dyn Producer> = Box::new(RecordingProducer::new(log.clone()));
-        let Tasks { task, global } = tasks;
+        let Tasks { task, global, pattern_inputs } = tasks;
         let mut driver = Driver {
             task,
             global,
+            pattern_inputs,
             producer: Some(producer),
             log: log.clone(),
             store_names,
@@ -357,9 +362,11 @@ impl Driver {
     ) -> Result {
         // What a test wrote to a global store by itself.
         self.complete_global()?;
+        self.pattern_inputs.take_in(topic, &mut self.task)?;
         let inputs = self.task.inputs().iter().chain(self.global_inputs());
         let Some(place) = inputs.clone().find(|place| *place.topic == *topic).cloned() else {
-            let known: Vec<&str> = inputs.map(|place| &*place.topic).collect();
+            let known = inputs.map(|place| &*place.topic).chain(self.pattern_inputs.texts());
+            let known: Vec<&str> = known.collect();
             let text =
                 format!("the topology reads no topic {topic}; it reads: {}", known.join(", "));
             return Err(Error::new(ErrorKind::InvalidState, text));
@@ -445,6 +452,7 @@ impl Driver {
             let from = std::mem::replace(&mut self.returned, log.produced().len());
             for record in log.produced().get(from..).unwrap_or_default() {
                 let place = &record.topic_partition;
+                self.pattern_inputs.take_in(&place.topic, &mut self.task)?;
                 if self.task.inputs().contains(place) || self.global_inputs().contains(place) {
                     let data = (record.key.as_deref(), record.value.as_deref());
                     let (place, offset) = (place.clone(), record.offset);

@@ -17,6 +17,7 @@ mod log;
 #[cfg(test)]
 pub(crate) mod log_lines;
 mod output_topic;
+mod pattern_inputs;
 mod produced_record;
 #[doc(hidden)]
 pub mod simulation;

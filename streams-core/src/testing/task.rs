@@ -9,6 +9,7 @@ use std::{
 
 use state_store::{Database, MemoryBudget, MemoryDatabase};
 
+use super::pattern_inputs::PatternInputs;
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{Producer, answer::wait_for_a_wake},
@@ -39,6 +40,8 @@ pub(super) struct Tasks {
     pub(super) task: ActiveTask,
     /// `None` without global stores.
     pub(super) global: Option<GlobalTask>,
+    /// What else the task reads when there is something to read.
+    pub(super) pattern_inputs: PatternInputs,
 }
 
 /// Keeps the rows of stores on disk in memory instead.
@@ -161,12 +164,15 @@ fn build(topology: &Topology, settings: &Arc<TaskSettings>, open: &OpenDatabase)
     }
 
     let nodes = TaskBuilder::build_all(topology, &settings.application_id)?;
+    let nodes_of_sources = nodes.sources.iter().map(|(_, node)| *node);
+    let pattern_inputs = PatternInputs::new(topology, &settings.application_id, nodes_of_sources);
     let mut sources = Vec::new();
     let mut inputs = Vec::new();
     let mut input_sources = Vec::new();
-    for (index, (source, topics)) in nodes.sources.into_iter().enumerate() {
+    for (index, (source, node)) in nodes.sources.into_iter().enumerate() {
         sources.push(source);
-        for topic in topics {
+        for topic in topology.topics_of(node) {
+            let topic = topology.topic_name(&settings.application_id, topic);
             inputs.push(TopicPartition::new(topic, 0));
             input_sources.push(index);
         }
@@ -176,7 +182,7 @@ fn build(topology: &Topology, settings: &Arc<TaskSettings>, open: &OpenDatabase)
     state.shared = nodes.shared;
     let task = ActiveTask::new(state, sources, input_sources, commit);
     let global = global.map(|databases| GlobalTask::new(topology, settings, databases, |_| Ok(1)));
-    Ok(Tasks { task, global: global.transpose()? })
+    Ok(Tasks { task, global: global.transpose()?, pattern_inputs })
 }
 
 /// The stores that are not global, with their numbers.

@@ -68,7 +68,7 @@ impl TaskDriver {
     /// # Errors
     /// `Config` if the configuration has problems, or what a processor's `init` returns.
     pub fn new(topology: &Topology, config: &StreamsConfig) -> Result<Self> {
-        let Tasks { mut task, mut global } =
+        let Tasks { mut task, mut global, .. } =
             task::configured(topology, config, Handlers::default(), &task::in_memory())?;
         let written = KeptRecords::of(task.inputs().iter().map(|input| input.topic.clone()));
         let producer = DiscardingProducer::new(written.clone());

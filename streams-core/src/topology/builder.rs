@@ -9,8 +9,9 @@ use std::{
 };
 
 use super::{
-    NodeDef, NodeId, NodeKind, NodeRef, RepartitionDef, SinkOptions, SourceOptions, StoreDef,
-    TaskBuilder, Topology, TopologyError, TopologyProblem, WrapProcessor, WrappedNode,
+    NodeDef, NodeId, NodeKind, NodeRef, RepartitionDef, SinkOptions, SourceOptions, SourceTopics,
+    StoreDef, TaskBuilder, TopicPattern, Topology, TopologyError, TopologyProblem, WrapProcessor,
+    WrappedNode,
     definition::{BuildNode, CopartitionGroup},
     processor_wrapper::Wrapping,
     subtopologies::ConfigCheck,
@@ -107,12 +108,17 @@ impl TopologyBuilder {
         name: &str,
         options: SourceOptions<K, V>,
     ) -> NodeRef<K, V> {
-        for topic in &options.topics {
-            if let Some(reader) = self.reader_of(topic) {
-                self.problem(format!("topic {topic} is read by source `{reader}` already"));
-            }
-        }
         let SourceOptions { topics, key_serde, value_serde, extractor, reset } = options;
+        let topics = match topics {
+            Ok(topics) => topics,
+            Err(error) => {
+                self.problem(error);
+                SourceTopics::Named(Vec::new())
+            }
+        };
+        if let Some(problem) = self.overlap(&topics) {
+            self.problem(problem);
+        }
         let build = Arc::new(move |builder: &mut TaskBuilder<'_>, info: &Arc<NodeInfo>| {
             let node = SourceNode {
                 info: info.clone(),
@@ -127,12 +133,38 @@ impl TopologyBuilder {
         NodeRef::new(self.add(name, NodeKind::Source { topics, reset, build }, &[]))
     }
 
-    fn reader_of(&self, topic: &str) -> Option<Arc<str>> {
-        let reads = |node: &&NodeDef| match &node.kind {
-            NodeKind::Source { topics, .. } => topics.iter().any(|read| read == topic),
-            _ => false,
-        };
-        self.nodes.iter().find(reads).map(|node| node.name.clone())
+    /// Why a source can't read these topics beside what others read: each topic has one reader. That two patterns have a topic
+    /// in common shows when there is one.
+    fn overlap(&self, topics: &SourceTopics) -> Option<String> {
+        let sources = self.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Source { topics, .. } => Some((&node.name, topics)),
+            _ => None,
+        });
+        let mut overlaps = sources.filter_map(|(reader, read)| match (read, topics) {
+            (SourceTopics::Named(read), SourceTopics::Named(topics)) => {
+                let topic = topics.iter().find(|topic| read.contains(topic))?;
+                Some(format!("topic {topic} is read by source `{reader}` already"))
+            }
+            (SourceTopics::Matching(pattern), SourceTopics::Named(topics)) => {
+                let topic = self.first_match(topics, pattern)?;
+                Some(format!("topic {topic} matches the pattern `{pattern}` of source `{reader}`"))
+            }
+            (SourceTopics::Named(read), SourceTopics::Matching(pattern)) => {
+                let topic = self.first_match(read, pattern)?;
+                Some(format!(
+                    "pattern `{pattern}` matches topic {topic}, which is read by source `{reader}` already"
+                ))
+            }
+            (SourceTopics::Matching(read), SourceTopics::Matching(pattern)) => (read == pattern)
+                .then(|| format!("pattern `{pattern}` is read by source `{reader}` already")),
+        });
+        overlaps.next()
+    }
+
+    /// The first of these topics that a pattern stands for, internal ones aside.
+    fn first_match<'t>(&self, topics: &'t [String], pattern: &TopicPattern) -> Option<&'t String> {
+        let own = |topic: &&String| self.repartition.contains_key(*topic);
+        topics.iter().find(|topic| !own(topic) && pattern.matches(topic))
     }
 
     /// Adds a node of user code below `parents`. `supplier` makes one processor for each task.
@@ -309,10 +341,10 @@ impl TopologyBuilder {
         KStore: 'static,
         VStore: Clone + Send + 'static,
     {
-        if source.topics.len() != 1 {
-            let (name, topics) = (store.name(), &source.topics);
+        if source.named().len() != 1 {
+            let (name, topics) = (store.name(), source.in_words());
             self.problem(format!(
-                "global store `{name}` must be filled from one topic, not {topics:?}"
+                "global store `{name}` must be filled from one topic, not {topics}"
             ));
         }
         let store = self.add_store(store.with_logging_disabled().with_caching_disabled(), true);
@@ -370,11 +402,11 @@ impl TopologyBuilder {
         K: Send + 'static,
         V: Send + 'static,
     {
-        let topic = source.topics.first().cloned().unwrap_or_default();
-        if source.topics.len() != 1 {
-            let (name, topics) = (store.name(), &source.topics);
+        let topic = source.named().first().cloned().unwrap_or_default();
+        if source.named().len() != 1 {
+            let (name, topics) = (store.name(), source.in_words());
             self.problem(format!(
-                "read-only store `{name}` must be filled from one topic, not {topics:?}"
+                "read-only store `{name}` must be filled from one topic, not {topics}"
             ));
         }
         let store = store.with_logging_disabled().with_caching_disabled();

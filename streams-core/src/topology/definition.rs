@@ -2,7 +2,7 @@
 
 use std::{any::Any, collections::BTreeSet, panic::Location, sync::Arc};
 
-use super::TaskBuilder;
+use super::{SourceTopics, TaskBuilder};
 use crate::{
     Result,
     client::OffsetReset,
@@ -24,7 +24,7 @@ pub(crate) type ControlNode = fn(&mut dyn Any, Event, &mut TaskState) -> Result;
 /// What distinguishes the kinds of nodes.
 pub(crate) enum NodeKind {
     Source {
-        topics: Vec<String>,
+        topics: SourceTopics,
         reset: Option<OffsetReset>,
         build: BuildSource,
     },

@@ -31,7 +31,7 @@ impl Topology {
         // Writing to a String can't fail.
         let _ = match &node.kind {
             NodeKind::Source { topics, .. } => {
-                writeln!(text, "    Source: {name} (topics: [{}])", topics.join(", "))
+                writeln!(text, "    Source: {name} (topics: {topics})")
             }
             NodeKind::Processor { .. } => {
                 let stores = self.store_names(node).join(", ");

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{NodeKind, Topology};
+use super::{NodeKind, TopicPattern, Topology};
 use crate::{
     membership::{GroupTopology, InternalTopic, Subtopology},
     store::StoreSpec,
@@ -41,7 +41,7 @@ impl Topology {
         for node in nodes.iter().filter_map(|index| self.nodes.get(*index)) {
             match &node.kind {
                 NodeKind::Source { topics, .. } => {
-                    for topic in topics {
+                    for topic in topics.named() {
                         self.add_source_topic(application_id, topic, overrides, &mut group);
                     }
                 }
@@ -65,7 +65,26 @@ impl Topology {
             }
         }
         group.copartition_groups = self.copartitioned(&nodes, application_id);
+        group.source_patterns = self.patterns(&nodes);
         group
+    }
+
+    /// The patterns that the sources among these nodes read, with the co-partition groups that each is in.
+    fn patterns(&self, nodes: &[usize]) -> Vec<(TopicPattern, BTreeSet<usize>)> {
+        let groups: Vec<_> = self.copartition_groups_of(nodes).collect();
+        let groups_of = |node: usize| {
+            let inside = groups.iter().enumerate().filter(|(_, group)| group.contains(&node));
+            inside.map(|(index, _)| index).collect()
+        };
+        let pattern = |node: &usize| {
+            let pattern = self.source_topics(*node)?.pattern()?;
+            Some((pattern.clone(), groups_of(*node)))
+        };
+        nodes.iter().filter_map(pattern).collect()
+    }
+
+    fn copartition_groups_of(&self, nodes: &[usize]) -> impl Iterator<Item = &BTreeSet<usize>> {
+        self.copartition.iter().filter(|group| group.iter().any(|node| nodes.contains(node)))
     }
 
     fn add_source_topic(
@@ -94,12 +113,11 @@ impl Topology {
     }
 
     fn copartitioned(&self, nodes: &[usize], application_id: &str) -> Vec<BTreeSet<String>> {
-        let inside = |group: &&BTreeSet<usize>| group.iter().any(|node| nodes.contains(node));
         let topics = |group: &BTreeSet<usize>| {
             let topics = group.iter().flat_map(|node| self.topics_of(*node));
             topics.map(|topic| self.topic_name(application_id, topic)).collect()
         };
-        self.copartition.iter().filter(inside).map(topics).collect()
+        self.copartition_groups_of(nodes).map(topics).collect()
     }
 }
 

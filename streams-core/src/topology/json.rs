@@ -3,7 +3,7 @@
 use serde::Serialize;
 use state_store::StoreFormat;
 
-use super::{NodeKind, Topology};
+use super::{NodeKind, TopicPattern, Topology};
 use crate::client::OffsetReset;
 
 #[derive(Serialize)]
@@ -34,6 +34,7 @@ struct Node<'a> {
 enum Kind<'a> {
     Source {
         topics: &'a [String],
+        topic_pattern: Option<&'a str>,
         offset_reset: Option<&'static str>,
     },
     Processor {
@@ -74,7 +75,7 @@ impl Topology {
     /// | the document | `subtopologies`, `repartition_topics` |
     /// | sub-topology | `id`; `global`: whether it fills a global store and has no tasks; `nodes`; `stores` |
     /// | node | `name`; `kind`: `source`, `processor` or `sink`; `predecessors`; `successors` |
-    /// | node of kind `source` | `topics`; `offset_reset`: `earliest`, `latest`, `none`, or null where the setting decides |
+    /// | node of kind `source` | `topics`; `topic_pattern`: the pattern that other topics match, or null; `offset_reset`: `earliest`, `latest`, `none`, or null where the setting decides |
     /// | node of kind `processor` | `stores`: names of the stores that it is connected to |
     /// | node of kind `sink` | `topic`, or null; `topic_extractor`: what chooses the topic of each record, or null |
     /// | store | `name`; `format`: `key_value`, `timestamped_key_value`, `key_value_with_headers`, `window`, `timestamped_window`, `session` or `versioned`; `persistent`: whether it is on disk; `changelog_topic`: its own, the source topic that serves as one, or null; `retention_ms` of windows, sessions and versions, or null; `ttl_ms` of rows, or null |
@@ -125,7 +126,9 @@ impl Topology {
         let node = self.nodes.get(index)?;
         let kind = match &node.kind {
             NodeKind::Source { topics, reset, .. } => {
-                Kind::Source { topics, offset_reset: reset.map(offset_reset) }
+                let topic_pattern = topics.pattern().map(TopicPattern::as_str);
+                let offset_reset = reset.map(offset_reset);
+                Kind::Source { topics: topics.named(), topic_pattern, offset_reset }
             }
             NodeKind::Processor { .. } => Kind::Processor { stores: self.store_names(node) },
             NodeKind::Sink { topic: Some(topic), .. } => {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{NodeKind, Topology};
+use super::{NodeKind, TopicPattern, Topology};
 
 impl Topology {
     /// The topology as a Mermaid flowchart: topics as cylinders, a box for each sub-topology, stores
@@ -44,7 +44,8 @@ impl Topology {
         let Some(node) = self.nodes.get(index) else { return };
         match &node.kind {
             NodeKind::Source { topics, .. } => {
-                for topic in topics {
+                let pattern = topics.pattern().map(TopicPattern::as_str);
+                for topic in topics.named().iter().map(String::as_str).chain(pattern) {
                     let _ = writeln!(text, "  t_{}{{{{\"{topic}\"}}}} --> n{index}", id(topic));
                 }
             }

@@ -16,6 +16,7 @@ mod options;
 mod plan;
 mod problem;
 mod processor_wrapper;
+mod source_topics;
 mod subtopologies;
 mod task_builder;
 mod wrapped_node;
@@ -33,5 +34,7 @@ pub use self::{
 pub(crate) use self::{
     definition::{NodeDef, NodeKind, RepartitionDef, StoreDef},
     group::changelog_topic,
+    source_topics::SourceTopics,
     task_builder::TaskBuilder,
 };
+pub use crate::membership::TopicPattern;

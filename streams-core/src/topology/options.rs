@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
+use super::SourceTopics;
 use crate::{
+    Result,
     client::OffsetReset,
+    membership::TopicPattern,
     processor::{SinkTopic, StreamPartitioner, TimestampExtractor, TopicNameExtractor},
     serde::SerdeRef,
 };
 
 /// What a source node reads.
 pub struct SourceOptions<K, V> {
-    pub(crate) topics: Vec<String>,
+    /// What it reads, or why a pattern is none.
+    pub(crate) topics: Result<SourceTopics>,
     pub(crate) key_serde: SerdeRef<K>,
     pub(crate) value_serde: SerdeRef<V>,
     pub(crate) extractor: Option<TimestampExtractor<K, V>>,
@@ -24,8 +28,44 @@ impl<K, V> SourceOptions<K, V> {
         key_serde: SerdeRef<K>,
         value_serde: SerdeRef<V>,
     ) -> Self {
-        let topics = topics.into_iter().map(Into::into).collect();
+        let topics = SourceTopics::Named(topics.into_iter().map(Into::into).collect());
+        Self { topics: Ok(topics), key_serde, value_serde, extractor: None, reset: None }
+    }
+
+    /// Reads all topics whose whole names match this regular expression, with these serdes. Java's `addSource` with a
+    /// `Pattern`.
+    ///
+    /// Topics that come to be are read as soon as the group notices them, which takes up to `metadata.max.age.ms`; those that
+    /// are deleted are read no more. Topics of the cluster itself and internal topics of the application do not match. A topic may
+    /// be read by one source only; see [`TopicPattern`] for the syntax.
+    ///
+    /// ```
+    /// use streams_core::{serde, topology::{SourceOptions, TopologyBuilder}};
+    ///
+    /// let mut builder = TopologyBuilder::new();
+    /// builder.add_source("orders", SourceOptions::pattern("orders-.*", serde::string(), serde::string()));
+    /// assert!(builder.build()?.describe().contains("Source: orders (topics: orders-.*)"));
+    /// # Ok::<(), streams_core::Error>(())
+    /// ```
+    pub fn pattern(pattern: &str, key_serde: SerdeRef<K>, value_serde: SerdeRef<V>) -> Self {
+        let topics = TopicPattern::new(pattern).map(SourceTopics::Matching);
         Self { topics, key_serde, value_serde, extractor: None, reset: None }
+    }
+
+    /// What it reads, for messages.
+    pub(crate) fn in_words(&self) -> String {
+        match &self.topics {
+            Ok(SourceTopics::Named(topics)) => format!("{topics:?}"),
+            Ok(SourceTopics::Matching(pattern)) => {
+                format!("all that match the pattern `{pattern}`")
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// The topics that it names.
+    pub(crate) fn named(&self) -> &[String] {
+        self.topics.as_ref().map_or(&[], SourceTopics::named)
     }
 
     /// Takes the event time from this extractor instead of the configured one.
@@ -45,7 +85,7 @@ impl<K, V> SourceOptions<K, V> {
 
 impl<K, V> std::fmt::Debug for SourceOptions<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SourceOptions({:?})", self.topics)
+        write!(f, "SourceOptions({})", self.in_words())
     }
 }
 

@@ -17,7 +17,7 @@ pub enum Resource {
     Store,
     /// A repartition topic.
     RepartitionTopic,
-    /// A topic that is read.
+    /// A topic that is read, or the pattern of such topics.
     SourceTopic,
 }
 
@@ -236,14 +236,14 @@ fn traits(topology: &Topology) -> BTreeMap<Key, Traits> {
     let mut traits = BTreeMap::new();
     for subtopology in topology.subtopology_ids() {
         for node in topology.nodes_of(subtopology) {
-            for topic in topology.topics_of(node) {
-                let is_internal = topology.repartition.contains_key(topic);
+            for topic in topology.read_names(node) {
+                let is_internal = topology.repartition.contains_key(&topic);
                 let resource =
                     if is_internal { Resource::RepartitionTopic } else { Resource::SourceTopic };
                 let topics =
-                    if is_internal { written_from(topology, topic) } else { BTreeSet::new() };
+                    if is_internal { written_from(topology, &topic) } else { BTreeSet::new() };
                 let these = Traits { format: None, subtopology, topics };
-                traits.insert((resource, topic.clone()), these);
+                traits.insert((resource, topic), these);
             }
         }
         for store in topology.stores_of(subtopology) {
@@ -260,14 +260,13 @@ fn traits(topology: &Topology) -> BTreeMap<Key, Traits> {
 
 /// The topics from which records come to a node, through the repartition topics that lie between.
 fn external_topics(topology: &Topology, node: usize) -> BTreeSet<String> {
-    let read =
-        topology.sources_above(node).into_iter().flat_map(|source| topology.topics_of(source));
+    let sources = topology.sources_above(node).into_iter();
     let mut topics = BTreeSet::new();
-    for topic in read {
-        if topology.repartition.contains_key(topic) {
-            topics.extend(written_from(topology, topic));
+    for topic in sources.flat_map(|source| topology.read_names(source)) {
+        if topology.repartition.contains_key(&topic) {
+            topics.extend(written_from(topology, &topic));
         } else {
-            topics.insert(topic.clone());
+            topics.insert(topic);
         }
     }
     topics
@@ -279,7 +278,7 @@ fn written_from(topology: &Topology, topic: &str) -> BTreeSet<String> {
     let writes = |node: &super::NodeDef| matches!(&node.kind, super::NodeKind::Sink { topic: Some(to), .. } if to == topic);
     let sinks = nodes.filter(|(_, node)| writes(node)).map(|(index, _)| index);
     let read = sinks.flat_map(|sink| topology.sources_above(sink)).collect::<BTreeSet<_>>();
-    let read = read.into_iter().flat_map(|source| topology.topics_of(source)).cloned();
+    let read = read.into_iter().flat_map(|source| topology.read_names(source));
     read.filter(|from| from != topic).collect()
 }
 
@@ -288,7 +287,7 @@ fn groups(topology: &Topology) -> impl PartialEq + use<> {
     let groups = topology.group_topology("", 0, &BTreeMap::new()).subtopologies.into_iter();
     let groups = groups.map(|(id, group)| {
         let written = group.repartition_sink_topics;
-        let read = group.source_topics;
+        let read = (group.source_topics, group.source_patterns);
         let internal: Vec<_> = group.repartition_source_topics.into_keys().collect();
         let changelogs: Vec<_> = group.changelog_topics.into_keys().collect();
         (id, read, internal, written, changelogs)

@@ -5,7 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{NodeDef, NodeKind, RepartitionDef, StoreDef, definition::CopartitionGroup};
+use super::{
+    NodeDef, NodeKind, RepartitionDef, SourceTopics, StoreDef, definition::CopartitionGroup,
+};
 use crate::{Result, config::ValidConfig, processor::Names};
 
 /// A topology: nodes, stores and internal topics. Immutable; Java's `Topology`.
@@ -127,11 +129,45 @@ impl Topology {
         sources
     }
 
-    /// The topics that a source node reads, as the program names them.
-    pub(crate) fn topics_of(&self, node: usize) -> &[String] {
+    /// What a node reads, if it is a source.
+    pub(crate) fn source_topics(&self, node: usize) -> Option<&SourceTopics> {
         match self.nodes.get(node).map(|node| &node.kind) {
-            Some(NodeKind::Source { topics, .. }) => topics,
-            _ => &[],
+            Some(NodeKind::Source { topics, .. }) => Some(topics),
+            _ => None,
+        }
+    }
+
+    /// The topics that a source node names, as the program does.
+    pub(crate) fn topics_of(&self, node: usize) -> &[String] {
+        self.source_topics(node).map_or(&[], SourceTopics::named)
+    }
+
+    /// Whether there are topics that are read because their names match.
+    pub(crate) fn has_patterns(&self) -> bool {
+        (0..self.nodes.len())
+            .any(|node| self.source_topics(node).is_some_and(|topics| topics.pattern().is_some()))
+    }
+
+    /// The source node that reads a topic of the cluster: the one that names it, else the one whose pattern it matches.
+    pub(crate) fn reader_of(&self, application_id: &str, topic: &str) -> Option<usize> {
+        let names = |node: &usize| {
+            let mut topics = self.topics_of(*node).iter();
+            topics.any(|read| self.topic_name(application_id, read) == topic)
+        };
+        let matches = |node: &usize| {
+            let pattern = self.source_topics(*node).and_then(SourceTopics::pattern);
+            pattern.is_some_and(|pattern| pattern.matches(topic))
+        };
+        let mut nodes = 0..self.nodes.len();
+        nodes.clone().find(names).or_else(|| nodes.find(matches))
+    }
+
+    /// What a source node reads, as texts: the topics that it names, or its pattern.
+    pub(crate) fn read_names(&self, node: usize) -> Vec<String> {
+        match self.source_topics(node) {
+            Some(SourceTopics::Named(topics)) => topics.clone(),
+            Some(SourceTopics::Matching(pattern)) => vec![pattern.to_string()],
+            None => Vec::new(),
         }
     }
 

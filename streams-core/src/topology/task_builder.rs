@@ -22,8 +22,8 @@ pub(crate) struct TaskBuilder<'a> {
 
 /// The nodes of a task.
 pub(crate) struct TaskNodes {
-    /// Sources with the topics that they read, by their names on the cluster.
-    pub(crate) sources: Vec<(Box<dyn Source>, Vec<String>)>,
+    /// Sources with their nodes.
+    pub(crate) sources: Vec<(Box<dyn Source>, usize)>,
     pub(crate) shared: SharedNodes,
 }
 
@@ -66,11 +66,9 @@ impl<'a> TaskBuilder<'a> {
         let mut sources = Vec::new();
         for index in nodes {
             let Some(node) = topology.nodes.get(index) else { continue };
-            if let NodeKind::Source { topics, build, .. } = &node.kind {
+            if let NodeKind::Source { build, .. } = &node.kind {
                 let info = builder.info(index);
-                let source = build(&mut builder, &info)?;
-                let topics = topics.iter().map(|topic| builder.topic_name(topic)).collect();
-                sources.push((source, topics));
+                sources.push((build(&mut builder, &info)?, index));
             }
         }
         Ok(TaskNodes { sources, shared: builder.shared })

@@ -32,12 +32,9 @@ impl<K: Send + 'static, V: Send + 'static> RowTopic<K, V> {
         step: &Step,
         sketch: &mut Sketch<'_>,
     ) -> Self {
-        let Consumed { topics, key_serde, value_serde, extractor, reset } = consumed.clone();
-        sketch.check_topics(step, &topics);
-        if topics.len() > 1 {
-            let text = format!("a table reads one topic, not {}", topics.join(", "));
-            sketch.problem(step.caller, text);
-        }
+        let Consumed { topics, pattern, key_serde, value_serde, extractor, reset } =
+            consumed.clone();
+        sketch.check_one_topic(step, "a table", (&topics, pattern.as_deref()));
         let keys = Slot::given(key_serde).or(&Slot::given(step.options.key_serde()));
         let values = Slot::given(value_serde).or(&Slot::given(step.options.value_serde()));
         Self {

@@ -14,10 +14,13 @@ pub(crate) struct SourceTopics<K, V>(pub(crate) Consumed<K, V>);
 
 impl<K: Send + 'static, V: Send + 'static> Operator for SourceTopics<K, V> {
     fn draw(&self, step: &Step, sketch: &mut Sketch<'_>) -> Option<Drawn> {
-        let topics = self.0.topics.clone();
-        sketch.check_topics(step, &topics);
+        let Consumed { topics, pattern, reset, .. } = self.0.clone();
+        match &pattern {
+            Some(pattern) => sketch.check_pattern(step, pattern),
+            None => sketch.check_topics(step, &topics),
+        }
         let name = sketch.name(step, prefix::SOURCE);
-        let role = Role::Source { topics, types: TypeId::of::<(K, V)>() };
+        let role = Role::Source { topics, pattern, reset, types: TypeId::of::<(K, V)>() };
         let key_serde =
             Slot::given(step.options.key_serde()).or(&Slot::given(self.0.key_serde.clone()));
         let value_serde =
@@ -26,7 +29,11 @@ impl<K: Send + 'static, V: Send + 'static> Operator for SourceTopics<K, V> {
         let serdes = (key_serde.clone(), value_serde.clone());
         let part = move |lowering: &mut Lowering<'_>| {
             let options = read(&consumed, &serdes, lowering, &source);
-            if let Some(node) = lowering.source(&source, &consumed.topics, options) {
+            let node = match &consumed.pattern {
+                Some(pattern) => lowering.pattern_source(&source, pattern, options),
+                None => lowering.source(&source, &consumed.topics, options),
+            };
+            if let Some(node) = node {
                 lowering.forwards(node);
             }
         };
@@ -54,7 +61,10 @@ pub(crate) fn read<K: Send + 'static, V: Send + 'static>(
 ) -> SourceOptions<K, V> {
     let key = lowering.serde(key_serde, source, "key");
     let value = lowering.serde(value_serde, source, "value");
-    let mut options = SourceOptions::new(consumed.topics.clone(), key, value);
+    let mut options = match &consumed.pattern {
+        Some(pattern) => SourceOptions::pattern(pattern, key, value),
+        None => SourceOptions::new(consumed.topics.clone(), key, value),
+    };
     if let Some(reset) = consumed.reset {
         options = options.with_offset_reset(reset);
     }
@@ -67,6 +77,18 @@ pub(crate) fn read<K: Send + 'static, V: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use crate::{Consumed, tests::effect};
+
+    #[test]
+    fn topics_that_match_are_read_as_one_stream() {
+        let out = effect(
+            |b| {
+                let streams = b.stream::<String, String>(Consumed::pattern("in-[a-z]+"));
+                streams.to("out");
+            },
+            &[("in-a", "a", "x", 1), ("in-b", "b", "y", 2)],
+        );
+        assert_eq!(out, ["a=x@1", "b=y@2"]);
+    }
 
     #[test]
     fn topics_are_read_as_one_stream() {

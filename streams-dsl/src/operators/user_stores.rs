@@ -70,12 +70,8 @@ where
     F: Fn(StoreRef<KeyValueStore<KS, VS>>) -> P + Send + Sync + 'static,
 {
     fn draw(&self, step: &Step, sketch: &mut Sketch<'_>) -> Option<Drawn> {
-        let topics = &self.consumed.topics;
-        sketch.check_topics(step, topics);
-        if topics.len() > 1 {
-            let text = format!("a global store reads one topic, not {}", topics.join(", "));
-            sketch.problem(step.caller, text);
-        }
+        let Consumed { topics, pattern, .. } = &self.consumed;
+        sketch.check_one_topic(step, "a global store", (topics, pattern.as_deref()));
         let given = step.options.name.as_ref();
         let source = sketch.names.suffixed_or_new(given, "-source", prefix::SOURCE);
         let name = sketch.name(step, prefix::TABLE_SOURCE);

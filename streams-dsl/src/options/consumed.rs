@@ -36,6 +36,8 @@ use super::serdes::serde_fields;
 /// ```
 pub struct Consumed<K, V> {
     pub(crate) topics: Vec<String>,
+    /// What the names of the topics match instead.
+    pub(crate) pattern: Option<String>,
     pub(crate) key_serde: Option<SerdeRef<K>>,
     pub(crate) value_serde: Option<SerdeRef<V>>,
     pub(crate) extractor: Option<TimestampExtractor<K, V>>,
@@ -50,13 +52,42 @@ impl<K, V> Consumed<K, V> {
 
     /// Reads several topics as one stream; there is no order between them.
     pub fn topics<T: Into<String>>(topics: impl IntoIterator<Item = T>) -> Self {
-        Self {
-            topics: topics.into_iter().map(Into::into).collect(),
-            key_serde: None,
-            value_serde: None,
-            extractor: None,
-            reset: None,
-        }
+        Self::of(topics.into_iter().map(Into::into).collect(), None)
+    }
+
+    /// Reads all topics whose whole names match this regular expression as one stream; there is no order between them. Java's
+    /// `stream(Pattern)`.
+    ///
+    /// Topics that come to be while instances run are read from then on, as soon as the group notices them: within
+    /// `metadata.max.age.ms`. Topics that are deleted are read no more. The offset-reset policy is that of all of them. Topics
+    /// of the cluster itself and internal topics of the application do not match; a topic that matches must not be read by
+    /// another stream or table, by name or by pattern. Where the stream needs state, a topic with more partitions than the
+    /// topics before it does not fit the changelogs that there are, and stops the application.
+    ///
+    /// The syntax is that of [`TopicPattern`](crate::topology::TopicPattern). With `group.protocol=streams` there are no
+    /// patterns, as in Java.
+    ///
+    /// ```
+    /// use streams_dsl::{config::StreamsConfig, prelude::*, testing::TopologyTestDriver};
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let orders = builder.stream::<String, i64>(Consumed::pattern("orders-.*"));
+    /// orders.filter(|_, amount| *amount > 100).to("large");
+    /// let topology = builder.build()?;
+    /// assert!(topology.describe().contains("Source: KSTREAM-SOURCE-0000000000 (topics: orders-.*)"));
+    ///
+    /// let driver = TopologyTestDriver::new(&topology, StreamsConfig::new("app", "unused:9092"))?;
+    /// driver.input_topic("orders-eu", string(), long()).pipe_input("a".to_owned(), 250, 0)?;
+    /// let large = driver.output_topic("large", string(), long());
+    /// assert_eq!(large.read_key_value()?, Some(("a".to_owned(), 250)));
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    pub fn pattern(pattern: impl Into<String>) -> Self {
+        Self::of(Vec::new(), Some(pattern.into()))
+    }
+
+    fn of(topics: Vec<String>, pattern: Option<String>) -> Self {
+        Self { topics, pattern, key_serde: None, value_serde: None, extractor: None, reset: None }
     }
 
     serde_fields!();
@@ -86,6 +117,7 @@ impl<K, V> Clone for Consumed<K, V> {
     fn clone(&self) -> Self {
         Self {
             topics: self.topics.clone(),
+            pattern: self.pattern.clone(),
             key_serde: self.key_serde.clone(),
             value_serde: self.value_serde.clone(),
             extractor: self.extractor.clone(),
@@ -126,6 +158,9 @@ impl<K, V> From<&String> for Consumed<K, V> {
 
 impl<K, V> fmt::Debug for Consumed<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Consumed({:?})", self.topics)
+        match &self.pattern {
+            Some(pattern) => write!(f, "Consumed(pattern {pattern})"),
+            None => write!(f, "Consumed({:?})", self.topics),
+        }
     }
 }

@@ -13,8 +13,8 @@ use streams_core::{
     serde::{SerdeRef, Serdes},
     store::{GlobalStoreRef, KeyValueStore, StateStore, StoreBuilder, StoreRef},
     topology::{
-        NodeId, NodeRef, ProcessorWrapper, SinkOptions, SourceOptions, Topology, TopologyBuilder,
-        TopologyError, TopologyProblem,
+        NodeId, NodeRef, ProcessorWrapper, SinkOptions, SourceOptions, TopicPattern, Topology,
+        TopologyBuilder, TopologyError, TopologyProblem,
     },
 };
 
@@ -45,6 +45,10 @@ pub(crate) struct Lowering<'g> {
     names: HashSet<Name>,
     /// Who reads each topic.
     readers: HashMap<String, Name>,
+    /// Who reads the topics that match a pattern.
+    pattern_readers: Vec<(TopicPattern, Name)>,
+    /// Repartition topics, which match no pattern.
+    repartition_topics: HashSet<String>,
     /// All stores by name, each as a `StoreRef<S>` or a `GlobalStoreRef<S>`.
     stores: HashMap<Name, Box<dyn Any>>,
     /// Stores that the program added by itself and no node has used yet, with the lines that added them.
@@ -100,6 +104,8 @@ pub(super) fn lower(
         nodes: HashMap::new(),
         names: HashSet::new(),
         readers: HashMap::new(),
+        pattern_readers: Vec::new(),
+        repartition_topics: HashSet::new(),
         stores: HashMap::new(),
         unused: BTreeMap::new(),
         shared: HashMap::new(),
@@ -350,12 +356,55 @@ impl Lowering<'_> {
         Some(node)
     }
 
+    /// Adds a source node that reads the topics that match a pattern.
+    pub(crate) fn pattern_source<K: Send + 'static, V: Send + 'static>(
+        &mut self,
+        name: &Name,
+        pattern: &str,
+        options: SourceOptions<K, V>,
+    ) -> Option<NodeRef<K, V>> {
+        let fine = self.take_name(name);
+        // One that is none was noted when it was drawn.
+        let pattern = TopicPattern::new(pattern).ok()?;
+        let mut read: Vec<&String> = self.readers.keys().collect();
+        read.sort_unstable();
+        let matched = read.into_iter().find(|topic| self.is_matched(topic, &pattern)).cloned();
+        if let Some(topic) = &matched {
+            let reader = self.readers.get(topic).cloned().unwrap_or_default();
+            self.problem(format!(
+                "pattern `{pattern}` matches topic {topic}, which is read by source `{reader}` already"
+            ));
+        }
+        self.pattern_readers.push((pattern, name.clone()));
+        let node = (fine && matched.is_none()).then(|| self.topology.add_source(name, options))?;
+        self.nodes.insert(name.clone(), node.id());
+        Some(node)
+    }
+
+    fn is_matched(&self, topic: &str, pattern: &TopicPattern) -> bool {
+        !self.repartition_topics.contains(topic) && pattern.matches(topic)
+    }
+
+    /// Adds a repartition topic, before what reads it.
+    pub(crate) fn add_repartition_topic(&mut self, topic: &str, partitions: Option<i32>) {
+        self.repartition_topics.insert(topic.to_owned());
+        self.topology.add_repartition_topic(topic, partitions);
+    }
+
     /// Whether a source of this name may read these topics; notes a mistake if not.
     fn take_source(&mut self, name: &Name, topics: &[String]) -> bool {
         let mut fine = self.take_name(name);
         for topic in topics {
             if let Some(reader) = self.readers.insert(topic.clone(), name.clone()) {
                 self.problem(format!("topic {topic} is read by source `{reader}` already"));
+                fine = false;
+            }
+            let mut patterns = self.pattern_readers.iter();
+            let matched = patterns.find(|(pattern, _)| self.is_matched(topic, pattern));
+            if let Some((pattern, reader)) = matched {
+                let text =
+                    format!("topic {topic} matches the pattern `{pattern}` of source `{reader}`");
+                self.problem(text);
                 fine = false;
             }
         }

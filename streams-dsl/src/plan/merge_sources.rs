@@ -8,24 +8,40 @@ use super::{GraphNodeId, Role, node::GraphNode};
 /// own.
 pub(super) fn merge_sources(graph: &mut [GraphNode], problems: &mut Vec<TopologyProblem>) {
     for id in 0..graph.len() {
-        let Some((first, same_types)) = earlier_source(graph, id) else { continue };
-        if same_types {
+        let Some((first, difference)) = earlier_source(graph, id) else { continue };
+        let Some(difference) = difference else {
             merge_into(graph, first, id);
-        } else if let Some(node) = graph.get(id) {
-            let name = &node.name;
-            let text = format!("source `{name}` reads a topic that is read as other types already");
+            continue;
+        };
+        if let Some(node) = graph.get(id) {
+            let text =
+                format!("source `{}` reads a topic that is read {difference} already", node.name);
             problems.push(TopologyProblem::at(node.caller, text));
         }
     }
 }
 
-/// The first source that reads the same topics, if it is another one, and whether it does so as the
-/// same types.
-fn earlier_source(graph: &[GraphNode], id: GraphNodeId) -> Option<(GraphNodeId, bool)> {
-    let Role::Source { topics, types } = &graph.get(id)?.role else { return None };
+/// The first source that reads the same topics, if it is another one, and in what they differ so that they can't be one.
+fn earlier_source(
+    graph: &[GraphNode],
+    id: GraphNodeId,
+) -> Option<(GraphNodeId, Option<&'static str>)> {
+    let Role::Source { topics, pattern, reset, types } = &graph.get(id)?.role else { return None };
     graph.iter().take(id).enumerate().find_map(|(first, node)| match &node.role {
-        Role::Source { topics: other, types: other_types } if other == topics => {
-            Some((first, other_types == types))
+        Role::Source {
+            topics: other,
+            pattern: other_pattern,
+            reset: other_reset,
+            types: other_types,
+        } if other == topics && other_pattern == pattern => {
+            let difference = if other_types != types {
+                Some("as other types")
+            } else if other_reset != reset {
+                Some("with another offset-reset policy")
+            } else {
+                None
+            };
+            Some((first, difference))
         }
         _ => None,
     })

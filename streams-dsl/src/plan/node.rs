@@ -2,6 +2,8 @@
 
 use std::{any::TypeId, sync::Arc, time::Duration};
 
+use streams_core::client::OffsetReset;
+
 use super::{Caller, Lowering, Name, RepartitionNames};
 
 /// The number of a node in its graph.
@@ -26,6 +28,10 @@ pub(crate) enum Role {
     Source {
         /// What it reads.
         topics: Vec<String>,
+        /// What the names of the topics that it reads match instead.
+        pattern: Option<String>,
+        /// Where it begins.
+        reset: Option<OffsetReset>,
         /// The types that it reads them as.
         types: TypeId,
     },

@@ -125,7 +125,7 @@ impl<K: Send + 'static, V: Send + 'static> Repartition<K, V> {
         let key = lowering.serde(&self.key_serde, sink, "key");
         let value = lowering.serde(&self.value_serde, sink, "value");
         lowering.note_internal(topic);
-        lowering.topology().add_repartition_topic(topic, self.partitions);
+        lowering.add_repartition_topic(topic, self.partitions);
         let mut options = SinkOptions::topic(topic, key.clone(), value.clone());
         if let Some(partitioner) = self.partitioner.clone().or_else(|| {
             let by_key = lowering.partitioner(&self.key_serde)?;

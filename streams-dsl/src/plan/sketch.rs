@@ -2,7 +2,7 @@
 
 use std::{any::Any, collections::HashMap, sync::Arc, time::Duration};
 
-use streams_core::topology::TopologyProblem;
+use streams_core::topology::{TopicPattern, TopologyProblem};
 
 use super::{
     Caller, DrawnStream, DrawnTable, GraphNodeId, Name, Need, Part, Role, RowsOf, Step, StepId,
@@ -87,6 +87,33 @@ impl Sketch<'_> {
                 let text = format!("a topic can't have this name: {problem}");
                 self.problem(step.caller, text);
             }
+        }
+    }
+
+    /// Notes a mistake if this is no pattern of topics.
+    pub(crate) fn check_pattern(&mut self, step: &Step, pattern: &str) {
+        if let Err(error) = TopicPattern::new(pattern) {
+            self.problem(step.caller, error);
+        }
+    }
+
+    /// Notes a mistake for what reads one topic, if topics are given by a pattern.
+    pub(crate) fn check_one_topic(
+        &mut self,
+        step: &Step,
+        what: &str,
+        consumed: (&[String], Option<&str>),
+    ) {
+        let (topics, pattern) = consumed;
+        if let Some(pattern) = pattern {
+            let text =
+                format!("{what} reads one topic, not all that match the pattern `{pattern}`");
+            return self.problem(step.caller, text);
+        }
+        self.check_topics(step, topics);
+        if topics.len() > 1 {
+            let text = format!("{what} reads one topic, not {}", topics.join(", "));
+            self.problem(step.caller, text);
         }
     }
 

@@ -15,7 +15,7 @@ use streams_core::{
     store::Stores,
 };
 
-use crate::{KStream, Materialized, Repartitioned, StreamsBuilder, TimeWindows};
+use crate::{Consumed, KStream, Materialized, Repartitioned, StreamsBuilder, TimeWindows};
 
 type Text = Option<String>;
 
@@ -351,4 +351,61 @@ fn repartition_topics_are_not_merged_over_a_join_with_a_global_table() {
         .topology_optimization([TopologyOptimization::MergeRepartitionTopics]);
     let text = builder.build_with(&config).unwrap().describe();
     assert_eq!(text.matches("-repartition])").count(), 2, "{text}");
+}
+
+/// Java 4.3.1 printed this.
+#[test]
+fn sources_by_pattern_are_described_by_the_text_of_the_pattern() {
+    let builder = StreamsBuilder::new();
+    let orders = builder.stream::<String, String>(Consumed::pattern("orders-.*"));
+    let again = builder.stream::<String, String>(Consumed::pattern("orders-.*"));
+    again.filter(|_, _| true).to("filtered");
+    orders.group_by(|_, v| v.clone()).count().stored("counts");
+    let customers = builder.table::<String, String>("customers");
+    orders.join(&customers, |order, customer| format!("{order}{customer}")).to("enriched");
+    builder.stream::<String, String>(Consumed::pattern("other")).named("named").for_each(|_, _| ());
+    let java = "Topologies:
+   Sub-topology: 0
+    Source: KSTREAM-SOURCE-0000000000 (topics: orders-.*)
+      --> KSTREAM-KEY-SELECT-0000000004, KSTREAM-FILTER-0000000002, KSTREAM-JOIN-0000000012
+    Processor: KSTREAM-KEY-SELECT-0000000004 (stores: [])
+      --> counts-repartition-filter
+      <-- KSTREAM-SOURCE-0000000000
+    Processor: KSTREAM-FILTER-0000000002 (stores: [])
+      --> KSTREAM-SINK-0000000003
+      <-- KSTREAM-SOURCE-0000000000
+    Processor: KSTREAM-JOIN-0000000012 (stores: [customers-STATE-STORE-0000000009])
+      --> KSTREAM-SINK-0000000013
+      <-- KSTREAM-SOURCE-0000000000
+    Source: KSTREAM-SOURCE-0000000010 (topics: [customers])
+      --> KTABLE-SOURCE-0000000011
+    Processor: counts-repartition-filter (stores: [])
+      --> counts-repartition-sink
+      <-- KSTREAM-KEY-SELECT-0000000004
+    Sink: KSTREAM-SINK-0000000003 (topic: filtered)
+      <-- KSTREAM-FILTER-0000000002
+    Sink: KSTREAM-SINK-0000000013 (topic: enriched)
+      <-- KSTREAM-JOIN-0000000012
+    Processor: KTABLE-SOURCE-0000000011 (stores: [customers-STATE-STORE-0000000009])
+      --> none
+      <-- KSTREAM-SOURCE-0000000010
+    Sink: counts-repartition-sink (topic: counts-repartition)
+      <-- counts-repartition-filter
+
+  Sub-topology: 1
+    Source: counts-repartition-source (topics: [counts-repartition])
+      --> KSTREAM-AGGREGATE-0000000005
+    Processor: KSTREAM-AGGREGATE-0000000005 (stores: [counts])
+      --> none
+      <-- counts-repartition-source
+
+  Sub-topology: 2
+    Source: named (topics: other)
+      --> KSTREAM-FOREACH-0000000015
+    Processor: KSTREAM-FOREACH-0000000015 (stores: [])
+      --> none
+      <-- named
+
+";
+    assert_described(&builder, java);
 }

@@ -4,6 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use streams_core::{
     Record,
+    client::OffsetReset,
     config::{StreamsConfig, TopologyOptimization},
     processor::Context,
     serde::string,
@@ -258,4 +259,55 @@ fn an_instance_whose_configuration_asks_for_another_topology_is_refused() {
     assert!(TopologyTestDriver::new(&built, config).is_ok());
     let plain = StreamsConfig::new("app", "localhost:9092");
     assert!(TopologyTestDriver::new(&built, plain).is_err());
+}
+
+/// As Java, which refuses the same with texts that name neither the topic nor the sources.
+#[test]
+fn topics_of_patterns_and_of_others_must_not_overlap() {
+    let read = |consumed: [Consumed<String, String>; 2]| {
+        let builder = StreamsBuilder::new();
+        for consumed in consumed {
+            builder.stream(consumed).to("out");
+        }
+        builder.build().map(|_| ()).map_err(|error| error.to_string())
+    };
+    let (topic, pattern) = (|| Consumed::topic("ab"), || Consumed::pattern("a.*"));
+    let text = read([pattern(), topic()]).unwrap_err();
+    assert!(
+        text.contains("topic ab matches the pattern `a.*` of source `KSTREAM-SOURCE-0000000000`"),
+        "{text}"
+    );
+    let text = read([topic(), pattern()]).unwrap_err();
+    assert!(text.contains("pattern `a.*` matches topic ab, which is read by source"), "{text}");
+    assert_eq!(text.matches(file!()).count(), 1, "{text}");
+    let earliest = || pattern().with_offset_reset_policy(OffsetReset::Earliest);
+    let text = read([pattern(), earliest()]).unwrap_err();
+    assert!(text.contains("is read with another offset-reset policy already"), "{text}");
+    assert!(read([pattern(), pattern()]).is_ok(), "they are one source");
+    assert!(read([pattern(), Consumed::pattern("ab*")]).is_ok(), "no topic need match both");
+    assert!(read([earliest(), earliest()]).is_ok());
+    assert!(read([Consumed::pattern("abc"), topic()]).is_ok());
+}
+
+#[test]
+fn a_pattern_that_is_none_and_one_for_a_table_are_reported() {
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>(Consumed::pattern("in-(")).to("out");
+    builder.table::<String, String>(Consumed::pattern("rows-.*"));
+    let text = mistakes(&builder);
+    assert!(text.contains("`in-(` is no pattern of topics"), "{text}");
+    assert!(
+        text.contains("a table reads one topic, not all that match the pattern `rows-.*`"),
+        "{text}"
+    );
+    assert_eq!(text.matches(file!()).count(), 2, "{text}");
+}
+
+/// Java refuses a pattern that matches a repartition topic of the topology.
+#[test]
+fn a_pattern_does_not_match_internal_topics() {
+    let builder = StreamsBuilder::new();
+    let all = builder.stream::<String, String>(Consumed::pattern(".*"));
+    all.group_by(|_, value| value.clone()).count().stored("counts");
+    assert!(builder.build().is_ok());
 }

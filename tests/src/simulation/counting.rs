@@ -76,7 +76,8 @@ pub fn counting(seed: u64, guarantee: ProcessingGuarantee) -> SimulationBuilder 
     counting.faults(faults).check(is_enough)
 }
 
-fn is_enough(outcome: &Outcome) -> Result<(), String> {
+/// Whether no key of `out` was counted too low.
+pub(super) fn is_enough(outcome: &Outcome) -> Result<(), String> {
     let counts = last_counts(&outcome.cluster, "out");
     let is_short =
         |(key, expected): &(String, i64)| counts.get(key).is_none_or(|count| count < expected);

@@ -5,6 +5,7 @@
 //! from its seed does not depend on what else it is set to, so that a seed that failed once stays of use.
 #![expect(clippy::unwrap_used, reason = "a scenario that can't be set up has failed")]
 
+mod appearing;
 mod calling;
 mod counting;
 mod lookup;
@@ -29,6 +30,7 @@ use streams_core::{
 };
 
 pub use self::{
+    appearing::appearing,
     calling::calling,
     counting::{counting, counting_topology, counts, expected_counts},
     lookup::lookup,

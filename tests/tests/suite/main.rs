@@ -30,4 +30,5 @@ mod slow_user_code;
 mod starts;
 mod suppress;
 mod test_driver;
+mod topics_by_pattern;
 mod windows;

@@ -5,8 +5,8 @@ use streams_core::{
     testing::simulation::{Compare, Faults, SimulationBuilder, seeds},
 };
 use tests::simulation::{
-    calling, counting, counts, expected_counts, last_counts, lookup, losing, market, merging,
-    orders, shop, shop_that_compares, standing_by, stepping, ticking, ties, visiting,
+    appearing, calling, counting, counts, expected_counts, last_counts, lookup, losing, market,
+    merging, orders, shop, shop_that_compares, standing_by, stepping, ticking, ties, visiting,
 };
 
 fn runs(simulation: SimulationBuilder) {
@@ -129,6 +129,16 @@ fn simulation_of_merged_topics_that_grow_gives_each_record_its_result_once() {
 #[test]
 fn simulation_of_merged_topics_that_grow_at_least_once_loses_no_record() {
     seeds(0..60).for_each(|seed| runs(merging(seed, AtLeastOnce)));
+}
+
+#[test]
+fn simulation_of_topics_that_appear_is_exactly_once() {
+    seeds(0..100).for_each(|seed| runs_on_some_disk(appearing(seed, ExactlyOnceV2), seed));
+}
+
+#[test]
+fn simulation_of_topics_that_appear_at_least_once_loses_nothing() {
+    seeds(0..60).for_each(|seed| runs(appearing(seed, AtLeastOnce)));
 }
 
 #[test]

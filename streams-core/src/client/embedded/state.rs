@@ -198,6 +198,9 @@ impl ClusterState {
     /// Deletes a topic with its records.
     pub(super) fn delete_topic(&mut self, name: &str) -> Result {
         self.topics.remove(name).ok_or_else(|| missing_topic(name))?;
+        for group in self.groups.values_mut() {
+            group.offsets.forget_topic(name);
+        }
         self.topics_version += 1;
         Ok(())
     }
@@ -353,7 +356,9 @@ impl ClusterState {
             .map(|(name, topic)| (name.to_string(), topic.partition_count()))
             .collect();
         let factor = join.standby.replication_factor;
-        let derived = InternalTopics::derive(&join.topology, &counts, factor)?;
+        let topics = counts.keys().map(String::as_str);
+        let topology = join.topology.matched(&join.group_id, topics)?;
+        let derived = InternalTopics::derive(&topology, &counts, factor)?;
         if self.denies_creation && !derived.to_create.is_empty() {
             let text = InternalTopics::refused(&join.group_id, &derived.to_create, true);
             return Err(Error::new(ErrorKind::InvalidTopic, text));
@@ -361,7 +366,7 @@ impl ClusterState {
         self.create_topics(&derived.to_create)?;
         let created = derived.to_create.iter();
         counts.extend(created.map(|topic| (topic.name.clone(), topic.partitions)));
-        let inputs = task_inputs(&join.topology, derived.tasks.iter().copied(), &counts);
+        let inputs = task_inputs(&topology, derived.tasks.iter().copied(), &counts);
         Ok(GroupTasks { tasks: AssignorTasks::from(&derived), inputs })
     }
 

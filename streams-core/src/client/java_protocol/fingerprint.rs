@@ -17,6 +17,10 @@ pub(in super::super) fn fingerprint(topology: &GroupTopology) -> u64 {
         for group in &part.copartition_groups {
             hash.add_all(group);
         }
+        for (pattern, _) in &part.source_patterns {
+            hash.add(b"pattern");
+            hash.add(pattern.as_str().as_bytes());
+        }
     }
     hash.0
 }

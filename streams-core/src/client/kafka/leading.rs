@@ -1,6 +1,7 @@
 //! Leading a group of the classic protocol: topics first, then tasks.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
@@ -11,7 +12,9 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use super::{ControlPlane, convert, convert_partitions, new_topic, topic_watch::TopicWatch};
+use super::{
+    ControlPlane, convert, convert_partitions, convert_passing, new_topic, topic_watch::TopicWatch,
+};
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{
@@ -65,7 +68,7 @@ impl Leading {
             client,
             runtime: control.handle()?.clone(),
             clock: control.clock(),
-            watch: Mutex::new(TopicWatch::new(duration_ms(max_age))),
+            watch: Mutex::new(TopicWatch::new(duration_ms(max_age), join.topology.has_patterns())),
             group_id: join.group_id.clone(),
             process_id: join.process_id,
             topology: Arc::clone(&join.topology),
@@ -89,33 +92,69 @@ impl Leading {
         self.watch.lock().stop();
     }
 
-    /// Looks at the topics in the background, if this member leads and has not looked for long enough. Returns which
-    /// topic has grown since the assignment, as the reason of a rebalance; once.
-    pub(super) fn look_at_topics(self: &Arc<Self>, now_ms: i64) -> Option<String> {
+    /// Whether it is known which topics the group is to be told of.
+    pub(super) fn knows_topics(&self) -> bool {
+        self.watch.lock().knows_topics()
+    }
+
+    /// The topics by pattern that the group is told of now.
+    pub(super) fn matched_topics(&self) -> BTreeSet<String> {
+        self.watch.lock().tell().clone()
+    }
+
+    /// A reader misses a topic.
+    pub(super) fn hurry(&self) {
+        self.watch.lock().hurry();
+    }
+
+    /// Looks at the topics in the background, if this member leads, or topics are read by pattern, and it has not looked for
+    /// long enough. Returns how topics have changed since the assignment, as the reason of a rebalance; once.
+    ///
+    /// # Errors
+    /// `InvalidTopic` if a topic matches two patterns; others if it is not known yet which topics match.
+    pub(super) fn look_at_topics(self: &Arc<Self>, now_ms: i64) -> Result<Option<String>> {
         let mut watch = self.watch.lock();
         if watch.begins_look(now_ms) {
             let leading = Arc::clone(self);
             self.runtime.spawn(async move { leading.look().await });
         }
-        watch.take_growth()
+        let failure = watch
+            .take_failure()
+            .filter(|error| error.kind() == ErrorKind::InvalidTopic || !watch.knows_topics());
+        failure.map_or_else(|| Ok(watch.take_change()), Err)
     }
 
     async fn look(&self) {
-        let topics: Vec<&str> = self.read_topics().into_iter().collect();
-        let seen = self.client.partition_counts(&topics).await;
-        if let Err(error) = &seen {
-            tracing::warn!(group = %self.group_id, "whether topics have got more partitions is not known: {error}");
+        let seen = self.see().await;
+        let mut watch = self.watch.lock();
+        match seen {
+            Ok((counts, matched)) => watch.saw(&counts, matched, self.clock.now_ms()),
+            Err(error) => {
+                tracing::warn!(group = %self.group_id, "whether topics have changed is not known: {error}");
+                watch.failed(error, self.clock.now_ms());
+            }
         }
-        self.watch.lock().saw(seen.as_ref().ok(), self.clock.now_ms());
     }
 
-    /// Topics that the topology reads, changelogs aside.
-    fn read_topics(&self) -> BTreeSet<&str> {
-        let parts = self.topology.subtopologies.values();
-        let read = parts.flat_map(|part| {
-            part.source_topics.iter().chain(part.repartition_source_topics.keys())
-        });
-        read.map(String::as_str).collect()
+    /// Partition counts of the topics that are read, changelogs aside, and those of them that match a pattern.
+    async fn see(&self) -> Result<(BTreeMap<String, i32>, BTreeSet<String>)> {
+        if !self.topology.has_patterns() {
+            let topics: Vec<&str> = read_topics(&self.topology).into_iter().collect();
+            let counts = self.client.partition_counts(&topics).await.map_err(convert_passing)?;
+            return Ok((counts, BTreeSet::new()));
+        }
+        let mut counts = self.client.list_topics().await.map_err(convert_passing)?;
+        let matched = self.matched(&counts)?;
+        let read = read_topics(&matched);
+        let named = read_topics(&self.topology);
+        let by_pattern = read.difference(&named).map(|topic| (*topic).to_owned()).collect();
+        counts.retain(|topic, _| read.contains(topic.as_str()));
+        Ok((counts, by_pattern))
+    }
+
+    /// The topology with the topics that its patterns stand for.
+    fn matched(&self, counts: &BTreeMap<String, i32>) -> Result<Cow<'_, GroupTopology>> {
+        self.topology.matched(&self.group_id, counts.keys().map(String::as_str))
     }
 
     /// What each member is told. A topology that can't run is told to all as an error.
@@ -215,8 +254,12 @@ impl Leading {
     async fn prepare(&self) -> kafka_client::Result<Result<GroupTasks>> {
         let mut counts = self.partition_counts().await?;
         let factor = self.settings.replication_factor;
-        let internal = match InternalTopics::derive(&self.topology, &counts, factor) {
-            Ok(internal) => internal,
+        let derived = self.matched(&counts).and_then(|topology| {
+            let internal = InternalTopics::derive(&topology, &counts, factor)?;
+            Ok((topology, internal))
+        });
+        let (topology, internal) = match derived {
+            Ok(derived) => derived,
             Err(error) => return Ok(Err(error)),
         };
         let ends = self.changelog_ends(&internal, &counts).await;
@@ -225,15 +268,18 @@ impl Leading {
         }
         counts
             .extend(internal.to_create.iter().map(|topic| (topic.name.clone(), topic.partitions)));
-        let tasks = GroupTasks::new(&self.topology, &internal, &counts, ends.as_ref());
-        let read = self.read_topics();
+        let tasks = GroupTasks::new(&topology, &internal, &counts, ends.as_ref());
+        let read = read_topics(&topology);
         counts.retain(|topic, _| read.contains(topic.as_str()));
         self.watch.lock().assigns(counts);
         Ok(Ok(tasks))
     }
 
-    /// Partition counts of the topics of the topology that exist.
+    /// Partition counts of the topics of the topology that exist; of all topics, if it has patterns.
     async fn partition_counts(&self) -> kafka_client::Result<BTreeMap<String, i32>> {
+        if self.topology.has_patterns() {
+            return self.client.list_topics().await;
+        }
         let parts = self.topology.subtopologies.values();
         let topics: BTreeSet<&str> = parts
             .flat_map(|part| {
@@ -309,4 +355,12 @@ impl Leading {
         }
         Ok(Ok(()))
     }
+}
+
+/// Topics that a topology names and reads, changelogs aside.
+fn read_topics(topology: &GroupTopology) -> BTreeSet<&str> {
+    let parts = topology.subtopologies.values();
+    let read = parts
+        .flat_map(|part| part.source_topics.iter().chain(part.repartition_source_topics.keys()));
+    read.map(String::as_str).collect()
 }

@@ -1,39 +1,63 @@
-//! Noticing that the topics of a group have got more partitions.
+//! Noticing that the topics of a group have got more partitions, or are others.
 //!
 //! The leader of a classic group assigned the partitions that it saw; only it knows of how many there were, so it looks
-//! again every `metadata.max.age.ms`. This is what it remembers, without any network. Invariant: a growth is said once,
-//! and not again before the next assignment.
+//! again every `metadata.max.age.ms`. Where topics are read by pattern all members look, for each tells the group which topics it
+//! reads, and the leader notices those that came or went. This is what a member remembers, without any network. Invariant: a
+//! change is said once, and not again before the next assignment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What the leader remembers of topics. Java's `ConsumerCoordinator` keeps it as its assignment snapshot.
+use crate::Error;
+
+/// The soonest that it is looked again because a reader misses a topic.
+const HURRY_MS: i64 = 500;
+
+type Counts = BTreeMap<String, i32>;
+
+/// What a member remembers of topics. Java's `ConsumerCoordinator` keeps it as its assignment snapshot.
 #[derive(Debug)]
 pub(super) struct TopicWatch {
     max_age_ms: i64,
+    /// Whether topics are read by pattern.
+    by_pattern: bool,
     /// Partitions that the assignment which is being made stands on.
-    assigning: Option<BTreeMap<String, i32>>,
+    assigning: Option<Counts>,
     /// Partitions that the current assignment stands on; `None` where another member leads.
-    assigned: Option<BTreeMap<String, i32>>,
+    assigned: Option<Counts>,
+    /// The topics by pattern that were seen last.
+    seen: Option<BTreeSet<String>>,
+    /// The topics by pattern that the group was told last.
+    told: BTreeSet<String>,
     /// When to look next, in milliseconds since the epoch.
     due_ms: i64,
+    looked_ms: i64,
     is_looking: bool,
-    growth: Option<String>,
+    /// Whether a reader misses a topic.
+    is_urgent: bool,
+    change: Option<String>,
+    failure: Option<Error>,
 }
 
 impl TopicWatch {
-    pub(super) fn new(max_age_ms: i64) -> Self {
+    pub(super) fn new(max_age_ms: i64, by_pattern: bool) -> Self {
         Self {
             max_age_ms,
+            by_pattern,
             assigning: None,
             assigned: None,
+            seen: None,
+            told: BTreeSet::new(),
             due_ms: 0,
+            looked_ms: 0,
             is_looking: false,
-            growth: None,
+            is_urgent: false,
+            change: None,
+            failure: None,
         }
     }
 
     /// This member makes an assignment, of topics with so many partitions.
-    pub(super) fn assigns(&mut self, partitions: BTreeMap<String, i32>) {
+    pub(super) fn assigns(&mut self, partitions: Counts) {
         self.assigning = Some(partitions);
     }
 
@@ -41,57 +65,128 @@ impl TopicWatch {
     pub(super) fn is_assigned(&mut self, now_ms: i64) {
         self.assigned = self.assigning.take();
         self.due_ms = now_ms.saturating_add(self.max_age_ms);
-        self.growth = None;
+        self.is_urgent = false;
+        self.change = None;
     }
 
     /// The membership is over.
     pub(super) fn stop(&mut self) {
         self.assigning = None;
         self.assigned = None;
-        self.growth = None;
+        self.change = None;
+    }
+
+    /// Whether the topics that the group is to be told are known.
+    pub(super) fn knows_topics(&self) -> bool {
+        !self.by_pattern || self.seen.is_some()
+    }
+
+    /// The topics by pattern that the group is told now.
+    pub(super) fn tell(&mut self) -> &BTreeSet<String> {
+        self.told = self.seen.clone().unwrap_or_default();
+        &self.told
+    }
+
+    /// A reader misses a topic: it is looked soon, if topics are read by pattern.
+    pub(super) fn hurry(&mut self) {
+        self.is_urgent = self.by_pattern;
+        if self.is_urgent {
+            self.due_ms = self.due_ms.min(self.looked_ms.saturating_add(HURRY_MS));
+        }
     }
 
     /// Whether to look now. Whoever is told so looks, and says what was [seen](Self::saw).
     pub(super) fn begins_look(&mut self, now_ms: i64) -> bool {
-        if self.is_looking || self.assigned.is_none() || now_ms < self.due_ms {
+        let concerns = self.by_pattern || self.assigned.is_some();
+        if self.is_looking || !concerns || now_ms < self.due_ms {
             return false;
         }
         self.is_looking = true;
         true
     }
 
-    /// The end of a look: topics with so many partitions, or `None` if the cluster did not say.
-    pub(super) fn saw(&mut self, partitions: Option<&BTreeMap<String, i32>>, now_ms: i64) {
+    /// The end of a look: topics with so many partitions, and those of them that patterns stand for.
+    pub(super) fn saw(&mut self, partitions: &Counts, matched: BTreeSet<String>, now_ms: i64) {
+        self.looked(now_ms);
+        self.failure = None;
+        let change = match &self.assigned {
+            Some(assigned) => self.change_since(assigned, partitions),
+            None if self.is_urgent => difference(&self.told, &matched),
+            None => None,
+        };
+        self.seen = Some(matched);
+        if change.is_some() {
+            self.assigned = None;
+            self.is_urgent = false;
+            self.change = change;
+        }
+    }
+
+    /// The end of a look that showed nothing.
+    pub(super) fn failed(&mut self, error: Error, now_ms: i64) {
+        self.looked(now_ms);
+        if !self.knows_topics() {
+            // Without them it does not join: it looks again soon.
+            self.due_ms = now_ms.saturating_add(HURRY_MS);
+        }
+        self.failure = Some(error);
+    }
+
+    fn looked(&mut self, now_ms: i64) {
         self.is_looking = false;
+        self.looked_ms = now_ms;
         self.due_ms = now_ms.saturating_add(self.max_age_ms);
-        let (Some(seen), Some(assigned)) = (partitions, &self.assigned) else { return };
+    }
+
+    fn change_since(&self, assigned: &Counts, seen: &Counts) -> Option<String> {
         let grown = assigned.iter().find_map(|(topic, before)| {
             let now = seen.get(topic).filter(|now| *now > before)?;
             Some(format!("topic `{topic}` has {now} partitions instead of {before}"))
         });
-        if grown.is_some() {
-            self.assigned = None;
-            self.growth = grown;
-        }
+        let topics = |counts: &Counts| counts.keys().cloned().collect();
+        grown.or_else(|| {
+            let other = || difference(&topics(assigned), &topics(seen));
+            self.by_pattern.then(other).flatten()
+        })
     }
 
-    /// Which topic has grown, and how. Says so once.
-    pub(super) fn take_growth(&mut self) -> Option<String> {
-        self.growth.take()
+    /// What has changed. Says so once.
+    pub(super) fn take_change(&mut self) -> Option<String> {
+        self.change.take()
     }
+
+    /// Why the last look showed nothing. Says so once.
+    pub(super) fn take_failure(&mut self) -> Option<Error> {
+        self.failure.take()
+    }
+}
+
+/// A topic that came or went.
+fn difference(before: &BTreeSet<String>, now: &BTreeSet<String>) -> Option<String> {
+    let new = now.difference(before).next().map(|topic| format!("topic `{topic}` is new"));
+    new.or_else(|| before.difference(now).next().map(|topic| format!("topic `{topic}` is gone")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
 
-    fn topics(partitions: [i32; 2]) -> BTreeMap<String, i32> {
+    fn topics(partitions: [i32; 2]) -> Counts {
         ["a", "b"].map(str::to_owned).into_iter().zip(partitions).collect()
+    }
+
+    fn names(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn saw(watch: &mut TopicWatch, partitions: &Counts, now_ms: i64) {
+        watch.saw(partitions, BTreeSet::new(), now_ms);
     }
 
     /// The watch of a leader whose assignment came at 0, with a look every 1,000 ms.
     fn leader() -> TopicWatch {
-        let mut watch = TopicWatch::new(1_000);
+        let mut watch = TopicWatch::new(1_000, false);
         watch.assigns(topics([2, 3]));
         watch.is_assigned(0);
         watch
@@ -103,11 +198,11 @@ mod tests {
         assert!(!watch.begins_look(999));
         assert!(watch.begins_look(1_000));
         assert!(!watch.begins_look(5_000), "a look is under way");
-        watch.saw(Some(&topics([2, 3])), 5_500);
-        assert_eq!(watch.take_growth(), None);
+        saw(&mut watch, &topics([2, 3]), 5_500);
+        assert_eq!(watch.take_change(), None);
         assert!(!watch.begins_look(6_499));
         assert!(watch.begins_look(6_500));
-        watch.saw(None, 6_500);
+        watch.failed(Error::new(ErrorKind::Unavailable, "no broker"), 6_500);
         assert!(!watch.begins_look(6_501), "a look that failed is not repeated at once");
         assert!(watch.begins_look(7_500));
     }
@@ -116,24 +211,24 @@ mod tests {
     fn a_growth_is_said_once_and_not_again_before_the_next_assignment() {
         let mut watch = leader();
         assert!(watch.begins_look(1_000));
-        watch.saw(Some(&topics([2, 5])), 1_000);
-        let said = watch.take_growth();
+        saw(&mut watch, &topics([2, 5]), 1_000);
+        let said = watch.take_change();
         assert_eq!(said.as_deref(), Some("topic `b` has 5 partitions instead of 3"));
-        assert_eq!(watch.take_growth(), None);
+        assert_eq!(watch.take_change(), None);
         assert!(!watch.begins_look(10_000));
         watch.assigns(topics([2, 5]));
         watch.is_assigned(10_000);
         assert!(watch.begins_look(11_000));
-        watch.saw(Some(&topics([2, 5])), 11_000);
-        assert_eq!(watch.take_growth(), None);
+        saw(&mut watch, &topics([2, 5]), 11_000);
+        assert_eq!(watch.take_change(), None);
     }
 
     #[test]
     fn fewer_partitions_and_missing_topics_are_not_taken_for_a_growth() {
         let mut watch = leader();
         assert!(watch.begins_look(1_000));
-        watch.saw(Some(&[("a".to_owned(), 1)].into()), 1_000);
-        assert_eq!(watch.take_growth(), None);
+        saw(&mut watch, &[("a".to_owned(), 1)].into(), 1_000);
+        assert_eq!(watch.take_change(), None);
         assert!(watch.begins_look(2_000));
     }
 
@@ -145,5 +240,49 @@ mod tests {
         let mut watch = leader();
         watch.stop();
         assert!(!watch.begins_look(10_000), "the membership is over");
+    }
+
+    #[test]
+    fn a_member_with_patterns_looks_before_it_joins_and_the_leader_notices_other_topics() {
+        let mut watch = TopicWatch::new(1_000, true);
+        assert!(!watch.knows_topics() && watch.begins_look(0));
+        watch.failed(Error::new(ErrorKind::Unavailable, "no broker"), 0);
+        assert!(watch.take_failure().is_some() && watch.take_failure().is_none());
+        assert!(!watch.begins_look(HURRY_MS - 1) && watch.begins_look(HURRY_MS));
+        watch.saw(&topics([2, 3]), names(&["a", "b"]), 600);
+        assert!(watch.knows_topics());
+        assert_eq!(*watch.tell(), names(&["a", "b"]));
+        watch.assigns(topics([2, 3]));
+        watch.is_assigned(700);
+        assert!(watch.begins_look(1_700));
+        let three = [("c".to_owned(), 1)].into_iter().chain(topics([2, 3])).collect();
+        watch.saw(&three, names(&["a", "b", "c"]), 1_700);
+        assert_eq!(watch.take_change().as_deref(), Some("topic `c` is new"));
+        assert_eq!(watch.tell().len(), 3);
+        watch.assigns(three);
+        watch.is_assigned(1_800);
+        watch.saw(&topics([2, 3]), names(&["a", "b"]), 2_800);
+        assert_eq!(watch.take_change().as_deref(), Some("topic `c` is gone"));
+    }
+
+    #[test]
+    fn a_member_that_misses_a_topic_looks_soon_and_says_that_it_is_gone_although_it_does_not_lead()
+    {
+        let mut watch = TopicWatch::new(300_000, true);
+        watch.saw(&topics([2, 3]), names(&["a", "b"]), 0);
+        watch.tell();
+        watch.is_assigned(100);
+        assert!(!watch.begins_look(10_000));
+        watch.hurry();
+        assert!(watch.begins_look(10_000));
+        watch.saw(&topics([2, 3]), names(&["a", "b"]), 10_000);
+        assert_eq!(watch.take_change(), None, "the brokers still tell of it");
+        watch.hurry();
+        assert!(!watch.begins_look(10_100) && watch.begins_look(10_500));
+        watch.saw(&[("b".to_owned(), 3)].into(), names(&["b"]), 10_500);
+        assert_eq!(watch.take_change().as_deref(), Some("topic `a` is gone"));
+        let mut named = leader();
+        named.hurry();
+        assert!(!named.begins_look(500), "what names its topics does not hurry");
     }
 }

@@ -88,7 +88,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "metadata.max.age.ms",
         "300000",
         Kind::millis_from(0),
-        "After what time the clients ask for the topics' partitions again.",
+        "After what time the clients ask for the topics' partitions again, and for topics that match a pattern.",
     )
     .for_clients(),
     low("poll.ms", "100", Kind::millis_from(0), "How long a thread without work waits for input."),

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::membership::TopicPattern;
 
 fn names(topics: &[&str]) -> BTreeSet<String> {
     topics.iter().map(|&topic| topic.to_owned()).collect()
@@ -162,4 +163,48 @@ fn a_repartition_topic_that_nothing_writes_is_an_error_of_the_topology() {
     };
     let error = InternalTopics::derive(&topology(vec![reads]), &existing(&[]), -1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Topology);
+}
+
+/// What is read by pattern has no topics at first, more of them later, and fewer in the end.
+#[test]
+fn tasks_and_repartition_topics_follow_the_topics_that_a_pattern_stands_for() {
+    let pattern = TopicPattern::new("in-.*").unwrap();
+    let counting = Subtopology {
+        source_patterns: [(pattern, BTreeSet::new())].into(),
+        repartition_sink_topics: names(&["app-r-repartition"]),
+        changelog_topics: internal(&[("app-c-changelog", None)]),
+        stateful: true,
+        ..Subtopology::default()
+    };
+    let again = Subtopology {
+        repartition_source_topics: internal(&[("app-r-repartition", None)]),
+        changelog_topics: internal(&[("app-d-changelog", None)]),
+        stateful: true,
+        ..Subtopology::default()
+    };
+    let topology = GroupTopology { subtopologies: [(0, counting), (1, again)].into() };
+    let derive = |existing: &[(&str, i32)]| {
+        let existing: BTreeMap<String, i32> =
+            existing.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        let matched = topology.matched("app", existing.keys().map(String::as_str)).unwrap();
+        InternalTopics::derive(&matched, &existing, 1)
+    };
+    let none = derive(&[("else", 3)]).unwrap();
+    assert!(none.tasks.is_empty() && none.to_create.is_empty(), "{none:?}");
+
+    let first = derive(&[("in-a", 2)]).unwrap();
+    assert_eq!(first.task_counts, [(0, 2), (1, 2)].into());
+    assert_eq!(first.to_create.len(), 3);
+    let internal = [("app-r-repartition", 2), ("app-c-changelog", 2), ("app-d-changelog", 2)];
+    let with = |topics: &[(&'static str, i32)]| [topics, &internal].concat();
+
+    let more = derive(&with(&[("in-a", 2), ("in-b", 1)])).unwrap();
+    assert_eq!((more.tasks, more.to_create), (first.tasks.clone(), vec![]));
+    let fewer = derive(&with(&[("in-b", 1)])).unwrap();
+    assert_eq!(fewer.task_counts, [(0, 1), (1, 2)].into(), "what was repartitioned is read");
+    let gone = derive(&with(&[])).unwrap();
+    assert_eq!(gone.task_counts, [(0, 0), (1, 2)].into());
+    let error = derive(&with(&[("in-a", 2), ("in-c", 3)])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidTopic);
+    assert!(error.to_string().contains("`app-c-changelog` has 2 instead of 3"), "{error}");
 }

@@ -134,6 +134,12 @@ impl PartitionGroup {
         Self { queues, unloaded, heads, max_task_idle_ms, emptied: false }
     }
 
+    /// Adds an input behind those that there are.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn add_input(&mut self) {
+        self.queues.push(Queue { partition_time: -1, ..Queue::default() });
+    }
+
     /// Sets what a commit knew: the partition's time.
     pub(crate) fn set_partition_time(&mut self, input: usize, time: i64) {
         if let Some(queue) = self.queues.get_mut(input) {

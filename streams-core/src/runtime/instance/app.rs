@@ -110,8 +110,7 @@ impl App {
         self.topology.topic_name(self.application_id(), topic)
     }
 
-    /// The input partitions of a task, by the topics' names on the cluster. A topic with fewer
-    /// partitions than the task's number has none for it.
+    /// The topics that the tasks of a sub-topology read, as far as its sources name them, by their names on the cluster.
     pub(crate) fn source_topics(&self, subtopology: u32) -> BTreeSet<String> {
         let mut topics = BTreeSet::new();
         for node in self.topology.nodes_of(subtopology) {
@@ -122,10 +121,23 @@ impl App {
         topics
     }
 
-    /// The topics that its tasks read, by their names on the cluster.
+    /// The topics that sources name, those of global stores aside, by their names on the cluster.
     pub(crate) fn all_source_topics(&self) -> BTreeSet<String> {
         let subtopologies = self.group_topology.subtopologies.keys();
         subtopologies.flat_map(|subtopology| self.source_topics(*subtopology)).collect()
+    }
+
+    /// The topology with the topics that its patterns stand for, where topics have `counts` partitions.
+    ///
+    /// # Errors
+    /// `InvalidTopic` if a topic matches two patterns.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn matched_topology(
+        &self,
+        counts: &BTreeMap<String, i32>,
+    ) -> crate::Result<std::borrow::Cow<'_, GroupTopology>> {
+        let topics = counts.keys().map(String::as_str);
+        self.group_topology.matched(self.application_id(), topics)
     }
 
     /// Whether a topic on the cluster is a repartition topic of this application.
@@ -134,15 +146,20 @@ impl App {
         subtopologies.into_iter().any(|part| part.repartition_source_topics.contains_key(topic))
     }
 
+    /// The source node that reads a topic on the cluster.
+    pub(crate) fn reader_of(&self, topic: &str) -> Option<usize> {
+        self.topology.reader_of(self.application_id(), topic)
+    }
+
     /// Where to begin a source topic without a committed offset.
     pub(crate) fn offset_reset(&self, topic: &str) -> OffsetReset {
         // What the application writes for itself it must read in full.
         if self.is_repartition_topic(topic) {
             return OffsetReset::Earliest;
         }
-        let reads = |read: &String| self.topic_name(read) == topic;
-        let of_source = self.topology.nodes.iter().find_map(|node| match &node.kind {
-            NodeKind::Source { topics, reset, .. } if topics.iter().any(reads) => *reset,
+        let reader = self.reader_of(topic).and_then(|node| self.topology.nodes.get(node));
+        let of_source = reader.and_then(|node| match &node.kind {
+            NodeKind::Source { reset, .. } => *reset,
             _ => None,
         });
         of_source.unwrap_or(match self.config.auto_offset_reset() {
@@ -214,8 +231,8 @@ impl App {
         task: TaskId,
         committed: &BTreeMap<TopicPartition, OffsetAndMetadata>,
     ) -> LatestTimes {
-        let topic_name = |topic: &str| self.topic_name(topic);
-        LatestTimes::committed(&self.topology, task.subtopology, committed, topic_name)
+        let reader_of = |topic: &str| self.reader_of(topic);
+        LatestTimes::committed(&self.topology, task.subtopology, committed, reader_of)
     }
 
     /// Whether the task has stores.

@@ -9,7 +9,7 @@ use super::{super::storage::TaskStorage, app::App, shared::Shared};
 use crate::{
     Error, ErrorKind, Result,
     client::ClientSupplier,
-    config::{StreamsConfig, ValidConfig},
+    config::{GroupProtocol, StreamsConfig, ValidConfig},
     handler::{
         DeserializationExceptionHandler, Handlers, ProcessingExceptionHandler,
         ProductionExceptionHandler,
@@ -110,6 +110,12 @@ fn make_app(builder: KafkaStreamsBuilder) -> Result<App> {
     topology.check_config(&config)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
+    }
+    if topology.has_patterns() && config.group_protocol() == GroupProtocol::Streams {
+        // Java refuses it, too; its brokers take patterns, but tell no member which topics match.
+        let text = "a source by pattern can't be read with group.protocol=streams; set group.protocol=classic, or name \
+                    the topics";
+        return Err(Error::new(ErrorKind::Config, text));
     }
     let persistent = topology.stores.iter().any(|store| store.spec.persistent);
     let storage: Option<Arc<dyn TaskStorage>> = match storage {

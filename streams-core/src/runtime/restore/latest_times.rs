@@ -19,7 +19,7 @@ impl LatestTimes {
         Self(windows.map(|store| (store, -1)).collect())
     }
 
-    /// Those of a task that begins at these offsets. `topic_name` names a topic on the cluster.
+    /// Those of a task that begins at these offsets. `reader_of` is the source that reads a topic of the cluster.
     ///
     /// Several nodes may use one store, and nobody knows which of them write it; so the node that is furthest behind
     /// sets the limit. One that is too low keeps rows for longer, one that is too high loses them.
@@ -27,18 +27,16 @@ impl LatestTimes {
         topology: &Topology,
         subtopology: u32,
         committed: &BTreeMap<TopicPartition, OffsetAndMetadata>,
-        topic_name: impl Fn(&str) -> String,
+        reader_of: impl Fn(&str) -> Option<usize>,
     ) -> Self {
+        let readers = committed.iter().filter_map(|(place, offset)| {
+            reader_of(&place.topic).map(|reader| (reader, time(offset)))
+        });
+        let readers: Vec<(usize, i64)> = readers.collect();
         let time_of = |node: usize| {
-            let mut latest = None;
-            for source in topology.sources_above(node) {
-                for topic in topology.topics_of(source) {
-                    let topic = topic_name(topic);
-                    let own = committed.iter().filter(|(place, _)| *place.topic == *topic);
-                    latest = latest.max(own.map(|(_, offset)| time(offset)).max());
-                }
-            }
-            latest.unwrap_or(-1)
+            let sources = topology.sources_above(node);
+            let own = readers.iter().filter(|(reader, _)| sources.contains(reader));
+            own.map(|(_, time)| *time).max().unwrap_or(-1)
         };
         let windows = topology.window_stores_of(subtopology).into_iter();
         let limits = windows.map(|store| {
@@ -127,8 +125,9 @@ mod tests {
             (TopicPartition::new("app-other", 0), at(70)),
         ]);
         let limits = |committed: &BTreeMap<_, _>| {
-            let times =
-                LatestTimes::committed(&topology, 0, committed, |topic| format!("app-{topic}"));
+            let times = LatestTimes::committed(&topology, 0, committed, |topic| {
+                topology.reader_of("app", topic.strip_prefix("app-")?)
+            });
             [0, 1, 2, 3].map(|store| times.of(store))
         };
         assert_eq!(limits(&committed), [55, 1_000, 1_000, 70]);

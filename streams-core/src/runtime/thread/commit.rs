@@ -228,9 +228,11 @@ impl Commits {
     /// The first step. Returns the offsets to commit.
     fn stage(parts: &mut Parts<'_>) -> Result<Offsets> {
         let mut offsets = Vec::new();
-        for (_, task) in parts.tasks.running_mut() {
+        for (id, task) in parts.tasks.running_mut() {
             task.prepare_commit(parts.writer.producer())?;
-            offsets.extend(task.offsets());
+            let of_task = task.offsets().into_iter();
+            // Nobody takes offsets of a topic that is gone.
+            offsets.extend(of_task.filter(|(place, _)| !parts.member.is_gone(*id, place)));
         }
         Ok(offsets)
     }

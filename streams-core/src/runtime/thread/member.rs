@@ -9,7 +9,7 @@ use super::{
     tasks::Tasks,
 };
 use crate::{
-    ErrorKind, Result, TopicPartition,
+    Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{Answer, GroupMetadata, Lease, Membership, OffsetAndMetadata},
     membership::{TaskAssignment, TaskOffsets},
     time::duration_ms,
@@ -106,6 +106,35 @@ impl Member {
         tracing::info!(thread = %self.thread, active = ?assignment.active, standby = ?assignment.standby, warmup = ?assignment.warmup, "assigned");
         self.target = Some(Arc::new(assignment));
         Ok(true)
+    }
+
+    /// Whether a task was told to read a partition no more. It is so when the topic matched a pattern, and was deleted.
+    pub(super) fn is_gone(&self, task: TaskId, partition: &TopicPartition) -> bool {
+        self.target.as_ref().is_some_and(|target| {
+            let inputs = target.inputs.get(&task).filter(|_| target.active.contains(&task));
+            inputs.is_some_and(|inputs| !inputs.contains(partition))
+        })
+    }
+
+    /// A topic that is read may not be there any more. Where topics are read by pattern the group is to find out, and say what is
+    /// read from now on. Returns whether it is.
+    pub(super) fn misses_topic(&mut self) -> bool {
+        let by_pattern = self.app.topology.has_patterns();
+        if by_pattern {
+            self.membership.misses_topic();
+        }
+        by_pattern
+    }
+
+    /// Has the thread wait for a new target if a call failed because a topic is not there that is read by pattern.
+    pub(super) fn without_topic<T>(&mut self, called: Result<T>) -> Result<T> {
+        called.map_err(|error| {
+            if error.kind() != ErrorKind::InvalidTopic || !self.misses_topic() {
+                return error;
+            }
+            let text = "a topic that matches a pattern may be gone, and the group is yet to say so";
+            Error::with_source(ErrorKind::Unavailable, text, error)
+        })
     }
 
     /// What the group is told of the state that this thread has.

@@ -87,9 +87,10 @@ pub(super) fn build(
     let nodes = TaskBuilder::build(&app.topology, app.application_id(), id.subtopology)?;
     let mut sources = Vec::new();
     let mut input_sources = vec![0; inputs.len()];
-    for (at, (source, topics)) in nodes.sources.into_iter().enumerate() {
-        for (partition, input) in inputs.iter().zip(&mut input_sources) {
-            if topics.iter().any(|topic| **topic == *partition.topic) {
+    let readers: Vec<_> = inputs.iter().map(|partition| app.reader_of(&partition.topic)).collect();
+    for (at, (source, node)) in nodes.sources.into_iter().enumerate() {
+        for (reader, input) in readers.iter().zip(&mut input_sources) {
+            if *reader == Some(node) {
                 *input = at;
             }
         }

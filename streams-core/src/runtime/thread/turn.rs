@@ -149,8 +149,9 @@ impl StreamThread {
             holdings.await_commit(max_wait);
             return Ok(Turn::default());
         }
-        holdings.start_restored(member, patience, now_ms)?;
-        let mut worked = holdings.poll(patience, now_ms, max_wait)?;
+        let started = holdings.start_restored(member, patience, now_ms);
+        member.without_topic(started)?;
+        let mut worked = holdings.poll(member, patience, now_ms, max_wait)?;
         // Asked anew: what was written after `pause` must not be processed.
         if !self.app.is_paused() {
             worked |= holdings.work(member)?;

@@ -22,6 +22,7 @@ pub struct SimulationBuilder {
     pub(super) steps: usize,
     pub(super) topics: Vec<(String, i32)>,
     pub(super) growing: Vec<(String, i32)>,
+    pub(super) appearing: Vec<(String, i32)>,
     pub(super) input_before: Option<Input>,
     pub(super) input: Option<Input>,
     pub(super) faults: Faults,
@@ -54,6 +55,7 @@ impl SimulationBuilder {
             steps: 1_200,
             topics: Vec::new(),
             growing: Vec::new(),
+            appearing: Vec::new(),
             input_before: None,
             input: None,
             faults: Faults::all(),
@@ -131,6 +133,13 @@ impl SimulationBuilder {
     #[must_use]
     pub fn grows(mut self, name: impl Into<String>, most: i32) -> Self {
         self.growing.push((name.into(), most));
+        self
+    }
+
+    /// Lets a topic come to be with the first record of the input that is written to it: one that is read by a pattern.
+    #[must_use]
+    pub fn appears(mut self, name: impl Into<String>, partitions: i32) -> Self {
+        self.appearing.push((name.into(), partitions));
         self
     }
 

@@ -270,7 +270,8 @@ fn not_running(
 ) -> Result<Option<String>> {
     let described = cluster.topics().into_iter();
     let counts = described.map(|(name, topic)| (name, topic.partitions)).collect();
-    let tasks = InternalTopics::derive(&app.group_topology, &counts, -1)?.tasks;
+    let topology = app.matched_topology(&counts)?;
+    let tasks = InternalTopics::derive(&topology, &counts, -1)?.tasks;
     let differ = tasks != *running;
     let (running, all) = (names(running), names(&tasks));
     Ok(differ.then(|| format!("of the tasks {all} only {running} run")))
@@ -297,13 +298,14 @@ pub(super) fn uncommitted_input(world: &World) -> Result<Option<String>> {
 /// An input partition of which the group has not committed everything, be it the user's or the application's own.
 fn uncommitted(cluster: &EmbeddedCluster, app: &App) -> Result<Option<String>> {
     let committed = cluster.committed(app.application_id());
-    let described = cluster.topics();
-    for subtopology in app.group_topology.subtopologies.keys() {
-        for topic in app.source_topics(*subtopology) {
-            let count = described.get(&topic).map_or(0, |topic| topic.partitions);
-            for partition in 0..count {
+    let described = cluster.topics().into_iter();
+    let counts: BTreeMap<String, i32> =
+        described.map(|(name, topic)| (name, topic.partitions)).collect();
+    for part in app.matched_topology(&counts)?.subtopologies.values() {
+        for topic in part.source_topics.iter().chain(part.repartition_source_topics.keys()) {
+            for partition in 0..counts.get(topic).copied().unwrap_or(0) {
                 let place = TopicPartition::new(topic.as_str(), partition);
-                let end = cluster.end_offset(&topic, partition)?;
+                let end = cluster.end_offset(topic, partition)?;
                 let offset = committed.get(&place).map_or(0, |committed| committed.offset);
                 if offset < end {
                     return Ok(Some(format!("of {place} {offset} is committed, not {end}")));

@@ -233,6 +233,11 @@ impl Simulation {
         let headers = &Headers::new();
         let (key, value) = (key.as_deref(), value.as_deref());
         let record = ProduceRecord { timestamp: *timestamp, key, value, headers };
+        if let Some((name, partitions)) =
+            self.setup.appearing.iter().find(|(name, _)| name == topic)
+        {
+            self.cluster.create_topic(name, *partitions)?;
+        }
         let (partition, offset) = self.cluster.produce(topic, None, record)?;
         let text = format!("{topic}-{partition}@{offset} is {}", compare::bytes(key));
         self.world.lock().say(None, &text);

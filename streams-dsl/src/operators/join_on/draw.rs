@@ -198,7 +198,7 @@ where
             let parents = lowering.parents::<Option<KO>, Subscription>();
             let (topic, sink) = (&names.subscription_topic, &names.subscription_sink);
             lowering.note_internal(topic);
-            lowering.topology().add_repartition_topic(topic, None);
+            lowering.add_repartition_topic(topic, None);
             let key = option(lowering.serde(&keys, sink, "key"));
             let mut options = SinkOptions::topic(topic, key, Arc::new(SubscriptionSerde));
             if let Some(by_key) = partitioner.clone().or_else(|| lowering.partitioner(&keys)) {
@@ -303,7 +303,7 @@ where
             let parents = lowering.parents::<K, Response<VO>>();
             let (topic, sink) = (&names.response_topic, &names.response_sink);
             lowering.note_internal(topic);
-            lowering.topology().add_repartition_topic(topic, None);
+            lowering.add_repartition_topic(topic, None);
             let key = lowering.serde(&keys, sink, "key");
             let value = Arc::new(ResponseSerde(lowering.serde(&values, sink, "foreign value")));
             // A subscription says where its row is; Java's before 3.4 do not, and leave it to the key.

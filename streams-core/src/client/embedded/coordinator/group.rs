@@ -314,9 +314,7 @@ impl Group {
     fn holds(&self, member: &Member, partition: &TopicPartition) -> bool {
         let Some(topology) = &self.topology else { return false };
         topology.subtopologies.iter().any(|(&number, subtopology)| {
-            let topic = &*partition.topic;
-            let reads = subtopology.source_topics.contains(topic)
-                || subtopology.repartition_source_topics.contains_key(topic);
+            let reads = subtopology.reads(&partition.topic);
             reads && member.holds_active(TaskId::new(number, partition.partition))
         })
     }

@@ -40,6 +40,11 @@ impl GroupOffsets {
         }
     }
 
+    /// A topic is deleted: what was committed of it is void.
+    pub(in super::super) fn forget_topic(&mut self, topic: &str) {
+        self.committed.retain(|partition, _| *partition.topic != *topic);
+    }
+
     /// All that is committed, without a look at what is pending.
     pub(in super::super) fn committed(&self) -> &Offsets {
         &self.committed

@@ -141,7 +141,8 @@ impl Membership for ClassicMembership {
         // Held until what was polled is noted: the background asks for a subscription under the same lock.
         let mut state = seat.state.lock();
         state.report(owned, offsets);
-        if !self.is_member {
+        let changed = self.leading.look_at_topics(now_ms)?;
+        if !self.is_member && self.leading.knows_topics() {
             self.is_member = true;
             seat.member.join();
         }
@@ -152,12 +153,16 @@ impl Membership for ClassicMembership {
             seat.member.rejoin(reason);
         }
         if self.is_member
-            && let Some(reason) = self.leading.look_at_topics(now_ms)
+            && let Some(reason) = changed
         {
             tracing::info!(group = %seat.group_id, "the group rebalances: {reason}");
             seat.member.rejoin(reason);
         }
         heartbeat
+    }
+
+    fn misses_topic(&mut self) {
+        self.leading.hurry();
     }
 
     fn shutdown_application(&mut self) {

@@ -28,7 +28,8 @@ impl GroupProtocol for StreamsProtocol {
     }
 
     fn subscription(&self) -> Bytes {
-        self.state.lock().subscription().into()
+        let matched = self.leading.matched_topics();
+        self.state.lock().subscription(matched).into()
     }
 
     fn assign(&self, members: Vec<MemberSubscription>) -> AssignFuture<'_> {

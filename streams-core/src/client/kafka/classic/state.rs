@@ -142,8 +142,8 @@ impl MemberState {
         self.told_shutdown = false;
     }
 
-    /// The metadata of a `JoinGroup`.
-    pub(super) fn subscription(&mut self) -> Vec<u8> {
+    /// The metadata of a `JoinGroup`. Beside the topics that the topology names it reads those that are `matched`.
+    pub(super) fn subscription(&mut self, mut matched: BTreeSet<String>) -> Vec<u8> {
         self.joining = true;
         self.unique_field = self.unique_field.wrapping_add(1);
         // Without a sum of its own a task is at its end: it runs, or is about to.
@@ -169,7 +169,10 @@ impl MemberState {
         let claimed = self.claimed();
         let partitions = claimed.iter().filter_map(|task| self.partitions.get(task)).flatten();
         let subscription = ConsumerSubscription {
-            topics: self.topics.clone(),
+            topics: {
+                matched.extend(self.topics.iter().cloned());
+                matched
+            },
             user_data: info.encode(),
             owned: partitions.cloned().collect(),
             generation: self.generation,
@@ -249,9 +252,8 @@ impl MemberState {
         let gone: BTreeSet<TaskId> = self.claimed().difference(&target.active).copied().collect();
         let kept: BTreeSet<TaskId> = self.claimed().union(&target.active).copied().collect();
         self.partitions.retain(|task, _| kept.contains(task));
-        for (task, inputs) in &target.inputs {
-            self.partitions.entry(*task).or_default().extend(inputs.iter().cloned());
-        }
+        // Those of a topic that is gone are claimed no more: one of a task is enough to keep it.
+        self.partitions.extend(target.inputs.clone());
         self.generation = generation;
         self.follow_up = self.follow_up(info, gone, now_ms);
         self.told_shutdown = false;

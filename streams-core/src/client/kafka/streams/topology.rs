@@ -136,6 +136,7 @@ mod tests {
             config: [("cleanup.policy".to_owned(), "compact".to_owned())].into(),
         };
         let part = Subtopology {
+            source_patterns: Vec::new(),
             source_topics: ["a".to_owned(), "b".to_owned(), "c".to_owned()].into(),
             repartition_source_topics: [("app-r-repartition".to_owned(), internal(Some(3)))].into(),
             repartition_sink_topics: ["app-s-repartition".to_owned()].into(),

@@ -120,6 +120,7 @@ impl Holdings {
             admin: &mut *self.admin,
         };
         let committed = self.commits.commit(&mut parts, now_ms);
+        let committed = member.without_topic(committed);
         if self.commits.is_pending() { patience.pass_over(committed, now_ms) } else { committed }
     }
 

@@ -15,10 +15,23 @@ use crate::{
 /// How long a poll may wait while a task is on its way, an answer of the control plane, or a record in flight.
 const ANSWER_WAIT: Duration = Duration::from_millis(5);
 
+/// Whether what was polled is not there any more, so that it is to be seen anew where tasks begin.
+fn is_lost(error: &Error, member: &mut Member) -> bool {
+    match error.kind() {
+        ErrorKind::InvalidState => {
+            member.misses_topic();
+            true
+        }
+        ErrorKind::InvalidTopic => member.misses_topic(),
+        _ => false,
+    }
+}
+
 impl Holdings {
     /// Polls, for at most `max_wait`.
     pub(in super::super) fn poll(
         &mut self,
+        member: &mut Member,
         patience: &mut Patience,
         now_ms: i64,
         max_wait: Duration,
@@ -29,8 +42,8 @@ impl Holdings {
             wait_for_a_wake(std::mem::take(&mut wait));
         }
         match self.input.poll(&mut self.tasks, wait) {
-            Err(error) if error.kind() == ErrorKind::InvalidState => {
-                // The log was truncated there, or this is a zombie and the next owner has purged what it read.
+            Err(error) if is_lost(&error, member) => {
+                // The log was truncated there, this is a zombie and the next owner has purged what it read, or the topic is gone.
                 tracing::warn!(thread = %self.thread, "tasks start over from their committed offsets: {error}");
                 self.input.doubt(&self.tasks);
                 self.start_over();

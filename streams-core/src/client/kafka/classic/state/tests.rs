@@ -65,7 +65,7 @@ fn report(state: &mut MemberState, owned: &[i32]) {
 }
 
 fn subscription(state: &mut MemberState) -> (ConsumerSubscription, SubscriptionInfo) {
-    let subscription = ConsumerSubscription::decode(&state.subscription()).unwrap();
+    let subscription = ConsumerSubscription::decode(&state.subscription(BTreeSet::new())).unwrap();
     let info = SubscriptionInfo::decode(&subscription.user_data).unwrap();
     (subscription, info)
 }
