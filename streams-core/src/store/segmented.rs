@@ -48,6 +48,9 @@ pub(super) struct Segmented<K, V> {
     segments: Segments,
     persistent: bool,
     stream_time: i64,
+    /// The time of the latest row that a restore brought. Rows of records that are processed once more do not move stream
+    /// time, but they are there.
+    seen_time: i64,
     /// Stream time as of the rows that went through the cache, which says what has expired. Without a cache it is that of
     /// all rows.
     stored_time: i64,
@@ -78,6 +81,7 @@ impl<K, V: Clone> Segmented<K, V> {
             segments: spec.format.segments().unwrap_or(endless),
             persistent: spec.persistent,
             stream_time: -1,
+            seen_time: -1,
             stored_time: -1,
             first_segment: 0,
             expired_from: None,
@@ -195,7 +199,7 @@ impl<K, V: Clone> Segmented<K, V> {
     fn readable(&self, times: &RangeInclusive<i64>) -> Option<(i64, i64)> {
         let earliest = if self.rows.caching() { 0 } else { self.first_readable_time() };
         let first = (*times.start()).max(earliest);
-        let last = (*times.end()).min(self.stream_time);
+        let last = (*times.end()).min(self.stream_time.max(self.seen_time));
         (first <= last).then_some((first, last))
     }
 
@@ -450,6 +454,8 @@ impl<K, V: Clone> Segmented<K, V> {
     pub(super) fn open(&mut self, context: StoreContext) -> Result {
         let observed = context.database.offset(&stream_time_entry(&self.rows.name))?;
         self.stream_time = observed.unwrap_or(-1);
+        let seen = context.database.offset(&seen_time_entry(&self.rows.name))?;
+        self.seen_time = seen.unwrap_or(-1);
         self.stored_time = self.stream_time;
         self.first_segment = 0;
         self.expired_from = None;

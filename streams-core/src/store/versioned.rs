@@ -19,7 +19,7 @@ use self::codec::{Version, VersionCodec};
 use super::{
     ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec,
     rows::{Rows, malformed},
-    segmented::stream_time_entry,
+    segmented::{seen_time_entry, stream_time_entry},
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -95,6 +95,8 @@ pub struct VersionedKeyValueStore<K, V> {
     value_serde: SerdeRef<V>,
     segments: Segments,
     stream_time: i64,
+    /// The time of the latest version that a restore brought, which may be of a record that is processed once more.
+    seen_time: i64,
     first_segment: i64,
     /// Puts since the store was opened, and those of them that are committed: a version that only moved is not logged
     /// again.
@@ -117,6 +119,7 @@ impl<K, V: Clone + 'static> VersionedKeyValueStore<K, V> {
             value_serde,
             segments: spec.format.versions().unwrap_or(Segments::new(i64::MAX)),
             stream_time: -1,
+            seen_time: -1,
             first_segment: 0,
             puts: 0,
             committed: 0,
@@ -230,7 +233,8 @@ impl<K, V: Clone + 'static> VersionedKeyValueStore<K, V> {
     fn behind(&mut self, time: i64) -> Result<Option<Span>> {
         let first = self.segments.of(time).max(self.first_live_segment());
         let mut found = None;
-        for segment in first..=self.segments.of(self.stream_time) {
+        let newest = self.stream_time.max(self.seen_time);
+        for segment in first..=self.segments.of(newest) {
             self.lower.clear();
             self.upper.clear();
             history_bounds((&mut self.lower, &mut self.upper), segment, &self.plain, time);
@@ -338,6 +342,8 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for VersionedKeyValueStor
     fn open(&mut self, context: StoreContext) -> Result {
         let observed = context.database.offset(&stream_time_entry(self.name()))?;
         self.stream_time = observed.unwrap_or(-1);
+        let seen = context.database.offset(&seen_time_entry(self.name()))?;
+        self.seen_time = seen.unwrap_or(-1);
         self.first_segment = 0;
         self.rows.open(StoreContext { caching: false, ..context });
         Ok(())

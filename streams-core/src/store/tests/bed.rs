@@ -19,7 +19,7 @@ use crate::{
     },
     store::{
         ChangelogWriter, RecordContext, StateStore, StoreBuilder, StoreContext, StoreSpec,
-        seqnum_entry, stream_time_entry,
+        seen_time_entry, seqnum_entry, stream_time_entry,
     },
 };
 
@@ -131,6 +131,8 @@ pub(super) struct Bed<E, S> {
     budget: MemoryBudget,
     caching: bool,
     changelog: Changelog,
+    /// Up to which time records are not processed once more.
+    latest_time: i64,
     /// `None` only while it is replaced, as the database.
     store: Option<Box<S>>,
     database: Option<Arc<dyn Database>>,
@@ -143,8 +145,16 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
     pub(super) fn new(builder: StoreBuilder<S>, caching: bool, overlay_bytes: usize) -> Self {
         let budget = MemoryBudget::new(16 << 20, overlay_bytes);
         let (changelog, engine) = (Changelog::default(), E::empty());
-        let mut bed =
-            Self { builder, budget, caching, changelog, store: None, database: None, engine };
+        let mut bed = Self {
+            builder,
+            budget,
+            caching,
+            changelog,
+            latest_time: i64::MAX,
+            store: None,
+            database: None,
+            engine,
+        };
         bed.open(false, usize::MAX);
         bed
     }
@@ -228,6 +238,12 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
         (self.store, self.database) = (None, None);
         self.engine = E::empty();
         self.open(compacted, buffer);
+    }
+
+    /// The same where records behind this time are processed once more, though the changelog has what came of them.
+    pub(super) fn restore_anew_behind(&mut self, time: i64) {
+        self.latest_time = time;
+        self.restore_anew(false, usize::MAX);
     }
 
     fn stage(&mut self) -> WriteBatch {
@@ -327,7 +343,8 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
             batch.set_mark(&entry, -1);
             database.write(batch).unwrap();
         }
-        let mut restorer = Restorer::new(self.builder.spec.format);
+        let mut restorer =
+            Restorer::new(self.builder.spec.format).with_latest_time(self.latest_time);
         if self.builder.spec.ttl_ms.is_some() {
             restorer = restorer.with_timestamps_counted();
         }
@@ -345,10 +362,11 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
                 restorer.accept().unwrap();
                 next_offset = offset + 1;
             }
-            if let Some(start) = restorer.max_window_start() {
+            if let Some((start, seen)) = restorer.max_window_start().zip(restorer.seen_start()) {
                 let known = database.offset(&entry).unwrap().unwrap_or(-1);
                 let mut batch = WriteBatch::new();
                 batch.set_mark(&entry, known.max(start));
+                batch.set_mark(&seen_time_entry(STORE), seen);
                 if self.builder.spec.retain_duplicates {
                     let entry = seqnum_entry(STORE);
                     let known = database.offset(&entry).unwrap().unwrap_or(0);

@@ -228,3 +228,23 @@ fn a_version_that_became_history_is_restored() {
     let valid = bed.store().get_as_of(&key, 2 * HISTORY_MS - 1).unwrap();
     assert_eq!(valid.map(|version| version.value), Some(1));
 }
+
+/// As the window of a join that is restored behind stream time, a version of history was not found there, and one that
+/// was put before it was taken for valid beyond its beginning.
+#[test]
+fn a_restored_version_behind_stream_time_is_found_though_it_does_not_move_it() {
+    let history = Duration::from_millis(HISTORY_MS.unsigned_abs());
+    let builder = Stores::versioned_key_value(STORE, history, bytes(), long());
+    let mut bed = Bed::<Memory, _>::new(builder, false, 1_000);
+    let key = b"a".to_vec();
+    for (time, value) in [(10, 1), (HISTORY_MS, 2), (HISTORY_MS + 10, 3)] {
+        bed.store().put(&key, Some(value), time).unwrap();
+    }
+    bed.commit();
+    bed.restore_anew_behind(10);
+    let store = bed.store();
+    assert_eq!(store.observed_stream_time(), 10);
+    let put = store.put(&key, Some(4), HISTORY_MS - 10).unwrap();
+    assert_eq!(put, VersionPut::ValidTo(HISTORY_MS));
+    assert_eq!(store.get_as_of(&key, HISTORY_MS).unwrap().map(|version| version.value), Some(2));
+}

@@ -372,3 +372,27 @@ fn a_window_at_the_end_of_time_can_be_written_and_read() {
         }
     }
 }
+
+/// At least once, an instance wrote a pick to the store of a join, committed its offset and did not hear that it had. It
+/// restored the store, where rows move stream time no further than what is committed of all inputs: the scans lagged
+/// behind. The pick's window began in a later segment than that stream time, and reads ended there. So the scan that came
+/// next did not find the pick, and their pair was lost.
+#[test]
+fn a_restored_window_behind_stream_time_is_read_though_it_does_not_move_it() {
+    for builder in [plain(), plain().in_memory(), plain().in_order_of_time()] {
+        let mut bed = Bed::<Memory, _>::new(builder, false, 1_000);
+        let key = b"a".to_vec();
+        let later = 10 + 2 * SEGMENT_INTERVAL_MS;
+        for start in [10, later] {
+            bed.store().put(&key, Some(1), start).unwrap();
+        }
+        bed.commit();
+        bed.restore_anew_behind(10);
+        let store = bed.store();
+        assert_eq!(store.observed_stream_time(), 10);
+        let all = [(10, 1), (later, 1)];
+        let times = 0..=i64::MAX;
+        assert_eq!(store.fetch_range(&key, times, Direction::Forward).unwrap(), all);
+        assert_eq!(store.fetch(&key, later).unwrap(), Some(&1));
+    }
+}
