@@ -19,6 +19,7 @@ mod stepping;
 mod ticking;
 mod ties;
 mod visiting;
+mod warehouse;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -44,6 +45,7 @@ pub use self::{
     ticking::ticking,
     ties::ties,
     visiting::visiting,
+    warehouse::warehouse,
 };
 
 /// A simulation in a set-up that the seed varies: instances, threads, standbys, warm-ups.

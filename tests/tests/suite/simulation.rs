@@ -7,6 +7,7 @@ use streams_core::{
 use tests::simulation::{
     appearing, calling, counting, counts, expected_counts, last_counts, lookup, losing, market,
     merging, orders, shop, shop_that_compares, standing_by, stepping, ticking, ties, visiting,
+    warehouse,
 };
 
 fn runs(simulation: SimulationBuilder) {
@@ -119,6 +120,16 @@ fn simulation_of_visits_is_exactly_once_through_a_join_by_foreign_key() {
 #[test]
 fn simulation_of_visits_at_least_once_comes_to_rest() {
     seeds(0..60).for_each(|seed| runs_on_some_disk(visiting(seed, AtLeastOnce), seed));
+}
+
+#[test]
+fn simulation_of_a_warehouse_is_exactly_once_through_all_that_has_state() {
+    seeds(0..100).for_each(|seed| runs_on_some_disk(warehouse(seed, ExactlyOnceV2), seed));
+}
+
+#[test]
+fn simulation_of_a_warehouse_at_least_once_loses_nothing() {
+    seeds(0..50).for_each(|seed| runs_on_some_disk(warehouse(seed, AtLeastOnce), seed));
 }
 
 #[test]

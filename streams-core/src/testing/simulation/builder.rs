@@ -25,6 +25,7 @@ pub struct SimulationBuilder {
     pub(super) appearing: Vec<(String, i32)>,
     pub(super) input_before: Option<Input>,
     pub(super) input: Option<Input>,
+    pub(super) waves: Vec<Input>,
     pub(super) faults: Faults,
     #[cfg(feature = "planted-bugs")]
     pub(super) planted: Option<crate::planted::PlantedBug>,
@@ -58,6 +59,7 @@ impl SimulationBuilder {
             appearing: Vec::new(),
             input_before: None,
             input: None,
+            waves: Vec::new(),
             faults: Faults::all(),
             #[cfg(feature = "planted-bugs")]
             planted: None,
@@ -87,7 +89,7 @@ impl SimulationBuilder {
         self
     }
 
-    /// Turns for as long as faults happen; 1 200 unless it is set.
+    /// Turns for as long as faults happen, in each wave of input; 1 200 unless it is set.
     #[must_use]
     pub const fn steps(mut self, steps: usize) -> Self {
         self.steps = steps;
@@ -161,6 +163,19 @@ impl SimulationBuilder {
         generate: impl Fn(&mut Random) -> Vec<SimulationRecord> + 'static,
     ) -> Self {
         self.input_before = Some(Box::new(generate));
+        self
+    }
+
+    /// Generates a wave of input that is written when all before it is processed and everything is at rest; faults begin
+    /// again with it. May be called again, for a further wave. A wave that is much later than the one before it closes the
+    /// windows of that one at a moment when nothing can be late, so that results do not depend on the order of
+    /// different partitions.
+    #[must_use]
+    pub fn input_afterwards(
+        mut self,
+        generate: impl Fn(&mut Random) -> Vec<SimulationRecord> + 'static,
+    ) -> Self {
+        self.waves.push(Box::new(generate));
         self
     }
 

@@ -6,11 +6,12 @@ use std::{
     ops::Bound,
 };
 
-use state_store::{Direction, StoreFormat};
+use state_store::{Direction, Segments, StoreFormat};
 
 use super::{
     compare::bytes,
     instance::{Instance, names},
+    versions::Versions,
     world::World,
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     task::TaskDatabases,
 };
 
-type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+pub(super) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// What was deleted at the beginning of changelogs, where newer rows superseded it.
 pub(super) type Truncated = BTreeMap<TopicPartition, Vec<StoredRecord>>;
@@ -64,16 +65,22 @@ pub(super) fn check_stores(
         // Without an offset a restore was interrupted while it loaded rows; the next one starts over.
         let Some(offset) = database.offset(&changelog.topic)? else { continue };
         let format = def.spec.format;
-        let mut replay = {
-            let mut records = truncated.get(&changelog).cloned().unwrap_or_default();
-            let deleted = records.len();
-            // Not as a reader sees it: a zombie that goes on may open a transaction behind which the next owner's
-            // records are hidden until it ends. They are committed all the same, and in its store.
-            records.extend(cluster.committed_records(&changelog)?);
-            replay(&records, deleted, format, (offset, exactness))?
-        };
+        let mut records = truncated.get(&changelog).cloned().unwrap_or_default();
+        let deleted = records.len();
+        // Not as a reader sees it: a zombie that goes on may open a transaction behind which the next owner's
+        // records are hidden until it ends. They are committed all the same, and in its store.
+        records.extend(cluster.committed_records(&changelog)?);
+        let place = format!("store `{}` of task {task} at {changelog}@{offset}", def.spec.name);
         let rows = database.range(id, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
         let mut rows = rows.collect::<state_store::Result<Rows>>()?;
+        if let Some(segments) = format.versions() {
+            let wrong = wrong_versions(rows, &records, segments, (offset, exactness));
+            if let Some(wrong) = wrong {
+                return Ok(Some(format!("{place} {wrong}")));
+            }
+            continue;
+        }
+        let mut replay = replay(&records, deleted, format, (offset, exactness))?;
         keep_live(&mut rows, format, replay.max_start);
         keep_live(&mut replay.rows, format, replay.max_start);
         for (key, value) in replay.deleted {
@@ -82,7 +89,6 @@ pub(super) fn check_stores(
                 rows.remove(&key);
             }
         }
-        let place = format!("store `{}` of task {task} at {changelog}@{offset}", def.spec.name);
         if exactness == Exactness::AnyRows {
             let is_compacted = replay.records < offset;
             let stray = rows.into_iter().find(|row| !is_compacted && !replay.ever.contains(row));
@@ -90,16 +96,41 @@ pub(super) fn check_stores(
             let (key, value) = (bytes(Some(&key)), bytes(Some(&value)));
             return Ok(Some(format!("{place} has {key} as {value}, the changelog never had it")));
         }
-        let keys: BTreeSet<&Vec<u8>> = rows.keys().chain(replay.rows.keys()).collect();
-        let mut keys = keys.into_iter();
-        if let Some(key) = keys.find(|key| rows.get(*key) != replay.rows.get(*key)) {
-            let show = |rows: &Rows| bytes(rows.get(key).map(Vec::as_slice));
-            let (ours, theirs) = (show(&rows), show(&replay.rows));
-            let key = bytes(Some(key));
-            return Ok(Some(format!("{place} has {key} as {ours}, the changelog as {theirs}")));
+        if let Some(difference) = difference(&rows, &replay.rows) {
+            return Ok(Some(format!("{place} {difference}")));
         }
     }
     Ok(None)
+}
+
+/// The first key of which a store has another row than its changelog says.
+fn difference(rows: &Rows, logged: &Rows) -> Option<String> {
+    let keys: BTreeSet<&Vec<u8>> = rows.keys().chain(logged.keys()).collect();
+    let key = keys.into_iter().find(|key| rows.get(*key) != logged.get(*key))?;
+    let show = |rows: &Rows| bytes(rows.get(key).map(Vec::as_slice));
+    let (ours, theirs) = (show(rows), show(logged));
+    Some(format!("has {} as {ours}, the changelog as {theirs}", bytes(Some(key))))
+}
+
+/// What a store of versions has otherwise than its changelog, of which nothing is compacted or deleted in a simulation.
+fn wrong_versions(
+    mut rows: Rows,
+    records: &[StoredRecord],
+    segments: Segments,
+    (offset, exactness): (i64, Exactness),
+) -> Option<String> {
+    if exactness == Exactness::AnyRows {
+        let (key, value) = Versions::stray(rows, records)?;
+        let (key, value) = (bytes(Some(&key)), bytes(Some(&value)));
+        return Some(format!("has {key} as {value}, the changelog never had it"));
+    }
+    let mut versions = Versions::default();
+    let below = records.iter().filter(|record| record.offset < offset);
+    below.for_each(|record| versions.put(record, segments));
+    let mut logged = versions.rows(segments);
+    versions.keep_live(&mut logged, segments);
+    versions.keep_live(&mut rows, segments);
+    difference(&rows, &logged)
 }
 
 /// A store whose changelog has visible records at or behind its offset.

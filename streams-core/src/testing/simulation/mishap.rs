@@ -142,9 +142,15 @@ impl Simulation {
         Ok(())
     }
 
-    /// What newer rows of a changelog supersede is deleted at its beginning.
+    /// What newer rows of a changelog supersede is deleted at its beginning. A version supersedes none.
     fn truncate(&mut self) -> Result {
-        let is_changelog = |name: &str| name.ends_with("-changelog");
+        let topology = (self.setup.topology)();
+        let versioned = topology.stores.iter().filter(|def| def.spec.format.versions().is_some());
+        let versioned: Vec<String> = versioned
+            .map(|def| format!("{}-{}-changelog", self.application_id, def.spec.name))
+            .collect();
+        let is_changelog =
+            |name: &str| name.ends_with("-changelog") && !versioned.iter().any(|of| of == name);
         let Some(place) = self.pick_partition(is_changelog) else { return Ok(()) };
         let (gone, before) = superseded_before(&self.cluster, &place)?;
         if gone.is_empty() {

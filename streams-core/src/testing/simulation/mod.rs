@@ -82,6 +82,7 @@ mod tests;
 mod trace;
 mod truncation;
 mod verdict;
+mod versions;
 mod work;
 mod world;
 

@@ -182,19 +182,41 @@ impl Simulation {
             (&mut self.random, &mut self.local_random),
             self.session_ms,
         );
-        {
-            let mut world = self.world.lock();
-            world.rates = rates;
-            world.say(None, &format!("chosen: {:?}, {rates:?}", self.faults));
-        }
-        let steps = self.setup.steps;
+        let waves: Vec<_> =
+            self.setup.waves.iter().map(|generate| generate(&mut self.random.fork())).collect();
+        self.world.lock().say(None, &format!("chosen: {:?}, {rates:?}", self.faults));
         let grows = self.faults.has(FaultKind::Growth) && !self.setup.growing.is_empty();
         let (later, last) = later.split_at(later.len() - if grows { later.len() / 10 } else { 0 });
+        self.play_wave(later, rates)?;
+        input.extend_from_slice(later);
+        if !last.is_empty() {
+            self.write_last(last)?;
+            input.extend_from_slice(last);
+        }
+        for wave in waves {
+            self.play_wave(&wave, rates)?;
+            input.extend(wave);
+        }
+        self.check_open_stores("at the end ", Exactness::LastRows)?;
+        let differ = checks::check_global_stores(&self.world.lock())?;
+        if let Some(differ) = differ {
+            self.world.lock().fail(differ);
+        }
+        Ok(input)
+    }
+
+    /// Writes a wave of input among faults, then lets everything come to rest.
+    fn play_wave(&mut self, records: &[SimulationRecord], rates: CallRates) -> Result {
+        self.world.lock().rates = rates;
+        let steps = self.setup.steps;
         let mut written = 0;
         for turn in 0..steps {
+            if self.world.lock().failed.is_some() {
+                return Ok(());
+            }
             self.restart_due()?;
-            let due = later.len() * (turn + 1) / steps;
-            for record in later.get(written..due).unwrap_or_default() {
+            let due = records.len() * (turn + 1) / steps;
+            for record in records.get(written..due).unwrap_or_default() {
                 self.write(record)?;
             }
             written = due;
@@ -209,23 +231,9 @@ impl Simulation {
             if turn % STEPS_BETWEEN_LOOKS == 0 {
                 self.check_open_stores("", self.exactness())?;
             }
-            if self.world.lock().failed.is_some() {
-                return Ok(Vec::new());
-            }
         }
-        input.extend_from_slice(later);
         self.heal()?;
-        self.settle()?;
-        if !last.is_empty() {
-            self.write_last(last)?;
-            input.extend_from_slice(last);
-        }
-        self.check_open_stores("at the end ", Exactness::LastRows)?;
-        let differ = checks::check_global_stores(&self.world.lock())?;
-        if let Some(differ) = differ {
-            self.world.lock().fail(differ);
-        }
-        Ok(input)
+        self.settle()
     }
 
     fn write(&self, record: &SimulationRecord) -> Result {
