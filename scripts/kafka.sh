@@ -472,7 +472,8 @@ status() {
 
 print_env() {
   status >/dev/null 2>&1 || fail "no broker runs in $dir"
-  printf 'export %s=%q\n' KAFKA_STREAMS_TEST_BOOTSTRAP "$(bootstrap)" KAFKA_STREAMS_TEST_DIR "$dir"
+  printf 'export %s=%q\n' KAFKA_STREAMS_TEST_BOOTSTRAP "$(bootstrap)" KAFKA_STREAMS_TEST_DIR "$dir" \
+    KAFKA_STREAMS_TEST_VERSION "$version"
   [ -z "$secure" ] || printf 'export KAFKA_STREAMS_TEST_%s=%q\n' SSL "localhost:$((port + 2))" \
     SASL_SSL "localhost:$((port + 3))" SASL_PLAINTEXT "127.0.0.1:$((port + 4))" MUTUAL "localhost:$((port + 5))" \
     TLS "$dir/tls"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs a command beside an Apache Kafka of its own, which the tests then use: with-kafka.sh COMMAND [ARGUMENT …]
 #
-# The broker listens on free ports of the loopback, with TLS and SASL too, and is gone with its data afterwards, also
+# The broker is of the version KAFKA_VERSION, or the newest. It listens on free ports of the loopback, with TLS and SASL
+# too where its version can be given users from the start, and is gone with its data afterwards, also
 # if the command or this script is killed. Exits as the command does.
 set -euo pipefail
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -13,6 +14,11 @@ trap '"$scripts/kafka.sh" stop --kill --dir "$work" || true; rm -rf "$work"' EXI
 trap 'exit 130' INT TERM
 # Records of tests have times of their own, often long ago: the broker must not delete them for their age.
 printf '%s=86400000\n' log.initial.task.delay.ms log.retention.check.interval.ms >"$work/extra.properties"
-"$scripts/kafka.sh" start --dir "$work" --port 0 --secure --follow $$
+secure=--secure
+case "${KAFKA_VERSION:-}" in
+  3.[34].*) secure= ;;
+esac
+# shellcheck disable=SC2086
+"$scripts/kafka.sh" start --dir "$work" --port 0 $secure --follow $$
 eval "$("$scripts/kafka.sh" env --dir "$work")"
 "$@"

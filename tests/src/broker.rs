@@ -60,6 +60,13 @@ pub fn tool(arguments: &[&str]) -> io::Result<String> {
     script(Path::new(&directory), "tool", arguments)
 }
 
+/// Whether the broker of the tests is of version `major.minor` or later; it is the newest, unless it says otherwise.
+pub fn is_from(major: u32, minor: u32) -> bool {
+    let Ok(version) = std::env::var("KAFKA_STREAMS_TEST_VERSION") else { return true };
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (major, minor)
+}
+
 /// A name that no other test uses, for topics and application ids: `prefix`, the process and a number.
 pub fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);

@@ -20,6 +20,8 @@ use crate::{Client, Result, error::check_code};
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 /// Kafka's `TOPIC_ALREADY_EXISTS`.
 const TOPIC_ALREADY_EXISTS: i16 = 36;
+/// Time between two looks at whether a topic is known.
+const KNOWN_BACKOFF: Duration = Duration::from_millis(20);
 /// Newest version of `DeleteTopics` that lists bare names.
 const DELETE_TOPICS_VERSION_MAX: i16 = 5;
 
@@ -103,13 +105,31 @@ impl Client {
 
     /// Creates topics; one that exists already is left as it is (Java's `Admin.createTopics`).
     ///
+    /// Returns when the brokers know of the topics: the controller answers earlier, and who asked a broker for such a topic
+    /// then would hear that there is none.
+    ///
     /// # Errors
     /// `Invalid` or `Authorization`, naming the topic that was refused; others may have been created.
     pub async fn create_topics(&self, topics: &[NewTopic]) -> Result<CreatedTopics> {
         if topics.is_empty() {
             return Ok(CreatedTopics::default());
         }
-        self.retrying("CreateTopics", || self.try_create_topics(topics)).await
+        let outcome = self.retrying("CreateTopics", || self.try_create_topics(topics)).await?;
+        self.until_known(&outcome.created).await?;
+        Ok(outcome)
+    }
+
+    /// Waits until a broker knows of topics that were created, no longer than a request may take.
+    async fn until_known(&self, created: &BTreeSet<String>) -> Result<()> {
+        let names: Vec<&str> = created.iter().map(String::as_str).collect();
+        let look = async {
+            while self.partition_counts(&names).await?.len() < names.len() {
+                tokio::time::sleep(KNOWN_BACKOFF).await;
+            }
+            Ok(())
+        };
+        // They are there, and will be known: that it takes long is no failure of their creation.
+        tokio::time::timeout(self.config().request_timeout, look).await.unwrap_or(Ok(()))
     }
 
     /// Deletes topics; returns those that were there (Java's `Admin.deleteTopics`).

@@ -98,6 +98,11 @@ impl World {
         name
     }
 
+    /// Whether the cluster has the protocol of streams groups (KIP-1071), which brokers have from 4.2 on.
+    pub(crate) fn has_streams_groups(&self) -> bool {
+        self.name == "embedded" || tests::broker::is_from(4, 2)
+    }
+
     /// Gives a topic more partitions, `total` then.
     pub(crate) fn grow(&self, topic: &str, total: i32) {
         (self.grow)(topic, total);
