@@ -96,6 +96,7 @@ pub mod prelude {
             DeserializationHandlerChoice, ProcessingGuarantee, ProcessingHandlerChoice,
             ProductionHandlerChoice,
         },
+        handler::{LogAndContinue, LogAndFail, Retry},
         processor::{Context, Processor, Punctuation, PunctuationType},
         runtime::State,
         serde::{

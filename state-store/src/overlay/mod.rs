@@ -6,6 +6,7 @@
 //! ([`Overlay::abort`]); what is clean can be evicted at any time. The overlay doesn't know the
 //! database: the typed store reads through it and serialises what it holds.
 
+mod journal;
 mod merge;
 mod slab;
 
@@ -16,6 +17,7 @@ use std::sync::atomic::Ordering;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
+use self::journal::{Journal, Replaced};
 use self::slab::{Chain, Slab, Slot};
 use crate::api::is_empty_range;
 use crate::{Direction, OverlayAccount};
@@ -72,6 +74,7 @@ pub struct Overlay<V, C> {
     forwarded: HashMap<u32, Option<V>>,
     /// What is charged for the copies of values in `forwarded`.
     copies: usize,
+    journal: Journal<V, C>,
 }
 
 impl<V, C> Overlay<V, C> {
@@ -90,6 +93,7 @@ impl<V, C> Overlay<V, C> {
             hand: 0,
             forwarded: HashMap::new(),
             copies: 0,
+            journal: Journal::new(),
         }
     }
 
@@ -133,21 +137,35 @@ impl<V, C> Overlay<V, C> {
     /// and the key is no longer pending.
     pub fn write(&mut self, key: &[u8], value: Option<V>, context: C, size: usize, pending: bool) {
         let hash = self.hash(key);
-        let index = match self.find(hash, key) {
-            Some(index) => {
-                let slot = self.slab.slot_mut(index);
-                let before = std::mem::replace(&mut slot.value, value);
-                if pending && slot.is_dirty() && !slot.is_pending() {
-                    let charge = slot.charge;
-                    self.forwarded.insert(index, before);
-                    self.charge_copy(charge);
-                }
-                self.recharge(index, size);
-                index
+        let index = if let Some(index) = self.find(hash, key) {
+            self.replace(index, value, pending);
+            self.recharge(index, size);
+            index
+        } else {
+            let index = self.insert(hash, key, value, size);
+            if self.journal.is_on {
+                self.journal.writes.push(Replaced::Nothing { index });
             }
-            None => self.insert(hash, key, value, size),
+            index
         };
         self.mark_dirty(index, context, pending);
+    }
+
+    fn replace(&mut self, index: u32, value: Option<V>, pending: bool) {
+        let mut noted = self.journal.is_on.then(|| self.before(index));
+        let slot = self.slab.slot_mut(index);
+        let before = std::mem::replace(&mut slot.value, value);
+        if pending && slot.is_dirty() && !slot.is_pending() {
+            let charge = slot.charge;
+            let seen = self.forwarded.insert(index, before);
+            self.charge_copy(charge);
+            if let Some(noted) = &mut noted {
+                noted.seen = seen;
+            }
+        } else if let Some(noted) = &mut noted {
+            noted.value = Some(before);
+        }
+        self.journal.writes.extend(noted.map(Replaced::Entry));
     }
 
     /// Forgets the dirty entry of a key, so that it is neither written nor forwarded: for the
@@ -346,8 +364,12 @@ impl<V, C> Overlay<V, C> {
     }
 
     fn recharge(&mut self, index: u32, size: usize) {
+        let charge = Self::charge(&self.slab.slot(index).key, size);
+        self.recharge_to(index, charge);
+    }
+
+    fn recharge_to(&mut self, index: u32, charge: usize) {
         let slot = self.slab.slot_mut(index);
-        let charge = Self::charge(&slot.key, size);
         if charge == slot.charge {
             return;
         }
@@ -404,10 +426,20 @@ impl<V, C> Overlay<V, C> {
         if dirty {
             self.dirty_bytes -= slot.charge;
         }
+        self.unscan(&slot.key);
+    }
+
+    /// Removes the key of an entry from the index of scans.
+    fn forget_for_scans(&mut self, index: u32) {
+        let key = self.slab.slot(index).key.clone();
+        self.unscan(&key);
+    }
+
+    fn unscan(&mut self, key: &[u8]) {
         if let Some(scan_index) = &mut self.scan_index
-            && scan_index.remove(&slot.key).is_some()
+            && scan_index.remove(key).is_some()
         {
-            let charge = scan_charge(slot.key.len());
+            let charge = scan_charge(key.len());
             self.scan_bytes -= charge;
             self.account.sub(charge);
         }

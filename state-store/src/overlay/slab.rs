@@ -76,6 +76,12 @@ pub(super) enum Chain {
     Pending,
 }
 
+/// A place in a chain: behind another slot, or at the head.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    previous: u32,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Links {
     previous: u32,
@@ -201,6 +207,30 @@ impl<V, C> Slab<V, C> {
             self.slot_mut(tail).links_mut(chain).next = index;
         }
         self.ends_mut(chain).tail = index;
+        self.ends_mut(chain).len += 1;
+    }
+
+    /// The place of a slot in a chain; `None` if it is not in it.
+    pub(super) fn place_in(&self, chain: Chain, index: u32) -> Option<Place> {
+        let links = self.slot(index).links(chain);
+        links.linked.then_some(Place { previous: links.previous })
+    }
+
+    /// Puts a slot into a place of a chain, or takes it out. The slot behind which the place is must be in the chain.
+    pub(super) fn put_in(&mut self, chain: Chain, index: u32, place: Option<Place>) {
+        self.unlink(chain, index);
+        let Some(Place { previous }) = place else { return };
+        let next = if previous == NONE {
+            std::mem::replace(&mut self.ends_mut(chain).head, index)
+        } else {
+            std::mem::replace(&mut self.slot_mut(previous).links_mut(chain).next, index)
+        };
+        *self.slot_mut(index).links_mut(chain) = Links { previous, next, linked: true };
+        if next == NONE {
+            self.ends_mut(chain).tail = index;
+        } else {
+            self.slot_mut(next).links_mut(chain).previous = index;
+        }
         self.ends_mut(chain).len += 1;
     }
 

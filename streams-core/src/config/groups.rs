@@ -83,6 +83,8 @@ pub(super) struct State {
 pub(super) struct Errors {
     pub(super) deserialization: DeserializationHandlerChoice,
     pub(super) processing: ProcessingHandlerChoice,
+    pub(super) processing_retries: u32,
+    pub(super) processing_retry_backoff: Duration,
     pub(super) production: ProductionHandlerChoice,
     pub(super) dead_letter_queue_topic: Option<String>,
 }
@@ -204,6 +206,9 @@ impl Errors {
         Self {
             deserialization: settings.choice("deserialization.exception.handler"),
             processing: settings.choice("processing.exception.handler"),
+            processing_retries: u32::try_from(settings.count("processing.retries"))
+                .unwrap_or(u32::MAX),
+            processing_retry_backoff: settings.span("processing.retry.backoff.ms"),
             production: settings.choice("production.exception.handler"),
             dead_letter_queue_topic: settings.optional_text("errors.dead.letter.queue.topic.name"),
         }

@@ -224,6 +224,12 @@ impl StreamsConfig {
         self.set("processing.exception.handler", choice)
     }
 
+    /// How often a record on which a processor failed is processed again before the handler decides on it
+    /// (`processing.retries`, default 0), and the pause before that (`processing.retry.backoff.ms`), which doubles each time.
+    pub fn processing_retry(self, times: u32, back_off: Duration) -> Self {
+        self.set("processing.retries", times).set_span("processing.retry.backoff.ms", back_off)
+    }
+
     /// What happens when a record cannot be written (`production.exception.handler`).
     pub fn production_exception_handler(self, choice: ProductionHandlerChoice) -> Self {
         self.set("production.exception.handler", choice)

@@ -271,6 +271,16 @@ impl ValidConfig {
         self.groups.errors.production
     }
 
+    /// `processing.retries`.
+    pub fn processing_retries(&self) -> u32 {
+        self.groups.errors.processing_retries
+    }
+
+    /// `processing.retry.backoff.ms`.
+    pub fn processing_retry_backoff(&self) -> Duration {
+        self.groups.errors.processing_retry_backoff
+    }
+
     /// `errors.dead.letter.queue.topic.name`.
     pub fn dead_letter_queue_topic(&self) -> Option<&str> {
         self.groups.errors.dead_letter_queue_topic.as_deref()

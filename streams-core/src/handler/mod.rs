@@ -7,6 +7,7 @@
 mod dead_letter;
 mod handlers;
 mod response;
+mod retry;
 
 use crate::{Error, Headers, TaskId, TopicPartition};
 
@@ -14,6 +15,7 @@ pub(crate) use self::handlers::Handlers;
 pub use self::{
     dead_letter::{DeadLetter, dead_letter},
     response::{HandlerResponse, Reaction},
+    retry::{Retry, RetryThen},
 };
 
 /// The record in question and where it failed. Java's `ErrorHandlerContext`.
@@ -35,6 +37,10 @@ pub struct ErrorContext<'a> {
     pub value: Option<&'a [u8]>,
     /// Headers of the input record.
     pub headers: &'a Headers,
+    /// Number of the attempt to process the record that failed: 1, unless it was tried again.
+    pub attempt: u32,
+    /// Whether what the attempt did can be undone, so that the answer may be [`Reaction::Retry`].
+    pub can_retry: bool,
 }
 
 /// Decides on a record whose bytes can't be read.
@@ -47,6 +53,21 @@ pub trait DeserializationExceptionHandler: Send + Sync {
 pub trait ProcessingExceptionHandler: Send + Sync {
     /// The answer for this record.
     fn handle(&self, context: &ErrorContext<'_>, error: &Error) -> HandlerResponse;
+
+    /// Whether the answer may be [`Reaction::Retry`]. Only then it is noted what each record does, so that it can be undone.
+    fn may_retry(&self) -> bool {
+        false
+    }
+}
+
+impl ProcessingExceptionHandler for std::sync::Arc<dyn ProcessingExceptionHandler> {
+    fn handle(&self, context: &ErrorContext<'_>, error: &Error) -> HandlerResponse {
+        (**self).handle(context, error)
+    }
+
+    fn may_retry(&self) -> bool {
+        (**self).may_retry()
+    }
 }
 
 /// Decides on a record that can't be written to `topic`.
@@ -69,6 +90,13 @@ pub struct LogAndFail {
 pub struct LogAndContinue {
     /// `errors.dead.letter.queue.topic.name`.
     pub dead_letter_topic: Option<String>,
+}
+
+impl LogAndContinue {
+    /// With dead letters to this topic.
+    pub fn with_dead_letters(topic: impl Into<String>) -> Self {
+        Self { dead_letter_topic: Some(topic.into()) }
+    }
 }
 
 /// What [`LogAndContinue`] is when the configuration chooses it: the task says in the log what it dropped, one line
@@ -109,7 +137,7 @@ fn answer(
 ) -> HandlerResponse {
     let (task, node) = (context.task, context.node);
     match reaction {
-        Reaction::Fail => tracing::error!(%task, node, "{error}"),
+        Reaction::Fail | Reaction::Retry { .. } => tracing::error!(%task, node, "{error}"),
         Reaction::Continue => tracing::warn!(%task, node, "dropped a record: {error}"),
     }
     let dead_letters = topic.map(|topic| dead_letter(topic, context, error)).into_iter().collect();

@@ -1,5 +1,7 @@
 //! The answer of a handler.
 
+use std::time::Duration;
+
 use super::DeadLetter;
 
 /// Whether to go on.
@@ -9,6 +11,13 @@ pub enum Reaction {
     Fail,
     /// The record is dropped and counted; its siblings and successors go on.
     Continue,
+    /// What the record did is undone, and it is processed again after this time at the earliest; until then its task
+    /// processes no other record. For errors of processing, by a handler that [may retry](super::ProcessingExceptionHandler::may_retry)
+    /// and only where that [can be done](super::ErrorContext::can_retry), or the task fails. Dead letters are not sent.
+    Retry {
+        /// The least pause before the next attempt.
+        after: Duration,
+    },
 }
 
 /// What to do about a record.
@@ -24,6 +33,11 @@ impl HandlerResponse {
     /// Fails the task.
     pub const fn fail() -> Self {
         Self { reaction: Reaction::Fail, dead_letters: Vec::new() }
+    }
+
+    /// Undoes what the record did, and processes it again.
+    pub const fn retry(after: Duration) -> Self {
+        Self { reaction: Reaction::Retry { after }, dead_letters: Vec::new() }
     }
 
     /// Drops the record and goes on.

@@ -244,6 +244,7 @@ impl<K, V> Context<'_, K, V> {
     /// Says up to which time the windows of a store that closed have been emitted: it goes with the offsets of the next
     /// commit, and is there when the task starts anew. Java's `addProcessorMetadataKeyValue`.
     pub fn set_emitted_until(&mut self, store: &str, time: i64) {
+        self.task.note_emitted(store);
         match self.task.emitted_until.get_mut(store) {
             Some(known) => *known = time,
             None => {
@@ -308,6 +309,12 @@ impl<K, V> Context<'_, K, V> {
         let done = self.with_record_context(&held.context, body);
         self.task.held = before;
         done
+    }
+
+    /// Whether a record that is held is the current one, or was made of it.
+    pub fn is_current(&self, held: &HeldRecord) -> bool {
+        let current = &self.task.record;
+        (held.context.input, held.context.offset) == (current.input, current.offset)
     }
 
     /// Says which records this node holds. As long as there are some, [`Processor::resume`](super::Processor::resume) is

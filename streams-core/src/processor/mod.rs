@@ -31,7 +31,7 @@ pub(crate) use self::{
     reactor::Reactor,
     sink::{SinkNode, SinkTopic},
     source::{Loaded, Reading, Source, SourceNode},
-    state::{Head, Readiness, TaskSettings, TaskState},
+    state::{Head, HeldHead, Readiness, TaskSettings, TaskState},
     wrapper::Around,
 };
 pub use self::{
@@ -121,6 +121,13 @@ pub trait Processor<KIn, VIn, KOut, VOut>: Send {
     fn resume(&mut self, context: &mut Context<'_, KOut, VOut>) -> Result<(), BoxError> {
         let _ = context;
         Ok(())
+    }
+
+    /// Called of each node when an attempt to process a record has failed and a handler has it [tried
+    /// again](crate::handler::RetryThen): stores and topics are as they were before the record by then. A processor that
+    /// has put something of the record into its own fields, or holds it, forgets that here.
+    fn undo(&mut self, context: &mut Context<'_, KOut, VOut>) {
+        let _ = context;
     }
 
     /// Called once, when the task is closed.

@@ -36,6 +36,8 @@ pub(crate) enum Event {
     Flush { node: usize },
     /// This node goes on with the records that it holds.
     Resume { node: usize },
+    /// The current record has been undone, and is going to be processed again; for every node.
+    Undo,
     /// The task ends; for every node.
     Close,
 }
@@ -44,7 +46,7 @@ impl Event {
     /// Whether it is for the node of this number.
     pub(crate) fn is_for(&self, id: usize) -> bool {
         match self {
-            Self::Init | Self::Close => true,
+            Self::Init | Self::Undo | Self::Close => true,
             Self::Punctuate { node, .. } | Self::Flush { node } | Self::Resume { node } => {
                 *node == id
             }
@@ -53,7 +55,7 @@ impl Event {
 
     /// Whether other nodes than one must see it too.
     pub(crate) fn is_for_all(&self) -> bool {
-        matches!(self, Self::Init | Self::Close)
+        matches!(self, Self::Init | Self::Undo | Self::Close)
     }
 }
 

@@ -91,6 +91,10 @@ where
                         processor.punctuate(punctuation, context)
                     })
                 }
+                Event::Undo => {
+                    self.processor.undo(&mut context);
+                    Ok(())
+                }
                 Event::Close => {
                     self.processor.close();
                     Ok(())

@@ -33,9 +33,12 @@ pub struct Punctuation {
 pub(crate) struct Schedule {
     entries: Vec<Entry>,
     next_id: u32,
+    is_attempt: bool,
+    /// The entries as of the beginning of the attempt that is being made, once one was added or ended.
+    before: Option<Vec<Entry>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     id: PunctuatorId,
     node: usize,
@@ -54,6 +57,7 @@ impl Schedule {
         kind: PunctuationType,
         now: i64,
     ) -> PunctuatorId {
+        self.note();
         let interval_ms = duration_ms(interval).max(1);
         let due = match kind {
             PunctuationType::StreamTime => Some(0),
@@ -72,7 +76,32 @@ impl Schedule {
 
     /// Ends a punctuation; it may be the one that is running.
     pub(crate) fn cancel(&mut self, id: PunctuatorId) {
+        self.note();
         self.entries.retain(|entry| entry.id != id);
+    }
+
+    fn note(&mut self) {
+        if self.is_attempt && self.before.is_none() {
+            self.before = Some(self.entries.clone());
+        }
+    }
+
+    /// Notes from now on what is added and ended.
+    pub(crate) fn begin_attempt(&mut self) {
+        (self.is_attempt, self.before) = (true, None);
+    }
+
+    /// Takes back what was added and ended since the attempt began.
+    pub(crate) fn undo_attempt(&mut self) {
+        self.is_attempt = false;
+        if let Some(before) = self.before.take() {
+            self.entries = before;
+        }
+    }
+
+    /// What was added and ended stays.
+    pub(crate) fn end_attempt(&mut self) {
+        (self.is_attempt, self.before) = (false, None);
     }
 
     /// The next punctuation that is due at `time`, earliest first, moved on to its next time: missed

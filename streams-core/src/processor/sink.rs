@@ -60,7 +60,7 @@ impl Targets {
 
     fn append(
         &mut self,
-        sink: &str,
+        sink: &Arc<str>,
         partition: Option<usize>,
         record: ProduceRecord<'_>,
         task: &mut TaskState,
@@ -76,6 +76,9 @@ impl Targets {
             return Err(Error::new(ErrorKind::Production, text));
         };
         task.check_refused(to, &record)?;
+        if task.holds_back(to, &record, Some(sink)) {
+            return Ok(());
+        }
         let producer = task.producer()?;
         let slot = match slot.filter(|slot| slot.producer() == producer.id()) {
             Some(slot) => slot,
@@ -207,7 +210,7 @@ impl<K, V> SinkNode<K, V> {
             value: has_value.then_some(&self.value),
             headers: record.headers,
         };
-        let (targets, sink) = (&mut self.targets, &*self.info.name);
+        let (targets, sink) = (&mut self.targets, &self.info.name);
         match chosen {
             Partitions::ByKey => targets.append(sink, by_key, record, task),
             Partitions::One(partition) => {

@@ -165,7 +165,13 @@ impl<K: Send + 'static, V: Send + 'static> Source for SourceNode<K, V> {
             return Ok(());
         };
         let record = Record::new(&key, &value, timestamp, headers);
-        push_all(&mut self.children, record, task)
+        let pushed = push_all(&mut self.children, record, task);
+        if task.attempt.is_given_up()
+            && let Some(head) = self.heads.get_mut(input)
+        {
+            *head = Some((key, value));
+        }
+        pushed
     }
 
     fn children(&mut self) -> &mut dyn Any {

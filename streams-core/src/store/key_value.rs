@@ -352,6 +352,37 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for KeyValueStore<K, V> {
     fn committed(&mut self) {
         self.rows.committed();
     }
+
+    fn begin_attempt(&mut self) {
+        self.rows.begin_attempt();
+        if let Some((_, recency)) = &mut self.most {
+            recency.begin_attempt();
+        }
+        if let Some(ttl) = &mut self.ttl {
+            ttl.begin_attempt();
+        }
+    }
+
+    fn can_undo(&self) -> bool {
+        true
+    }
+
+    fn undo_attempt(&mut self) {
+        self.rows.undo_attempt();
+        if let Some((_, recency)) = &mut self.most {
+            recency.undo_attempt();
+        }
+        if let Some(ttl) = &mut self.ttl {
+            ttl.undo_attempt();
+        }
+    }
+
+    fn end_attempt(&mut self) {
+        self.rows.end_attempt();
+        if let Some((_, recency)) = &mut self.most {
+            recency.end_attempt();
+        }
+    }
 }
 
 impl<K, V> std::fmt::Debug for KeyValueStore<K, V> {

@@ -132,6 +132,22 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for ListValueStore<K, V> 
     fn committed(&mut self) {
         self.rows.committed();
     }
+
+    fn begin_attempt(&mut self) {
+        self.rows.begin_attempt();
+    }
+
+    fn can_undo(&self) -> bool {
+        true
+    }
+
+    fn undo_attempt(&mut self) {
+        self.rows.undo_attempt();
+    }
+
+    fn end_attempt(&mut self) {
+        self.rows.end_attempt();
+    }
 }
 
 impl<K, V> std::fmt::Debug for ListValueStore<K, V> {

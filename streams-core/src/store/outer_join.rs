@@ -44,6 +44,8 @@ use crate::{
 pub struct OuterJoinStore<K, L, R> {
     rows: ListValueStore<SideOfJoin<K>, LeftOrRight<L, R>>,
     times: JoinTimes,
+    /// As of the beginning of the attempt that is being made.
+    times_before: JoinTimes,
 }
 
 impl<K, L, R> OuterJoinStore<K, L, R>
@@ -59,7 +61,7 @@ where
         right: SerdeRef<R>,
     ) -> Self {
         let rows = ListValueStore::new(name, side_of_join(key), left_or_right(left, right));
-        Self { rows, times: JoinTimes::default() }
+        Self { rows, times: JoinTimes::default(), times_before: JoinTimes::default() }
     }
 
     /// The store's name.
@@ -146,6 +148,24 @@ where
 
     fn committed(&mut self) {
         self.rows.committed();
+    }
+
+    fn begin_attempt(&mut self) {
+        self.rows.begin_attempt();
+        self.times_before = self.times;
+    }
+
+    fn can_undo(&self) -> bool {
+        true
+    }
+
+    fn undo_attempt(&mut self) {
+        self.rows.undo_attempt();
+        self.times = self.times_before;
+    }
+
+    fn end_attempt(&mut self) {
+        self.rows.end_attempt();
     }
 }
 

@@ -4,17 +4,23 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
+/// A key, and its place in the order of uses; `None` if it had none.
+type PlaceBefore = (Box<[u8]>, Option<u64>);
+
 /// The keys of a store, in the order in which they were last read or written.
 #[derive(Debug, Default)]
 pub(super) struct Recency {
     uses: u64,
     of_key: HashMap<Box<[u8]>, u64>,
     keys: BTreeMap<u64, Box<[u8]>>,
+    /// During an attempt: the keys whose places changed, with those that they had.
+    before: Option<Vec<PlaceBefore>>,
 }
 
 impl Recency {
     /// A key is used, which has a value.
     pub(super) fn touch(&mut self, key: &[u8]) {
+        self.note(key);
         self.uses += 1;
         let before = if let Some(place) = self.of_key.get_mut(key) {
             self.keys.remove(&std::mem::replace(place, self.uses))
@@ -27,6 +33,11 @@ impl Recency {
 
     /// A key has no value any more.
     pub(super) fn forget(&mut self, key: &[u8]) {
+        self.note(key);
+        self.remove(key);
+    }
+
+    fn remove(&mut self, key: &[u8]) {
         if let Some(place) = self.of_key.remove(key) {
             self.keys.remove(&place);
         }
@@ -37,9 +48,35 @@ impl Recency {
         if self.keys.len() <= most {
             return None;
         }
-        let (_, key) = self.keys.pop_first()?;
-        self.of_key.remove(&key);
+        let key = self.keys.first_key_value()?.1.clone();
+        self.forget(&key);
         Some(key)
+    }
+
+    fn note(&mut self, key: &[u8]) {
+        if let Some(before) = &mut self.before {
+            before.push((key.into(), self.of_key.get(key).copied()));
+        }
+    }
+
+    /// Notes from now on what uses replace.
+    pub(super) fn begin_attempt(&mut self) {
+        self.before = Some(Vec::new());
+    }
+
+    /// Takes back what was used since the attempt began.
+    pub(super) fn undo_attempt(&mut self) {
+        for (key, place) in self.before.take().into_iter().flatten().rev() {
+            self.remove(&key);
+            if let Some(place) = place {
+                self.of_key.insert(key.clone(), place);
+                self.keys.insert(place, key);
+            }
+        }
+    }
+
+    pub(super) fn end_attempt(&mut self) {
+        self.before = None;
     }
 }
 
@@ -59,5 +96,21 @@ mod tests {
         assert_eq!(recency.take_beyond(1).as_deref(), Some(&b"b"[..]));
         assert_eq!(recency.take_beyond(0).as_deref(), Some(&b"a"[..]));
         assert_eq!(recency.take_beyond(0), None);
+    }
+
+    #[test]
+    fn uses_of_an_attempt_that_is_undone_do_not_count() {
+        let mut recency = Recency::default();
+        for key in [b"a", b"b", b"c"] {
+            recency.touch(key);
+        }
+        recency.begin_attempt();
+        recency.touch(b"d");
+        assert_eq!(recency.take_beyond(3).as_deref(), Some(&b"a"[..]));
+        recency.forget(b"c");
+        recency.touch(b"b");
+        recency.undo_attempt();
+        let order: Vec<_> = std::iter::from_fn(|| recency.take_beyond(0)).collect();
+        assert_eq!(order.concat(), b"abc");
     }
 }

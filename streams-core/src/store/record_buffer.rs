@@ -43,12 +43,14 @@ pub struct RecordBuffer<K, V> {
     number: i32,
     /// No record is earlier; `None` if there is none.
     earliest: Option<i64>,
+    /// Number and earliest time as of the beginning of the attempt that is being made.
+    before: (i32, Option<i64>),
 }
 
 impl<K, V> RecordBuffer<K, V> {
     pub(super) fn new(name: Arc<str>, key_serde: SerdeRef<K>, value_serde: SerdeRef<V>) -> Self {
         let rows = Rows::new(name, bytes(), Arc::new(PlainCodec(bytes())));
-        Self { rows, key_serde, value_serde, number: 0, earliest: None }
+        Self { rows, key_serde, value_serde, number: 0, earliest: None, before: (0, None) }
     }
 
     /// The store's name.
@@ -204,6 +206,24 @@ impl<K: 'static, V: 'static> StateStore for RecordBuffer<K, V> {
 
     fn committed(&mut self) {
         self.rows.committed();
+    }
+
+    fn begin_attempt(&mut self) {
+        self.rows.begin_attempt();
+        self.before = (self.number, self.earliest);
+    }
+
+    fn can_undo(&self) -> bool {
+        true
+    }
+
+    fn undo_attempt(&mut self) {
+        self.rows.undo_attempt();
+        (self.number, self.earliest) = self.before;
+    }
+
+    fn end_attempt(&mut self) {
+        self.rows.end_attempt();
     }
 }
 

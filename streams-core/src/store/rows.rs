@@ -143,6 +143,18 @@ impl<K, V: Clone> Rows<K, V> {
         self.overlay.committed();
     }
 
+    pub(super) fn begin_attempt(&mut self) {
+        self.overlay.begin_attempt();
+    }
+
+    pub(super) fn undo_attempt(&mut self) {
+        self.overlay.undo_attempt();
+    }
+
+    pub(super) fn end_attempt(&mut self) {
+        self.overlay.end_attempt();
+    }
+
     pub(super) fn context(&self) -> Result<&StoreContext> {
         self.context.as_ref().ok_or_else(|| {
             Error::new(ErrorKind::InvalidState, format!("store `{}` is not open", self.name))

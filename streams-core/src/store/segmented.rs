@@ -41,6 +41,15 @@ pub(crate) fn seen_time_entry(store: &str) -> String {
 /// What is called for each row that is found, with its changelog key.
 pub(super) type VisitKey<'a, V> = dyn FnMut(&[u8], Found<'_, V>) -> Result<ControlFlow<()>> + 'a;
 
+/// Times and counts of a store.
+#[derive(Clone, Copy)]
+struct Before {
+    stream_time: i64,
+    stored_time: i64,
+    expired_from: Option<i64>,
+    dropped: u64,
+}
+
 /// The rows of a store, by key and time.
 pub(super) struct Segmented<K, V> {
     pub(super) rows: Rows<K, V>,
@@ -61,6 +70,10 @@ pub(super) struct Segmented<K, V> {
     /// Entries of the index by time of what was written since the last commit, and their memory.
     entries: BTreeSet<Box<[u8]>>,
     account: Option<OverlayAccount>,
+    /// What else there is to undo than rows, as of the beginning of the attempt that is being made, and the entries that
+    /// it added.
+    before: Option<Before>,
+    entered: Vec<Box<[u8]>>,
     /// Buffers of scans: a plain key and the bounds.
     plain: Vec<u8>,
     from: Vec<u8>,
@@ -88,6 +101,8 @@ impl<K, V: Clone> Segmented<K, V> {
             dropped: 0,
             entries: BTreeSet::new(),
             account: None,
+            before: None,
+            entered: Vec::new(),
             plain: Vec::new(),
             from: Vec::new(),
             to: Vec::new(),
@@ -187,6 +202,9 @@ impl<K, V: Clone> Segmented<K, V> {
         {
             if let Some(account) = &mut self.account {
                 account.add(self.from.len() + ENTRY_BYTES);
+            }
+            if self.before.is_some() {
+                self.entered.push((&*self.from).into());
             }
             self.entries.insert((&*self.from).into());
         }
@@ -528,6 +546,37 @@ impl<K, V: Clone> Segmented<K, V> {
             account.sub(account.used());
         }
         self.rows.committed();
+    }
+
+    pub(super) fn begin_attempt(&mut self) {
+        self.rows.begin_attempt();
+        self.entered.clear();
+        self.before = Some(Before {
+            stream_time: self.stream_time,
+            stored_time: self.stored_time,
+            expired_from: self.expired_from,
+            dropped: self.dropped,
+        });
+    }
+
+    pub(super) fn undo_attempt(&mut self) {
+        self.rows.undo_attempt();
+        let Some(before) = self.before.take() else { return };
+        self.stream_time = before.stream_time;
+        self.stored_time = before.stored_time;
+        self.expired_from = before.expired_from;
+        self.dropped = before.dropped;
+        for entry in self.entered.drain(..) {
+            if let Some(account) = &mut self.account {
+                account.sub(entry.len() + ENTRY_BYTES);
+            }
+            self.entries.remove(&entry);
+        }
+    }
+
+    pub(super) fn end_attempt(&mut self) {
+        self.rows.end_attempt();
+        self.before = None;
     }
 
     pub(super) fn take_dropped(&mut self) -> u64 {

@@ -354,6 +354,22 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for SessionStore<K, V> {
         self.rows.committed();
     }
 
+    fn begin_attempt(&mut self) {
+        self.rows.begin_attempt();
+    }
+
+    fn can_undo(&self) -> bool {
+        true
+    }
+
+    fn undo_attempt(&mut self) {
+        self.rows.undo_attempt();
+    }
+
+    fn end_attempt(&mut self) {
+        self.rows.end_attempt();
+    }
+
     fn take_dropped(&mut self) -> u64 {
         self.rows.take_dropped()
     }

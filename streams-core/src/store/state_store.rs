@@ -148,6 +148,21 @@ pub trait StateStore: Any + Send {
     /// The staged writes are in the database: they are clean from now on.
     fn committed(&mut self);
 
+    /// A record begins whose attempt may be undone: what is written from now on can be taken back. There is no commit
+    /// before the end of the attempt.
+    fn begin_attempt(&mut self) {}
+
+    /// Whether all that was written since the attempt began can be taken back.
+    fn can_undo(&self) -> bool {
+        false
+    }
+
+    /// Takes back what was written since the attempt began, and ends it.
+    fn undo_attempt(&mut self) {}
+
+    /// Ends the attempt: what was written stays.
+    fn end_attempt(&mut self) {}
+
     /// Records that it dropped since the last call, for the dropped-records count.
     fn take_dropped(&mut self) -> u64 {
         0

@@ -20,13 +20,15 @@ pub(super) struct Ttl<V> {
     lifetime_ms: i64,
     timestamp: fn(&V) -> i64,
     stream_time: i64,
+    /// Stream time as of the beginning of the attempt that is being made.
+    time_before: i64,
     /// The key behind which the sweep goes on; `None` is the beginning.
     behind: Option<Vec<u8>>,
 }
 
 impl<V: Clone> Ttl<V> {
     pub(super) fn new(lifetime_ms: i64, timestamp: fn(&V) -> i64) -> Self {
-        Self { lifetime_ms, timestamp, stream_time: -1, behind: None }
+        Self { lifetime_ms, timestamp, stream_time: -1, time_before: -1, behind: None }
     }
 
     /// The store was opened, at this stream time.
@@ -45,6 +47,14 @@ impl<V: Clone> Ttl<V> {
 
     pub(super) fn is_expired(&self, value: &V) -> bool {
         (self.timestamp)(value).saturating_add(self.lifetime_ms) <= self.stream_time
+    }
+
+    pub(super) fn begin_attempt(&mut self) {
+        self.time_before = self.stream_time;
+    }
+
+    pub(super) fn undo_attempt(&mut self) {
+        self.stream_time = self.time_before;
     }
 
     /// Deletes what has expired among the next rows.

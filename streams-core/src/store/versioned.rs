@@ -63,6 +63,15 @@ struct Put {
     timestamp: i64,
 }
 
+/// What else there is to undo than rows, as of the beginning of the attempt that is being made.
+#[derive(Clone, Copy, Default)]
+struct Before {
+    stream_time: i64,
+    puts: u64,
+    dropped: u64,
+    late: usize,
+}
+
 /// Values by key and time: each is valid from its timestamp up to the next one's. Java's `VersionedKeyValueStore`
 /// (KIP-889).
 ///
@@ -104,6 +113,7 @@ pub struct VersionedKeyValueStore<K, V> {
     committed: u64,
     late: Vec<Late<V>>,
     dropped: u64,
+    before: Before,
     /// Buffers: a plain key, a local key and two bounds.
     plain: Vec<u8>,
     local: Vec<u8>,
@@ -125,6 +135,7 @@ impl<K, V: Clone + 'static> VersionedKeyValueStore<K, V> {
             committed: 0,
             late: Vec::new(),
             dropped: 0,
+            before: Before::default(),
             plain: Vec::new(),
             local: Vec::new(),
             lower: Vec::new(),
@@ -433,6 +444,28 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for VersionedKeyValueStor
         self.committed = self.puts;
         self.late.clear();
         self.rows.committed();
+    }
+
+    fn begin_attempt(&mut self) {
+        self.rows.begin_attempt();
+        let Self { stream_time, puts, dropped, late, .. } = self;
+        self.before =
+            Before { stream_time: *stream_time, puts: *puts, dropped: *dropped, late: late.len() };
+    }
+
+    fn can_undo(&self) -> bool {
+        true
+    }
+
+    fn undo_attempt(&mut self) {
+        self.rows.undo_attempt();
+        let Before { stream_time, puts, dropped, late } = self.before;
+        (self.stream_time, self.puts, self.dropped) = (stream_time, puts, dropped);
+        self.late.truncate(late);
+    }
+
+    fn end_attempt(&mut self) {
+        self.rows.end_attempt();
     }
 
     fn take_dropped(&mut self) -> u64 {

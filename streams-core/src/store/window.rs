@@ -49,6 +49,8 @@ pub struct WindowStore<K, V> {
     rows: Segmented<K, V>,
     /// The sequence number of the last put, in a store that retains duplicates.
     seqnum: Option<i32>,
+    /// As of the beginning of the attempt that is being made.
+    seqnum_before: Option<i32>,
 }
 
 /// The name under which a store that retains duplicates keeps its last sequence number among the offsets of its database.
@@ -63,7 +65,8 @@ impl<K, V: Clone> WindowStore<K, V> {
         codec: Arc<dyn ValueCodec<V>>,
     ) -> Self {
         let seqnum = spec.retain_duplicates.then_some(0);
-        Self { rows: Segmented::new(spec, key_serde, codec), seqnum }
+        let rows = Segmented::new(spec, key_serde, codec);
+        Self { rows, seqnum, seqnum_before: seqnum }
     }
 
     /// The store's name.
@@ -322,6 +325,24 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for WindowStore<K, V> {
 
     fn committed(&mut self) {
         self.rows.committed();
+    }
+
+    fn begin_attempt(&mut self) {
+        self.rows.begin_attempt();
+        self.seqnum_before = self.seqnum;
+    }
+
+    fn can_undo(&self) -> bool {
+        true
+    }
+
+    fn undo_attempt(&mut self) {
+        self.rows.undo_attempt();
+        self.seqnum = self.seqnum_before;
+    }
+
+    fn end_attempt(&mut self) {
+        self.rows.end_attempt();
     }
 
     fn take_dropped(&mut self) -> u64 {

@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{TaskDatabases, commit::CommitState, commit_metadata::CommitMetadata};
+use super::{
+    TaskDatabases,
+    commit::CommitState,
+    commit_metadata::CommitMetadata,
+    retry::{Next, Waiting},
+};
 use crate::{
     Error, ErrorKind, Headers, Record, RecordMetadata, Result, TopicPartition,
     client::{OffsetAndMetadata, Producer, RecordBatch},
@@ -22,6 +27,8 @@ pub(crate) struct ActiveTask {
     /// Which source reads each input.
     pub(super) input_sources: Vec<usize>,
     pub(super) commit: CommitState,
+    /// The record that is to be processed again, before all others.
+    pub(super) waiting: Option<Waiting>,
 }
 
 /// Records that a task processed in one go.
@@ -58,7 +65,7 @@ impl ActiveTask {
         input_sources: Vec<usize>,
         commit: CommitState,
     ) -> Self {
-        Self { state, sources, input_sources, commit }
+        Self { state, sources, input_sources, commit, waiting: None }
     }
 
     /// The partitions that it reads.
@@ -160,14 +167,17 @@ impl ActiveTask {
         self.state.inputs.iter().zip(self.state.group.buffered_by_input())
     }
 
-    /// Whether a record may be processed now: not while a node holds as many as it may.
+    /// Whether a record may be processed now: not while a node holds as many as it may, or one waits to be processed again.
     pub(crate) fn readiness(
         &mut self,
         now_ms: i64,
         mut lag: impl FnMut(&TopicPartition) -> Option<i64>,
     ) -> Readiness {
-        if self.state.in_flight.is_full() {
+        if self.state.in_flight.is_full() || self.waits(now_ms) {
             return Readiness::Wait;
+        }
+        if self.waiting.is_some() {
+            return Readiness::Ready;
         }
         let inputs = &self.state.inputs;
         self.state.group.readiness(now_ms, |input| inputs.get(input).and_then(&mut lag))
@@ -191,12 +201,18 @@ impl ActiveTask {
             task.state.now_ms = now_ms;
             let mut processed = 0;
             while readiness == Readiness::Ready && processed < max_records {
-                if !task.process_next()? {
-                    // Those that were left could not be read, and a handler let them pass.
-                    readiness = Readiness::Empty;
-                    break;
+                match task.process_next()? {
+                    Next::Done => processed += 1,
+                    Next::Waits => {
+                        readiness = Readiness::Wait;
+                        break;
+                    }
+                    Next::None => {
+                        // Those that were left could not be read, and a handler let them pass.
+                        readiness = Readiness::Empty;
+                        break;
+                    }
                 }
-                processed += 1;
                 if task.state.in_flight.is_full() {
                     readiness = Readiness::Wait;
                     break;
@@ -213,8 +229,8 @@ impl ActiveTask {
         })
     }
 
-    /// Processes the next record, whether or not another partition may still have an earlier one. Returns whether there
-    /// was one.
+    /// Processes the next record, whether or not another partition may still have an earlier one. Returns whether one is
+    /// through.
     pub(crate) fn process(
         &mut self,
         now_ms: i64,
@@ -222,25 +238,29 @@ impl ActiveTask {
     ) -> Result<bool> {
         lend(self, producer, |task| {
             task.state.now_ms = now_ms;
-            task.process_next()
+            Ok(!task.waits(now_ms) && task.process_next()? == Next::Done)
         })
     }
 
-    fn process_next(&mut self) -> Result<bool> {
-        self.decode_heads()?;
-        let Some(head) = self.state.group.take_head() else { return Ok(false) };
+    fn process_next(&mut self) -> Result<Next> {
+        let Some((head, attempt)) = self.next_head()? else { return Ok(Next::None) };
+        self.state.begin_attempt(attempt);
         let processed = self.process_head(&head);
+        if self.state.attempt.is_given_up() {
+            return self.wait_to_retry(head, attempt);
+        }
+        let processed = self.state.end_attempt(processed);
         // After an error too, for the record is decoded no more: it is passed over.
         self.state.group.done(head);
         processed?;
         if !self.state.schedule.is_empty() {
             self.punctuate_due(PunctuationType::StreamTime)?;
         }
-        Ok(true)
+        Ok(Next::Done)
     }
 
     /// Decodes the first record of each queue that lacks a head; records that a handler drops are passed over.
-    fn decode_heads(&mut self) -> Result {
+    pub(super) fn decode_heads(&mut self) -> Result {
         let latest = self.state.latest_timestamp();
         while let Some(undecoded) = self.state.group.undecoded() {
             let input = undecoded.input();
@@ -305,7 +325,7 @@ impl ActiveTask {
     }
 
     fn process_head(&mut self, head: &Head) -> Result {
-        let Head { input, timestamp, offset, has_headers } = *head;
+        let Head { input, timestamp, offset, has_headers, .. } = *head;
         self.commit.progress = true;
         let headers = if has_headers { self.read_headers(input) } else { None };
         let context = RecordContext { timestamp, offset, input: Some(input), headers };

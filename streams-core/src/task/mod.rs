@@ -11,6 +11,7 @@ mod commit_metadata;
 mod databases;
 mod global;
 mod in_flight;
+mod retry;
 
 pub(crate) use self::{
     active::ActiveTask,

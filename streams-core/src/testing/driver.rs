@@ -203,7 +203,8 @@ impl TopologyTestDriver {
         self.output_topic(topic.name(), topic.key_serde().clone(), topic.value_serde().clone())
     }
 
-    /// Moves the wall clock on, and runs the wall-clock punctuations that are due then.
+    /// Moves the wall clock on, and runs the wall-clock punctuations that are due then. A record that waits to be [tried
+    /// again](crate::handler::RetryThen), before which no other one is processed, gets its next attempt if its pause is over.
     ///
     /// # Errors
     /// What user code returns and a handler decides to fail on.
@@ -422,6 +423,10 @@ impl Driver {
             let processed = self.task.process(self.now_ms, &mut self.producer);
             self.count_dropped();
             processed?;
+            if self.task.waits(self.now_ms) {
+                // Its time comes with the wall clock.
+                break;
+            }
             self.descent.processed(&self.task.record_metadata());
             self.commit()?;
             self.return_to_queues()?;

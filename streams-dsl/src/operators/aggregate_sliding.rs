@@ -392,6 +392,12 @@ where
         Ok(())
     }
 
+    fn undo(&mut self, context: &mut Context<'_, Windowed<K>, Change<VA>>) {
+        if let Some(emission) = &mut self.emission {
+            emission.undo(context);
+        }
+    }
+
     fn process(
         &mut self,
         record: Record<'_, KIn, VIn>,

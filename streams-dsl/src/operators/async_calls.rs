@@ -212,10 +212,9 @@ impl<K: Clone + Send + 'static, V: Clone + Send + 'static, R: 'static> Call<K, V
                             format!("the call has not ended within {:?}", options.timeout).into()
                         }
                     };
-                    self.state = if self.attempts <= options.retries {
-                        State::BackOff { until_ms: after(options.back_off_after(self.attempts)) }
-                    } else {
-                        State::Done(Err(GaveUp::after(self.attempts, failed)))
+                    self.state = match options.retry.pause_after(self.attempts) {
+                        Some(pause) => State::BackOff { until_ms: after(pause) },
+                        None => State::Done(Err(GaveUp::after(self.attempts, failed))),
                     };
                 }
                 State::BackOff { until_ms } if now_ms >= *until_ms => {
@@ -340,6 +339,12 @@ where
         let resumed = self.advance(0, context).and_then(|()| self.forward(context));
         self.tell(context);
         Ok(resumed?)
+    }
+
+    /// The calls for the record are dropped, and made again with it.
+    fn undo(&mut self, context: &mut Context<'_, K2, V2>) {
+        self.calls.retain(|call| !context.is_current(&call.held));
+        self.tell(context);
     }
 
     fn close(&mut self) {

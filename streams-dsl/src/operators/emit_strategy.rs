@@ -1,6 +1,6 @@
 //! `emit_strategy`: results of windows at each update, or once when they close. Java's `emitStrategy`.
 
-use streams_core::{processor::Context, time::duration_ms};
+use streams_core::{RecordMetadata, processor::Context, time::duration_ms};
 
 use super::aggregate_stream::Windowing;
 use crate::{
@@ -60,6 +60,8 @@ impl<K, V, S, W: Closing> KGroupedStream<K, V, S, W> {
 pub(super) struct Emission {
     store: Name,
     next_look_ms: i64,
+    /// The record that looked last, and the time of the next look as it was before.
+    last_look: Option<(RecordMetadata, i64)>,
     /// The close time of the last look, -1 before the first.
     until: i64,
 }
@@ -67,12 +69,22 @@ pub(super) struct Emission {
 impl Emission {
     /// That of the aggregation with this store, if it emits when windows close.
     pub(super) fn of(store: &str, on_close: bool) -> Option<Self> {
-        on_close.then(|| Self { store: store.into(), next_look_ms: 0, until: -1 })
+        on_close.then(|| Self { store: store.into(), next_look_ms: 0, last_look: None, until: -1 })
     }
 
     /// Goes on where the last commit was.
     pub(super) fn init<K, V>(&mut self, context: &Context<'_, K, V>) {
         self.until = context.emitted_until(&self.store).unwrap_or(-1);
+    }
+
+    /// What the record did is undone: if it looked, it has not.
+    pub(super) fn undo<K, V>(&mut self, context: &Context<'_, K, V>) {
+        self.init(context);
+        if let Some((record, next_look_ms)) = self.last_look.take()
+            && record == context.record_metadata()
+        {
+            self.next_look_ms = next_look_ms;
+        }
     }
 
     /// The close time of the last look, -1 before the first, if it is time for another and `close_time` has gone on.
@@ -86,6 +98,7 @@ impl Emission {
             return None;
         }
         let interval_ms = duration_ms(context.windowed_emit_interval());
+        self.last_look = Some((context.record_metadata(), self.next_look_ms));
         self.next_look_ms = now_ms.saturating_add(interval_ms);
         (self.until < close_time || self.until == -1).then_some(self.until)
     }

@@ -67,6 +67,9 @@ pub trait FixedKeyProcessor<K, VIn, VOut>: Send {
         Ok(())
     }
 
+    /// Called when an attempt to process a record was undone; see [`Processor::undo`].
+    fn undo(&mut self) {}
+
     /// Called once, when the task is closed.
     fn close(&mut self) {}
 }
@@ -229,6 +232,10 @@ where
         context: &mut Context<'_, K, VOut>,
     ) -> Result<(), BoxError> {
         self.0.punctuate(punctuation, &mut FixedKeyContext(context))
+    }
+
+    fn undo(&mut self, _: &mut Context<'_, K, VOut>) {
+        self.0.undo();
     }
 
     fn close(&mut self) {

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-/// The longest pause before another attempt.
-const BACK_OFF_MAX: Duration = Duration::from_secs(30);
+use streams_core::handler::Retry;
 
 /// How an async operator makes its calls: how many at a time, in which order their results go on, and what is done about
 /// those that fail or take too long. Given behind the operator, to [`with_async`](crate::KStream::with_async).
@@ -28,8 +27,7 @@ pub struct AsyncOptions {
     pub(crate) order: Order,
     pub(crate) in_flight: usize,
     pub(crate) timeout: Duration,
-    pub(crate) retries: u32,
-    pub(crate) back_off: Duration,
+    pub(crate) retry: Retry,
 }
 
 /// In which order results go on.
@@ -50,8 +48,7 @@ impl Default for AsyncOptions {
             order: Order::ByKey,
             in_flight: 100,
             timeout: Duration::from_secs(1),
-            retries: 0,
-            back_off: Duration::ZERO,
+            retry: Retry::never(),
         }
     }
 }
@@ -72,7 +69,9 @@ impl AsyncOptions {
     }
 
     /// At most so many records of a task are in flight, at least one: those whose calls are on their way, and those whose
-    /// results wait for others. With so many the task takes no further records.
+    /// results wait for others. With so many the task takes no further records. Where an operator above makes several
+    /// records of one, as `flat_map` does, those beyond the number are held too, without a call until it is their turn: as
+    /// many as come of one record.
     #[must_use]
     pub fn in_flight(mut self, records: usize) -> Self {
         self.in_flight = records.max(1);
@@ -90,23 +89,14 @@ impl AsyncOptions {
     /// 30 seconds.
     #[must_use]
     pub const fn retry(mut self, times: u32, back_off: Duration) -> Self {
-        self.retries = times;
-        self.back_off = back_off;
+        self.retry = Retry::new(times, back_off);
         self
-    }
-
-    /// The pause behind an attempt, of which the first has the number 1.
-    pub(crate) fn back_off_after(&self, attempt: u32) -> Duration {
-        let factor = 2_u32.saturating_pow(attempt.saturating_sub(1));
-        self.back_off.saturating_mul(factor).min(BACK_OFF_MAX.max(self.back_off))
     }
 
     /// The longest time that a record may take, with all attempts.
     pub(crate) fn longest(&self) -> Duration {
-        let attempts = self.timeout.saturating_mul(self.retries.saturating_add(1));
-        // Beyond so many the pauses alone are longer than anything that is permitted.
-        let pauses = (1..=self.retries.min(1_000)).map(|attempt| self.back_off_after(attempt));
-        pauses.fold(attempts, Duration::saturating_add)
+        let attempts = self.timeout.saturating_mul(self.retry.times().saturating_add(1));
+        attempts.saturating_add(self.retry.pauses())
     }
 }
 
@@ -115,14 +105,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_half_a_minute_and_count_with_the_attempts() {
-        let options = AsyncOptions::default().retry(12, Duration::from_millis(100));
-        let pause = |attempt| options.back_off_after(attempt).as_millis();
-        assert_eq!(
-            [pause(1), pause(2), pause(3), pause(9), pause(12)],
-            [100, 200, 400, 25_600, 30_000]
-        );
-        let three = options.retry(3, Duration::from_millis(100));
+    fn a_record_takes_all_attempts_and_pauses_at_most() {
+        let three = AsyncOptions::default().retry(3, Duration::from_millis(100));
         assert_eq!(three.longest(), Duration::from_millis(4_700));
         assert_eq!(AsyncOptions::default().in_flight(0).in_flight, 1);
     }

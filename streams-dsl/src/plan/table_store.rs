@@ -74,6 +74,8 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         node: &str,
     ) -> Option<StoreBuilder<VersionedKeyValueStore<K, V>>> {
         let history = self.history?;
+        let instead = "keeps versions, of which the latest one stays and older ones live by the history: give it one that fits";
+        self.refuse_ttl(lowering, instead);
         let key = lowering.serde(&self.key_serde, node, "key");
         let value = lowering.serde(&self.value_serde, node, "value");
         let store = Stores::versioned_key_value(self.name.clone(), history, key, value);
@@ -119,7 +121,9 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         let value = lowering.serde(&self.value_serde, node, "value");
         self.check_versions(lowering, node);
         let store = Stores::timestamped_window(self.name.clone(), retention, key, value);
-        self.refuse_ttl(lowering);
+        let instead =
+            "has windows, whose rows live by their retention: give it one by `with_retention`";
+        self.refuse_ttl(lowering, instead);
         self.configure(store, lowering.settings())
     }
 
@@ -134,19 +138,16 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         let value = lowering.serde(&self.value_serde, node, "value");
         self.check_versions(lowering, node);
         let store = Stores::session(self.name.clone(), retention, key, value);
-        self.refuse_ttl(lowering);
+        let instead =
+            "has windows, whose rows live by their retention: give it one by `with_retention`";
+        self.refuse_ttl(lowering, instead);
         self.configure(store, lowering.settings())
     }
 
     /// Notes a mistake if rows are to expire that have another span of life.
-    fn refuse_ttl(&self, lowering: &mut Lowering<'_>) {
+    fn refuse_ttl(&self, lowering: &mut Lowering<'_>, instead: &str) {
         if self.ttl.is_some() {
-            let name = &self.name;
-            let text = format!(
-                "store `{name}` has windows, whose rows live by their retention: give it one by `with_retention`, and no \
-                 time to live"
-            );
-            lowering.problem(text);
+            lowering.problem(format!("store `{}` {instead}, and no time to live", self.name));
         }
     }
 

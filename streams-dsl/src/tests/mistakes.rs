@@ -110,6 +110,18 @@ fn names_that_no_topic_can_have_are_reported() {
 }
 
 #[test]
+fn versions_do_not_expire_by_a_time_to_live() {
+    let builder = StreamsBuilder::new();
+    let second = Duration::from_secs(1);
+    let versions = Materialized::versioned("versions", second).with_ttl(second);
+    builder.table::<String, String>("lines").stored(versions).to_stream().to("out");
+    let line = line!() - 1;
+    let text = mistakes(&builder);
+    assert!(text.contains("store `versions` keeps versions"), "{text}");
+    assert!(text.contains(&format!("{}:{line}:", file!())), "{text}");
+}
+
+#[test]
 fn windows_and_partitions_that_make_no_sense_are_reported() {
     let builder = StreamsBuilder::new();
     let lines = builder.stream::<String, String>("lines");

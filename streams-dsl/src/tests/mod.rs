@@ -3,6 +3,7 @@
 mod describe;
 mod global_tables;
 mod mistakes;
+mod retries;
 mod stores;
 mod stream_joins;
 mod variants;

@@ -23,6 +23,7 @@ mod partitioners;
 mod read_only_stores;
 #[cfg(feature = "rocksdb")]
 mod restore;
+mod retries;
 mod shutdown;
 mod simulation;
 mod slow_commits;

@@ -118,6 +118,20 @@ pub(super) const ENTRIES: &[Entry] = &[
          that is set.",
     ),
     medium(
+        "processing.retries",
+        "0",
+        Kind::int_from(0),
+        "How often a record on which a processor failed is processed again, with all that it did undone before, until the \
+         processing exception handler decides on it. Java has no such key: its handler is asked at once.",
+    ),
+    medium(
+        "processing.retry.backoff.ms",
+        "100",
+        Kind::millis_from(0),
+        "The pause before a record is processed again; each further pause is twice as long, up to 30 seconds. Its task waits \
+         meanwhile, its thread does not. Java has no such key.",
+    ),
+    medium(
         "production.exception.handler",
         "DefaultProductionExceptionHandler",
         Kind::Class {

@@ -60,6 +60,8 @@ impl TaskState {
                 let mut headers = Headers::new();
                 record.read_headers(&mut headers);
                 let context = ErrorContext {
+                    attempt: 1,
+                    can_retry: false,
                     task: self.id,
                     node,
                     topic_partition: Some(partition),

@@ -62,6 +62,16 @@ impl Drops {
         self.untaken += 1;
     }
 
+    /// Records dropped since the last [`take`](Self::take).
+    pub(crate) const fn untaken(&self) -> u64 {
+        self.untaken
+    }
+
+    /// Forgets the records that were dropped behind the first `untaken`.
+    pub(crate) const fn back_to(&mut self, untaken: u64) {
+        self.untaken = untaken;
+    }
+
     /// Records dropped since the last call.
     pub(crate) fn take(&mut self) -> u64 {
         std::mem::take(&mut self.untaken)

@@ -12,10 +12,16 @@ impl TaskState {
     /// User code of `node` failed on the current record.
     #[cold]
     pub(crate) fn processing_failed(&mut self, node: &str, cause: BoxError) -> Result {
+        if self.attempt.is_given_up() {
+            return Err(self.given_up());
+        }
         let text = format!("node `{node}` failed on {}", self.place());
         let error = Error::with_source(ErrorKind::Processing, text, cause);
         let handler = self.shared_settings.processing_handler.clone();
         let response = self.ask(node, |context| handler.handle(context, &error));
+        if let Some(given_up) = self.give_up_attempt(response.reaction, &error) {
+            return Err(given_up);
+        }
         let is_built_in = self.shared_settings.built_in.processing;
         self.react(node, "processing.exception.handler", is_built_in, &response, error)
     }
@@ -38,6 +44,9 @@ impl TaskState {
         if !matches!(cause.kind(), ErrorKind::Serialization | ErrorKind::Production) {
             // Not a property of this record: the thread deals with it.
             return Err(cause.in_context(format!("sink `{node}` could not write {}", self.place())));
+        }
+        if self.attempt.is_given_up() {
+            return Err(self.given_up());
         }
         let error = cause.in_context(format!("sink `{node}` failed on {}", self.place()));
         let handler = self.shared_settings.production_handler.clone();
@@ -96,6 +105,8 @@ impl TaskState {
             key: record.key,
             value: record.value,
             headers: &headers,
+            attempt: 1,
+            can_retry: false,
         };
         let response = self.shared_settings.deserialization_handler.handle(&context, &error);
         let is_built_in = self.shared_settings.built_in.deserialization;
@@ -121,6 +132,8 @@ impl TaskState {
             key: raw.as_ref().and_then(|raw| raw.key),
             value: raw.as_ref().and_then(|raw| raw.value),
             headers: self.record.headers.as_deref().unwrap_or(&none),
+            attempt: self.attempt.number(),
+            can_retry: self.can_undo(),
         })
     }
 
@@ -163,7 +176,8 @@ impl TaskState {
                 }
                 Ok(())
             }
-            Reaction::Fail => {
+            // One of processing has been seen to; others are not tried again.
+            Reaction::Fail | Reaction::Retry { .. } => {
                 if !response.dead_letters.is_empty() {
                     self.deliver_dead_letters();
                 }
@@ -187,13 +201,16 @@ impl TaskState {
         };
         let to = TopicPartition::new(&*letter.topic, partition);
         self.check_refused(&to, &record)?;
+        if self.holds_back(&to, &record, None) {
+            return Ok(());
+        }
         self.producer()?.append_to(&to, record)
     }
 
     /// Sends dead letters before the failure drops what is not committed. In a transaction they go with it
     /// all the same, as in Java: the record fails again, and is reported again, after a restart.
     fn deliver_dead_letters(&mut self) {
-        let delivered = self.producer().and_then(|producer| {
+        let delivered = self.send_outbox().and_then(|()| self.producer()).and_then(|producer| {
             producer.flush()?.into_iter().try_for_each(|report| report.result.map(drop))
         });
         if let Err(error) = delivered {

@@ -1,6 +1,7 @@
 //! The part of a task that its nodes reach while they run: stores, input queues, the current record, the producer.
 
 mod ahead;
+mod attempt;
 mod drops;
 mod failure;
 mod heads;
@@ -12,9 +13,10 @@ mod settings;
 use std::{collections::BTreeMap, sync::Arc};
 
 pub(crate) use self::{
+    attempt::Attempt,
     drops::Drops,
     partition_counts::PartitionCounts,
-    partition_group::{Head, PartitionGroup, Readiness},
+    partition_group::{Head, HeldHead, PartitionGroup, Readiness},
     refusals::Refusals,
     settings::TaskSettings,
 };
@@ -49,6 +51,7 @@ pub(crate) struct TaskState {
     /// Until when stores of windows have emitted those that have closed, by their names: it is committed with the offsets.
     pub(crate) emitted_until: BTreeMap<String, i64>,
     pub(crate) drops: Drops,
+    pub(crate) attempt: Attempt,
     /// The thread's producer, lent while the task runs.
     pub(crate) producer: Option<Box<dyn Producer>>,
     pub(crate) at_work: Arc<AtWork>,
@@ -78,6 +81,7 @@ impl TaskState {
             commit_requested: false,
             emitted_until: BTreeMap::new(),
             drops: Drops::new(id),
+            attempt: Attempt::default(),
             producer: None,
             at_work: Arc::default(),
         }

@@ -124,7 +124,14 @@ pub(crate) struct Head {
     pub(crate) timestamp: i64,
     pub(crate) offset: i64,
     pub(crate) has_headers: bool,
+    /// Time of its partition without it.
+    partition_time: i64,
 }
+
+/// A head that waits to be processed again. It is still the first record of its queue.
+#[must_use = "its queue stands still until the head is done"]
+#[derive(Debug)]
+pub(crate) struct HeldHead(Head);
 
 impl PartitionGroup {
     pub(crate) fn new(inputs: usize, max_task_idle_ms: i64) -> Self {
@@ -199,9 +206,27 @@ impl PartitionGroup {
         let (input, timestamp) = self.heads.first()?;
         self.heads.pop();
         let queue = self.queues.get_mut(input)?;
-        queue.partition_time = queue.partition_time.max(timestamp);
+        let partition_time = queue.partition_time;
+        queue.partition_time = partition_time.max(timestamp);
         let HeadRecord { offset, has_headers } = queue.head;
-        Some(Head { input, timestamp, offset, has_headers })
+        Some(Head { input, timestamp, offset, has_headers, partition_time })
+    }
+
+    /// The record waits to be processed again, and partition time is as without it.
+    pub(crate) fn hold(&mut self, head: Head) -> HeldHead {
+        if let Some(queue) = self.queues.get_mut(head.input) {
+            queue.partition_time = head.partition_time;
+        }
+        HeldHead(head)
+    }
+
+    /// The turn of a record that waited has come: it is before all others.
+    pub(crate) fn take_held(&mut self, held: HeldHead) -> Head {
+        let HeldHead(head) = held;
+        if let Some(queue) = self.queues.get_mut(head.input) {
+            queue.partition_time = queue.partition_time.max(head.timestamp);
+        }
+        head
     }
 
     /// The record is through: the position moves behind it, and the next one of its queue is to be decoded.

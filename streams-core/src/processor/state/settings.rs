@@ -13,7 +13,7 @@ use crate::{
     },
     handler::{
         Continue, DeserializationExceptionHandler, Handlers, LogAndFail,
-        ProcessingExceptionHandler, ProductionExceptionHandler,
+        ProcessingExceptionHandler, ProductionExceptionHandler, Retry,
     },
     time::duration_ms,
 };
@@ -31,6 +31,8 @@ pub(crate) struct TaskSettings {
     pub(crate) dead_letter_topic: Option<String>,
     pub(crate) deserialization_handler: Arc<dyn DeserializationExceptionHandler>,
     pub(crate) processing_handler: Arc<dyn ProcessingExceptionHandler>,
+    /// Whether the processing exception handler may have records processed again.
+    pub(crate) may_retry: bool,
     pub(crate) production_handler: Arc<dyn ProductionExceptionHandler>,
     pub(crate) built_in: BuiltIn,
     /// Memory of the process's stores.
@@ -72,6 +74,12 @@ impl TaskSettings {
                 ProcessingHandlerChoice::LogAndContinue => resume(),
                 ProcessingHandlerChoice::LogAndFail => Arc::new(fail.clone()),
             };
+        let built_in = BuiltIn {
+            deserialization: handlers.deserialization.is_none(),
+            processing: handlers.processing.is_none(),
+        };
+        let retry = Retry::new(config.processing_retries(), config.processing_retry_backoff());
+        let processing = retry.then(handlers.processing.unwrap_or(processing));
         Self {
             application_id: config.application_id().to_owned(),
             max_task_idle_ms: config.max_task_idle_ms(),
@@ -92,12 +100,10 @@ impl TaskSettings {
             },
             max_ahead_ms: config.timestamp_max_ahead().map_or(i64::MAX, duration_ms),
             ahead_policy: config.timestamp_ahead_policy(),
-            built_in: BuiltIn {
-                deserialization: handlers.deserialization.is_none(),
-                processing: handlers.processing.is_none(),
-            },
+            built_in,
+            may_retry: processing.may_retry(),
             deserialization_handler: handlers.deserialization.unwrap_or(deserialization),
-            processing_handler: handlers.processing.unwrap_or(processing),
+            processing_handler: Arc::new(processing),
             production_handler: handlers.production.unwrap_or_else(|| Arc::new(fail)),
             budget,
             dead_letter_topic,

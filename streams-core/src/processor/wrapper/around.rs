@@ -53,6 +53,11 @@ where
         self.processor.resume(context)
     }
 
+    fn undo(&mut self, context: &mut Context<'_, KOut, VOut>) {
+        self.wrapped.undo();
+        self.processor.undo(context);
+    }
+
     fn close(&mut self) {
         self.wrapped.close();
         self.processor.close();

@@ -44,6 +44,10 @@ pub trait WrappedProcessor: Send {
         inner.punctuate(punctuation)
     }
 
+    /// Called when an attempt to process a record was undone, before the processor's
+    /// [`undo`](crate::processor::Processor::undo): what this code has put into its own fields is to be forgotten.
+    fn undo(&mut self) {}
+
     /// Called once, when the task is closed, before the processor's `close`.
     fn close(&mut self) {}
 }

@@ -92,6 +92,23 @@ pub struct ChangeBuffer<K, V> {
     timestamp: i64,
     /// What all changes count for, in a buffer that is measured.
     bytes: Option<usize>,
+    /// What the attempt that is being made replaced.
+    before: Option<Before<V>>,
+}
+
+/// The buffer as of the beginning of an attempt.
+struct Before<V> {
+    timestamp: i64,
+    bytes: Option<usize>,
+    /// What was put or taken out since, in that order.
+    changes: Vec<Replaced<V>>,
+}
+
+/// What there was of a key.
+struct Replaced<V> {
+    key: Arc<[u8]>,
+    entry: Option<(i64, Entry<V>)>,
+    was_dirty: bool,
 }
 
 impl<K, V> std::fmt::Debug for ChangeBuffer<K, V> {
@@ -112,6 +129,7 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
             dirty: BTreeSet::new(),
             timestamp: 0,
             bytes: None,
+            before: None,
         }
     }
 
@@ -159,6 +177,7 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
         origin: Origin,
     ) -> Result {
         let key: Arc<[u8]> = self.serialize_key(key)?.into();
+        self.note(&key);
         self.timestamp = self.timestamp.max(origin.timestamp);
         let time = *self.times.entry(key.clone()).or_insert(time);
         let place = (time, key.clone());
@@ -179,6 +198,11 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
     /// # Errors
     /// `Deserialization` if its key can't be read.
     pub fn pop_first(&mut self) -> Result<Option<BufferedChange<K, V>>> {
+        if self.before.is_some()
+            && let Some(((_, first), _)) = self.changes.first_key_value()
+        {
+            self.note(&first.clone());
+        }
         let Some(((_, bytes), entry)) = self.changes.pop_first() else { return Ok(None) };
         self.times.remove(&bytes);
         self.bytes = self.bytes.map(|all| all.saturating_sub(entry.bytes));
@@ -197,6 +221,16 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
         let bytes = self.serialize_key(key)?;
         let Some((key, time)) = self.times.get_key_value(bytes.as_slice()) else { return Ok(None) };
         Ok(self.changes.get(&(*time, key.clone())).map(|entry| entry.prior.as_ref()))
+    }
+
+    /// Notes what there is of a key that is going to change.
+    fn note(&mut self, key: &Arc<[u8]>) {
+        let Some(before) = &mut self.before else { return };
+        let time = self.times.get(key).copied();
+        let entry =
+            time.and_then(|time| Some((time, self.changes.get(&(time, key.clone()))?.clone())));
+        let was_dirty = self.dirty.contains(key);
+        before.changes.push(Replaced { key: key.clone(), entry, was_dirty });
     }
 
     fn topic(&self) -> &str {
@@ -347,6 +381,36 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for ChangeBuffer<K, V> {
 
     fn committed(&mut self) {
         self.dirty.clear();
+    }
+
+    fn begin_attempt(&mut self) {
+        let (timestamp, bytes) = (self.timestamp, self.bytes);
+        self.before = Some(Before { timestamp, bytes, changes: Vec::new() });
+    }
+
+    fn can_undo(&self) -> bool {
+        true
+    }
+
+    fn undo_attempt(&mut self) {
+        let Some(Before { timestamp, bytes, changes }) = self.before.take() else { return };
+        (self.timestamp, self.bytes) = (timestamp, bytes);
+        for Replaced { key, entry, was_dirty } in changes.into_iter().rev() {
+            if let Some(time) = self.times.remove(&key) {
+                self.changes.remove(&(time, key.clone()));
+            }
+            if !was_dirty {
+                self.dirty.remove(&key);
+            }
+            if let Some((time, entry)) = entry {
+                self.times.insert(key.clone(), time);
+                self.changes.insert((time, key), entry);
+            }
+        }
+    }
+
+    fn end_attempt(&mut self) {
+        self.before = None;
     }
 }
 

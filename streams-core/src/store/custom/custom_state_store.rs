@@ -20,11 +20,13 @@ pub struct CustomStateStore<S> {
     context: Option<StoreContext>,
     /// Whether anybody could have changed it since the last commit.
     is_touched: bool,
+    /// Whether anybody could have before the attempt that is being made.
+    was_touched: bool,
 }
 
 impl<S: CustomStore> CustomStateStore<S> {
     pub(in crate::store) fn new(name: Arc<str>, store: S) -> Self {
-        Self { name, store, context: None, is_touched: false }
+        Self { name, store, context: None, is_touched: false, was_touched: false }
     }
 
     fn context(&self) -> Result<&StoreContext> {
@@ -76,7 +78,7 @@ impl<S: CustomStore> StateStore for CustomStateStore<S> {
     fn set_record_context(&mut self, _: &RecordContext) {}
 
     fn is_dirty(&self) -> bool {
-        self.is_touched
+        self.is_touched || self.was_touched
     }
 
     fn has_pending(&self) -> bool {
@@ -105,8 +107,19 @@ impl<S: CustomStore> StateStore for CustomStateStore<S> {
         writer.log(key, row.as_deref(), timestamp)
     }
 
+    fn begin_attempt(&mut self) {
+        self.was_touched |= self.is_touched;
+        self.is_touched = false;
+    }
+
+    /// The library does not know its structure.
+    fn can_undo(&self) -> bool {
+        !self.is_touched
+    }
+
     fn committed(&mut self) {
         self.is_touched = false;
+        self.was_touched = false;
         self.store.committed();
     }
 }

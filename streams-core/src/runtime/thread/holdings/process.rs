@@ -68,7 +68,8 @@ impl Holdings {
         }
         let punctuations = self.tasks.running().filter_map(|(_, task)| task.next_punctuation());
         let commit = self.commits.due_ms(&self.writer);
-        let due = punctuations.chain([commit]).min().unwrap_or(commit);
+        let retries = self.tasks.running().filter_map(|(_, task)| task.retry_due_ms());
+        let due = punctuations.chain(retries).chain([commit]).min().unwrap_or(commit);
         let until_due = u64::try_from(due - now_ms).unwrap_or(0);
         max_wait.min(Duration::from_millis(until_due.max(1)))
     }
