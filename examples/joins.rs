@@ -20,7 +20,7 @@ async fn main() -> Result<(), BoxError> {
 
 /// Runs until all orders and payments are read, and returns what came of the joins.
 pub(crate) async fn run(cluster: &Cluster) -> Result<Vec<(String, String)>, BoxError> {
-    cluster.create_topics(&["customers", "orders", "payments", "named-orders", "balances"])?;
+    cluster.create_topics(&["customers", "orders", "payments", "named-orders", "left-to-pay"])?;
     let names = [("c1", "Ann"), ("c2", "Bob")];
     let names = names.map(|(id, name)| (id.to_owned(), name.to_owned(), 0));
     cluster.send_at("customers", (&string(), &string()), names)?;
@@ -47,7 +47,7 @@ pub(crate) async fn run(cluster: &Cluster) -> Result<Vec<(String, String)>, BoxE
         .join_stream(&payments, JoinWindows::of_time_difference_with_no_grace(HOUR), |due, paid| {
             format!("{} left to pay", due - paid)
         })
-        .to("balances");
+        .to("left-to-pay");
 
     let config = cluster.config("joins");
     let topology = builder.build_with(&config)?;
@@ -56,6 +56,6 @@ pub(crate) async fn run(cluster: &Cluster) -> Result<Vec<(String, String)>, BoxE
     streams.wait_until_idle(Duration::from_secs(1)).await?;
     streams.close(Duration::from_secs(10)).await?;
     let mut results = cluster.read("named-orders", (&string(), &string()))?;
-    results.extend(cluster.read("balances", (&string(), &string()))?);
+    results.extend(cluster.read("left-to-pay", (&string(), &string()))?);
     Ok(results)
 }
