@@ -15,6 +15,7 @@ pub(crate) mod answer;
 mod consumer;
 #[cfg(feature = "embedded")]
 pub mod embedded;
+mod header_bytes;
 #[cfg(any(feature = "fuzzing", feature = "rdkafka", test))]
 #[cfg_attr(
     all(feature = "fuzzing", not(feature = "rdkafka")),
@@ -42,7 +43,7 @@ pub use self::{
     lease::Lease,
     membership::{GroupMetadata, Heartbeat, JoinGroup, Membership, OffsetAndMetadata},
     producer::{BatchReport, ProduceRecord, Producer},
-    records::{RecordBatch, RecordView, Records},
+    records::{RecordBatch, RecordSpans, RecordView, Records},
     refused::{Fingerprint, RefusedRecord},
     slots::{PartitionSlot, ProducerId, Slots},
     supplier::{

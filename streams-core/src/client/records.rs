@@ -1,27 +1,66 @@
-//! Batches of records as bytes in one buffer.
+//! Batches of records as bytes in one buffer, which several batches may share.
 
-use std::{ops::Range, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
+use super::header_bytes::{self, HeaderReader};
 use crate::{Headers, TopicPartition};
 
-/// Records as bytes: one contiguous buffer and an index into it. Built once, then shared.
+/// Records as bytes: an index over one contiguous buffer. Built once, then shared.
+///
+/// They are copied into a buffer of their own by [`push`](Self::push), or lie where a client has fetched them and are
+/// [`over`](Self::over) its bytes, of which several batches may share one buffer: nothing is copied then, and headers are
+/// decoded when somebody asks for them.
 #[derive(Clone, Debug, Default)]
 pub struct Records {
-    bytes: Vec<u8>,
-    slots: Vec<Slot>,
-    headers: Vec<(Span, Span)>,
+    buffer: Buffer,
+    index: Vec<RecordSpans>,
 }
 
-/// Bytes in the buffer; `None` is a null.
-type Span = Option<Range<usize>>;
+/// Where a record lies in the buffer of its batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordSpans {
+    /// Offset, counted from the base offset of the batch.
+    pub offset_delta: i64,
+    /// Timestamp in milliseconds since the epoch.
+    pub timestamp: i64,
+    /// Span of the key; `None` is a null.
+    pub key: Option<Range<usize>>,
+    /// Span of the value; `None` is a null.
+    pub value: Option<Range<usize>>,
+    /// Number of headers.
+    pub headers: usize,
+    /// Span of the headers, which lie as in a record of Kafka's format 2.
+    pub header_bytes: Range<usize>,
+}
 
-#[derive(Clone, Debug)]
-struct Slot {
-    offset_delta: i64,
-    timestamp: i64,
-    key: Span,
-    value: Span,
-    headers: Range<usize>,
+/// Bytes of one's own, or those that are shared.
+#[derive(Clone, Default)]
+struct Buffer {
+    own: Vec<u8>,
+    shared: Option<Arc<dyn AsRef<[u8]> + Send + Sync>>,
+}
+
+impl Buffer {
+    fn bytes(&self) -> &[u8] {
+        match &self.shared {
+            None => &self.own,
+            Some(shared) => (**shared).as_ref(),
+        }
+    }
+
+    /// The bytes, to be added to: a copy of them if they are shared.
+    fn own(&mut self) -> &mut Vec<u8> {
+        if let Some(shared) = self.shared.take() {
+            self.own = (*shared).as_ref().to_vec();
+        }
+        &mut self.own
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.bytes().len())
+    }
 }
 
 impl Records {
@@ -30,7 +69,39 @@ impl Records {
         Self::default()
     }
 
-    /// Appends a record one offset behind the last.
+    /// No records yet of those that lie in `bytes`, such as a decompressed batch. [`add`](Self::add) says where they are.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use streams_core::client::{RecordSpans, Records};
+    ///
+    /// let fetched: Arc<[u8]> = Arc::from(&b"one1two2\x02h\x01"[..]);
+    /// let mut records = Records::over(Arc::clone(&fetched));
+    /// let spans = |offset_delta, key, value| RecordSpans {
+    ///     offset_delta,
+    ///     timestamp: 7,
+    ///     key: Some(key),
+    ///     value: Some(value),
+    ///     headers: 1,
+    ///     header_bytes: 8..11,
+    /// };
+    /// records.add(spans(0, 0..3, 3..4));
+    /// records.add(spans(1, 4..7, 7..8));
+    /// let second = records.get(1, 100).unwrap();
+    /// assert_eq!((second.offset, second.key, second.value), (101, Some(&b"two"[..]), Some(&b"2"[..])));
+    /// assert!(second.headers().eq([("h", None)]));
+    /// ```
+    pub fn over(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
+        let buffer = Buffer { own: Vec::new(), shared: Some(Arc::new(bytes)) };
+        Self { buffer, index: Vec::new() }
+    }
+
+    /// Adds a record that lies in the bytes already, behind the last one. A span that is not in them reads as null.
+    pub fn add(&mut self, spans: RecordSpans) {
+        self.index.push(spans);
+    }
+
+    /// Copies a record to the end, one offset behind the last.
     pub fn push<'h>(
         &mut self,
         timestamp: i64,
@@ -38,11 +109,11 @@ impl Records {
         value: Option<&[u8]>,
         headers: impl IntoIterator<Item = (&'h str, Option<&'h [u8]>)>,
     ) {
-        let delta = self.slots.last().map_or(0, |slot| slot.offset_delta + 1);
+        let delta = self.index.last().map_or(0, |spans| spans.offset_delta + 1);
         self.push_at(delta, timestamp, key, value, headers);
     }
 
-    /// Appends a record at `offset_delta` from the base offset, which must exceed the last one's:
+    /// Copies a record to the end, at `offset_delta` from the base offset, which must exceed the last one's:
     /// compaction leaves gaps.
     pub fn push_at<'h>(
         &mut self,
@@ -52,63 +123,67 @@ impl Records {
         value: Option<&[u8]>,
         headers: impl IntoIterator<Item = (&'h str, Option<&'h [u8]>)>,
     ) {
-        let key = self.store(key);
-        let value = self.store(value);
-        let first = self.headers.len();
+        let bytes = self.buffer.own();
+        let (key, value) = (copy(bytes, key), copy(bytes, value));
+        let (first, mut count) = (bytes.len(), 0);
         for (name, value) in headers {
-            let header = (self.store(Some(name.as_bytes())), self.store(value));
-            self.headers.push(header);
+            header_bytes::write(bytes, name, value);
+            count += 1;
         }
-        let headers = first..self.headers.len();
-        self.slots.push(Slot { offset_delta, timestamp, key, value, headers });
-    }
-
-    fn store(&mut self, bytes: Option<&[u8]>) -> Span {
-        bytes.map(|bytes| {
-            let start = self.bytes.len();
-            self.bytes.extend_from_slice(bytes);
-            start..self.bytes.len()
-        })
-    }
-
-    fn span(&self, span: &Span) -> Option<&[u8]> {
-        span.clone().and_then(|range| self.bytes.get(range))
+        let header_bytes = first..bytes.len();
+        self.index.push(RecordSpans {
+            offset_delta,
+            timestamp,
+            key,
+            value,
+            headers: count,
+            header_bytes,
+        });
     }
 
     /// Number of records.
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.index.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.index.is_empty()
     }
 
-    /// Bytes of keys, values and headers.
+    /// Bytes of the buffer: of keys, values and headers, if they were pushed.
     pub fn byte_len(&self) -> usize {
-        self.bytes.len()
+        self.buffer.bytes().len()
     }
 
-    /// Removes all records and keeps the memory.
+    /// Removes all records and keeps the memory, unless it is shared.
     pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.slots.clear();
-        self.headers.clear();
+        self.buffer.shared = None;
+        self.buffer.own.clear();
+        self.index.clear();
     }
 
     /// The record at `index`, its offset counted from `base_offset`.
+    #[inline]
     pub fn get(&self, index: usize, base_offset: i64) -> Option<RecordView<'_>> {
-        let slot = self.slots.get(index)?;
+        let spans = self.index.get(index)?;
+        let bytes = self.buffer.bytes();
+        let span = |span: &Option<Range<usize>>| span.clone().and_then(|span| bytes.get(span));
         Some(RecordView {
-            offset: base_offset + slot.offset_delta,
-            timestamp: slot.timestamp,
-            key: self.span(&slot.key),
-            value: self.span(&slot.value),
-            records: self,
-            headers: slot.headers.clone(),
+            offset: base_offset + spans.offset_delta,
+            timestamp: spans.timestamp,
+            key: span(&spans.key),
+            value: span(&spans.value),
+            bytes,
+            spans,
         })
     }
+}
+
+fn copy(bytes: &mut Vec<u8>, part: Option<&[u8]>) -> Option<Range<usize>> {
+    let (part, start) = (part?, bytes.len());
+    bytes.extend_from_slice(part);
+    Some(start..bytes.len())
 }
 
 /// One record of a batch, borrowed from its buffer.
@@ -122,19 +197,15 @@ pub struct RecordView<'a> {
     pub key: Option<&'a [u8]>,
     /// Value bytes.
     pub value: Option<&'a [u8]>,
-    records: &'a Records,
-    headers: Range<usize>,
+    bytes: &'a [u8],
+    spans: &'a RecordSpans,
 }
 
 impl<'a> RecordView<'a> {
     /// The headers, in order. A name that is not UTF-8 reads as empty.
     pub fn headers(&self) -> impl ExactSizeIterator<Item = (&'a str, Option<&'a [u8]>)> + use<'a> {
-        let records = self.records;
-        let slots = records.headers.get(self.headers.clone()).unwrap_or_default();
-        slots.iter().map(move |(name, value)| {
-            let name = records.span(name).and_then(|name| std::str::from_utf8(name).ok());
-            (name.unwrap_or_default(), records.span(value))
-        })
+        let bytes = self.bytes.get(self.spans.header_bytes.clone()).unwrap_or_default();
+        HeaderReader::new(bytes, self.spans.headers)
     }
 
     /// Replaces what is in `headers` by this record's headers.
