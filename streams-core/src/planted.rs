@@ -63,6 +63,12 @@ pub enum PlantedBug {
     ForgetForwarded,
     /// Offsets of records that are in flight in an operator are committed.
     CommitInFlight,
+    /// A record that a full producer did not take is taken for written.
+    ForgetWhenFull,
+    /// Records go past those that wait for room.
+    OvertakeWhenFull,
+    /// What waits for room when its transaction is given up goes into the next.
+    KeepWaitingAfterAbort,
 }
 
 /// Whether the simulation on this thread has planted `bug`.

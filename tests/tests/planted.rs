@@ -205,6 +205,21 @@ fn a_store_that_forgets_what_it_forwarded_in_the_same_commit_is_found() {
 }
 
 #[test]
+fn a_record_that_a_full_producer_did_not_take_is_found_to_be_missing() {
+    is_found(PlantedBug::ForgetWhenFull, &[count, market_at_least_once]);
+}
+
+#[test]
+fn records_that_overtake_those_that_wait_for_room_are_found() {
+    is_found(PlantedBug::OvertakeWhenFull, &[orders_exactly_once, market_at_least_once]);
+}
+
+#[test]
+fn what_waits_for_room_when_its_transaction_is_given_up_is_found_in_the_next() {
+    is_found(PlantedBug::KeepWaitingAfterAbort, &[count]);
+}
+
+#[test]
 fn without_a_mistake_the_same_seeds_pass() {
     for scenario in ALL {
         seeds(0..SOUND_SEEDS).for_each(|seed| drop(scenario(seed).run().unwrap()));

@@ -12,6 +12,7 @@
 
 mod admin;
 pub(crate) mod answer;
+mod collector;
 mod consumer;
 #[cfg(feature = "embedded")]
 pub mod embedded;
@@ -34,6 +35,7 @@ mod refused;
 mod slots;
 mod supplier;
 
+pub(crate) use self::collector::Collector;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::java_protocol::feed_group_decoders;
 pub use self::{
@@ -42,7 +44,7 @@ pub use self::{
     consumer::Consumer,
     lease::Lease,
     membership::{GroupMetadata, Heartbeat, JoinGroup, Membership, OffsetAndMetadata},
-    producer::{BatchReport, ProduceRecord, Producer},
+    producer::{Appended, BatchReport, ProduceRecord, Producer},
     records::{RecordBatch, RecordSpans, RecordView, Records},
     refused::{Fingerprint, RefusedRecord},
     slots::{PartitionSlot, ProducerId, Slots},

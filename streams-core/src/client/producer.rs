@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use super::{Answer, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProducerId, RefusedRecord};
-use crate::{Headers, Result, TopicPartition};
+use crate::{Error, ErrorKind, Headers, Result, TopicPartition};
 
 /// A record on its way to a partition.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,28 @@ pub struct BatchReport {
     pub result: Result<i64>,
 }
 
+/// What became of a record that was appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a record that was not taken is to be appended again"]
+pub enum Appended {
+    /// It is in the open batch of its partition.
+    Done,
+    /// It was not taken, for the producer has no room: it is to be appended again when others are written.
+    Full,
+}
+
+impl Appended {
+    /// Whether the record was not taken.
+    pub const fn is_full(self) -> bool {
+        matches!(self, Self::Full)
+    }
+}
+
 /// Appends records to open batches, a batch a partition.
+///
+/// It never waits for room: it says that it is full, and whoever writes comes again, with the same record first, for the
+/// order of a partition is the order in which its records are taken. A producer sends by itself what it has, so that there
+/// is room again without a flush, unless the cluster is out of reach.
 ///
 /// A producer made with a transactional id writes only between `begin_transaction` and
 /// `commit_transaction` or `abort_transaction`.
@@ -50,21 +71,28 @@ pub trait Producer: Send + Debug {
     /// `InvalidTopic` if the partition does not exist.
     fn slot(&mut self, to: &TopicPartition) -> Result<PartitionSlot>;
 
-    /// Copies a record into the open batch of a partition. Order within a partition is kept.
+    /// Copies a record into the open batch of a partition, unless there is no room. Order within a partition is kept.
     ///
     /// # Errors
-    /// `Production` if the record is larger than the producer sends, `InvalidState` if the slot is of another producer, or
+    /// `Production` if the record is larger than the producer sends, also while it is full; `Unavailable` if it has been
+    /// full for `max.block.ms` and took nothing; `Fenced` if the membership for which it writes is over, `InvalidState` if the slot is of another producer, or
     /// outside of a transaction if this one is transactional, `Timeout` if the open transaction has failed and can only be
     /// aborted.
-    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result;
+    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result<Appended>;
 
     /// Looks a partition up and [appends](Self::append) a record to it: for who writes only a few.
     ///
     /// # Errors
-    /// Those of both.
+    /// Those of both, and `Unavailable` if there is no room: [`flush`](Self::flush), then append it again.
     fn append_to(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result {
         let slot = self.slot(to)?;
-        self.append(slot, record)
+        match self.append(slot, record)? {
+            Appended::Done => Ok(()),
+            Appended::Full => {
+                let text = format!("the producer has no room for a record for {to} now");
+                Err(Error::new(ErrorKind::Unavailable, text))
+            }
+        }
     }
 
     /// Sends what is open and waits for all of it; one report for each batch since the last flush.
@@ -92,6 +120,11 @@ pub trait Producer: Send + Debug {
     /// # Errors
     /// `Unavailable` or `Timeout`, to be tried again.
     fn init_transactions(&mut self) -> Result;
+
+    /// As [`init_transactions`](Self::init_transactions), but the caller does not wait.
+    fn begin_init(&mut self) -> Answer<()> {
+        Answer::ready(self.init_transactions())
+    }
 
     /// Begins a transaction.
     ///
@@ -134,4 +167,9 @@ pub trait Producer: Send + Debug {
     /// # Errors
     /// `Fenced`, or `Timeout` if the outcome is unknown.
     fn abort_transaction(&mut self) -> Result;
+
+    /// As [`abort_transaction`](Self::abort_transaction), but the caller does not wait, not even for a call that has begun.
+    fn begin_abort(&mut self) -> Answer<()> {
+        Answer::ready(self.abort_transaction())
+    }
 }

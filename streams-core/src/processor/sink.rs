@@ -79,12 +79,12 @@ impl Targets {
         if task.holds_back(to, &record, Some(sink)) {
             return Ok(());
         }
-        let producer = task.producer()?;
-        let slot = match slot.filter(|slot| slot.producer() == producer.id()) {
+        let collector = task.collector()?;
+        let slot = match slot.filter(|slot| collector.knows(*slot)) {
             Some(slot) => slot,
-            None => *slot.insert(producer.slot(to)?),
+            None => *slot.insert(collector.slot(to)?),
         };
-        producer.append(slot, record)
+        collector.append(slot, record)
     }
 }
 
@@ -150,7 +150,7 @@ impl<K, V> SinkNode<K, V> {
     }
 
     fn partitions_seen_by_producer(topic: &str, task: &mut TaskState) -> Result<i32> {
-        task.producer()?.partitions(topic).map_err(|cause| match cause.kind() {
+        task.collector()?.partitions(topic).map_err(|cause| match cause.kind() {
             ErrorKind::InvalidTopic if task.is_repartition(topic) => {
                 let id = &task.shared_settings.application_id;
                 cause.in_context(format!(

@@ -6,8 +6,8 @@ use super::app::App;
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
-        BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProduceRecord, Producer,
-        ProducerId, ProducerSettings, Slots,
+        Appended, BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProduceRecord,
+        Producer, ProducerId, ProducerSettings, Slots,
     },
 };
 
@@ -59,7 +59,7 @@ impl Producer for DeadLetterProducer {
         self.slots.resolve(to, || Ok(slot))
     }
 
-    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
+    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result<Appended> {
         let slot = *self.slots.get(slot)?;
         self.producer()?.append(slot, record)
     }

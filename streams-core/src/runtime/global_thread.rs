@@ -21,7 +21,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{
-        Admin, Consumer, ConsumerRole, ConsumerSettings, IsolationLevel, OffsetReset, Producer,
+        Admin, Collector, Consumer, ConsumerRole, ConsumerSettings, IsolationLevel, OffsetReset,
         RecordBatch,
     },
     task::{GlobalTask, TaskDatabases},
@@ -40,7 +40,7 @@ pub(crate) struct GlobalThread {
     /// Partitions that are not read to the ends that they had at the beginning.
     filling: Vec<Filling>,
     /// For dead letters.
-    producer: Option<Box<dyn Producer>>,
+    collector: Option<Box<Collector>>,
     /// Since when the cluster could not serve what it was asked.
     failing_since: Option<i64>,
 }
@@ -92,7 +92,7 @@ impl GlobalThread {
         let consumer = app.clients.consumer(&settings)?;
         let admin = app.clients.admin()?;
         let databases = app.open_global()?;
-        let producer = Some(dead_letters(&app));
+        let collector = Some(dead_letters(&app));
         Ok(Self {
             app,
             name,
@@ -101,7 +101,7 @@ impl GlobalThread {
             databases,
             task: None,
             filling: Vec::new(),
-            producer,
+            collector,
             failing_since: None,
         })
     }
@@ -192,7 +192,7 @@ impl GlobalThread {
         if let Err(error) = self.process(batches, now_ms) {
             // What was processed is not written, and must not be; nor the dead letters that are still to be sent.
             self.drop_task();
-            self.producer = Some(dead_letters(&self.app));
+            self.collector = Some(dead_letters(&self.app));
             return Err(error);
         }
         self.report(now_ms);
@@ -205,14 +205,14 @@ impl GlobalThread {
         for batch in batches {
             task.add_batch(batch);
         }
-        let processed = task.process(now_ms, &mut self.producer);
+        let processed = task.process(now_ms, &mut self.collector);
         count(&self.app.shared.counters.dropped, task.take_dropped());
         let processed = processed?;
-        if let Some(producer) = &mut self.producer {
+        if let Some(collector) = &mut self.collector {
             // A position behind a record says that its dead letter is written.
-            producer.flush()?.into_iter().try_for_each(|report| report.result.map(drop))?;
+            collector.flush()?.into_iter().try_for_each(|report| report.result.map(drop))?;
         }
-        task.commit(&mut self.producer)?;
+        task.commit(&mut self.collector)?;
         count(&self.app.shared.counters.processed, processed);
         Ok(())
     }
@@ -243,7 +243,7 @@ impl GlobalThread {
                 });
             }
         }
-        task.start(&positions, now_ms, &mut self.producer)?;
+        task.start(&positions, now_ms, &mut self.collector)?;
         if let Some(listener) = self.listener() {
             self.filling
                 .iter()
@@ -372,8 +372,8 @@ impl GlobalThread {
 
     /// Where the task was when user code panicked.
     pub(crate) fn after_panic(&mut self) -> Option<String> {
-        let (place, producer) = self.task.as_mut()?.interrupted()?;
-        self.producer = Some(producer);
+        let (place, collector) = self.task.as_mut()?.interrupted()?;
+        self.collector = Some(collector);
         Some(place)
     }
 
@@ -392,9 +392,9 @@ impl Drop for GlobalThread {
     }
 }
 
-fn dead_letters(app: &Arc<App>) -> Box<dyn Producer> {
+fn dead_letters(app: &Arc<App>) -> Box<Collector> {
     let client_id = format!("{}-global-producer", app.client_id());
-    Box::new(DeadLetterProducer::new(app.clone(), client_id))
+    Box::new(Collector::new(Box::new(DeadLetterProducer::new(app.clone(), client_id))))
 }
 
 fn missing(topic: &str) -> Error {

@@ -7,7 +7,7 @@ use state_store::{Database, MemoryBudget, StoreId, WriteBatch};
 use super::Position;
 use crate::{
     Headers, Result, TopicPartition,
-    client::{PartitionSlot, ProduceRecord, Producer},
+    client::{Collector, PartitionSlot, ProduceRecord},
 };
 
 /// The record, or punctuation, that is being processed.
@@ -43,7 +43,7 @@ pub struct ChangelogWriter<'a> {
     /// Rows for the database.
     pub batch: &'a mut WriteBatch,
     /// Partition of the changelog, as what writes to it knows it.
-    pub changelog: Option<(PartitionSlot, &'a mut dyn Producer)>,
+    pub(crate) changelog: Option<(PartitionSlot, &'a mut Collector)>,
     /// How far the store has come, and the task's inputs by number, if its changelog says so.
     pub position: Option<(&'a mut Position, &'a [TopicPartition])>,
 }
@@ -75,8 +75,8 @@ impl ChangelogWriter<'_> {
         timestamp: i64,
         headers: &Headers,
     ) -> Result {
-        let Some((slot, producer)) = &mut self.changelog else { return Ok(()) };
-        producer.append(*slot, ProduceRecord { timestamp, key: Some(key), value, headers })
+        let Some((slot, collector)) = &mut self.changelog else { return Ok(()) };
+        collector.append(*slot, ProduceRecord { timestamp, key: Some(key), value, headers })
     }
 
     /// As [`log_with`](Self::log_with), for a row that `record` wrote: with the position of the store in the headers, if

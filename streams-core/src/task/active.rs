@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Headers, Record, RecordMetadata, Result, TopicPartition,
-    client::{OffsetAndMetadata, Producer, RecordBatch},
+    client::{Collector, OffsetAndMetadata, RecordBatch},
     processor::{
         Children, Event, Head, Loaded, PunctuationType, Readiness, Reading, Source, TaskState,
         TaskWatch, push_all,
@@ -46,15 +46,15 @@ impl std::fmt::Debug for ActiveTask {
     }
 }
 
-/// Lends the thread's producer to the task for as long as `body` runs.
+/// Lends the thread's collector to the task for as long as `body` runs.
 pub(super) fn lend<R>(
     task: &mut ActiveTask,
-    producer: &mut Option<Box<dyn Producer>>,
+    collector: &mut Option<Box<Collector>>,
     body: impl FnOnce(&mut ActiveTask) -> R,
 ) -> R {
-    std::mem::swap(&mut task.state.producer, producer);
+    std::mem::swap(&mut task.state.collector, collector);
     let done = body(task);
-    std::mem::swap(&mut task.state.producer, producer);
+    std::mem::swap(&mut task.state.collector, collector);
     done
 }
 
@@ -95,7 +95,7 @@ impl ActiveTask {
         &mut self,
         committed: &BTreeMap<TopicPartition, OffsetAndMetadata>,
         now_ms: i64,
-        producer: &mut Option<Box<dyn Producer>>,
+        collector: &mut Option<Box<Collector>>,
     ) -> Result {
         self.state.now_ms = now_ms;
         for (input, place) in self.state.inputs.iter().enumerate() {
@@ -110,7 +110,7 @@ impl ActiveTask {
                 self.state.stream_time = self.state.stream_time.max(time);
             }
         }
-        lend(self, producer, |task| task.control_all(Event::Init))
+        lend(self, collector, |task| task.control_all(Event::Init))
     }
 
     pub(super) fn control_all(&mut self, event: Event) -> Result {
@@ -149,12 +149,12 @@ impl ActiveTask {
         self.state.watch()
     }
 
-    /// Where it was when user code panicked, and the producer that was lent to it then: `None` if it was
+    /// Where it was when user code panicked, and the collector that was lent to it then: `None` if it was
     /// not at work.
-    pub(crate) fn interrupted(&mut self) -> Option<(String, Box<dyn Producer>)> {
-        let producer = self.state.producer.take()?;
+    pub(crate) fn interrupted(&mut self) -> Option<(String, Box<Collector>)> {
+        let collector = self.state.collector.take()?;
         let place = self.watch().whereabouts().map(|place| place.to_string());
-        Some((place.unwrap_or_else(|| format!("task {}", self.state.id)), producer))
+        Some((place.unwrap_or_else(|| format!("task {}", self.state.id)), collector))
     }
 
     /// Where the current record came from, for messages.
@@ -168,6 +168,7 @@ impl ActiveTask {
     }
 
     /// Whether a record may be processed now: not while a node holds as many as it may, or one waits to be processed again.
+    /// Whether there is room for what comes of it, who lends the collector knows.
     pub(crate) fn readiness(
         &mut self,
         now_ms: i64,
@@ -184,20 +185,20 @@ impl ActiveTask {
     }
 
     /// Processes records, each depth first to the end of every branch, with the stream-time punctuations that it makes
-    /// due: up to `max_records`, for as long as the task is ready and uncommitted writes may take more memory. The
+    /// due: up to `max_records`, for as long as the task is ready, what it writes is taken, and uncommitted writes may take more memory. The
     /// caller looks at its clock, and whether a commit is due, between runs.
     pub(crate) fn process_run(
         &mut self,
         now_ms: i64,
         max_records: usize,
         mut lag: impl FnMut(&TopicPartition) -> Option<i64>,
-        producer: &mut Option<Box<dyn Producer>>,
+        collector: &mut Option<Box<Collector>>,
     ) -> Result<Run> {
         let mut readiness = self.readiness(now_ms, &mut lag);
         if readiness != Readiness::Ready || max_records == 0 {
             return Ok(Run { processed: 0, readiness });
         }
-        lend(self, producer, |task| {
+        lend(self, collector, |task| {
             task.state.now_ms = now_ms;
             let mut processed = 0;
             while readiness == Readiness::Ready && processed < max_records {
@@ -213,7 +214,7 @@ impl ActiveTask {
                         break;
                     }
                 }
-                if task.state.in_flight.is_full() {
+                if task.state.in_flight.is_full() || task.state.awaits_room() {
                     readiness = Readiness::Wait;
                     break;
                 }
@@ -234,9 +235,9 @@ impl ActiveTask {
     pub(crate) fn process(
         &mut self,
         now_ms: i64,
-        producer: &mut Option<Box<dyn Producer>>,
+        collector: &mut Option<Box<Collector>>,
     ) -> Result<bool> {
-        lend(self, producer, |task| {
+        lend(self, collector, |task| {
             task.state.now_ms = now_ms;
             Ok(!task.waits(now_ms) && task.process_next()? == Next::Done)
         })
@@ -349,9 +350,9 @@ impl ActiveTask {
         &mut self,
         input: usize,
         records: impl IntoIterator<Item = Record<'r, K, V>>,
-        producer: &mut Option<Box<dyn Producer>>,
+        collector: &mut Option<Box<Collector>>,
     ) -> Result<u64> {
-        lend(self, producer, |task| {
+        lend(self, collector, |task| {
             let source = task.input_sources.get(input).and_then(|at| task.sources.get_mut(*at));
             let children = source.and_then(|source| source.children().downcast_mut());
             let Some(children): Option<&mut Children<K, V>> = children else {
@@ -380,9 +381,9 @@ impl ActiveTask {
     pub(crate) fn punctuate_wall_clock(
         &mut self,
         now_ms: i64,
-        producer: &mut Option<Box<dyn Producer>>,
+        collector: &mut Option<Box<Collector>>,
     ) -> Result<bool> {
-        lend(self, producer, |task| {
+        lend(self, collector, |task| {
             task.state.now_ms = now_ms;
             task.punctuate_due(PunctuationType::WallClockTime)
         })
@@ -432,9 +433,9 @@ impl ActiveTask {
 
     /// First step of a commit: forward what caches hold back, in the order of the stores. What is forwarded may be
     /// written to a store that had its turn already, so it goes on until nothing is held back.
-    pub(crate) fn flush_caches(&mut self, producer: &mut Option<Box<dyn Producer>>) -> Result {
+    pub(crate) fn flush_caches(&mut self, collector: &mut Option<Box<Collector>>) -> Result {
         let flushes = self.commit.flushes.clone();
-        lend(self, producer, |task| {
+        lend(self, collector, |task| {
             let flush =
                 |task: &mut Self, node: &usize| task.control_all(Event::Flush { node: *node });
             // Each pass drains at least one store for good, for the graph has no cycle.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
-    client::{OffsetAndMetadata, Producer},
+    client::{Collector, OffsetAndMetadata},
     planted::{PlantedBug, is_planted},
     store::{ChangelogWriter, Position},
 };
@@ -36,6 +36,8 @@ pub(crate) struct CommitState {
     pub(super) progress: bool,
     committed: BTreeMap<usize, i64>,
     batch: Option<TaskBatch>,
+    /// The batch of a commit that is being prepared, and the first store that is not in it.
+    staging: Option<(usize, TaskBatch)>,
     /// How far each store has come in the inputs, by number in the topology, where changelogs say so.
     positions: BTreeMap<usize, Position>,
 }
@@ -54,6 +56,7 @@ impl CommitState {
             progress: false,
             committed: BTreeMap::new(),
             batch: None,
+            staging: None,
             positions: BTreeMap::new(),
         }
     }
@@ -85,18 +88,29 @@ impl ActiveTask {
     }
 
     /// Step 1. Runs until no store is dirty that was not serialised: a flush may write to any store.
-    pub(crate) fn prepare_commit(&mut self, producer: &mut Option<Box<dyn Producer>>) -> Result {
-        self.flush_caches(producer)?;
-        self.check_nothing_in_flight()?;
-        let mut batch = TaskBatch::default();
-        for (index, store) in self.state.stores.iter_mut().enumerate() {
+    pub(crate) fn prepare_commit(&mut self, collector: &mut Option<Box<Collector>>) -> Result {
+        while !self.stage(collector)? {
+            // What waits for room is the caller's to look after.
+        }
+        Ok(())
+    }
+
+    /// A part of step 1: returns whether that was the last. It ends between two stores where something waits for room, so
+    /// that no more waits than what one of them logged.
+    pub(crate) fn stage(&mut self, collector: &mut Option<Box<Collector>>) -> Result<bool> {
+        let (first, mut batch) = if let Some(staging) = self.commit.staging.take() {
+            staging
+        } else {
+            self.flush_caches(collector)?;
+            self.check_nothing_in_flight()?;
+            (0, TaskBatch::default())
+        };
+        for (index, store) in self.state.stores.iter_mut().enumerate().skip(first) {
             let Some(store) = store.as_mut().filter(|store| store.is_dirty()) else { continue };
             let rows = self.commit.databases.batch_of(index, &mut batch);
             let to = self.commit.changelogs.get(&index);
-            let changelog = match (to, producer.as_mut()) {
-                (Some(to), Some(producer)) => {
-                    Some((producer.slot(to)?, &mut **producer as &mut dyn Producer))
-                }
+            let changelog = match (to, collector.as_mut()) {
+                (Some(to), Some(collector)) => Some((collector.slot(to)?, &mut **collector)),
                 _ => None,
             };
             let position =
@@ -104,12 +118,16 @@ impl ActiveTask {
                     (self.commit.positions.entry(index).or_default(), &*self.state.inputs)
                 });
             store.stage(&mut ChangelogWriter { batch: rows, changelog, position })?;
+            if collector.as_ref().is_some_and(|collector| collector.is_full()) {
+                self.commit.staging = Some((index + 1, batch));
+                return Ok(false);
+            }
         }
         if is_planted(PlantedBug::ApplyBatchTwice) {
             self.commit.databases.write(batch.clone())?;
         }
         self.commit.batch = Some(batch);
-        Ok(())
+        Ok(true)
     }
 
     /// Writes rows to a changelog once more, as they are now. `keys` are those of the changelog, with the timestamps of
@@ -118,7 +136,7 @@ impl ActiveTask {
         &mut self,
         changelog: &TopicPartition,
         keys: &BTreeMap<Vec<u8>, i64>,
-        producer: &mut dyn Producer,
+        collector: &mut Collector,
     ) -> Result {
         let found = self.commit.changelogs.iter().find(|(_, partition)| *partition == changelog);
         let store = found.and_then(|(index, _)| self.state.stores.get_mut(*index)?.as_mut());
@@ -126,7 +144,7 @@ impl ActiveTask {
         let mut no_rows = WriteBatch::new();
         let mut writer = ChangelogWriter {
             batch: &mut no_rows,
-            changelog: Some((producer.slot(changelog)?, producer)),
+            changelog: Some((collector.slot(changelog)?, collector)),
             position: None,
         };
         keys.iter().try_for_each(|(key, timestamp)| store.log_again(key, *timestamp, &mut writer))
@@ -192,9 +210,9 @@ impl ActiveTask {
     pub(crate) fn commit_with_positions(
         &mut self,
         fills: &[usize],
-        producer: &mut Option<Box<dyn Producer>>,
+        collector: &mut Option<Box<Collector>>,
     ) -> Result {
-        self.prepare_commit(producer)?;
+        self.prepare_commit(collector)?;
         let changed = self.changed_offsets();
         if let Some(batch) = &mut self.commit.batch {
             for (input, offset) in changed {

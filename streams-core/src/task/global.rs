@@ -11,7 +11,7 @@ use state_store::{Database, WriteBatch};
 use super::{ActiveTask, CommitState, TaskDatabases, TaskSettings, TaskState};
 use crate::{
     Result, TaskId, TopicPartition,
-    client::{Producer, RecordBatch},
+    client::{Collector, RecordBatch},
     store::{StateStore, StoreSpec},
     topology::{TaskBuilder, Topology},
 };
@@ -120,10 +120,10 @@ impl GlobalTask {
         &mut self,
         positions: &[(TopicPartition, i64)],
         now_ms: i64,
-        producer: &mut Option<Box<dyn Producer>>,
+        collector: &mut Option<Box<Collector>>,
     ) -> Result {
         self.task.starts_at(positions);
-        self.task.init(&[].into(), now_ms, producer)
+        self.task.init(&[].into(), now_ms, collector)
     }
 
     /// Queues what was polled.
@@ -135,13 +135,13 @@ impl GlobalTask {
     pub(crate) fn process(
         &mut self,
         now_ms: i64,
-        producer: &mut Option<Box<dyn Producer>>,
+        collector: &mut Option<Box<Collector>>,
     ) -> Result<u64> {
         let mut processed = 0;
-        while self.task.process(now_ms, producer)? {
+        while self.task.process(now_ms, collector)? {
             processed += 1;
         }
-        self.task.punctuate_wall_clock(now_ms, producer)?;
+        self.task.punctuate_wall_clock(now_ms, collector)?;
         Ok(processed)
     }
 
@@ -151,8 +151,8 @@ impl GlobalTask {
     }
 
     /// Writes what was processed, with the positions behind it: from now on other tasks see it.
-    pub(crate) fn commit(&mut self, producer: &mut Option<Box<dyn Producer>>) -> Result {
-        self.task.commit_with_positions(&self.fills, producer)
+    pub(crate) fn commit(&mut self, collector: &mut Option<Box<Collector>>) -> Result {
+        self.task.commit_with_positions(&self.fills, collector)
     }
 
     /// Makes what is on disk durable.
@@ -170,8 +170,8 @@ impl GlobalTask {
         self.task.take_dropped()
     }
 
-    /// Where it was when user code panicked, and the producer that was lent to it then.
-    pub(crate) fn interrupted(&mut self) -> Option<(String, Box<dyn Producer>)> {
+    /// Where it was when user code panicked, and the collector that was lent to it then.
+    pub(crate) fn interrupted(&mut self) -> Option<(String, Box<Collector>)> {
         self.task.interrupted()
     }
 

@@ -6,7 +6,7 @@
 use super::{ActiveTask, active::lend};
 use crate::{
     Error, ErrorKind, Result,
-    client::Producer,
+    client::Collector,
     planted::{PlantedBug, is_planted},
     processor::{Event, NodesInFlight},
 };
@@ -18,15 +18,11 @@ impl ActiveTask {
     }
 
     /// Has the nodes that hold records go on with those that are through.
-    pub(crate) fn resume(
-        &mut self,
-        now_ms: i64,
-        producer: &mut Option<Box<dyn Producer>>,
-    ) -> Result {
+    pub(crate) fn resume(&mut self, now_ms: i64, collector: &mut Option<Box<Collector>>) -> Result {
         if self.state.in_flight.is_empty() {
             return Ok(());
         }
-        lend(self, producer, |task| {
+        lend(self, collector, |task| {
             task.state.now_ms = now_ms;
             // Those below get what those above forward, in this turn or in the next.
             let nodes = task.state.in_flight.nodes();
@@ -39,14 +35,14 @@ impl ActiveTask {
     pub(crate) fn drain(
         &mut self,
         now_ms: i64,
-        producer: &mut Option<Box<dyn Producer>>,
+        collector: &mut Option<Box<Collector>>,
     ) -> Result<bool> {
-        self.resume(now_ms, producer)?;
+        self.resume(now_ms, collector)?;
         if !self.state.in_flight.is_empty() {
             return Ok(false);
         }
         if self.state.in_flight.may_hold() {
-            self.flush_caches(producer)?;
+            self.flush_caches(collector)?;
         }
         Ok(self.state.in_flight.is_empty())
     }

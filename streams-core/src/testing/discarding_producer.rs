@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 use crate::{
     Result, TopicPartition,
     client::{
-        BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProduceRecord, Producer,
-        ProducerId, Records, Slots,
+        Appended, BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProduceRecord,
+        Producer, ProducerId, Records, Slots,
     },
 };
 
@@ -81,7 +81,7 @@ impl Producer for DiscardingProducer {
         })
     }
 
-    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
+    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result<Appended> {
         let batch = self.batches.get_mut(slot)?;
         if let Some(topic) = &batch.kept_as {
             self.kept.add(topic, record);
@@ -92,7 +92,7 @@ impl Producer for DiscardingProducer {
         batch.records += 1;
         batch.bytes.extend_from_slice(record.key.unwrap_or_default());
         batch.bytes.extend_from_slice(record.value.unwrap_or_default());
-        Ok(())
+        Ok(Appended::Done)
     }
 
     fn flush(&mut self) -> Result<Vec<BatchReport>> {

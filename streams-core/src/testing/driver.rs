@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Headers, Result, Topic, TopicPartition,
-    client::{Producer, RecordBatch, Records},
+    client::{Collector, RecordBatch, Records},
     config::StreamsConfig,
     serde::SerdeRef,
     store::{
@@ -92,7 +92,7 @@ pub(super) struct Driver {
     /// What fills the global stores.
     global: Option<GlobalTask>,
     pattern_inputs: PatternInputs,
-    producer: Option<Box<dyn Producer>>,
+    collector: Option<Box<Collector>>,
     log: SharedLog,
     store_names: Vec<Arc<str>>,
     now_ms: i64,
@@ -121,13 +121,13 @@ impl TopologyTestDriver {
         log: SharedLog,
         now_ms: i64,
     ) -> Result<Self> {
-        let producer: Box<dyn Producer> = Box::new(RecordingProducer::new(log.clone()));
+        let producer = Box::new(RecordingProducer::new(log.clone()));
         let Tasks { task, global, pattern_inputs } = tasks;
         let mut driver = Driver {
             task,
             global,
             pattern_inputs,
-            producer: Some(producer),
+            collector: Some(Box::new(Collector::new(producer))),
             log: log.clone(),
             store_names,
             now_ms,
@@ -135,9 +135,9 @@ impl TopologyTestDriver {
             descent: Descent::default(),
         };
         if let Some(global) = &mut driver.global {
-            global.start(&[], now_ms, &mut driver.producer)?;
+            global.start(&[], now_ms, &mut driver.collector)?;
         }
-        driver.task.init(&BTreeMap::new(), now_ms, &mut driver.producer)?;
+        driver.task.init(&BTreeMap::new(), now_ms, &mut driver.collector)?;
         Ok(Self { driver: Rc::new(RefCell::new(driver)), log })
     }
 
@@ -396,17 +396,17 @@ impl Driver {
     /// Processes what is queued for global stores, and commits it.
     fn complete_global(&mut self) -> Result {
         let Some(global) = &mut self.global else { return Ok(()) };
-        let processed = global.process(self.now_ms, &mut self.producer);
+        let processed = global.process(self.now_ms, &mut self.collector);
         self.log.lock().dropped += global.take_dropped();
         // What was written before an error stays, as in the other task.
-        global.commit(&mut self.producer)?;
+        global.commit(&mut self.collector)?;
         processed.map(drop)
     }
 
     fn advance_wall_clock_time(&mut self, by: Duration) -> Result {
         self.now_ms = self.now_ms.saturating_add(duration_ms(by));
         self.complete_global()?;
-        let punctuated = self.task.punctuate_wall_clock(self.now_ms, &mut self.producer);
+        let punctuated = self.task.punctuate_wall_clock(self.now_ms, &mut self.collector);
         self.count_dropped();
         punctuated?;
         self.commit()?;
@@ -420,7 +420,7 @@ impl Driver {
         self.commit()?;
         self.return_to_queues()?;
         while self.task.buffered() > 0 {
-            let processed = self.task.process(self.now_ms, &mut self.producer);
+            let processed = self.task.process(self.now_ms, &mut self.collector);
             self.count_dropped();
             processed?;
             if self.task.waits(self.now_ms) {
@@ -439,14 +439,14 @@ impl Driver {
         if !self.task.commit_needed() {
             return Ok(());
         }
-        let drained = task::drain(&mut self.task, self.now_ms, &mut self.producer);
+        let drained = task::drain(&mut self.task, self.now_ms, &mut self.collector);
         let prepared = drained.and_then(|now_ms| {
             self.now_ms = now_ms;
-            self.task.prepare_commit(&mut self.producer)
+            self.task.prepare_commit(&mut self.collector)
         });
         self.count_dropped();
         prepared?;
-        task::finish_commit(&mut self.task, &mut self.producer)
+        task::finish_commit(&mut self.task, &mut self.collector)
     }
 
     /// Puts what was written to topics that the topology reads into their queues.

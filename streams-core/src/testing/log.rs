@@ -11,8 +11,8 @@ use super::ProducedRecord;
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
-        BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProduceRecord, Producer,
-        ProducerId, Slots,
+        Appended, BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProduceRecord,
+        Producer, ProducerId, Slots,
     },
 };
 
@@ -122,7 +122,7 @@ impl Producer for RecordingProducer {
         self.slots.resolve(to, || Ok(()))
     }
 
-    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
+    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result<Appended> {
         let to = self.slots.partition(slot)?;
         let mut log = self.log.lock();
         let offset = log.take_offset(to);
@@ -136,7 +136,7 @@ impl Producer for RecordingProducer {
         });
         let topic_partition = to.clone();
         self.reports.push(BatchReport { topic_partition, records: 1, result: Ok(offset) });
-        Ok(())
+        Ok(Appended::Done)
     }
 
     fn flush(&mut self) -> Result<Vec<BatchReport>> {

@@ -12,7 +12,7 @@ use state_store::{Database, MemoryBudget, MemoryDatabase};
 use super::pattern_inputs::PatternInputs;
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
-    client::{Producer, answer::wait_for_a_wake},
+    client::{Collector, answer::wait_for_a_wake},
     config::{StreamsConfig, ValidConfig},
     handler::Handlers,
     store::{StateStore, StoreSpec},
@@ -114,9 +114,9 @@ pub(super) fn store_names(topology: &Topology) -> Vec<Arc<str>> {
 pub(super) fn drain(
     task: &mut ActiveTask,
     mut now_ms: i64,
-    producer: &mut Option<Box<dyn Producer>>,
+    collector: &mut Option<Box<Collector>>,
 ) -> Result<i64> {
-    while !task.drain(now_ms, producer)? {
+    while !task.drain(now_ms, collector)? {
         let in_flight = task.in_flight();
         let Some(due_ms) = in_flight.due_ms() else { continue };
         let left = Duration::from_millis(u64::try_from(due_ms - now_ms).unwrap_or(0));
@@ -134,14 +134,14 @@ fn was_woken_within(most: Duration) -> bool {
     SystemClock.now_ms() - began_ms < duration_ms(most)
 }
 
-/// What follows the first step of a commit, where no cluster is to be told of offsets: the producer is flushed, and
+/// What follows the first step of a commit, where no cluster is to be told of offsets: the collector is flushed, and
 /// the batch goes to the databases.
 pub(super) fn finish_commit(
     task: &mut ActiveTask,
-    producer: &mut Option<Box<dyn Producer>>,
+    collector: &mut Option<Box<Collector>>,
 ) -> Result {
-    let reports = match producer {
-        Some(producer) => producer.flush()?,
+    let reports = match collector {
+        Some(collector) => collector.flush()?,
         None => Vec::new(),
     };
     let mut written = HashMap::new();

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Record, Result,
-    client::{Producer, RecordBatch, Records},
+    client::{Collector, RecordBatch, Records},
     config::StreamsConfig,
     handler::Handlers,
     store::StateStore,
@@ -53,7 +53,7 @@ pub struct TaskDriver {
     task: ActiveTask,
     /// What fills the global stores.
     global: Option<GlobalTask>,
-    producer: Option<Box<dyn Producer>>,
+    collector: Option<Box<Collector>>,
     /// What was written to the inputs.
     written: KeptRecords,
     now_ms: i64,
@@ -72,15 +72,15 @@ impl TaskDriver {
             task::configured(topology, config, Handlers::default(), &task::in_memory())?;
         let written = KeptRecords::of(task.inputs().iter().map(|input| input.topic.clone()));
         let producer = DiscardingProducer::new(written.clone());
-        let mut producer: Option<Box<dyn Producer>> = Some(Box::new(producer));
+        let mut collector = Some(Box::new(Collector::new(Box::new(producer))));
         if let Some(global) = &mut global {
-            global.start(&[], 0, &mut producer)?;
+            global.start(&[], 0, &mut collector)?;
         }
-        task.init(&BTreeMap::new(), 0, &mut producer)?;
+        task.init(&BTreeMap::new(), 0, &mut collector)?;
         let global_inputs = global.as_ref().map_or(0, |global| global.inputs().len());
         let next_offsets = vec![0; task.inputs().len() + global_inputs];
         let store_names = task::store_names(topology);
-        Ok(Self { task, global, producer, written, now_ms: 0, store_names, next_offsets })
+        Ok(Self { task, global, collector, written, now_ms: 0, store_names, next_offsets })
     }
 
     /// Puts records into the queue of a topic, behind those that are there. Those of a global store's topic are in the
@@ -103,8 +103,8 @@ impl TaskDriver {
         match &mut self.global {
             Some(global) if input >= own => {
                 global.add_batch(batch);
-                global.process(0, &mut self.producer)?;
-                global.commit(&mut self.producer)
+                global.process(0, &mut self.collector)?;
+                global.commit(&mut self.collector)
             }
             _ => {
                 self.task.add_batch(batch);
@@ -134,8 +134,8 @@ impl TaskDriver {
         // The cluster is known to hold nothing behind what is queued.
         let mut processed = 0;
         loop {
-            self.now_ms = task::drain(&mut self.task, self.now_ms, &mut self.producer)?;
-            let run = self.task.process_run(0, usize::MAX, |_| Some(0), &mut self.producer)?;
+            self.now_ms = task::drain(&mut self.task, self.now_ms, &mut self.collector)?;
+            let run = self.task.process_run(0, usize::MAX, |_| Some(0), &mut self.collector)?;
             processed += u64::try_from(run.processed).unwrap_or(u64::MAX);
             // A run that memory has ended goes on: commits are the caller's.
             if run.processed == 0 || run.readiness != Readiness::Ready {
@@ -156,7 +156,7 @@ impl TaskDriver {
         records: impl IntoIterator<Item = Record<'r, K, V>>,
     ) -> Result<u64> {
         let input = self.input(topic)?;
-        self.task.push_decoded(input, records, &mut self.producer)
+        self.task.push_decoded(input, records, &mut self.collector)
     }
 
     /// Commits: caches forward what they held back, and the stores' writes go to their changelogs and databases.
@@ -164,9 +164,9 @@ impl TaskDriver {
     /// # Errors
     /// What user code returns and a handler decides to fail on.
     pub fn commit(&mut self) -> Result {
-        self.now_ms = task::drain(&mut self.task, self.now_ms, &mut self.producer)?;
-        self.task.prepare_commit(&mut self.producer)?;
-        task::finish_commit(&mut self.task, &mut self.producer)
+        self.now_ms = task::drain(&mut self.task, self.now_ms, &mut self.collector)?;
+        self.task.prepare_commit(&mut self.collector)?;
+        task::finish_commit(&mut self.task, &mut self.collector)
     }
 
     /// A store by its name.

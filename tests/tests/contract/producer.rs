@@ -242,7 +242,7 @@ fn a_partition_is_looked_up_once_and_only_its_own_producer_takes_the_slot() {
         assert_ne!(producer.id(), other.id());
         for value in ["a", "b"] {
             assert_eq!([&two, &one].map(|place| producer.slot(place).unwrap()), slots);
-            producer.append(slots[1], record(value, &headers)).unwrap();
+            assert!(!producer.append(slots[1], record(value, &headers)).unwrap().is_full());
             // It stays what it is across flushes.
             for report in producer.flush().unwrap() {
                 assert_eq!(report.topic_partition, one);

@@ -75,4 +75,11 @@ pub enum Fault {
 pub trait FaultInjector: Send + Debug {
     /// The fate of a call.
     fn before(&mut self, operation: Operation<'_>) -> Fault;
+
+    /// Whether a producer has no room for the record that it is about to take. Without an implementation of its own it is
+    /// full only when it can't send what it has.
+    fn is_full(&mut self, client_id: &str) -> bool {
+        let _ = client_id;
+        false
+    }
 }

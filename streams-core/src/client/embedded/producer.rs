@@ -12,8 +12,8 @@ use super::{
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
-        Answer, BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProduceRecord,
-        Producer, ProducerId, ProducerSettings, Records, RefusedRecord, Slots,
+        Answer, Appended, BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot,
+        ProduceRecord, Producer, ProducerId, ProducerSettings, Records, RefusedRecord, Slots,
     },
     time::duration_ms,
 };
@@ -35,6 +35,10 @@ pub(super) struct EmbeddedProducer {
     refused: Vec<RefusedRecord>,
     /// Whether a record of the open transaction was refused, so that it can only be aborted.
     has_failed: bool,
+    /// Bytes of the open batches.
+    open_bytes: usize,
+    /// Since when it has taken no record, for it was full.
+    full_since_ms: Option<i64>,
     /// How late the answer is of a call whose caller does not wait.
     late: Option<Duration>,
 }
@@ -62,6 +66,8 @@ impl EmbeddedProducer {
             reports: Vec::new(),
             refused: Vec::new(),
             has_failed: false,
+            open_bytes: 0,
+            full_since_ms: None,
             late: None,
         }
     }
@@ -169,6 +175,7 @@ impl EmbeddedProducer {
             return Ok(());
         }
         batches.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let open_bytes = std::mem::take(&mut self.open_bytes);
         let sent = self.deliver(&batches);
         self.shared.wake();
         match sent {
@@ -178,6 +185,7 @@ impl EmbeddedProducer {
                 self.refused.extend(refused);
             }
             Err(error) if error.kind() == ErrorKind::Unavailable => {
+                self.open_bytes = open_bytes;
                 for (partition, records) in batches {
                     let slot = self.open.resolve(&partition, || Ok(Records::new()))?;
                     *self.open.get_mut(slot)? = Arc::unwrap_or_clone(records);
@@ -189,7 +197,42 @@ impl EmbeddedProducer {
         Ok(())
     }
 
+    /// Sends what is open before anybody asks for it.
+    fn send_early(&mut self) -> Result {
+        match self.send() {
+            // The batches stay open; `flush` reports it if it lasts.
+            Err(error) if error.kind() == ErrorKind::Unavailable => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Whether there is no room for another record. What is open is sent first.
+    fn has_no_room(&mut self) -> Result<bool> {
+        if self.shared.is_full(&self.client_id) {
+            return Ok(true);
+        }
+        let most = self.shared.settings.buffer_bytes_max;
+        if self.open_bytes >= most {
+            self.send_early()?;
+        }
+        Ok(self.open_bytes >= most)
+    }
+
+    /// Says that there is no room, unless that has been so for too long.
+    fn full(&mut self, slot: PartitionSlot) -> Result<Appended> {
+        let now_ms = self.shared.now_ms();
+        let since_ms = *self.full_since_ms.get_or_insert(now_ms);
+        if now_ms.saturating_sub(since_ms) < duration_ms(self.shared.settings.max_block) {
+            return Ok(Appended::Full);
+        }
+        self.full_since_ms = None;
+        let to = self.open.partition(slot)?;
+        let text = format!("no room for a record for {to}: the producer's buffers are full");
+        Err(Error::new(ErrorKind::Unavailable, text))
+    }
+
     fn drop_open(&mut self) {
+        self.open_bytes = 0;
         self.open.iter_mut().for_each(|(_, batch)| batch.clear());
     }
 
@@ -224,7 +267,7 @@ impl Producer for EmbeddedProducer {
         self.open.resolve(to, || self.shared.lock().log(to).map(|_| Records::new()))
     }
 
-    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
+    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result<Appended> {
         self.check_can_write()?;
         let size = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
         if size > self.shared.settings.record_bytes_max {
@@ -232,16 +275,19 @@ impl Producer for EmbeddedProducer {
             let text = format!("a record of {size} bytes for {to} is larger than {most} bytes");
             return Err(Error::new(ErrorKind::Production, text));
         }
-        let batch = self.open.get_mut(slot)?;
-        batch.push(record.timestamp, record.key, record.value, record.headers.iter());
-        if self.one_by_one || batch.byte_len() >= self.shared.settings.batch_bytes_max {
-            match self.send() {
-                // The batches stay open; `flush` reports it if it lasts.
-                Err(error) if error.kind() == ErrorKind::Unavailable => {}
-                other => return other,
-            }
+        self.open.get(slot)?;
+        if self.has_no_room()? {
+            return self.full(slot);
         }
-        Ok(())
+        self.full_since_ms = None;
+        let batch = self.open.get_mut(slot)?;
+        let before = batch.byte_len();
+        batch.push(record.timestamp, record.key, record.value, record.headers.iter());
+        self.open_bytes += batch.byte_len() - before;
+        if self.one_by_one || batch.byte_len() >= self.shared.settings.batch_bytes_max {
+            self.send_early()?;
+        }
+        Ok(Appended::Done)
     }
 
     fn flush(&mut self) -> Result<Vec<BatchReport>> {
@@ -265,6 +311,14 @@ impl Producer for EmbeddedProducer {
         self.begin(Self::commit_transaction)
     }
 
+    fn begin_init(&mut self) -> Answer<()> {
+        self.begin(Self::init_transactions)
+    }
+
+    fn begin_abort(&mut self) -> Answer<()> {
+        self.begin(Self::abort_transaction)
+    }
+
     fn take_refused(&mut self) -> Vec<RefusedRecord> {
         std::mem::take(&mut self.refused)
     }
@@ -277,9 +331,7 @@ impl Producer for EmbeddedProducer {
         self.drop_open();
         self.reports.clear();
         let producer =
-            self.shared.call(&self.client_id, OperationKind::InitTransactions, |state| {
-                Ok(state.init_producer(&id))
-            });
+            self.call(OperationKind::InitTransactions, |state, _| Ok(state.init_producer(&id)));
         self.shared.wake();
         self.transaction = Transaction::Ready(producer?);
         Ok(())

@@ -14,6 +14,10 @@ pub struct ClusterSettings {
     pub transaction_timeout: Duration,
     /// Size in bytes at which a producer sends an open batch without waiting for `flush`.
     pub batch_bytes_max: usize,
+    /// Bytes of open batches at which a producer that can't send them is full; Kafka's `buffer.memory`.
+    pub buffer_bytes_max: usize,
+    /// How long a producer may be full before it gives up; Kafka's `max.block.ms`.
+    pub max_block: Duration,
     /// Size in bytes of the largest record, as key, value and headers; Kafka's `max.message.bytes`.
     pub record_bytes_max: usize,
 }
@@ -32,6 +36,8 @@ impl Default for ClusterSettings {
             heartbeat_interval: Duration::from_millis(100),
             transaction_timeout: Duration::from_secs(10),
             batch_bytes_max: 1 << 20,
+            buffer_bytes_max: 32 << 20,
+            max_block: Duration::from_secs(60),
             record_bytes_max: 1 << 20,
         }
     }

@@ -223,6 +223,12 @@ impl Shared {
         Answer::delayed(delay, move || said)
     }
 
+    /// Whether a producer is to have no room for a record.
+    pub(super) fn is_full(&self, client_id: &str) -> bool {
+        self.injects.load(Ordering::Relaxed)
+            && self.injector.lock().as_mut().is_some_and(|faults| faults.is_full(client_id))
+    }
+
     /// What befalls a call.
     fn fate(&self, client_id: &str, kind: OperationKind) -> Fault {
         if self.down.load(Ordering::Relaxed) {

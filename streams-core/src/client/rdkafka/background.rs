@@ -1,37 +1,38 @@
 //! A producer whose calls that wait for the cluster are made on a thread of its own.
 //!
-//! Invariant: the producer is in one place, here or with a call that has begun. Whoever needs it meanwhile waits for that
-//! call, so that calls happen in their order.
+//! Invariant: the producer is in one place, here or with the thread that makes the calls that have begun, one after the other.
+//! Whoever needs it meanwhile waits for these, so that calls happen in their order and no record takes a lock.
 
 use std::{
     fmt::{self, Debug},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, Receiver, SyncSender},
+        mpsc::{self, Receiver, Sender},
     },
     thread,
 };
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{ffi::Client, producer::RdKafkaProducer};
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
-        Answer, BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProduceRecord,
-        Producer, ProducerId, RefusedRecord,
+        Answer, Appended, BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot,
+        ProduceRecord, Producer, ProducerId, RefusedRecord,
     },
 };
 
-/// A call, with the producer that it is made on. It gives the producer back before it answers.
-type Call = Box<dyn FnOnce(Box<RdKafkaProducer>, &SyncSender<Box<RdKafkaProducer>>) + Send>;
+/// A call, which gives the producer back before it answers.
+type Call = Box<dyn FnOnce(&mut RdKafkaProducer) -> Box<dyn FnOnce() + Send> + Send>;
 
 /// Has a thread make the calls that begin.
 pub(super) struct BackgroundProducer {
     client: Arc<Client>,
     id: ProducerId,
-    /// `None` while a call has it.
+    /// `None` while calls have it.
     producer: Option<Box<RdKafkaProducer>>,
     /// Tells a call that nobody waits for it any more.
     is_given_up: Arc<AtomicBool>,
@@ -40,8 +41,13 @@ pub(super) struct BackgroundProducer {
 
 /// The thread, which ends when this is dropped.
 struct Calls {
-    begun: SyncSender<(Box<RdKafkaProducer>, Call)>,
-    returned: Receiver<Box<RdKafkaProducer>>,
+    /// Where the producer is while calls have it.
+    lent: Arc<Mutex<Option<Box<RdKafkaProducer>>>>,
+    begun: Sender<Call>,
+    /// Told once for each call that is made.
+    made: Receiver<()>,
+    /// Calls that have begun and were not heard of.
+    open: usize,
 }
 
 impl Debug for BackgroundProducer {
@@ -56,25 +62,26 @@ impl BackgroundProducer {
         Self { client, id, producer: Some(Box::new(producer)), is_given_up, calls: None }
     }
 
-    /// The producer. Waits for a call that has it.
+    /// The producer. Waits for calls that have it.
     fn producer(&mut self) -> Result<&mut RdKafkaProducer> {
         if self.producer.is_none() {
-            self.producer = self.calls.as_ref().and_then(|calls| calls.returned.recv().ok());
+            self.producer = self.calls.as_mut().and_then(Calls::take_back);
         }
         self.producer.as_deref_mut().ok_or_else(|| lost(&self.client))
     }
 
-    /// Makes a call on the thread.
+    /// Makes a call on the thread, behind those that have begun.
     fn begin<T: Send + 'static>(
         &mut self,
         call: impl FnOnce(&mut RdKafkaProducer) -> Result<T> + Send + 'static,
     ) -> Answer<T> {
         let (sender, receiver) = oneshot::channel();
-        let call: Call = Box::new(move |mut producer, returns| {
-            let said = call(&mut producer);
-            // Whoever began the call may be gone.
-            let _ = returns.send(producer);
-            let _ = sender.send(said);
+        let call: Call = Box::new(move |producer| {
+            let said = call(producer);
+            Box::new(move || {
+                // Whoever began the call may be gone.
+                let _ = sender.send(said);
+            })
         });
         match self.hand_over(call) {
             Ok(()) => {
@@ -86,17 +93,18 @@ impl BackgroundProducer {
     }
 
     fn hand_over(&mut self, call: Call) -> Result {
-        self.producer()?;
         if self.calls.is_none() {
             let name = format!("{}-calls", self.client.events().client_id());
             self.calls = Some(Calls::new(&name)?);
         }
-        self.is_given_up.store(false, Ordering::Relaxed);
-        let lost = lost(&self.client);
-        match (&self.calls, self.producer.take()) {
-            (Some(calls), Some(producer)) => calls.begun.send((producer, call)).map_err(|_| lost),
-            _ => Err(lost),
+        let Some(calls) = &mut self.calls else { return Err(lost(&self.client)) };
+        if let Some(producer) = self.producer.take() {
+            self.is_given_up.store(false, Ordering::Relaxed);
+            *calls.lent.lock() = Some(producer);
         }
+        calls.begun.send(call).map_err(|_| lost(&self.client))?;
+        calls.open += 1;
+        Ok(())
     }
 }
 
@@ -109,20 +117,37 @@ fn lost(client: &Client) -> Error {
 
 impl Calls {
     fn new(name: &str) -> Result<Self> {
-        let (begun, calls) = mpsc::sync_channel::<(Box<RdKafkaProducer>, Call)>(1);
-        let (returns, returned) = mpsc::sync_channel(1);
+        let (begun, calls) = mpsc::channel::<Call>();
+        let (makes, made) = mpsc::channel();
+        let lent = Arc::new(Mutex::new(None::<Box<RdKafkaProducer>>));
+        let home = Arc::clone(&lent);
         let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || {
-            while let Ok((producer, call)) = calls.recv() {
-                call(producer, &returns);
+            while let Ok(call) = calls.recv() {
+                // It was put there before the first of these calls began.
+                let Some(mut producer) = home.lock().take() else { return };
+                let answer = call(&mut producer);
+                *home.lock() = Some(producer);
+                // Whoever began the call may be gone.
+                let _ = makes.send(());
+                answer();
             }
         });
         match spawned {
-            Ok(_) => Ok(Self { begun, returned }),
+            Ok(_) => Ok(Self { lent, begun, made, open: 0 }),
             Err(cause) => {
                 let text = format!("the operating system starts no thread {name}");
                 Err(Error::with_source(ErrorKind::Fatal, text, cause))
             }
         }
+    }
+
+    /// Waits for all calls that have begun, and takes the producer.
+    fn take_back(&mut self) -> Option<Box<RdKafkaProducer>> {
+        while self.open > 0 {
+            self.made.recv().ok()?;
+            self.open -= 1;
+        }
+        self.lent.lock().take()
     }
 }
 
@@ -147,7 +172,7 @@ impl Producer for BackgroundProducer {
         self.producer()?.slot(to)
     }
 
-    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
+    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result<Appended> {
         self.producer()?.append(slot, record)
     }
 
@@ -196,11 +221,26 @@ impl Producer for BackgroundProducer {
         self.begin(RdKafkaProducer::commit_transaction)
     }
 
+    fn begin_init(&mut self) -> Answer<()> {
+        self.begin(RdKafkaProducer::init_transactions)
+    }
+
     fn abort_transaction(&mut self) -> Result {
         // A flush that goes on would wait for records that are about to be given up.
         self.is_given_up.store(true, Ordering::Relaxed);
         self.producer()?;
         self.is_given_up.store(false, Ordering::Relaxed);
         self.producer()?.abort_transaction()
+    }
+
+    fn begin_abort(&mut self) -> Answer<()> {
+        if self.producer.is_none() {
+            self.is_given_up.store(true, Ordering::Relaxed);
+        }
+        let is_given_up = Arc::clone(&self.is_given_up);
+        self.begin(move |producer| {
+            is_given_up.store(false, Ordering::Relaxed);
+            producer.abort_transaction()
+        })
     }
 }

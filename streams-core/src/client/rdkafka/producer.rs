@@ -25,8 +25,9 @@ use super::{
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{
-        BatchReport, GroupMetadata, Lease, OffsetAndMetadata, PartitionSlot, ProduceRecord,
-        Producer, ProducerId, ProducerSettings, RefusedRecord, Slots, refused::in_words,
+        Appended, BatchReport, GroupMetadata, Lease, OffsetAndMetadata, PartitionSlot,
+        ProduceRecord, Producer, ProducerId, ProducerSettings, RefusedRecord, Slots,
+        refused::in_words,
     },
     time::{Clock, SystemClock, duration_ms},
 };
@@ -37,8 +38,6 @@ const RECORDS_BETWEEN_REPORTS: u32 = 1_000;
 const SLACK: Duration = Duration::from_secs(1);
 /// How much longer a flush waits than a record may take until it is reported.
 const FLUSH_GRACE: Duration = Duration::from_secs(5);
-/// How long a record waits before it is looked whether it may be taken.
-const LEASE_TURN: Duration = Duration::from_millis(10);
 /// How often the lease is asked, which takes a lock.
 const LEASE_LOOK: Duration = Duration::from_millis(100);
 /// How long a flush goes on before it is looked whether it still should.
@@ -47,7 +46,7 @@ const FLUSH_TURN: Duration = Duration::from_millis(100);
 /// How long calls may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ProducerWaits {
-    /// `max.block.ms`: for room in the buffers, and for calls to the cluster.
+    /// `max.block.ms`: without room in the buffers, and for calls to the cluster.
     pub(super) max_block: Duration,
     /// `delivery.timeout.ms`: until a record is written or given up.
     pub(super) delivery_timeout: Duration,
@@ -78,6 +77,8 @@ pub(super) struct RdKafkaProducer {
     /// The topics of the partitions that were looked up; a record carries the index of the slot.
     targets: Slots<Arc<Topic>>,
     appended: u32,
+    /// Since when its buffers have been full and it has taken no record.
+    full_since_ms: Option<i64>,
     is_given_up: Arc<AtomicBool>,
 }
 
@@ -112,6 +113,7 @@ impl RdKafkaProducer {
             topics,
             targets: Slots::new(),
             appended: 0,
+            full_since_ms: None,
             is_given_up: Arc::default(),
         }
     }
@@ -126,26 +128,36 @@ impl RdKafkaProducer {
         Error::new(ErrorKind::InvalidState, format!("producer `{client}`: {what}"))
     }
 
-    /// Hands the record over; waits while the buffers are full.
-    fn produce(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
-        let mut give_up_ms: Option<i64> = None;
-        let tag = Tag::new(slot.index(), record.timestamp);
-        self.await_lease()?;
-        loop {
-            let (topic, partition) = (self.targets.get(slot)?, self.targets.partition(slot)?);
-            let code = match topic.produce(partition.partition, record, tag) {
-                Ok(()) => return Ok(()),
-                Err(code) => code,
-            };
-            let now_ms = SystemClock.now_ms();
-            let wait_ms = duration_ms(self.waits.max_block);
-            let give_up_ms = *give_up_ms.get_or_insert(now_ms.saturating_add(wait_ms));
-            if code != Code::QUEUE_FULL || now_ms >= give_up_ms {
-                return Err(self.refused(partition, record, code));
-            }
-            self.client_turn(Duration::from_millis(10))?;
-            self.await_lease()?;
+    /// Hands the record over, if there is room.
+    fn produce(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result<Appended> {
+        if !self.is_admitted()? {
+            return Ok(Appended::Full);
         }
+        let mut code = self.try_produce(slot, record)?;
+        if code == Some(Code::QUEUE_FULL) {
+            // Reports that are there make room.
+            self.client_turn(Duration::ZERO)?;
+            code = self.try_produce(slot, record)?;
+        }
+        let Some(code) = code else {
+            self.full_since_ms = None;
+            return Ok(Appended::Done);
+        };
+        let now_ms = SystemClock.now_ms();
+        let since_ms = *self.full_since_ms.get_or_insert(now_ms);
+        let lasts_ms = now_ms.saturating_sub(since_ms);
+        if code == Code::QUEUE_FULL && lasts_ms < duration_ms(self.waits.max_block) {
+            return Ok(Appended::Full);
+        }
+        self.full_since_ms = None;
+        Err(self.refused(self.targets.partition(slot)?, record, code))
+    }
+
+    /// Hands the record over; why it was not taken.
+    fn try_produce(&self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result<Option<Code>> {
+        let (topic, partition) = (self.targets.get(slot)?, self.targets.partition(slot)?);
+        let tag = Tag::new(slot.index(), record.timestamp);
+        Ok(topic.produce(partition.partition, record, tag).err())
     }
 
     /// Why a record was not taken over.
@@ -249,23 +261,22 @@ impl RdKafkaProducer {
         Err(Error::new(ErrorKind::Fenced, text))
     }
 
-    /// Waits while a record that is taken now might arrive when others have the tasks. Transactions do without: the
-    /// cluster itself gives up what comes late.
-    fn await_lease(&mut self) -> Result {
+    /// Whether a record that is taken now can't arrive when others have the tasks. Transactions do without: the cluster
+    /// itself gives up what comes late.
+    fn is_admitted(&mut self) -> Result<bool> {
         if self.transactional_id.is_some() {
-            return Ok(());
+            return Ok(true);
         }
-        loop {
-            let now_ms = SystemClock.now_ms();
-            if self.admitted_ms.contains(&now_ms) {
-                return Ok(());
-            }
-            let admitted_ms = duration_ms(self.lease.admits_for().min(LEASE_LOOK));
-            self.admitted_ms = now_ms..now_ms.saturating_add(admitted_ms);
-            if admitted_ms == 0 {
-                self.client_turn(LEASE_TURN)?;
-            }
+        let now_ms = SystemClock.now_ms();
+        if self.admitted_ms.contains(&now_ms) {
+            return Ok(true);
         }
+        let admitted_ms = duration_ms(self.lease.admits_for().min(LEASE_LOOK));
+        self.admitted_ms = now_ms..now_ms.saturating_add(admitted_ms);
+        if admitted_ms == 0 {
+            self.client_turn(Duration::ZERO)?;
+        }
+        Ok(admitted_ms > 0)
     }
 
     /// Sends everything and waits for it. Whether all is reported.
@@ -351,19 +362,19 @@ impl Producer for RdKafkaProducer {
         })
     }
 
-    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
+    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result<Appended> {
         if self.transactional_id.is_some() {
             self.check_open()?;
         }
         // librdkafka takes 0 for "now".
         let timestamp = if record.timestamp == 0 { 1 } else { record.timestamp };
-        self.produce(slot, ProduceRecord { timestamp, ..record })?;
+        let appended = self.produce(slot, ProduceRecord { timestamp, ..record })?;
         self.appended += 1;
         if self.appended >= RECORDS_BETWEEN_REPORTS {
             self.appended = 0;
             self.reach.serve(&self.client, Duration::ZERO);
         }
-        Ok(())
+        Ok(appended)
     }
 
     fn flush(&mut self) -> Result<Vec<BatchReport>> {

@@ -183,7 +183,7 @@ impl TaskState {
                 value: outbox.part(outgoing.value.as_ref()),
                 headers,
             };
-            let sent = self.producer().and_then(|producer| producer.append_to(to, record));
+            let sent = self.collector().and_then(|collector| collector.append_to(to, record));
             match (sent, sink) {
                 (Ok(()), _) => Ok(()),
                 (Err(error), Some(sink)) => self.production_failed(sink, &to.topic, error),

@@ -190,7 +190,7 @@ impl TaskState {
     }
 
     fn send_dead_letter(&mut self, letter: &DeadLetter) -> Result {
-        let partitions = self.producer()?.partitions(&letter.topic)?;
+        let partitions = self.collector()?.partitions(&letter.topic)?;
         let key = letter.key.as_deref();
         let partition = key.map_or(0, |key| partition_for_key(key, partitions));
         let record = ProduceRecord {
@@ -204,14 +204,14 @@ impl TaskState {
         if self.holds_back(&to, &record, None) {
             return Ok(());
         }
-        self.producer()?.append_to(&to, record)
+        self.collector()?.append_to(&to, record)
     }
 
     /// Sends dead letters before the failure drops what is not committed. In a transaction they go with it
     /// all the same, as in Java: the record fails again, and is reported again, after a restart.
     fn deliver_dead_letters(&mut self) {
-        let delivered = self.send_outbox().and_then(|()| self.producer()).and_then(|producer| {
-            producer.flush()?.into_iter().try_for_each(|report| report.result.map(drop))
+        let delivered = self.send_outbox().and_then(|()| self.collector()).and_then(|collector| {
+            collector.flush()?.into_iter().try_for_each(|report| report.result.map(drop))
         });
         if let Err(error) = delivered {
             tracing::warn!(task = %self.id, "dead letters may be missing: {error}");

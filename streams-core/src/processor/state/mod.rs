@@ -1,4 +1,4 @@
-//! The part of a task that its nodes reach while they run: stores, input queues, the current record, the producer.
+//! The part of a task that its nodes reach while they run: stores, input queues, the current record, the collector.
 
 mod ahead;
 mod attempt;
@@ -23,7 +23,7 @@ pub(crate) use self::{
 use super::{AtWork, NodesInFlight, RawRecord, Schedule, SharedNodes, TaskWatch};
 use crate::{
     Error, ErrorKind, Headers, RecordMetadata, Result, TaskId, TopicPartition,
-    client::Producer,
+    client::Collector,
     store::{RecordContext, StateStore},
     time::Date,
 };
@@ -52,8 +52,8 @@ pub(crate) struct TaskState {
     pub(crate) emitted_until: BTreeMap<String, i64>,
     pub(crate) drops: Drops,
     pub(crate) attempt: Attempt,
-    /// The thread's producer, lent while the task runs.
-    pub(crate) producer: Option<Box<dyn Producer>>,
+    /// What the tasks of the thread write with, lent while this one runs.
+    pub(crate) collector: Option<Box<Collector>>,
     pub(crate) at_work: Arc<AtWork>,
 }
 
@@ -82,7 +82,7 @@ impl TaskState {
             emitted_until: BTreeMap::new(),
             drops: Drops::new(id),
             attempt: Attempt::default(),
-            producer: None,
+            collector: None,
             at_work: Arc::default(),
         }
     }
@@ -120,10 +120,15 @@ impl TaskState {
         }
     }
 
-    /// The thread's producer.
-    pub(crate) fn producer(&mut self) -> Result<&mut dyn Producer> {
-        match &mut self.producer {
-            Some(producer) => Ok(&mut **producer),
+    /// Whether something that was written waits for room, so that the next record has to wait, too.
+    pub(crate) fn awaits_room(&self) -> bool {
+        self.collector.as_ref().is_some_and(|collector| collector.is_full())
+    }
+
+    /// What the task writes with.
+    pub(crate) fn collector(&mut self) -> Result<&mut Collector> {
+        match &mut self.collector {
+            Some(collector) => Ok(&mut **collector),
             None => Err(Error::new(
                 ErrorKind::InvalidState,
                 "records can be forwarded to a topic only while the task runs",

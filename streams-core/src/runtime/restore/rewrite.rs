@@ -11,7 +11,7 @@ use state_store::{Direction, WriteBatch};
 use super::{super::app::App, beginning::Local};
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
-    client::{Lease, Producer, ProducerSettings},
+    client::{Collector, Lease, ProducerSettings},
     store::{ChangelogWriter, StateStore},
     task::TaskDatabases,
 };
@@ -22,7 +22,7 @@ const PAGE_ROWS: usize = 5_000;
 /// A changelog that is being written.
 pub(super) struct Rewrite {
     store: Box<dyn StateStore>,
-    producer: Box<dyn Producer>,
+    collector: Box<Collector>,
     transactional: bool,
     /// Local key of the last row that was written.
     last: Option<Vec<u8>>,
@@ -54,7 +54,8 @@ impl Rewrite {
         if transactional {
             producer.init_transactions()?;
         }
-        Ok(Self { store, producer, transactional, last: None, rows: 0, next_offset: None })
+        let collector = Box::new(Collector::new(producer));
+        Ok(Self { store, collector, transactional, last: None, rows: 0, next_offset: None })
     }
 
     /// Writes the next rows. Returns whether these were the last.
@@ -67,23 +68,22 @@ impl Rewrite {
         let keys = rows.take(PAGE_ROWS).map(|row| row.map(|(key, _)| key));
         let keys = keys.collect::<Result<Vec<_>, state_store::Error>>()?;
         if self.transactional {
-            self.producer.begin_transaction()?;
+            self.collector.producer().begin_transaction()?;
         }
-        let (mut no_rows, slot) = (WriteBatch::new(), self.producer.slot(local.partition)?);
+        let (mut no_rows, slot) = (WriteBatch::new(), self.collector.slot(local.partition)?);
         for key in &keys {
             // What a store finds its rows by is not in the changelog.
             let Some(logged) = local.spec.format.to_changelog_key(key) else { continue };
-            let producer: &mut dyn Producer = &mut *self.producer;
-            let changelog = Some((slot, producer));
+            let changelog = Some((slot, &mut *self.collector));
             let mut writer = ChangelogWriter { batch: &mut no_rows, changelog, position: None };
             self.store.log_again(logged, now_ms, &mut writer)?;
         }
-        for report in self.producer.flush()? {
+        for report in self.collector.flush()? {
             let base = report.result?;
             self.next_offset = Some(base + i64::try_from(report.records).unwrap_or(0));
         }
         if self.transactional {
-            self.producer.commit_transaction()?;
+            self.collector.producer().commit_transaction()?;
         }
         let is_last = keys.len() < PAGE_ROWS;
         self.rows += u64::try_from(keys.len()).unwrap_or(0);

@@ -11,15 +11,17 @@ use std::{sync::Arc, task::Waker, time::Duration};
 
 use super::{
     super::{app::App, metrics::count},
+    log_ends::Gap,
     mend::Mend,
     offsets::{self, Offsets},
     parts::Parts,
+    prepare,
     purge::Purge,
     tasks::Tasks,
     writer::{Writer, Written},
 };
 use crate::{
-    ErrorKind, Result,
+    ErrorKind, Result, TaskId,
     client::{
         Answer, BatchReport,
         answer::{wait_for_a_wake, waker_of_this_thread},
@@ -38,13 +40,15 @@ pub(super) struct Commits {
     waker: Option<Waker>,
 }
 
-/// For how long nobody looks whether a back-off of what is in flight is over.
+/// For how long nobody looks whether a back-off of what is in flight is over, or the producer has room.
 const DRAIN_WAIT: Duration = Duration::from_millis(5);
 
 /// How far a commit is.
 enum Phase {
-    /// Records are in flight in an operator of a task.
+    /// Records are in flight in an operator of a task, or wait for room.
     Draining,
+    /// Tasks have been prepared up to this one; what they wrote may wait for room.
+    Staging(Offsets, Option<TaskId>),
     /// What everybody wrote is on its way.
     Flushing(Offsets, Answer<Vec<BatchReport>>),
     /// It is on the cluster, without its offsets.
@@ -53,6 +57,8 @@ enum Phase {
     Offsets(Prepared, Answer<()>),
     /// The end of the transaction is on its way.
     Ending(Prepared, Answer<()>),
+    /// All is committed. Rows that others left in changelogs are written anew; the answer says that they are on the cluster.
+    Mending(Vec<Gap>, Option<Answer<Vec<BatchReport>>>),
 }
 
 /// What everybody wrote.
@@ -86,7 +92,9 @@ impl Commits {
     /// Waits until what was asked may be answered, for at most so long.
     pub(super) fn wait(&self, max_wait: Duration) {
         match self.phase {
-            Some(Phase::Draining) => wait_for_a_wake(max_wait.min(DRAIN_WAIT)),
+            Some(Phase::Draining | Phase::Staging(..) | Phase::Mending(_, None)) => {
+                wait_for_a_wake(max_wait.min(DRAIN_WAIT));
+            }
             _ if self.has_asked() => wait_for_a_wake(max_wait),
             _ => {}
         }
@@ -108,12 +116,13 @@ impl Commits {
 
     /// Drops what was prepared. A commit whose end is on its way may happen all the same: it is waited for, and what it
     /// committed is applied, or the state would be without it if its changelog is lost before it is restored.
-    pub(super) fn abandon(&mut self, tasks: &mut Tasks, writer: &mut Writer, mend: &Mend) {
+    pub(super) fn abandon(&mut self, tasks: &mut Tasks, writer: &mut Writer, mend: &mut Mend) {
         let (prepared, said) = match self.phase.take() {
             Some(Phase::Ending(prepared, ended)) => (prepared, ended.wait()),
             Some(Phase::Offsets(prepared, sent)) if !writer.is_transactional() => {
                 (prepared, sent.wait())
             }
+            Some(Phase::Mending(gaps, _)) => return mend.logs().reopen(gaps),
             _ => return,
         };
         if said.is_ok() {
@@ -147,11 +156,17 @@ impl Commits {
         while let Some(phase) = self.phase.take() {
             match phase {
                 Phase::Draining => {
-                    if !Self::drain(parts, now_ms)? {
+                    if !prepare::drain(parts, now_ms)? {
                         self.phase = Some(Phase::Draining);
                         break;
                     }
-                    let offsets = Self::stage(parts)?;
+                    self.phase = Some(Phase::Staging(Offsets::new(), None));
+                }
+                Phase::Staging(mut offsets, mut staged) => {
+                    if !prepare::stage(parts, &mut offsets, &mut staged)? {
+                        self.phase = Some(Phase::Staging(offsets, staged));
+                        break;
+                    }
                     if is_planted(PlantedBug::CommitBeforeFlush) {
                         offsets::commit_before_flush(&offsets, parts)?;
                         let written = parts.writer.flush(parts.mend.logs())?;
@@ -193,6 +208,27 @@ impl Commits {
                     parts.writer.has_ended();
                     self.complete(prepared.written, parts, now_ms)?;
                 }
+                Phase::Mending(gaps, None) => match parts.writer.has_room() {
+                    Ok(false) => {
+                        self.phase = Some(Phase::Mending(gaps, None));
+                        break;
+                    }
+                    room => {
+                        let flushed = room.map_or_else(
+                            |error| Answer::ready(Err(error)),
+                            |_| parts.writer.begin_flush(),
+                        );
+                        self.phase = Some(Phase::Mending(gaps, Some(flushed)));
+                    }
+                },
+                Phase::Mending(gaps, Some(mut flushed)) => {
+                    let Some(reports) = self.answer(&mut flushed) else {
+                        self.phase = Some(Phase::Mending(gaps, Some(flushed)));
+                        break;
+                    };
+                    parts.mend.flushed(gaps, reports, (parts.tasks, parts.writer))?;
+                    parts.mend.read_gaps(parts.tasks, now_ms)?;
+                }
             }
         }
         Ok(())
@@ -214,29 +250,6 @@ impl Commits {
         }
     }
 
-    /// Goes on with what is in flight. Returns whether nothing is left of it. All tasks are asked, so that none waits for
-    /// another.
-    fn drain(parts: &mut Parts<'_>, now_ms: i64) -> Result<bool> {
-        parts.writer.begin(parts.member, now_ms)?;
-        let mut is_drained = true;
-        for (_, task) in parts.tasks.running_mut() {
-            is_drained &= task.drain(now_ms, parts.writer.producer())?;
-        }
-        Ok(is_drained || is_planted(PlantedBug::CommitInFlight))
-    }
-
-    /// The first step. Returns the offsets to commit.
-    fn stage(parts: &mut Parts<'_>) -> Result<Offsets> {
-        let mut offsets = Vec::new();
-        for (id, task) in parts.tasks.running_mut() {
-            task.prepare_commit(parts.writer.producer())?;
-            let of_task = task.offsets().into_iter();
-            // Nobody takes offsets of a topic that is gone.
-            offsets.extend(of_task.filter(|(place, _)| !parts.member.is_gone(*id, place)));
-        }
-        Ok(offsets)
-    }
-
     /// The second step: everything that was written is on the cluster, and behind what the databases have.
     fn flushed(reports: Result<Vec<BatchReport>>, parts: &mut Parts<'_>) -> Result<Written> {
         let written = parts.writer.flushed(reports, parts.mend.logs())?;
@@ -250,8 +263,11 @@ impl Commits {
         Self::apply(written, parts.tasks, parts.mend)?;
         count(&self.app.shared.counters.commits, 1);
         parts.writer.committed(now_ms);
-        parts.mend.mend(parts.tasks, parts.writer, parts.member, now_ms)?;
         self.purge.purge(parts.tasks, parts.admin, now_ms);
+        match parts.mend.mend(parts.tasks, parts.writer, parts.member)? {
+            Some(gaps) => self.phase = Some(Phase::Mending(gaps, None)),
+            None => parts.mend.read_gaps(parts.tasks, now_ms)?,
+        }
         Ok(())
     }
 

@@ -65,7 +65,7 @@ impl Ending<'_> {
     pub(super) fn drop_work(&mut self) {
         self.commits.abandon(self.tasks, self.writer, self.mend);
         self.writer.abandon();
-        self.writer.end();
+        self.writer.retire();
         self.mend.forget_all();
         let mut is_in_restorer = false;
         for (id, slot) in self.tasks.take_all() {

@@ -24,8 +24,8 @@ use super::{
     writer::{Writer, Written},
 };
 use crate::{
-    ErrorKind, Result, TaskId,
-    client::{Admin, IsolationLevel, PartitionOffsets},
+    Error, ErrorKind, Result, TaskId,
+    client::{Admin, BatchReport, IsolationLevel, PartitionOffsets},
     planted::{PlantedBug, is_planted},
 };
 
@@ -207,9 +207,8 @@ impl Mend {
             .any(|gap| changelogs.values().any(|changelog| *changelog == gap.changelog))
     }
 
-    /// Behind a commit: writes anew what others wrote to the changelogs of running tasks, if its keys are known, and begins
-    /// to read them if not. What can't be done now is left to the next commit, as are rows that are seen only by the
-    /// offsets of these.
+    /// Behind a commit: writes anew what others wrote to the changelogs of running tasks, if its keys are known. Returns what
+    /// is mended when that is [flushed](Self::flushed). What can't be done now is left to the next commit.
     ///
     /// # Errors
     /// `Fenced` if the member is given up meanwhile, or those of the databases.
@@ -218,32 +217,71 @@ impl Mend {
         tasks: &mut Tasks,
         writer: &mut Writer,
         member: &Member,
-        now_ms: i64,
-    ) -> Result {
+    ) -> Result<Option<Vec<Gap>>> {
         if is_planted(PlantedBug::ForgetForeignRows) {
             let gaps = self.logs.gaps().to_vec();
             self.logs.close(&gaps);
         }
-        match self.reading.take() {
-            Some(Reading { gaps, keys: Some(keys), .. }) => {
-                self.logs.close(&gaps);
-                let mended =
-                    writer.ensure(member).and_then(|()| self.log_again(&keys, tasks, writer));
-                match mended {
-                    Ok(()) => {}
-                    Err(error) if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::State) => {
-                        return Err(error);
-                    }
-                    Err(error) => {
-                        tracing::warn!(thread = %self.thread, "rows that another writer left in changelogs are written anew later: {error}");
-                        self.logs.reopen(gaps);
-                        // What it holds of them must not go out with the next commit.
-                        writer.abandon();
-                    }
-                }
-            }
-            reading => self.reading = reading,
+        let Some(reading) = self.reading.take() else { return Ok(None) };
+        let Reading { gaps, keys: Some(keys), .. } = reading else {
+            self.reading = Some(reading);
+            return Ok(None);
+        };
+        self.logs.close(&gaps);
+        let is_there = writer.ensure(member);
+        let logged = is_there.and_then(|_| self.log_again(&keys, tasks, writer));
+        match logged {
+            Ok(()) => Ok(Some(gaps)),
+            Err(error) => self.failed(gaps, error, writer).map(|()| None),
         }
+    }
+
+    /// Writes the rows of these keys to their changelogs, as they are now.
+    fn log_again(&self, keys: &Keys, tasks: &mut Tasks, writer: &mut Writer) -> Result {
+        for (changelog, keys) in keys {
+            let task = tasks.running_mut().find(|(_, task)| task.logs_to(changelog));
+            let (Some((_, task)), Some(collector)) = (task, writer.collector()) else { continue };
+            let rows = keys.len();
+            tracing::warn!(thread = %self.thread, "another writer left rows in changelog {changelog}; {rows} of them are written anew");
+            task.log_again(changelog, keys, collector)?;
+        }
+        Ok(())
+    }
+
+    /// The rows of these gaps are on the cluster, if the reports say so.
+    ///
+    /// # Errors
+    /// Those of [`mend`](Self::mend).
+    pub(super) fn flushed(
+        &mut self,
+        gaps: Vec<Gap>,
+        reports: Result<Vec<BatchReport>>,
+        (tasks, writer): (&mut Tasks, &mut Writer),
+    ) -> Result {
+        let noted = writer.flushed(reports, &mut self.logs).and_then(|mut written| {
+            self.hold_back(&mut written);
+            tasks.running().try_for_each(|(_, task)| task.apply_changelogs(&written))
+        });
+        noted.or_else(|error| self.failed(gaps, error, writer))
+    }
+
+    /// Rows of these gaps are not written anew yet.
+    fn failed(&mut self, gaps: Vec<Gap>, error: Error, writer: &mut Writer) -> Result {
+        if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::State) {
+            return Err(error);
+        }
+        tracing::warn!(thread = %self.thread, "rows that another writer left in changelogs are written anew later: {error}");
+        self.logs.reopen(gaps);
+        // What it holds of them must not go out with the next commit.
+        writer.abandon();
+        Ok(())
+    }
+
+    /// Begins to read the keys of what others wrote, if there is something.
+    ///
+    /// # Errors
+    /// Why there is no reader.
+    pub(super) fn read_gaps(&mut self, tasks: &Tasks, now_ms: i64) -> Result {
         let runs = |gap: &&Gap| tasks.running().any(|(_, task)| task.logs_to(&gap.changelog));
         let gaps: Vec<Gap> = self.logs.gaps().iter().filter(runs).cloned().collect();
         if self.reading.is_none() && !gaps.is_empty() {
@@ -251,19 +289,5 @@ impl Mend {
             self.reading = Some(Reading { gaps, reader, keys: None });
         }
         Ok(())
-    }
-
-    /// Writes the rows of these keys to their changelogs, as they are now.
-    fn log_again(&mut self, keys: &Keys, tasks: &mut Tasks, writer: &mut Writer) -> Result {
-        for (changelog, keys) in keys {
-            let task = tasks.running_mut().find(|(_, task)| task.logs_to(changelog));
-            let (Some((_, task)), Some(producer)) = (task, writer.producer()) else { continue };
-            let rows = keys.len();
-            tracing::warn!(thread = %self.thread, "another writer left rows in changelog {changelog}; {rows} of them are written anew");
-            task.log_again(changelog, keys, &mut **producer)?;
-        }
-        let mut written = writer.flush(&mut self.logs)?;
-        self.hold_back(&mut written);
-        tasks.running().try_for_each(|(_, task)| task.apply_changelogs(&written))
     }
 }

@@ -9,7 +9,8 @@
 //! | `tasks` | each task whose state is open, in one slot |
 //! | `restores` | orders to the restorer, and what came of them |
 //! | `input` | the consumer, and where each partition begins |
-//! | `writer`, `commit`, `offsets` | the producer and its transaction, and the four steps of a commit |
+//! | `writer`, `producing`, `refused_rounds` | the producer and its transaction, and records that the cluster refuses |
+//! | `commit`, `prepare`, `offsets` | the four steps of a commit |
 //! | `topics` | partition counts, and when they were looked at |
 //! | `log_ends`, `mend`, `foreign_keys` | where changelogs end, and rows in them that others wrote |
 //! | `starting` | where a restored task begins, as far as that is known |
@@ -35,7 +36,10 @@ mod offsets;
 mod pace;
 mod parts;
 mod patience;
+mod prepare;
+mod producing;
 mod purge;
+mod refused_rounds;
 mod restores;
 mod start;
 mod starting;

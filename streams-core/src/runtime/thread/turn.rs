@@ -166,7 +166,7 @@ impl StreamThread {
     fn recover(&mut self, error: Error, now_ms: i64) -> Result {
         if error.kind() == ErrorKind::Fenced {
             tracing::warn!(thread = %self.name, "this member was replaced, its tasks are given up: {error}");
-            self.drop_work();
+            self.holdings.drop_work();
             return Ok(());
         }
         if !is_transient(&error) {
@@ -191,9 +191,10 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Gives all tasks up without committing.
+    /// Gives all tasks up without committing, for the thread ends.
     pub(crate) fn drop_work(&mut self) {
         self.holdings.drop_work();
+        self.holdings.end_writing();
     }
 
     /// Leaves the group, unless the member is static.
@@ -264,7 +265,7 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Takes the producer back from a task that panicked; where that task was.
+    /// Takes back what was lent to a task that panicked; where that task was.
     pub(crate) fn after_panic(&mut self) -> Option<String> {
         self.holdings.after_panic()
     }

@@ -46,6 +46,9 @@ impl Work<'_> {
     /// Processes records, run by run, until all tasks had their share or something else is due. The tasks behind `last`
     /// come first. Returns the number of records, and the task that was interrupted.
     pub(super) fn process(&mut self, last: Option<TaskId>) -> Result<(u64, Option<TaskId>)> {
+        if !self.writer.has_room()? {
+            return Ok((0, last));
+        }
         let mut ids = self.tasks.ids(Slot::is_running);
         let at = ids.iter().position(|id| Some(*id) > last).unwrap_or(0);
         ids.rotate_left(at);
@@ -76,6 +79,9 @@ impl Work<'_> {
         let mut now_ms = self.app.clock.now_ms();
         while left > 0 {
             self.resume(id, now_ms)?;
+            if self.writer.is_full() {
+                return Ok(Share::Interrupted);
+            }
             let wanted = self.pace.records().min(left);
             let done = self.run(id, wanted, now_ms)?;
             let began_ms = std::mem::replace(&mut now_ms, self.app.clock.now_ms());
@@ -88,7 +94,7 @@ impl Work<'_> {
             if done == 1 {
                 self.check_speed(id, elapsed_ms)?;
             }
-            if now_ms >= deadline_ms || self.asks_for_commit(id) {
+            if now_ms >= deadline_ms || self.asks_for_commit(id) || self.writer.is_full() {
                 return Ok(Share::Interrupted);
             }
             if done < wanted {
@@ -111,8 +117,10 @@ impl Work<'_> {
         if task.in_flight().is_empty() {
             return Ok(());
         }
-        self.writer.begin(self.member, now_ms)?;
-        task.resume(now_ms, self.writer.producer())
+        if !self.writer.begin(self.member, now_ms)? {
+            return Ok(());
+        }
+        task.resume(now_ms, self.writer.collector())
     }
 
     /// Processes at most so many records of a task.
@@ -122,8 +130,10 @@ impl Work<'_> {
         if task.readiness(now_ms, lag) != Readiness::Ready {
             return Ok(0);
         }
-        self.writer.begin(self.member, now_ms)?;
-        Ok(task.process_run(now_ms, records, lag, self.writer.producer())?.processed)
+        if !self.writer.begin(self.member, now_ms)? {
+            return Ok(0);
+        }
+        Ok(task.process_run(now_ms, records, lag, self.writer.collector())?.processed)
     }
 
     /// A record that takes longer than a transaction may can never be committed; one that takes longer than the group
@@ -160,8 +170,10 @@ impl Work<'_> {
             if task.next_punctuation().is_none_or(|due| due > now_ms) {
                 continue;
             }
-            self.writer.begin(self.member, now_ms)?;
-            worked |= task.punctuate_wall_clock(now_ms, self.writer.producer())?;
+            if self.writer.is_full() || !self.writer.begin(self.member, now_ms)? {
+                break;
+            }
+            worked |= task.punctuate_wall_clock(now_ms, self.writer.collector())?;
             self.count_dropped(id);
         }
         Ok(worked)

@@ -6,13 +6,12 @@ use super::{
     super::{app::App, metrics::count},
     log_ends::LogEnds,
     member::Member,
+    producing::{Heard, Producing},
+    refused_rounds::RefusedRounds,
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
-    client::{
-        Answer, BatchReport, GroupMetadata, OffsetAndMetadata, Producer, ProducerSettings,
-        RefusedRecord,
-    },
+    client::{Answer, BatchReport, Collector, GroupMetadata, OffsetAndMetadata, ProducerSettings},
     planted::{PlantedBug, is_planted},
 };
 
@@ -24,32 +23,13 @@ pub(super) struct Writer {
     app: Arc<App>,
     client_id: String,
     transactional_id: Option<String>,
-    producer: Option<Box<dyn Producer>>,
+    producing: Producing,
     /// Since when a transaction is open.
     transaction_ms: Option<i64>,
     /// Where the last flush began to write in each partition.
     began: HashMap<TopicPartition, i64>,
     refusals: RefusedRounds,
 }
-
-/// What is done about records that the cluster refuses.
-#[derive(Debug, Default)]
-struct RefusedRounds {
-    /// How often in a row work was dropped for such.
-    rounds: usize,
-    /// Whether the next producer sends each record in a batch of its own.
-    one_by_one: bool,
-    /// Whether the producer does.
-    is_one_by_one: bool,
-    /// Whether all records that were refused are known one by one.
-    are_named: bool,
-    /// What can't be gone on from, found while work was dropped.
-    failure: Option<Error>,
-}
-
-/// How often in a row work is dropped for records that the cluster refuses. Each round finds those that were on their
-/// way together, but where user code makes others each time, there would be no end to it.
-const ROUNDS_MAX: usize = 1_000;
 
 impl Writer {
     pub(super) fn new(app: &Arc<App>, index: usize, thread: &str) -> Self {
@@ -60,7 +40,7 @@ impl Writer {
             app: Arc::clone(app),
             client_id: format!("{thread}-producer"),
             transactional_id,
-            producer: None,
+            producing: Producing::default(),
             transaction_ms: None,
             began: HashMap::new(),
             refusals: RefusedRounds::default(),
@@ -76,58 +56,97 @@ impl Writer {
         self.transaction_ms.is_some()
     }
 
-    /// The producer, to be lent to a task that runs.
-    pub(super) fn producer(&mut self) -> &mut Option<Box<dyn Producer>> {
-        &mut self.producer
+    /// What a task that runs is lent.
+    pub(super) fn collector(&mut self) -> &mut Option<Box<Collector>> {
+        self.producing.collector()
     }
 
-    /// Makes sure that there is a producer and, for exactly-once, an open transaction.
-    pub(super) fn begin(&mut self, member: &Member, now_ms: i64) -> Result {
-        self.ensure(member)?;
+    /// Whether a producer was asked what it has not answered.
+    pub(super) fn has_asked(&self) -> bool {
+        self.producing.has_asked()
+    }
+
+    /// Whether something that was written waits for room: no record is to be processed, and nothing else begun that writes.
+    pub(super) fn is_full(&self) -> bool {
+        self.producing.is_full()
+    }
+
+    /// Gives the producer what waits for room. Returns whether nothing waits any more.
+    ///
+    /// # Errors
+    /// `Unavailable` if it has had no room for too long.
+    pub(super) fn has_room(&mut self) -> Result<bool> {
+        self.producing.has_room()
+    }
+
+    /// Makes sure that there is a producer and, for exactly-once, an open transaction. Returns whether they are there.
+    pub(super) fn begin(&mut self, member: &Member, now_ms: i64) -> Result<bool> {
+        if !self.ensure(member)? {
+            return Ok(false);
+        }
         if self.is_transactional()
             && self.transaction_ms.is_none()
-            && let Some(producer) = &mut self.producer
+            && let Some(collector) = self.producing.collector()
         {
-            producer.begin_transaction()?;
+            collector.producer().begin_transaction()?;
             self.transaction_ms = Some(now_ms);
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Makes sure that there is a producer. With exactly-once this ends what an earlier one left open.
-    pub(super) fn ensure(&mut self, member: &Member) -> Result {
-        if let Some(failure) = self.refusals.failure.take() {
-            return Err(failure);
+    /// Makes sure that there is a producer. With exactly-once this ends what an earlier one left open, which takes some
+    /// turns: returns whether it is there.
+    ///
+    /// # Errors
+    /// Why there is none. The next call begins anew.
+    pub(super) fn ensure(&mut self, member: &Member) -> Result<bool> {
+        self.hear()?;
+        self.refusals.check()?;
+        if self.producing.is_missing() {
+            let settings = ProducerSettings {
+                client_id: self.client_id.clone(),
+                transactional_id: self.transactional_id.clone(),
+                lease: member.lease(),
+                one_by_one: self.refusals.next_producer(),
+            };
+            let producer = self.app.clients.producer(&settings)?;
+            self.producing.start(producer, self.is_transactional());
+            self.hear()?;
         }
-        if self.producer.is_some() {
-            return Ok(());
+        Ok(!self.producing.has_asked())
+    }
+
+    /// Takes the answer of what a producer was asked, if it has come.
+    ///
+    /// # Errors
+    /// Why a producer was not registered; it is gone then.
+    fn hear(&mut self) -> Result {
+        match self.producing.hear() {
+            Some(Heard::Registered(said)) => said,
+            Some(Heard::Aborted(said)) => {
+                let aborted = said.is_ok() || is_planted(PlantedBug::ReuseProducerAfterFailedAbort);
+                self.has_dropped(aborted);
+                Ok(())
+            }
+            None => Ok(()),
         }
-        let settings = ProducerSettings {
-            client_id: self.client_id.clone(),
-            transactional_id: self.transactional_id.clone(),
-            lease: member.lease(),
-            one_by_one: self.refusals.one_by_one,
-        };
-        let mut producer = self.app.clients.producer(&settings)?;
-        if self.is_transactional() {
-            producer.init_transactions()?;
-        }
-        self.producer = Some(producer);
-        self.refusals.is_one_by_one = self.refusals.one_by_one;
-        Ok(())
     }
 
     /// Sends what is open and learns the next offset of each partition that was written. Later batches of a
     /// partition come later in the reports.
     pub(super) fn flush(&mut self, logs: &mut LogEnds) -> Result<Written> {
-        let flushed = self.begin_flush().wait();
+        let flushed = self
+            .producing
+            .collector()
+            .as_mut()
+            .map_or(Ok(Vec::new()), |collector| collector.flush());
         self.flushed(flushed, logs)
     }
 
     /// Begins to send what is open.
     pub(super) fn begin_flush(&mut self) -> Answer<Vec<BatchReport>> {
-        match &mut self.producer {
-            Some(producer) => producer.begin_flush(),
+        match self.producing.collector() {
+            Some(collector) => collector.begin_flush(),
             None => Answer::ready(Ok(Vec::new())),
         }
     }
@@ -170,16 +189,16 @@ impl Writer {
         offsets: &[(TopicPartition, OffsetAndMetadata)],
         group: &GroupMetadata,
     ) -> Answer<()> {
-        match self.producer.as_mut().filter(|_| !offsets.is_empty()) {
-            Some(producer) => producer.begin_send_offsets(offsets, group),
+        match self.producing.collector().as_mut().filter(|_| !offsets.is_empty()) {
+            Some(collector) => collector.producer().begin_send_offsets(offsets, group),
             None => Answer::ready(Ok(())),
         }
     }
 
     /// Begins to end the transaction.
     pub(super) fn begin_commit(&mut self) -> Answer<()> {
-        match &mut self.producer {
-            Some(producer) => producer.begin_commit(),
+        match self.producing.collector() {
+            Some(collector) => collector.producer().begin_commit(),
             None => Answer::ready(Ok(())),
         }
     }
@@ -192,92 +211,62 @@ impl Writer {
     /// Drops what the producer has not committed. Its records must never come out: a transaction is aborted, and
     /// a producer whose state is in doubt is replaced.
     pub(super) fn abandon(&mut self) {
-        let aborted = match (&mut self.producer, self.transaction_ms.take()) {
-            (Some(producer), Some(_)) => {
-                producer.abort_transaction().is_ok()
-                    || is_planted(PlantedBug::ReuseProducerAfterFailedAbort)
-            }
+        let in_transaction = self.transaction_ms.take().is_some();
+        if self.producing.has_asked() {
+            // It has written nothing since.
+            return;
+        }
+        if in_transaction && self.producing.abort() {
+            // An abort that failed is no error.
+            let _ = self.hear();
+        } else {
             // Without transactions open batches would go out with the next flush.
-            _ => self.is_transactional(),
-        };
+            self.has_dropped(self.is_transactional());
+        }
+    }
+
+    /// What was not committed is dropped, for good if the transaction is `aborted`.
+    fn has_dropped(&mut self, aborted: bool) {
         let refused = self.learn_refused();
-        let is_whole = refused.is_ok() && self.refusals.rounds == 0;
-        let failure = refused.err().filter(|error| error.kind() == ErrorKind::Production);
-        self.refusals.failure = failure.or_else(|| self.refusals.failure.take());
+        let is_whole = refused.is_ok() && self.refusals.is_clean();
+        self.refusals.fail(refused.err());
         // A producer of which records were refused has lost count of what it wrote.
         if !aborted || !is_whole {
-            self.producer = None;
+            self.producing.retire();
         }
     }
 
     /// Everything is committed. Where it was sent record by record because of some that are known now, batches may do
     /// again; without any the batches themselves are too large.
     pub(super) fn committed(&mut self, now_ms: i64) {
-        let refusals = &mut self.refusals;
-        refusals.rounds = 0;
-        if refusals.is_one_by_one && refusals.are_named {
-            *refusals = RefusedRounds::default();
-            self.producer = None;
+        if self.refusals.committed() {
+            self.producing.retire();
         }
         self.app.settings.refusals.forget_old(now_ms);
     }
 
-    /// Learns which records the cluster refused, so that they are known when their input is processed again.
+    /// Learns which records the cluster refused.
     ///
     /// # Errors
-    /// `Timeout` if there are some: what is not committed is to be dropped and done again. `Production` if that does not
-    /// help.
+    /// Those of [`RefusedRounds::learn`].
     fn learn_refused(&mut self) -> Result {
-        let refused = self.producer.as_mut().map(|producer| producer.take_refused());
-        let refused = refused.unwrap_or_default();
-        let Some(first) = refused.first().cloned() else { return Ok(()) };
-        let RefusedRecord { topic_partition: to, error, .. } = first;
-        let RefusedRounds { rounds, one_by_one, is_one_by_one, are_named, .. } = &mut self.refusals;
-        *rounds += 1;
-        if *rounds > ROUNDS_MAX {
-            let text = format!(
-                "{ROUNDS_MAX} times in a row input was processed again, and another record refused"
-            );
-            return Err(error.in_context(text));
-        }
-        let (named, unnamed): (Vec<_>, Vec<_>) =
-            refused.into_iter().partition(|refused| refused.is_named);
-        for RefusedRecord { topic_partition, error, .. } in &named {
-            if let Some((task, store)) = self.app.owner_of_changelog(topic_partition) {
-                return Err(error.clone().in_context(format!(
-                    "a row of store `{store}` of task {task} can't be written to its changelog, without which it would \
-                     be lost"
-                )));
-            }
-        }
-        *are_named |= !named.is_empty() && *is_one_by_one;
-        if named.is_empty() && !*one_by_one {
-            *one_by_one = true;
-            tracing::warn!(
-                "a batch for {to} is refused: its records are sent one by one until the one at fault is known; if there \
-                 is none, lower producer.batch.size: {error}"
-            );
-        }
-        let what = match (named.len(), unnamed.len()) {
-            (0, records) => format!("a batch of {records} records is refused"),
-            (records, _) => format!("{records} records are refused"),
-        };
-        let text = format!(
-            "{what}: what is not committed is done again, so that production.exception.handler is asked about each"
-        );
-        let now_ms = self.app.clock.now_ms();
-        self.app.settings.refusals.learn(named, now_ms);
-        Err(Error::with_source(ErrorKind::Timeout, text, error))
+        let refused = self.producing.collector().as_mut().map(|collector| collector.take_refused());
+        self.refusals.learn(&self.app, refused.unwrap_or_default())
     }
 
-    /// Ends the producer.
+    /// Goes on with another producer, once this one has answered what it was asked.
+    pub(super) fn retire(&mut self) {
+        self.producing.retire();
+    }
+
+    /// Ends the producer, with the thread: waits until it has given up its transaction, which would hold readers up.
     pub(super) fn end(&mut self) {
-        self.producer = None;
+        self.producing.end();
     }
 
-    /// Takes the producer back from a task that panicked.
-    pub(super) fn takes_back(&mut self, producer: Box<dyn Producer>) {
-        self.producer = Some(producer);
+    /// Takes back what was lent to a task that panicked.
+    pub(super) fn takes_back(&mut self, collector: Box<Collector>) {
+        *self.producing.collector() = Some(collector);
     }
 }
 

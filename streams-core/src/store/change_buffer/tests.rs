@@ -5,7 +5,9 @@ use state_store::{MemoryBudget, MemoryDatabase, StoreId, WriteBatch};
 use super::*;
 use crate::{
     TopicPartition,
-    client::{ClientSupplier, IsolationLevel, ProducerSettings, embedded::EmbeddedCluster},
+    client::{
+        ClientSupplier, Collector, IsolationLevel, ProducerSettings, embedded::EmbeddedCluster,
+    },
     serde,
     time::SystemClock,
 };
@@ -199,17 +201,18 @@ fn a_buffer_that_is_not_measured_has_no_size() {
 fn what_is_logged_again_is_what_was_logged_last() {
     let cluster = EmbeddedCluster::new(Arc::new(SystemClock));
     cluster.create_topic("app-held-changelog", 1).unwrap();
-    let mut producer = cluster.producer(&ProducerSettings::default()).unwrap();
+    let producer = cluster.producer(&ProducerSettings::default()).unwrap();
+    let mut collector = Collector::new(producer);
     let (database, to) =
         (Arc::new(MemoryDatabase::new(1)), TopicPartition::new("app-held-changelog", 0));
     let mut buffer = buffer(&database);
     put(&mut buffer, 10, "left", "", "1");
     put(&mut buffer, 11, "held", "0", "1");
     buffer.pop_first().unwrap();
-    let (mut batch, slot) = (WriteBatch::new(), producer.slot(&to).unwrap());
+    let (mut batch, slot) = (WriteBatch::new(), collector.slot(&to).unwrap());
     let mut writer = ChangelogWriter {
         batch: &mut batch,
-        changelog: Some((slot, &mut *producer)),
+        changelog: Some((slot, &mut collector)),
         position: None,
     };
     buffer.stage(&mut writer).unwrap();
@@ -217,7 +220,7 @@ fn what_is_logged_again_is_what_was_logged_last() {
     buffer.log_again(b"held", 7, &mut writer).unwrap();
     buffer.log_again(b"left", 11, &mut writer).unwrap();
     assert_eq!(writer.batch.len(), staged);
-    producer.flush().unwrap();
+    collector.flush().unwrap();
     let logged = cluster.read_all(&to.topic, IsolationLevel::ReadCommitted).unwrap();
     let logged: Vec<_> = logged
         .into_iter()

@@ -9,7 +9,6 @@ use std::{
 use super::{CommittedRows, CustomStore, StoreChanges};
 use crate::{
     BoxError, Error, ErrorKind, Result,
-    client::Producer,
     store::{ChangelogWriter, RecordContext, StateStore, StoreContext},
 };
 
@@ -88,8 +87,7 @@ impl<S: CustomStore> StateStore for CustomStateStore<S> {
     fn stage(&mut self, writer: &mut ChangelogWriter<'_>) -> Result {
         let id = self.context()?.id;
         let changelog = writer.changelog.as_mut();
-        let changelog =
-            changelog.map(|(slot, producer)| (*slot, &mut **producer as &mut dyn Producer));
+        let changelog = changelog.map(|(slot, collector)| (*slot, &mut **collector));
         let writer = ChangelogWriter { batch: &mut *writer.batch, changelog, position: None };
         let flushed = self.store.flush(&mut StoreChanges::new(id, writer));
         let what = "say what has changed";

@@ -8,14 +8,15 @@ use std::{
     sync::Arc,
 };
 
+use parking_lot::Mutex;
 use state_store::{Database, MemoryBudget, Restorer, StoreId, WriteBatch};
 
 use super::engine::{Engine, STORE};
 use crate::{
     Direction, Headers, Result, TopicPartition,
     client::{
-        BatchReport, GroupMetadata, OffsetAndMetadata, PartitionSlot, ProduceRecord, Producer,
-        ProducerId, Slots,
+        Appended, BatchReport, Collector, GroupMetadata, OffsetAndMetadata, PartitionSlot,
+        ProduceRecord, Producer, ProducerId, Slots,
     },
     store::{
         ChangelogWriter, RecordContext, StateStore, StoreBuilder, StoreContext, StoreSpec,
@@ -52,9 +53,9 @@ struct Logged {
     headers: Headers,
 }
 
-/// The changelog, and the producer that writes to it.
+/// The changelog.
 #[derive(Debug, Default)]
-struct Changelog(Vec<Logged>, Slots<()>);
+struct Changelog(Vec<Logged>);
 
 impl Changelog {
     fn end(&self) -> i64 {
@@ -73,27 +74,44 @@ impl Changelog {
     }
 }
 
-impl Producer for Changelog {
+/// Writes to a changelog.
+#[derive(Debug, Default)]
+struct ChangelogProducer {
+    log: Arc<Mutex<Vec<Logged>>>,
+    slots: Slots<()>,
+}
+
+/// The records that `write` writes to the changelog.
+fn logged_by(write: impl FnOnce(PartitionSlot, &mut Collector)) -> Vec<Logged> {
+    let producer = ChangelogProducer::default();
+    let log = Arc::clone(&producer.log);
+    let mut collector = Collector::new(Box::new(producer));
+    let slot = collector.slot(&TopicPartition::new(TOPIC, 0)).unwrap();
+    write(slot, &mut collector);
+    std::mem::take(&mut *log.lock())
+}
+
+impl Producer for ChangelogProducer {
     fn partitions(&mut self, _: &str) -> Result<i32> {
         Ok(1)
     }
 
     fn id(&self) -> ProducerId {
-        self.1.producer()
+        self.slots.producer()
     }
 
     fn slot(&mut self, to: &TopicPartition) -> Result<PartitionSlot> {
         assert_eq!((&*to.topic, to.partition), (TOPIC, 0));
-        self.1.resolve(to, || Ok(()))
+        self.slots.resolve(to, || Ok(()))
     }
 
-    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
-        self.1.get(slot)?;
+    fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result<Appended> {
+        self.slots.get(slot)?;
         let key = record.key.unwrap().to_vec();
         let (value, timestamp) = (record.value.map(<[u8]>::to_vec), record.timestamp);
         let headers = record.headers.clone();
-        self.0.push(Logged { key, value, timestamp, headers });
-        Ok(())
+        self.log.lock().push(Logged { key, value, timestamp, headers });
+        Ok(Appended::Done)
     }
 
     fn flush(&mut self) -> Result<Vec<BatchReport>> {
@@ -248,18 +266,14 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
 
     fn stage(&mut self) -> WriteBatch {
         let mut batch = WriteBatch::new();
-        let to = TopicPartition::new(TOPIC, 0);
         let store = self.store.as_mut().unwrap();
         if store.is_dirty() {
-            let slot = self.changelog.slot(&to).unwrap();
-            let changelog: (PartitionSlot, &mut dyn Producer) = (slot, &mut self.changelog);
-            store
-                .stage(&mut ChangelogWriter {
-                    batch: &mut batch,
-                    changelog: Some(changelog),
-                    position: None,
-                })
-                .unwrap();
+            let logged = logged_by(|slot, collector| {
+                let changelog = Some((slot, collector));
+                let mut writer = ChangelogWriter { batch: &mut batch, changelog, position: None };
+                store.stage(&mut writer).unwrap();
+            });
+            self.changelog.0.extend(logged);
         }
         batch
     }
@@ -268,15 +282,14 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
     fn assert_logged_again(&mut self) {
         let last = self.changelog.0.iter().map(|record| (record.key.clone(), record.clone()));
         let last: BTreeMap<Vec<u8>, Logged> = last.collect();
-        let (to, mut batch, mut again) =
-            (TopicPartition::new(TOPIC, 0), WriteBatch::new(), Changelog::default());
-        for Logged { key, timestamp, .. } in last.values() {
-            let slot = again.slot(&to).unwrap();
-            let changelog: (PartitionSlot, &mut dyn Producer) = (slot, &mut again);
-            let mut writer =
-                ChangelogWriter { batch: &mut batch, changelog: Some(changelog), position: None };
-            self.store.as_mut().unwrap().log_again(key, *timestamp, &mut writer).unwrap();
-        }
+        let (mut batch, store) = (WriteBatch::new(), self.store.as_mut().unwrap());
+        let again = Changelog(logged_by(|slot, collector| {
+            for Logged { key, timestamp, .. } in last.values() {
+                let changelog = Some((slot, &mut *collector));
+                let mut writer = ChangelogWriter { batch: &mut batch, changelog, position: None };
+                store.log_again(key, *timestamp, &mut writer).unwrap();
+            }
+        }));
         assert!(batch.is_empty());
         if self.spec().format.versions().is_some() {
             // All versions of each key, which are more than its last record; the latest is always one of them.

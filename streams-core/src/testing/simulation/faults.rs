@@ -46,6 +46,8 @@ pub enum FaultKind {
     /// A changelog topic is deleted, and the group makes it anew. Only for a scenario that asks for it: state that is on
     /// no disk is lost by it.
     Deletion,
+    /// A producer has no room for a record, for a moment or for long, and it has room for little.
+    FullBuffers,
 }
 
 impl FaultKind {
@@ -82,7 +84,8 @@ pub struct Faults(BTreeSet<FaultKind>);
 impl Faults {
     /// Everything but [`FaultKind::Deletion`].
     pub fn all() -> Self {
-        Self(FaultKind::OLDER.into_iter().chain(FaultKind::NEWER).collect())
+        let newer = FaultKind::NEWER.into_iter().chain([FaultKind::FullBuffers]);
+        Self(FaultKind::OLDER.into_iter().chain(newer).collect())
     }
 
     /// Nothing.
@@ -109,13 +112,16 @@ impl Faults {
         self.0.contains(&kind)
     }
 
-    /// Those that a seed has of these. Half of all seeds have none of the newer kinds.
-    pub(super) fn chosen(&self, older: &mut Random, newer: &mut Random) -> Self {
+    /// Those that a seed has of these. Half of all seeds have none of the newer kinds; `full` says whether it has full
+    /// buffers.
+    pub(super) fn chosen(&self, older: &mut Random, newer: &mut Random, full: bool) -> Self {
         let has_newer = newer.per_mille(500);
         let chosen = |kind: &FaultKind| {
             if *kind == FaultKind::Deletion {
                 // Who asks for it wants it, and draws nothing for it.
                 true
+            } else if *kind == FaultKind::FullBuffers {
+                full
             } else if FaultKind::NEWER.contains(kind) {
                 newer.per_mille(400) && has_newer
             } else {

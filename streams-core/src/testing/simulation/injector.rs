@@ -25,13 +25,17 @@ pub(super) struct CallRates {
     pub(super) record_ms_max: i64,
     pub(super) long_record: u64,
     pub(super) long_record_ms_max: i64,
+    /// How many of a thousand records find no room.
+    pub(super) full: u64,
+    /// For how many milliseconds at most.
+    pub(super) full_ms_max: i64,
 }
 
 impl CallRates {
-    /// Those that a seed has: of the older kinds from one sequence, of the newer ones from another.
+    /// Those that a seed has: of the older kinds from one sequence, of the newer ones from others.
     pub(super) fn chosen(
         faults: &Faults,
-        (older, newer): (&mut Random, &mut Random),
+        (older, newer, newest): (&mut Random, &mut Random, &mut Random),
         session_ms: i64,
     ) -> Self {
         let pick = |random: &mut Random, kind, rates: &[u64]| {
@@ -50,6 +54,8 @@ impl CallRates {
             record_ms_max: if slow { newer.pick(&[1, 5, 20]).copied().unwrap_or(1) } else { 0 },
             long_record: pick(newer, FaultKind::SlowCode, &[0, 5, 20]),
             long_record_ms_max: session_ms / 3,
+            full: pick(newest, FaultKind::FullBuffers, &[5, 20, 100]),
+            full_ms_max: session_ms * 2,
         }
     }
 
@@ -63,6 +69,9 @@ impl CallRates {
 /// Decides the fate of calls as the world's random numbers say.
 #[derive(Debug)]
 pub(super) struct CallFaults(pub(super) Weak<Mutex<World>>);
+
+/// Of a thousand producers that are full so many have room again within some milliseconds.
+const SOON_ROOM: u64 = 900;
 
 impl FaultInjector for CallFaults {
     fn before(&mut self, operation: Operation<'_>) -> Fault {
@@ -113,10 +122,31 @@ impl FaultInjector for CallFaults {
                 OperationKind::Produce
                     | OperationKind::SendOffsets
                     | OperationKind::CommitTransaction
+                    | OperationKind::InitTransactions
+                    | OperationKind::AbortTransaction
             );
             // The cluster is slow, too, and the thread goes on.
             return if commits && ms % 4 == 0 { Fault::Slow(pause) } else { Fault::Delay(pause) };
         }
         Fault::None
+    }
+
+    fn is_full(&mut self, client_id: &str) -> bool {
+        let Some(world) = self.0.upgrade() else { return false };
+        let mut world = world.lock();
+        let (rates, now_ms) = (world.rates, world.now_ms());
+        let Some(who) = world.current.filter(|_| rates.full > 0) else { return false };
+        if world.full_until_ms.get(client_id).is_some_and(|until_ms| now_ms < *until_ms) {
+            return true;
+        }
+        if !world.random.per_mille(rates.full) {
+            return false;
+        }
+        let soon = world.random.per_mille(SOON_ROOM);
+        let ms = world.random.between(0, if soon { 5 } else { rates.full_ms_max });
+        world.full_until_ms.insert(client_id.to_owned(), now_ms.saturating_add(ms));
+        world.counters.full_producers += 1;
+        world.say(Some(who), &format!("`{client_id}` has no room for {ms} ms"));
+        true
     }
 }

@@ -18,6 +18,8 @@ pub struct SimulationCounters {
     pub failed_calls: u64,
     /// Naps and pauses of instances.
     pub stand_stills: u64,
+    /// Times that a producer had no room.
+    pub full_producers: u64,
     /// Stream threads that failed and were replaced.
     pub replaced_threads: u64,
 }

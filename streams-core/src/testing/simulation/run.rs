@@ -39,6 +39,9 @@ const SLOW_TURNS: i64 = 1_500;
 /// Within this time, in milliseconds, all input must be committed once each task runs.
 const COMMITTED_WITHIN_MS: i64 = 120_000;
 
+/// How long a producer may be full before it gives up.
+const MAX_BLOCK: Duration = Duration::from_secs(2);
+
 /// Turns between two looks at all stores.
 const STEPS_BETWEEN_LOOKS: usize = 100;
 
@@ -54,6 +57,8 @@ pub struct Simulation {
     pub(super) random: Random,
     /// For the kinds of faults that came later.
     pub(super) local_random: Random,
+    /// For the kind that came last.
+    newest_random: Random,
     /// What this seed lets go wrong.
     pub(super) faults: Faults,
     pub(super) session_ms: i64,
@@ -118,8 +123,14 @@ impl Simulation {
         let clock = Arc::new(VirtualClock::default());
         // Shorter than a session, or longer: a producer may be fenced alone, or with its member.
         let timeout_ms = random.pick(&[1_000, 4_000, 10_000]).copied().unwrap_or(10_000);
+        let mut newest_random = Random::new(setup.seed.rotate_left(32));
+        let full = newest_random.per_mille(400) && setup.faults.has(FaultKind::FullBuffers);
+        let all = ClusterSettings::for_virtual_time().buffer_bytes_max;
+        let room = newest_random.pick(&[500, 5_000, all]).copied().filter(|_| full);
         let settings = ClusterSettings {
             transaction_timeout: Duration::from_millis(timeout_ms),
+            buffer_bytes_max: room.unwrap_or(all),
+            max_block: MAX_BLOCK,
             ..ClusterSettings::for_virtual_time()
         };
         let cluster = EmbeddedCluster::with_settings(clock.clone(), settings);
@@ -139,7 +150,7 @@ impl Simulation {
             world.machines.push(Machine { disk, instance: None, up: false, naps_until_ms: 0 });
         }
         let mut local_random = Random::new(!setup.seed);
-        let faults = setup.faults.chosen(&mut random, &mut local_random);
+        let faults = setup.faults.chosen(&mut random, &mut local_random, full);
         let joins = faults.has(FaultKind::Join);
         let restarts_ms = (0..setup.instances)
             .map(|index| if joins && index > 0 { random.between(0, 10_000) } else { 0 })
@@ -163,6 +174,7 @@ impl Simulation {
             restarts_ms,
             random,
             local_random,
+            newest_random,
             setup,
         })
     }
@@ -179,7 +191,7 @@ impl Simulation {
         let later = generate(&self.setup.input, &mut self.random.fork());
         let rates = CallRates::chosen(
             &self.faults,
-            (&mut self.random, &mut self.local_random),
+            (&mut self.random, &mut self.local_random, &mut self.newest_random),
             self.session_ms,
         );
         let waves: Vec<_> =

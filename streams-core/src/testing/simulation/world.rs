@@ -48,6 +48,8 @@ pub(super) struct World {
     pub(super) pausing: bool,
     /// Until then the group takes no offsets.
     pub(super) refuses_commits_until_ms: i64,
+    /// Until when each producer has no room.
+    pub(super) full_until_ms: BTreeMap<String, i64>,
     /// When each topic that grew did so for the last time.
     pub(super) grown_ms: BTreeMap<String, i64>,
     /// What was deleted at the beginning of changelogs.
@@ -87,6 +89,7 @@ impl World {
             current: None,
             pausing: false,
             refuses_commits_until_ms: 0,
+            full_until_ms: BTreeMap::new(),
             grown_ms: BTreeMap::new(),
             truncated: BTreeMap::new(),
             deletes: false,

@@ -2,6 +2,7 @@
 
 mod compaction;
 mod faults;
+mod full;
 mod groups;
 mod growth;
 mod hand_over;

@@ -40,7 +40,9 @@ impl Holdings {
         let waiting = self.tasks.ids(Slot::is_waiting);
         if waiting.iter().any(|task| target.active.contains(task)) {
             // A transaction that this thread, or the one before it, left open would hold the restore up.
-            self.writer.ensure(member)?;
+            if !self.writer.ensure(member)? {
+                return Ok(());
+            }
         }
         let mut placing = Placing {
             app: &self.app,
@@ -103,9 +105,12 @@ impl Holdings {
                 continue;
             }
             let databases = databases.clone();
-            self.writer.begin(member, now_ms)?;
+            // What a processor's `init` writes has to have room, too.
+            if !self.writer.has_room()? || !self.writer.begin(member, now_ms)? {
+                break;
+            }
             let mut task = start::build(&self.app, id, databases, start.inputs)?;
-            task.init(&start.committed, now_ms, self.writer.producer())?;
+            task.init(&start.committed, now_ms, self.writer.collector())?;
             self.input.begin(id, &start.positions)?;
             task.starts_at(&start.positions);
             if !self.app.exactly_once() {

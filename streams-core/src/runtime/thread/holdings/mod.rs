@@ -154,7 +154,7 @@ impl Holdings {
 
     /// Whether rows of others are to be written anew, as far as is known, or are being looked for.
     pub(super) fn mends(&self) -> bool {
-        self.mend.has_gaps() || self.mend.is_at_work()
+        self.mend.has_gaps() || self.mend.is_at_work() || self.commits.is_pending()
     }
 
     /// Whether that goes on.
@@ -181,6 +181,11 @@ impl Holdings {
     /// Gives all tasks up without committing.
     pub(super) fn drop_work(&mut self) {
         self.ending().drop_work();
+    }
+
+    /// Waits until nothing is left of the transaction of a thread that ends.
+    pub(super) fn end_writing(&mut self) {
+        self.writer.end();
     }
 
     /// Ends all tasks, which have committed everything.
@@ -220,11 +225,11 @@ impl Holdings {
         }
     }
 
-    /// Takes the producer back from a task that panicked; where that task was.
+    /// Takes back what was lent to a task that panicked; where that task was.
     pub(super) fn after_panic(&mut self) -> Option<String> {
         let mut running = self.tasks.running_mut();
-        let (place, producer) = running.find_map(|(_, task)| task.interrupted())?;
-        self.writer.takes_back(producer);
+        let (place, collector) = running.find_map(|(_, task)| task.interrupted())?;
+        self.writer.takes_back(collector);
         Some(place)
     }
 }

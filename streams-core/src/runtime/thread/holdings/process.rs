@@ -12,7 +12,8 @@ use crate::{
     task::{ActiveTask, Readiness},
 };
 
-/// How long a poll may wait while a task is on its way, an answer of the control plane, or a record in flight.
+/// How long a poll may wait while a task is on its way, an answer of the control plane, or a record in flight, or while the
+/// producer has no room.
 const ANSWER_WAIT: Duration = Duration::from_millis(5);
 
 /// Whether what was polled is not there any more, so that it is to be seen anew where tasks begin.
@@ -37,8 +38,9 @@ impl Holdings {
         max_wait: Duration,
     ) -> Result<bool> {
         let mut wait = self.wait(now_ms, max_wait);
-        if self.has_in_flight() {
-            // What is in flight wakes this thread, but not a poll.
+        if self.has_in_flight() || self.awaits_writer() {
+            // What is in flight wakes this thread, but not a poll. So do answers to the producer, and nobody says that there is
+            // room again.
             wait_for_a_wake(std::mem::take(&mut wait));
         }
         match self.input.poll(&mut self.tasks, wait) {
@@ -60,10 +62,11 @@ impl Holdings {
 
     /// How long a poll may wait: not at all while there is work, and not past what is due next.
     fn wait(&mut self, now_ms: i64, max_wait: Duration) -> Duration {
-        if !self.app.is_paused() && self.is_any_ready(now_ms) {
+        if !self.app.is_paused() && !self.awaits_writer() && self.is_any_ready(now_ms) {
             return Duration::ZERO;
         }
-        if self.tasks.any(Slot::is_on_its_way) || self.awaits_answers() || self.has_in_flight() {
+        let awaits = self.awaits_answers() || self.awaits_writer() || self.has_in_flight();
+        if awaits || self.tasks.any(Slot::is_on_its_way) {
             return max_wait.min(ANSWER_WAIT);
         }
         let punctuations = self.tasks.running().filter_map(|(_, task)| task.next_punctuation());
@@ -99,6 +102,11 @@ impl Holdings {
 
     fn has_in_flight(&self) -> bool {
         self.tasks.running().any(|(_, task)| !task.in_flight().is_empty())
+    }
+
+    /// Whether nothing can be written now.
+    fn awaits_writer(&self) -> bool {
+        self.writer.is_full() || self.writer.has_asked()
     }
 
     fn awaits_answers(&self) -> bool {
