@@ -101,7 +101,7 @@ pub mod prelude {
         runtime::State,
         serde::{
             Serde, SerdeRef, Written, boolean, bytes, double, float, integer, long, option, short,
-            string, unit, uuid,
+            string, unit, unversioned, uuid, versioned,
         },
         store::{
             GlobalStoreRef, KeyValueStore, SessionStore, StoreRef, Stores,

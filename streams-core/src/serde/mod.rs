@@ -11,6 +11,7 @@ mod json;
 mod option;
 mod primitives;
 mod registry;
+mod versioned;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub use self::{
     option::{OptionSerde, option},
     primitives::{boolean, bytes, double, float, integer, long, short, string, unit, uuid},
     registry::Serdes,
+    versioned::{Versioned, unversioned, versioned},
 };
 
 /// A serde that tasks share.
