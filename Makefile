@@ -13,18 +13,19 @@ ARGS ?=
 # Where its stores are: memory, which builds in minutes, or rocksdb.
 STORE ?= memory
 
-MEMBERS := state-store kafka-client streams-core streams-dsl examples tests ui-tests bench
-# The tests that ask the broker of the environment or start their own; without one they say that they are skipped.
-BROKER_TESTS := groups contract broker interop smoke small_examples
+MEMBERS := state-store kafka-client streams-core streams-serdes streams-dsl examples tests ui-tests bench
+# The tests that ask the broker or schema registry of the environment or start their own; without one they say that they
+# are skipped.
+BROKER_TESTS := groups contract broker interop smoke small_examples real_registry
 STAGE := scripts/stage.sh
 
 .NOTPARALLEL:
 ORDERS := "$(CARGO_TARGET_DIR)/debug/high-value-orders"
 
-.PHONY: help demo test test-cluster fmt clippy doc deny bench fuzz cluster kafka kafka-stop programs deps clean
+.PHONY: help demo test test-cluster fmt clippy doc deny bench fuzz cluster kafka kafka-stop registry registry-stop programs deps clean
 
 help: ## List these targets (the default)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  make demo ARGS="--help"            what the demo can be asked for'
 	@echo '  CARGO_TARGET_DIR=target make test  build inside of this clone, not in $(CARGO_TARGET_DIR)'
@@ -58,7 +59,7 @@ test-cluster: deps ## Check it on Apache Kafka: with Java, with processes that a
 	@scripts/first-build-notice.sh
 	@$(STAGE) "build of the programs" cargo build --workspace --bins
 	@$(STAGE) "unit tests on a real Kafka" scripts/with-kafka.sh cargo test --workspace --lib -- broker_tests client::kafka::tests
-	@$(STAGE) "tests on a real Kafka" scripts/with-kafka.sh cargo test --workspace $(addprefix --test ,$(BROKER_TESTS))
+	@$(STAGE) "tests on a real Kafka" scripts/with-registry.sh scripts/with-kafka.sh cargo test --workspace $(addprefix --test ,$(BROKER_TESTS))
 	@$(STAGE) "decoders" scripts/fuzz.sh
 	@$(STAGE) "processes on a real Kafka" scripts/with-kafka.sh cargo test --workspace --test cluster
 
@@ -91,6 +92,12 @@ kafka: ## Start Apache Kafka on localhost:9092, from Maven Central (VERSION=3.9.
 
 kafka-stop: ## Stop it (with the VERSION that it was started with)
 	@scripts/kafka.sh stop $(if $(VERSION),--dir $(KAFKAS)-$(VERSION))
+
+registry: ## Start a schema registry, Apicurio's, on localhost:8081, from Maven Central
+	@scripts/registry.sh start
+
+registry-stop: ## Stop it
+	@scripts/registry.sh stop
 
 programs: ## Build the programs, with RocksDB and librdkafka
 	@scripts/deps.sh --native

@@ -27,6 +27,11 @@ examples! {
     "../word_count.rs" word_count
 }
 
+#[cfg(feature = "avro")]
+#[path = "../avro_registry.rs"]
+#[allow(dead_code, reason = "a test calls what `main` calls")]
+mod avro_registry;
+
 /// The clusters to run on.
 fn clusters() -> Vec<Cluster> {
     let mut clusters = vec![Cluster::embedded()];
@@ -157,4 +162,22 @@ fn the_driver_shows_what_a_window_gives_when_it_closes() {
     let counts = test_driver::run().unwrap();
     let counts = counts.iter().map(|(window, count)| (window.to_string(), *count));
     assert_eq!(counts.collect::<Vec<_>>(), [("[ann@0/3600000]".to_owned(), 2)]);
+}
+
+#[cfg(feature = "avro")]
+#[tokio::test]
+async fn orders_in_avro_fill_baskets_in_avro() {
+    let Ok(url) = std::env::var("KAFKA_STREAMS_TEST_REGISTRY") else {
+        eprintln!("skipped: KAFKA_STREAMS_TEST_REGISTRY names no schema registry");
+        return;
+    };
+    let expected = [("ann", 849, &["tea", "cake"][..]), ("bob", 120, &["milk"])];
+    let expected = expected.map(|(customer, cents, items)| {
+        let items = items.iter().map(|item| (*item).to_owned()).collect();
+        (customer, avro_registry::Basket { cents, items })
+    });
+    for cluster in clusters() {
+        let baskets = last(avro_registry::run(&cluster, &url).await.unwrap());
+        assert_eq!(baskets, owned(&expected));
+    }
 }

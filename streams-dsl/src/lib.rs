@@ -38,13 +38,19 @@ mod table;
 mod tests;
 mod windows;
 
+/// Turning data into bytes and back, with the serdes of schemas if they are built.
+pub mod serde {
+    pub use streams_core::serde::*;
+    #[cfg(any(feature = "avro", feature = "protobuf", feature = "json-schema"))]
+    pub use streams_serdes::*;
+}
 #[cfg(feature = "testing")]
 pub use streams_core::testing;
 pub use streams_core::{
     BoxError, Direction, Error, ErrorKind, Headers, KafkaStreams, Record, RecordMetadata, Result,
     Topic, TopicPartition, client,
     config::{self, StreamsConfig},
-    handler, processor, runtime, serde, store, time,
+    handler, processor, runtime, store, time,
     topology::{self, Topology},
 };
 
@@ -110,6 +116,14 @@ pub mod prelude {
         },
         time::SystemClock,
     };
+    #[cfg(feature = "json-schema")]
+    pub use streams_serdes::json_schema;
+    #[cfg(feature = "protobuf")]
+    pub use streams_serdes::protobuf;
+    #[cfg(any(feature = "avro", feature = "protobuf", feature = "json-schema"))]
+    pub use streams_serdes::{SchemaRegistry, SchemaText, SubjectStrategy};
+    #[cfg(feature = "avro")]
+    pub use streams_serdes::{avro, avro_value};
 
     pub use crate::{
         AsyncOptions, BufferConfig, CogroupedKStream, Consumed, EmitStrategy, FixedKeyContext,

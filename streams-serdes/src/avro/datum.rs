@@ -1,0 +1,104 @@
+//! Writers and readers of one schema, made once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use apache_avro::{
+    Schema, reader::datum::GenericDatumReader, schema::ResolvedSchema, types::Value,
+    writer::datum::GenericDatumWriter,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use streams_core::BoxError;
+
+use super::schema::writes_the_same;
+
+/// Writes by a schema.
+pub(super) struct DatumWriter(GenericDatumWriter<'static>);
+
+impl DatumWriter {
+    pub(super) fn new(schema: &'static Schema) -> Result<Self, streams_core::Error> {
+        Ok(Self(GenericDatumWriter::builder(schema).build().map_err(unusable)?))
+    }
+}
+
+/// Reads what one schema wrote, as another one has it.
+pub(super) struct DatumReader {
+    reader: GenericDatumReader<'static>,
+    /// Whether data become a generic value first: to be resolved, or since the type's names are not the schema's.
+    by_value: AtomicBool,
+}
+
+impl DatumReader {
+    /// A reader of what `written_by` wrote, which becomes data of `own` by Avro's resolution, if that is another one.
+    pub(super) fn new(
+        written_by: &'static Schema,
+        own: Option<&'static Schema>,
+    ) -> Result<Self, streams_core::Error> {
+        let own = own.filter(|own| !writes_the_same(written_by, own));
+        let resolved = ResolvedSchema::new(written_by).map_err(unusable)?;
+        let builder = GenericDatumReader::builder(written_by).resolved_writer_schemata(resolved);
+        let reader = builder.maybe_reader_schema(own).build().map_err(unusable)?;
+        Ok(Self { reader, by_value: AtomicBool::new(own.is_some()) })
+    }
+}
+
+fn unusable(cause: apache_avro::Error) -> streams_core::Error {
+    let text = "the Avro schema can't be used";
+    streams_core::Error::with_source(streams_core::ErrorKind::Config, text, cause)
+}
+
+/// How data of `T` become Avro.
+pub(super) trait Kind<T>: Send + Sync + 'static {
+    fn write(writer: &DatumWriter, data: &T, out: &mut Vec<u8>) -> Result<(), BoxError>;
+    fn read(reader: &DatumReader, bytes: &mut &[u8]) -> Result<T, BoxError>;
+}
+
+/// By serde.
+pub(super) enum BySerde {}
+
+impl<T: Serialize + DeserializeOwned> Kind<T> for BySerde {
+    fn write(writer: &DatumWriter, data: &T, out: &mut Vec<u8>) -> Result<(), BoxError> {
+        writer.0.write_ser(out, data)?;
+        Ok(())
+    }
+
+    fn read(reader: &DatumReader, bytes: &mut &[u8]) -> Result<T, BoxError> {
+        if reader.by_value.load(Ordering::Relaxed) {
+            return by_value(reader, bytes);
+        }
+        let mut left = *bytes;
+        reader
+            .reader
+            .read_deser(&mut left)
+            .map(|data| (data, left))
+            .or_else(|error| {
+                // Without a value between, structs must be named as the records of the schema. Where only that is wrong, the
+                // way over a value is taken from here on.
+                let mut left = *bytes;
+                let data = by_value(reader, &mut left).map_err(|_| error)?;
+                reader.by_value.store(true, Ordering::Relaxed);
+                Ok::<_, BoxError>((data, left))
+            })
+            .map(|(data, left)| {
+                *bytes = left;
+                data
+            })
+    }
+}
+
+fn by_value<T: DeserializeOwned>(reader: &DatumReader, bytes: &mut &[u8]) -> Result<T, BoxError> {
+    Ok(apache_avro::from_value(&reader.reader.read_value(bytes)?)?)
+}
+
+/// As a generic value.
+pub(super) enum Generic {}
+
+impl Kind<Value> for Generic {
+    fn write(writer: &DatumWriter, data: &Value, out: &mut Vec<u8>) -> Result<(), BoxError> {
+        writer.0.write_value_ref(out, data)?;
+        Ok(())
+    }
+
+    fn read(reader: &DatumReader, bytes: &mut &[u8]) -> Result<Value, BoxError> {
+        Ok(reader.reader.read_value(bytes)?)
+    }
+}
