@@ -1,5 +1,6 @@
 //! What topologies come of the DSL, and what is said of mistakes.
 
+mod brute_force;
 mod describe;
 mod global_tables;
 mod mistakes;
