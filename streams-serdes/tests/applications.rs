@@ -163,13 +163,13 @@ async fn a_store_of_an_older_type_is_read_by_an_upcast() {
 }
 
 /// Reads orders in Avro and writes them to `totals` in Avro.
-fn copy(from: &SchemaRegistry, to: &SchemaRegistry, schema: &str) -> Topology {
-    let (from, to) = (from.avro::<Total>(TOTAL).unwrap(), to.avro::<Total>(schema).unwrap());
+fn copy(config: &StreamsConfig, registry: &SchemaRegistry) -> Topology {
+    let serde = registry.avro::<Total>(TOTAL).unwrap();
     let builder = StreamsBuilder::new();
     builder
-        .stream(Consumed::topic("orders").with(string(), from))
-        .to(Produced::topic("totals").with(string(), to));
-    builder.build().unwrap()
+        .stream(Consumed::topic("orders").with(string(), serde.clone()))
+        .to(Produced::topic("totals").with(string(), serde));
+    builder.build_with(config).unwrap()
 }
 
 fn impatient(stand_in: &StandIn) -> SchemaRegistry {
@@ -202,7 +202,7 @@ async fn a_record_whose_schema_cant_be_had_goes_to_the_handler_with_its_bytes() 
         .deserialization_exception_handler(DeserializationHandlerChoice::LogAndContinue)
         .dead_letter_queue_topic("dead");
     let registry = impatient(&stand_in);
-    world.run(copy(&registry, &registry, TOTAL), config).await;
+    world.run(copy(&config, &registry), config).await;
     assert!(world.values("totals").is_empty());
     assert_eq!(world.values("dead"), [Some(value)]);
 }
@@ -213,7 +213,7 @@ async fn a_registry_that_is_down_ends_the_instance_and_the_next_one_has_the_reco
     let value = order(&world, &stand_in);
     stand_in.set_down(true);
     let registry = impatient(&stand_in);
-    let topology = || copy(&registry, &registry, TOTAL);
+    let topology = || copy(&world.config(), &registry);
     let streams =
         KafkaStreams::builder(topology(), world.config(), world.cluster.clone()).build().unwrap();
     streams.start().await.unwrap();
@@ -233,7 +233,7 @@ async fn a_record_that_the_registry_has_no_schema_for_goes_to_the_production_han
     let value = order(&world, &stand_in);
     stand_in.close_subject("totals-value");
     let registry = impatient(&stand_in);
-    let topology = copy(&registry, &registry, TOTAL);
+    let topology = copy(&world.config(), &registry);
     let handler = LogAndContinue { dead_letter_topic: Some("dead".to_owned()) };
     let streams = KafkaStreams::builder(topology, world.config(), world.cluster.clone());
     finish(streams.production_exception_handler(handler).build().unwrap()).await;
