@@ -219,6 +219,13 @@ impl<K, V> Context<'_, K, V> {
         self.task.schedule.cancel(id);
     }
 
+    /// Has [`Processor::would_close`](super::Processor::would_close) and [`Processor::idle`](super::Processor::idle) called while
+    /// no record has come to the task for `idle` of the wall clock, and none is waiting on the cluster: for operators that
+    /// are to let go of something although stream time stands still. Said in `init`.
+    pub fn watch_idle(&mut self, idle: Duration) {
+        self.task.idle.watch(self.node.id, idle);
+    }
+
     /// Asks for a commit soon. It does not happen within this call.
     pub fn commit(&mut self) {
         self.task.commit_requested = true;
@@ -245,6 +252,7 @@ impl<K, V> Context<'_, K, V> {
     /// commit, and is there when the task starts anew. Java's `addProcessorMetadataKeyValue`.
     pub fn set_emitted_until(&mut self, store: &str, time: i64) {
         self.task.note_emitted(store);
+        self.task.emitted_changed = true;
         match self.task.emitted_until.get_mut(store) {
             Some(known) => *known = time,
             None => {

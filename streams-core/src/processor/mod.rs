@@ -10,6 +10,7 @@
 mod at_work;
 mod context;
 mod held_record;
+mod idle;
 mod in_flight;
 mod node;
 mod partitions;
@@ -24,6 +25,7 @@ mod wrapper;
 pub(crate) use self::{
     at_work::{AtWork, Names, TaskWatch},
     held_record::RawRecord,
+    idle::IdleNodes,
     in_flight::NodesInFlight,
     node::{Child, Children, Event, Link, Node, NodeInfo, SharedNode, SharedNodes, push_all},
     processor_node::ProcessorNode,
@@ -128,6 +130,30 @@ pub trait Processor<KIn, VIn, KOut, VOut>: Send {
     /// has put something of the record into its own fields, or holds it, forgets that here.
     fn undo(&mut self, context: &mut Context<'_, KOut, VOut>) {
         let _ = context;
+    }
+
+    /// Whether something that this processor holds back would go on if stream time were `time`: asked while no record comes,
+    /// of a processor that said so by [`Context::watch_idle`].
+    ///
+    /// # Errors
+    /// Any error; the processing exception handler decides what follows.
+    fn would_close(
+        &mut self,
+        time: i64,
+        context: &mut Context<'_, KOut, VOut>,
+    ) -> Result<bool, BoxError> {
+        let _ = (time, context);
+        Ok(false)
+    }
+
+    /// Called when [`would_close`](Self::would_close) said so: no record has come for the time that [`Context::watch_idle`]
+    /// said, and stream time would be `time` had it gone on with the wall clock since. Lets go of what no longer has to wait.
+    ///
+    /// # Errors
+    /// Any error; the processing exception handler decides what follows.
+    fn idle(&mut self, time: i64, context: &mut Context<'_, KOut, VOut>) -> Result<(), BoxError> {
+        let _ = (time, context);
+        Ok(())
     }
 
     /// Called once, when the task is closed.

@@ -38,6 +38,10 @@ pub(crate) enum Event {
     Resume { node: usize },
     /// The current record has been undone, and is going to be processed again; for every node.
     Undo,
+    /// No record comes, and stream time would be this: does the node hold something back that would go on?
+    AskIdle { node: usize, time: i64 },
+    /// It does, and lets go of it.
+    Idle { node: usize, time: i64 },
     /// The task ends; for every node.
     Close,
 }
@@ -47,9 +51,11 @@ impl Event {
     pub(crate) fn is_for(&self, id: usize) -> bool {
         match self {
             Self::Init | Self::Undo | Self::Close => true,
-            Self::Punctuate { node, .. } | Self::Flush { node } | Self::Resume { node } => {
-                *node == id
-            }
+            Self::Punctuate { node, .. }
+            | Self::Flush { node }
+            | Self::Resume { node }
+            | Self::AskIdle { node, .. }
+            | Self::Idle { node, .. } => *node == id,
         }
     }
 

@@ -36,11 +36,16 @@ impl<P, KIn, VIn, KOut, VOut> ProcessorNode<P, KIn, VIn, KOut, VOut> {
         }
     }
 
-    /// A punctuation that fails goes to the handler too, but without a record: the one before it is not to blame.
+    /// A punctuation that fails, or a close while no record comes, goes to the handler too, but without a record: the one before it is not to blame.
     /// Without its `init`, `flush` or `resume` a processor can't go on, whatever a handler says of records.
     #[cold]
     fn event_failed(&self, event: Event, error: BoxError, task: &mut TaskState) -> Result {
-        let Event::Punctuate { punctuation, .. } = event else {
+        let timestamp = match event {
+            Event::Punctuate { punctuation, .. } => Some(punctuation.timestamp),
+            Event::AskIdle { time, .. } | Event::Idle { time, .. } => Some(time),
+            _ => None,
+        };
+        let Some(timestamp) = timestamp else {
             let error = match error.downcast::<Error>() {
                 Ok(error) => return Err(*error),
                 Err(error) => error,
@@ -54,9 +59,7 @@ impl<P, KIn, VIn, KOut, VOut> ProcessorNode<P, KIn, VIn, KOut, VOut> {
                 format!("`{called}` of node `{}` failed in task {}", self.info.name, task.id);
             return Err(Error::with_source(ErrorKind::Processing, text, error));
         };
-        let timestamp = punctuation.timestamp;
-        let none = RecordContext { timestamp, offset: -1, input: None, headers: None };
-        let current = task.switch(none);
+        let current = task.switch(no_record(timestamp));
         let done = self.failed(error, task);
         task.switch(current);
         done
@@ -84,9 +87,7 @@ where
                 Event::Flush { .. } => self.processor.flush(&mut context),
                 Event::Resume { .. } => self.processor.resume(&mut context),
                 Event::Punctuate { punctuation, .. } => {
-                    let timestamp = punctuation.timestamp;
-                    let none = RecordContext { timestamp, offset: -1, input: None, headers: None };
-                    let processor = &mut self.processor;
+                    let (processor, none) = (&mut self.processor, no_record(punctuation.timestamp));
                     context.with_record_context(&none, |context, _| {
                         processor.punctuate(punctuation, context)
                     })
@@ -94,6 +95,16 @@ where
                 Event::Undo => {
                     self.processor.undo(&mut context);
                     Ok(())
+                }
+                Event::AskIdle { time, .. } => {
+                    let asked = self.processor.would_close(time, &mut context);
+                    asked.map(|would_close| context.task.idle.would_close |= would_close)
+                }
+                Event::Idle { time, .. } => {
+                    let processor = &mut self.processor;
+                    context.with_record_context(&no_record(time), |context, _| {
+                        processor.idle(time, context)
+                    })
                 }
                 Event::Close => {
                     self.processor.close();
@@ -112,4 +123,9 @@ where
         }
         Ok(())
     }
+}
+
+/// The context of what no record causes.
+fn no_record(timestamp: i64) -> RecordContext {
+    RecordContext { timestamp, offset: -1, input: None, headers: None }
 }

@@ -98,6 +98,7 @@ impl ActiveTask {
         collector: &mut Option<Box<Collector>>,
     ) -> Result {
         self.state.now_ms = now_ms;
+        self.state.idle.took(now_ms);
         for (input, place) in self.state.inputs.iter().enumerate() {
             if let Some(offset) = committed.get(place) {
                 let CommitMetadata { partition_time: time, processors } =
@@ -226,6 +227,7 @@ impl ActiveTask {
                     readiness = task.readiness(now_ms, &mut lag);
                 }
             }
+            task.state.idle.took(now_ms);
             Ok(Run { processed, readiness })
         })
     }
@@ -239,6 +241,7 @@ impl ActiveTask {
     ) -> Result<bool> {
         lend(self, collector, |task| {
             task.state.now_ms = now_ms;
+            task.state.idle.took(now_ms);
             Ok(!task.waits(now_ms) && task.process_next()? == Next::Done)
         })
     }

@@ -237,7 +237,12 @@ impl ActiveTask {
 
     /// The offsets to commit in step 3, with each partition's time.
     pub(crate) fn offsets(&self) -> Vec<(TopicPartition, OffsetAndMetadata)> {
-        self.with_metadata(self.changed_offsets())
+        let changed = self.changed_offsets();
+        if changed.is_empty() && self.state.emitted_changed {
+            // How far windows were emitted goes with offsets, though no record came.
+            return self.committed_offsets();
+        }
+        self.with_metadata(changed)
     }
 
     /// The offsets of the last commit, to be committed once more.
@@ -317,6 +322,7 @@ impl ActiveTask {
             self.commit.committed.insert(input, offset);
         }
         self.commit.progress = false;
+        self.state.emitted_changed = false;
         self.state.commit_requested = false;
         Ok(())
     }

@@ -10,6 +10,7 @@ mod commit;
 mod commit_metadata;
 mod databases;
 mod global;
+mod idle;
 mod in_flight;
 mod retry;
 

@@ -411,6 +411,24 @@ impl Driver {
         punctuated?;
         self.commit()?;
         self.return_to_queues()?;
+        self.complete()?;
+        self.close_idle()
+    }
+
+    /// What waits for stream time goes on if no record has come for long enough.
+    fn close_idle(&mut self) -> Result {
+        let is_watched = self.task.idle_due().is_some();
+        if !is_watched
+            || !self.task.looks_idle(self.now_ms)
+            || !self.task.would_close(self.now_ms)?
+        {
+            return Ok(());
+        }
+        let closed = self.task.close_idle((self.now_ms, self.now_ms), &mut self.collector);
+        self.count_dropped();
+        closed?;
+        self.commit()?;
+        self.return_to_queues()?;
         self.complete()
     }
 

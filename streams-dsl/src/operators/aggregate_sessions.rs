@@ -1,6 +1,6 @@
 //! How the records of a grouped stream are folded in sessions: Java's `KStreamSessionWindowAggregate`.
 
-use std::{marker::PhantomData, sync::Arc, time::Duration};
+use std::{marker::PhantomData, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use streams_core::{
     BoxError, Direction, Headers, Record,
@@ -82,12 +82,12 @@ impl Folds for SessionWindows {
         A: Aggregation<K, V2, VA>,
     {
         let (gap_ms, least) = (duration_ms(self.inactivity_gap()), self.least_retention());
-        let (on_close, name) = (self.emits_on_close(), name.clone());
+        let (emit, name) = (self.emit(), name.clone());
         lowering.table_of(node, parents, Some(store), move |output| SessionFolder {
             gap_ms,
             close_ms: duration_ms(least),
             output,
-            emission: Emission::of(&name, on_close),
+            emission: Emission::of(&name, emit),
             aggregation: aggregation.clone(),
             observed_stream_time: -1,
             key: WindowedKey::new(),
@@ -217,22 +217,36 @@ where
         Ok(())
     }
 
-    /// Emits the sessions that have closed since the last time, with the headers of the record that closed them.
+    /// The ends of the sessions that close between two times. The end of a session is in it: one that ends at the close time is
+    /// open.
+    fn closed(until: i64, close_time: i64) -> Option<RangeInclusive<i64>> {
+        let last = close_time.saturating_sub(1);
+        (last >= 0).then_some(until.max(0)..=last)
+    }
+
+    /// Emits the sessions that have closed since the last time, with the headers of the record that closed them, if it is time
+    /// to look.
     fn emit(
         &mut self,
         store: StoreRef<SessionStore<K, VA>>,
         headers: &Headers,
         context: &mut Context<'_, Windowed<K>, Change<VA>>,
     ) -> Result<(), BoxError> {
-        let Some(emission) = &mut self.emission else { return Ok(()) };
         let close_time = self.observed_stream_time.saturating_sub(self.close_ms);
-        let Some(until) = emission.due(close_time, context) else { return Ok(()) };
-        // The end of a session is in it: one that ends at the close time is open.
-        let last = close_time.saturating_sub(1);
-        if last < 0 {
-            return Ok(());
-        }
-        for (key, window, value) in context.store(store)?.find_closed(until.max(0)..=last)? {
+        let due = self.emission.as_mut().and_then(|emission| emission.due(close_time, context));
+        let Some(until) = due else { return Ok(()) };
+        self.emit_since((until, close_time), store, headers, context)
+    }
+
+    fn emit_since(
+        &mut self,
+        (until, close_time): (i64, i64),
+        store: StoreRef<SessionStore<K, VA>>,
+        headers: &Headers,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<(), BoxError> {
+        let Some(closed) = Self::closed(until, close_time) else { return Ok(()) };
+        for (key, window, value) in context.store(store)?.find_closed(closed)? {
             let change = Change::new(Some(value), None);
             self.forward((&key, window), &change, headers, context)?;
         }
@@ -240,6 +254,12 @@ where
             emission.done(close_time, context);
         }
         Ok(())
+    }
+
+    /// The last look and the close time, if stream time were `time` and sessions had closed since.
+    fn closes_at(&self, time: i64) -> Option<(i64, i64)> {
+        let close_time = time.max(self.observed_stream_time).saturating_sub(self.close_ms);
+        Some((self.emission.as_ref()?.since(close_time)?, close_time))
     }
 }
 
@@ -254,7 +274,7 @@ where
 {
     fn init(&mut self, context: &mut Context<'_, Windowed<K>, Change<VA>>) -> Result<(), BoxError> {
         if let Some(emission) = &mut self.emission {
-            emission.init(context);
+            self.observed_stream_time = emission.init(self.close_ms, context);
         }
         Ok(())
     }
@@ -279,6 +299,30 @@ where
         let Some(store) = self.output.store else { return Ok(()) };
         self.update(key, (value, record.timestamp), store, context)?;
         self.emit(store, record.headers, context)
+    }
+
+    fn would_close(
+        &mut self,
+        time: i64,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<bool, BoxError> {
+        let Some(store) = self.output.store else { return Ok(false) };
+        let times = self.closes_at(time);
+        let closed = times.and_then(|(until, close_time)| Self::closed(until, close_time));
+        let Some(closed) = closed else { return Ok(false) };
+        Ok(!context.store(store)?.find_closed(closed)?.is_empty())
+    }
+
+    fn idle(
+        &mut self,
+        time: i64,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<(), BoxError> {
+        let Some((times, store)) = self.closes_at(time).zip(self.output.store) else {
+            return Ok(());
+        };
+        self.observed_stream_time = self.observed_stream_time.max(time);
+        self.emit_since(times, store, &Headers::new(), context)
     }
 
     fn flush(

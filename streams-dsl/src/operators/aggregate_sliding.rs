@@ -1,6 +1,11 @@
 //! How the records of a grouped stream are folded in sliding windows: Java's `KStreamSlidingWindowAggregate`.
 
-use std::{marker::PhantomData, ops::ControlFlow, sync::Arc, time::Duration};
+use std::{
+    marker::PhantomData,
+    ops::{ControlFlow, RangeInclusive},
+    sync::Arc,
+    time::Duration,
+};
 
 use streams_core::{
     BoxError, Direction, Headers, Record,
@@ -84,12 +89,12 @@ impl Folds for SlidingWindows {
     {
         let difference_ms = duration_ms(self.time_difference());
         let grace_ms = duration_ms(self.grace_period());
-        let (on_close, name) = (self.emits_on_close(), name.clone());
+        let (emit, name) = (self.emit(), name.clone());
         lowering.table_of(node, parents, Some(store), move |output| SlidingFolder {
             difference_ms,
             grace_ms,
-            table: WindowTable::new(output, difference_ms, on_close),
-            emission: Emission::of(&name, on_close),
+            table: WindowTable::new(output, difference_ms, emit.is_on_close()),
+            emission: Emission::of(&name, emit),
             aggregation: aggregation.clone(),
             observed_stream_time: -1,
             found: Vec::new(),
@@ -336,24 +341,45 @@ where
         self.set(record, start, (Some(right.value), None, right.timestamp), context)
     }
 
-    /// Emits the windows that have closed since the last time.
+    /// The starts of the windows that close between two times. The end of a window is in it: one that ends at the close time is
+    /// open.
+    fn closed(&self, until: i64, close_time: i64) -> Option<RangeInclusive<i64>> {
+        let last = close_time.saturating_sub(self.difference_ms).saturating_sub(1);
+        let first = until.saturating_sub(self.difference_ms).max(0);
+        (last >= 0).then_some(first..=last)
+    }
+
+    /// Emits the windows that have closed since the last time, if it is time to look.
     fn emit(
         &mut self,
         close_time: i64,
         headers: &Headers,
         context: &mut Context<'_, Windowed<K>, Change<VA>>,
     ) -> Result<(), BoxError> {
-        let Some(emission) = &mut self.emission else { return Ok(()) };
-        let Some(until) = emission.due(close_time, context) else { return Ok(()) };
-        // The end of a window is in it: one that ends at the close time is open.
-        let last = close_time.saturating_sub(self.difference_ms).saturating_sub(1);
-        if last < 0 {
-            return Ok(());
+        let due = self.emission.as_mut().and_then(|emission| emission.due(close_time, context));
+        let Some(until) = due else { return Ok(()) };
+        self.emit_since(until, close_time, headers, context)
+    }
+
+    fn emit_since(
+        &mut self,
+        until: i64,
+        close_time: i64,
+        headers: &Headers,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<(), BoxError> {
+        let Some(closed) = self.closed(until, close_time) else { return Ok(()) };
+        self.table.emit(closed, headers, context)?;
+        if let Some(emission) = &mut self.emission {
+            emission.done(close_time, context);
         }
-        let first = until.saturating_sub(self.difference_ms).max(0);
-        self.table.emit(first..=last, headers, context)?;
-        emission.done(close_time, context);
         Ok(())
+    }
+
+    /// The last look and the close time, if stream time were `time` and windows had closed since.
+    fn closes_at(&self, time: i64) -> Option<(i64, i64)> {
+        let close_time = time.max(self.observed_stream_time).saturating_sub(self.grace_ms);
+        Some((self.emission.as_ref()?.since(close_time)?, close_time))
     }
 
     /// Sets the row of a window, and forwards its change unless the store is cached.
@@ -387,7 +413,7 @@ where
 {
     fn init(&mut self, context: &mut Context<'_, Windowed<K>, Change<VA>>) -> Result<(), BoxError> {
         if let Some(emission) = &mut self.emission {
-            emission.init(context);
+            self.observed_stream_time = emission.init(self.grace_ms, context);
         }
         Ok(())
     }
@@ -420,6 +446,28 @@ where
         }
         self.fold(record, context)?;
         self.emit(close_time, headers, context)
+    }
+
+    fn would_close(
+        &mut self,
+        time: i64,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<bool, BoxError> {
+        let Some((until, close_time)) = self.closes_at(time) else { return Ok(false) };
+        match self.closed(until, close_time) {
+            Some(closed) => self.table.has_any(closed, context),
+            None => Ok(false),
+        }
+    }
+
+    fn idle(
+        &mut self,
+        time: i64,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<(), BoxError> {
+        let Some((until, close_time)) = self.closes_at(time) else { return Ok(()) };
+        self.observed_stream_time = self.observed_stream_time.max(time);
+        self.emit_since(until, close_time, &Headers::new(), context)
     }
 
     fn flush(

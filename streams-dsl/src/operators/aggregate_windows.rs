@@ -1,6 +1,6 @@
 //! How the records of a grouped stream are folded in windows of fixed times: Java's `KStreamWindowAggregate`.
 
-use std::{marker::PhantomData, sync::Arc, time::Duration};
+use std::{marker::PhantomData, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use streams_core::{
     BoxError, Headers, Record,
@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     change::Change,
+    options::EmitStrategy,
     plan::{Lowering, Name, Output, Role, Rows, Slot, TableStore},
     windows::{TimeWindows, UnlimitedWindows, Window, Windowed, time_windowed},
 };
@@ -32,8 +33,8 @@ pub(crate) trait Spans: Copy + Send + Sync + 'static {
     /// For how long after its end a window takes records.
     fn grace_period(&self) -> Duration;
 
-    /// Whether results are emitted when windows close.
-    fn emits_on_close(&self) -> bool;
+    /// When results are emitted.
+    fn emit(&self) -> EmitStrategy;
 
     /// The windows that a timestamp is in, by their starts.
     fn windows_for(&self, timestamp: i64) -> impl Iterator<Item = Window> + use<Self>;
@@ -48,8 +49,8 @@ impl Spans for TimeWindows {
         Self::grace_period(self)
     }
 
-    fn emits_on_close(&self) -> bool {
-        Self::emits_on_close(self)
+    fn emit(&self) -> EmitStrategy {
+        Self::emit(self)
     }
 
     fn windows_for(&self, timestamp: i64) -> impl Iterator<Item = Window> + use<> {
@@ -66,8 +67,8 @@ impl Spans for UnlimitedWindows {
         Duration::ZERO
     }
 
-    fn emits_on_close(&self) -> bool {
-        false
+    fn emit(&self) -> EmitStrategy {
+        EmitStrategy::on_window_update()
     }
 
     fn windows_for(&self, timestamp: i64) -> impl Iterator<Item = Window> + use<> {
@@ -125,7 +126,7 @@ impl<W: Spans> Folds for W {
         node: &str,
     ) -> StoreRef<TimestampedWindowStore<K, VA>> {
         let store = store.window(lowering, node, retention);
-        let store = if self.emits_on_close() { store.in_order_of_time() } else { store };
+        let store = if self.emit().is_on_close() { store.in_order_of_time() } else { store };
         lowering.add_store(store)
     }
 
@@ -144,11 +145,11 @@ impl<W: Spans> Folds for W {
         A: Aggregation<K, V2, VA>,
     {
         let windows = *self;
-        let (on_close, name) = (windows.emits_on_close(), name.clone());
+        let (emit, name) = (windows.emit(), name.clone());
         lowering.table_of(node, parents, Some(store), move |output| WindowFolder {
             windows,
-            table: WindowTable::new(output, duration_ms(windows.size()), on_close),
-            emission: Emission::of(&name, on_close),
+            table: WindowTable::new(output, duration_ms(windows.size()), emit.is_on_close()),
+            emission: Emission::of(&name, emit),
             aggregation: aggregation.clone(),
             observed_stream_time: -1,
             value: PhantomData::<fn(V2)>,
@@ -201,25 +202,50 @@ where
         Ok(change)
     }
 
-    /// Emits the windows that have closed since the last time.
+    /// The starts of the windows that close between two times.
+    fn closed(&self, until: i64, close_time: i64) -> Option<RangeInclusive<i64>> {
+        let size = duration_ms(self.windows.size());
+        let last = close_time.saturating_sub(size);
+        let first = if until == -1 { 0 } else { until.saturating_sub(size).max(0) + 1 };
+        let is_new = || !self.windows.windows_for(last).eq(self.windows.windows_for(first - 1));
+        (last >= 0 && (until == -1 || is_new())).then_some(first..=last)
+    }
+
+    /// Emits the windows that have closed since the last time, if it is time to look.
     fn emit(
         &mut self,
         close_time: i64,
         headers: &Headers,
         context: &mut Context<'_, Windowed<K>, Change<VA>>,
     ) -> Result<(), BoxError> {
-        let Some(emission) = &mut self.emission else { return Ok(()) };
-        let Some(until) = emission.due(close_time, context) else { return Ok(()) };
-        let size = duration_ms(self.windows.size());
-        let last = close_time.saturating_sub(size);
-        let first = if until == -1 { 0 } else { until.saturating_sub(size).max(0) + 1 };
-        let is_new = || !self.windows.windows_for(last).eq(self.windows.windows_for(first - 1));
-        if last < 0 || (until != -1 && !is_new()) {
-            return Ok(());
+        let due = self.emission.as_mut().and_then(|emission| emission.due(close_time, context));
+        let Some(until) = due else { return Ok(()) };
+        self.emit_since(until, close_time, headers, context)
+    }
+
+    fn emit_since(
+        &mut self,
+        until: i64,
+        close_time: i64,
+        headers: &Headers,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<(), BoxError> {
+        let Some(closed) = self.closed(until, close_time) else { return Ok(()) };
+        self.table.emit(closed, headers, context)?;
+        if let Some(emission) = &mut self.emission {
+            emission.done(close_time, context);
         }
-        self.table.emit(first..=last, headers, context)?;
-        emission.done(close_time, context);
         Ok(())
+    }
+
+    fn grace_ms(&self) -> i64 {
+        duration_ms(self.windows.grace_period())
+    }
+
+    /// The last look and the close time, if stream time were `time` and windows had closed since.
+    fn closes_at(&self, time: i64) -> Option<(i64, i64)> {
+        let close_time = time.max(self.observed_stream_time).saturating_sub(self.grace_ms());
+        Some((self.emission.as_ref()?.since(close_time)?, close_time))
     }
 }
 
@@ -234,8 +260,9 @@ where
     A: Aggregation<K, V, VA>,
 {
     fn init(&mut self, context: &mut Context<'_, Windowed<K>, Change<VA>>) -> Result<(), BoxError> {
+        let grace_ms = self.grace_ms();
         if let Some(emission) = &mut self.emission {
-            emission.init(context);
+            self.observed_stream_time = emission.init(grace_ms, context);
         }
         Ok(())
     }
@@ -257,8 +284,7 @@ where
             return Ok(());
         };
         self.observed_stream_time = self.observed_stream_time.max(record.timestamp);
-        let grace = duration_ms(self.windows.grace_period());
-        let close_time = self.observed_stream_time.saturating_sub(grace);
+        let close_time = self.observed_stream_time.saturating_sub(self.grace_ms());
         for window in self.windows.windows_for(record.timestamp) {
             if window.end <= close_time {
                 drop_late(record.timestamp, window, close_time, context);
@@ -271,6 +297,28 @@ where
             }
         }
         self.emit(close_time, record.headers, context)
+    }
+
+    fn would_close(
+        &mut self,
+        time: i64,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<bool, BoxError> {
+        let Some((until, close_time)) = self.closes_at(time) else { return Ok(false) };
+        match self.closed(until, close_time) {
+            Some(closed) => self.table.has_any(closed, context),
+            None => Ok(false),
+        }
+    }
+
+    fn idle(
+        &mut self,
+        time: i64,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<(), BoxError> {
+        let Some((until, close_time)) = self.closes_at(time) else { return Ok(()) };
+        self.observed_stream_time = self.observed_stream_time.max(time);
+        self.emit_since(until, close_time, &Headers::new(), context)
     }
 
     fn flush(

@@ -1,5 +1,7 @@
 //! `emit_strategy`: results of windows at each update, or once when they close. Java's `emitStrategy`.
 
+use std::time::Duration;
+
 use streams_core::{RecordMetadata, processor::Context, time::duration_ms};
 
 use super::aggregate_stream::Windowing;
@@ -59,6 +61,7 @@ impl<K, V, S, W: Closing> KGroupedStream<K, V, S, W> {
 /// When an aggregation has looked for windows that have closed, and how far.
 pub(super) struct Emission {
     store: Name,
+    idle: Option<Duration>,
     next_look_ms: i64,
     /// The record that looked last, and the time of the next look as it was before.
     last_look: Option<(RecordMetadata, i64)>,
@@ -68,18 +71,29 @@ pub(super) struct Emission {
 
 impl Emission {
     /// That of the aggregation with this store, if it emits when windows close.
-    pub(super) fn of(store: &str, on_close: bool) -> Option<Self> {
-        on_close.then(|| Self { store: store.into(), next_look_ms: 0, last_look: None, until: -1 })
+    pub(super) fn of(store: &str, emit: EmitStrategy) -> Option<Self> {
+        let (store, idle) = (store.into(), emit.idle_time());
+        let emission = || Self { store, idle, next_look_ms: 0, last_look: None, until: -1 };
+        emit.is_on_close().then(emission)
     }
 
-    /// Goes on where the last commit was.
-    pub(super) fn init<K, V>(&mut self, context: &Context<'_, K, V>) {
+    /// Goes on where the last commit was. Returns the stream time from which on windows were emitted that close `close_ms` behind
+    /// their end; -1 if they close by records alone, for then it is not kept over a restart, as in Java.
+    pub(super) fn init<K, V>(&mut self, close_ms: i64, context: &mut Context<'_, K, V>) -> i64 {
         self.until = context.emitted_until(&self.store).unwrap_or(-1);
+        let Some(idle) = self.idle else { return -1 };
+        context.watch_idle(idle);
+        if self.until < 0 { -1 } else { self.until.saturating_add(close_ms) }
+    }
+
+    /// The close time of the last look, -1 before the first, if `close_time` has gone on.
+    pub(super) fn since(&self, close_time: i64) -> Option<i64> {
+        (self.until < close_time || self.until == -1).then_some(self.until)
     }
 
     /// What the record did is undone: if it looked, it has not.
     pub(super) fn undo<K, V>(&mut self, context: &Context<'_, K, V>) {
-        self.init(context);
+        self.until = context.emitted_until(&self.store).unwrap_or(-1);
         if let Some((record, next_look_ms)) = self.last_look.take()
             && record == context.record_metadata()
         {
@@ -100,7 +114,7 @@ impl Emission {
         let interval_ms = duration_ms(context.windowed_emit_interval());
         self.last_look = Some((context.record_metadata(), self.next_look_ms));
         self.next_look_ms = now_ms.saturating_add(interval_ms);
-        (self.until < close_time || self.until == -1).then_some(self.until)
+        self.since(close_time)
     }
 
     /// Windows that have closed by then are emitted.

@@ -3,10 +3,10 @@
 //! A record of one side is shown to the join first, which looks for records of the other side, and is then put where the
 //! other side looks. So of two records that join, the one that is processed later finds the other.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use streams_core::{
-    BoxError, Direction, Record,
+    BoxError, Direction, Headers, Record,
     processor::{Context, Processor},
     store::{
         StoreRef, WindowStore,
@@ -16,6 +16,7 @@ use streams_core::{
 };
 
 use super::Nullable;
+use crate::plan::Name;
 
 /// Joins the values of both sides; `None` if nothing comes of them.
 pub(super) trait Joiner<K, L, R, VR>:
@@ -86,7 +87,28 @@ impl<L: Clone + Send + 'static, R: Clone + Send + 'static> Side<L, R> for RightS
 
 /// Shows each record to the join, then puts it into the store of its side. A record without a value takes a place there
 /// and no row. Java's `KStreamJoinWindow`.
-pub(super) struct PutInWindow<K2, V2>(pub(super) StoreRef<WindowStore<K2, V2>>);
+///
+/// Where windows close while no record comes, one is dropped that could join what has come out so.
+pub(super) struct PutInWindow<K2, V2> {
+    pub(super) store: StoreRef<WindowStore<K2, V2>>,
+    pub(super) closing: Option<Closing>,
+}
+
+/// How the windows of a join close while no record comes.
+#[derive(Clone)]
+pub(super) struct Closing {
+    /// The store of what was not joined, by whose name it is committed up to which time that has come out.
+    pub(super) store: Name,
+    pub(super) grace_ms: i64,
+    pub(super) idle: Duration,
+}
+
+impl Closing {
+    fn is_late<K, V>(&self, timestamp: i64, context: &Context<'_, K, V>) -> bool {
+        let closed = context.emitted_until(&self.store);
+        closed.is_some_and(|closed| timestamp.saturating_add(self.grace_ms) < closed)
+    }
+}
 
 impl<K, V, K2, V2> Processor<K, V, K, V> for PutInWindow<K2, V2>
 where
@@ -100,10 +122,14 @@ where
         record: Record<'_, K, V>,
         context: &mut Context<'_, K, V>,
     ) -> Result<(), BoxError> {
+        if self.closing.as_ref().is_some_and(|closing| closing.is_late(record.timestamp, context)) {
+            context.drop_record("it could join what has come out while no record came");
+            return Ok(());
+        }
         context.forward(record)?;
         if let Some(key) = record.key.as_value() {
             let value = record.value.as_value().cloned();
-            context.store(self.0)?.put(key, value, record.timestamp)?;
+            context.store(self.store)?.put(key, value, record.timestamp)?;
         }
         Ok(())
     }
@@ -177,6 +203,7 @@ where
     unjoined: Option<Unjoined<K2, L, R>>,
     joiner: Arc<F>,
     spans: Spans,
+    closing: Option<Closing>,
     /// Results and the timestamps of the other records; its memory serves the next record.
     joined: Vec<(i64, Option<VR>)>,
     /// Where the other record would wait; its memory serves the next record.
@@ -203,7 +230,12 @@ where
         joiner: Arc<F>,
         spans: Spans,
     ) -> Self {
-        Self { others, unjoined, joiner, spans, joined: Vec::new(), place: None }
+        Self { others, unjoined, joiner, spans, closing: None, joined: Vec::new(), place: None }
+    }
+
+    /// The same, whose windows may close while no record comes. One side of a join sees to that for both.
+    pub(super) fn closing(self, closing: Option<Closing>) -> Self {
+        Self { closing, ..self }
     }
 
     /// Where a record of `key` waits.
@@ -315,12 +347,24 @@ where
         if times.earliest().is_some_and(open) || !times.may_look(now, interval) {
             return Ok(());
         }
+        self.forward_all_due((store, stream_time), record.headers, context)
+    }
+
+    fn forward_all_due<K>(
+        &self,
+        (store, stream_time): (StoreRef<OuterJoinStore<K2, L, R>>, i64),
+        headers: &Headers,
+        context: &mut Context<'_, K, VR>,
+    ) -> Result<(), BoxError>
+    where
+        K: From<K2>,
+        F: Joiner<K, L, R, VR>,
+    {
         loop {
             let (due, done) = self.due(context.store(store)?, stream_time)?;
             let more = due.len() == DUE_MAX;
             for Due { place, key, results } in due {
                 for result in results.iter().flatten() {
-                    let headers = record.headers;
                     context.forward(Record::new(&key, result, place.timestamp, headers))?;
                 }
                 context.store(store)?.remove(&place)?;
@@ -330,6 +374,28 @@ where
                 return Ok(());
             }
         }
+    }
+
+    /// Whether a record is due at a stream time.
+    fn is_any_due(
+        &self,
+        unjoined: &mut OuterJoinStore<K2, L, R>,
+        stream_time: i64,
+    ) -> Result<bool, BoxError> {
+        let (mut left_open, mut right_open, mut is_due) = (false, false, false);
+        unjoined.visit(|place, _| {
+            if self.spans.are_open(place.side, place.timestamp, stream_time) {
+                match place.side {
+                    JoinSide::Left => left_open = true,
+                    JoinSide::Right => right_open = true,
+                }
+            } else {
+                is_due = true;
+            }
+            let ends = is_due || (left_open && right_open);
+            if ends { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        Ok(is_due)
     }
 
     /// The first records that are due, and the error that ended them, if one did.
@@ -397,6 +463,37 @@ where
     R: Clone + Send + 'static,
     VR: Send,
 {
+    fn init(&mut self, context: &mut Context<'_, K, VR>) -> Result<(), BoxError> {
+        let Some((closing, unjoined)) = self.closing.as_ref().zip(self.unjoined) else {
+            return Ok(());
+        };
+        context.watch_idle(closing.idle);
+        if let Some(closed) = context.emitted_until(&closing.store) {
+            context.store(unjoined.store)?.times().advance(closed);
+        }
+        Ok(())
+    }
+
+    fn would_close(
+        &mut self,
+        time: i64,
+        context: &mut Context<'_, K, VR>,
+    ) -> Result<bool, BoxError> {
+        let Some(unjoined) = self.unjoined else { return Ok(false) };
+        let store = context.store(unjoined.store)?;
+        let stream_time = store.times().stream_time().max(time);
+        self.is_any_due(store, stream_time)
+    }
+
+    fn idle(&mut self, time: i64, context: &mut Context<'_, K, VR>) -> Result<(), BoxError> {
+        let Some((closing, unjoined)) = self.closing.as_ref().zip(self.unjoined) else {
+            return Ok(());
+        };
+        let stream_time = context.store(unjoined.store)?.times().advance(time);
+        context.set_emitted_until(&closing.store, stream_time);
+        self.forward_all_due((unjoined.store, stream_time), &Headers::new(), context)
+    }
+
     fn process(
         &mut self,
         record: Record<'_, K, V>,

@@ -10,7 +10,7 @@ use streams_core::{
 
 use super::{
     Nullable,
-    join_sides::{JoinOthers, Joiner, LeftSide, PutInWindow, RightSide, Spans, Unjoined},
+    join_sides::{Closing, JoinOthers, Joiner, LeftSide, PutInWindow, RightSide, Spans, Unjoined},
     join_table::repartition_for_join,
     merge::PassThrough,
     self_join::SelfJoin,
@@ -210,6 +210,12 @@ where
         }
     }
 
+    /// How windows close while no record comes, if they do and records wait for that.
+    fn closing(&self) -> Option<Closing> {
+        let (store, idle) = self.names.unjoined.clone().zip(self.windows.idle_time())?;
+        Some(Closing { store, grace_ms: self.spans().grace, idle })
+    }
+
     /// Adds the node that keeps the records of the left stream.
     fn keep_left<K, V>(&self, lowering: &mut Lowering<'_>)
     where
@@ -218,7 +224,7 @@ where
     {
         let ([node, _], [store, _]) = (&self.names.windowed, &self.names.stores);
         let store = self.window_store(store, &self.serdes.0, node, lowering);
-        keep::<K, V, K2, L>(node, store, lowering);
+        keep::<K, V, K2, L>(node, store, self.closing(), lowering);
     }
 
     /// Adds the node that keeps the records of the right stream.
@@ -229,7 +235,7 @@ where
     {
         let ([_, node], [_, store]) = (&self.names.windowed, &self.names.stores);
         let store = self.window_store(store, &self.serdes.1, node, lowering);
-        keep::<K, V, K2, R>(node, store, lowering);
+        keep::<K, V, K2, R>(node, store, self.closing(), lowering);
     }
 
     fn window_store<V2: Clone + Send + 'static>(
@@ -281,9 +287,11 @@ where
         let unjoined = self.unjoined(lowering);
         let spans = self.spans();
         let [this_name, other_name] = &self.names.joins;
-        let joiner = self.joiner.clone();
+        let (joiner, closing) = (self.joiner.clone(), self.closing());
         let make = move || {
-            JoinOthers::<LeftSide, F, K2, L, R, VR>::new(right, unjoined, joiner.clone(), spans)
+            let closing = closing.clone();
+            let join = JoinOthers::<LeftSide, F, K2, L, R, VR>::new;
+            join(right, unjoined, joiner.clone(), spans).closing(closing)
         };
         let this = lowering.processor::<_, K, V, K, VR>(this_name, make, &[this]);
         lowering.topology().connect(this.id(), right);
@@ -333,6 +341,7 @@ where
 fn keep<K, V, K2, V2>(
     node: &Name,
     store: StoreBuilder<WindowStore<K2, V2>>,
+    closing: Option<Closing>,
     lowering: &mut Lowering<'_>,
 ) where
     K: Nullable<K2> + 'static,
@@ -342,7 +351,8 @@ fn keep<K, V, K2, V2>(
 {
     let parents = lowering.parents::<K, V>();
     let store = lowering.add_store(store);
-    let node = lowering.processor::<_, K, V, K, V>(node, move || PutInWindow(store), &parents);
+    let put = move || PutInWindow { store, closing: closing.clone() };
+    let node = lowering.processor::<_, K, V, K, V>(node, put, &parents);
     lowering.topology().connect(node.id(), store);
     lowering.forwards(node);
 }

@@ -1,6 +1,6 @@
 //! `suppress`: holding changes back. Java's `KTableSuppressProcessorSupplier`.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use streams_core::{
     BoxError, Record,
@@ -64,7 +64,7 @@ where
 {
     fn draw(&self, step: &Step, sketch: &mut Sketch<'_>) -> Option<Drawn> {
         let table = sketch.table::<K, V>(step)?;
-        let Suppressed { from, until, bounds } = self.suppressed.clone();
+        let Suppressed { from, until, bounds, idle } = self.suppressed.clone();
         let (name, store) = if let Some(name) = step.options.name.as_ref().map(Named::shared) {
             (name.clone(), format!("{name}-store").into())
         } else {
@@ -92,7 +92,7 @@ where
         sketch.need(Need::OldValues(table.node));
         let (key_serde, value_serde) = (table.key_serde.clone(), table.value_serde.clone());
         let names = (name.clone(), store.clone());
-        let part = SuppressPart { names, key_serde, value_serde, release, bounds };
+        let part = SuppressPart { names, key_serde, value_serde, release, bounds, idle };
         let node = sketch.add(&name, Role::Other, &[table.node], step.caller, part);
         sketch.rows(node, RowsOf::Suppressed(table.node));
         let rows = Arc::new(SuppressedRows { above: table.rows, buffer: store });
@@ -107,6 +107,7 @@ struct SuppressPart<K, V> {
     value_serde: Slot<V>,
     release: Release<K>,
     bounds: BufferBounds,
+    idle: Option<Duration>,
 }
 
 impl<K, V> Part for SuppressPart<K, V>
@@ -132,8 +133,9 @@ where
         };
         let buffer = lowering.add_store(buffer);
         let BufferBounds { max_records, max_bytes, when_full, .. } = self.bounds;
-        let release = self.release;
+        let (release, idle, buffer_name) = (self.release, self.idle, store.clone());
         let supplier = move || KTableSuppress {
+            idle: idle.map(|after| Idle { after, buffer: buffer_name.clone(), closed_ms: -1 }),
             buffer,
             release,
             max_records,
@@ -199,8 +201,18 @@ struct KTableSuppress<K, V> {
     max_records: Option<usize>,
     max_bytes: Option<usize>,
     when_full: WhenFull,
-    /// The greatest timestamp that came by.
+    /// The greatest timestamp that came by, or up to which time went on without records.
     observed_ms: i64,
+    /// How changes go on while no record comes, if they do.
+    idle: Option<Idle>,
+}
+
+/// Going on while no record comes.
+struct Idle {
+    after: Duration,
+    buffer: Name,
+    /// The time up to which windows have gone on so; -1 if none has.
+    closed_ms: i64,
 }
 
 impl<K, V> KTableSuppress<K, V>
@@ -208,9 +220,20 @@ where
     K: 'static,
     V: Clone + Send + 'static,
 {
+    /// Up to when changes have waited for long enough at a stream time.
+    const fn due_ms(&self, stream_time: i64) -> i64 {
+        stream_time.saturating_sub(self.release.wait_ms)
+    }
+
+    /// Whether the window of a change has gone on while no record came.
+    fn is_late(&self, time: i64) -> bool {
+        let closed_ms = self.idle.as_ref().map_or(-1, |idle| idle.closed_ms);
+        closed_ms >= 0 && time <= self.due_ms(closed_ms)
+    }
+
     /// Lets go on what no longer has to wait.
     fn release_due(&self, context: &mut Context<'_, K, Change<V>>) -> Result<(), BoxError> {
-        let due_ms = self.observed_ms.saturating_sub(self.release.wait_ms);
+        let due_ms = self.due_ms(self.observed_ms);
         while context.store(self.buffer)?.first_time().is_some_and(|time| time <= due_ms) {
             self.emit_first(context)?;
         }
@@ -263,6 +286,15 @@ where
     K: 'static,
     V: Clone + Send + 'static,
 {
+    fn init(&mut self, context: &mut Context<'_, K, Change<V>>) -> Result<(), BoxError> {
+        if let Some(Idle { after, buffer, closed_ms }) = &mut self.idle {
+            context.watch_idle(*after);
+            *closed_ms = context.emitted_until(buffer).unwrap_or(-1);
+            self.observed_ms = *closed_ms;
+        }
+        Ok(())
+    }
+
     fn process(
         &mut self,
         record: Record<'_, K, Change<V>>,
@@ -271,10 +303,34 @@ where
         self.observed_ms = self.observed_ms.max(record.timestamp);
         let origin = context.origin();
         let time = (self.release.from)(record.key, origin.timestamp);
+        if self.is_late(time) {
+            context.drop_record(&format!(
+                "its window, which ended at {time}, has gone on while no record came"
+            ));
+            return Ok(());
+        }
         let change = (record.value.old.clone(), record.value.new.clone());
         context.store(self.buffer)?.put(time, record.key, change, origin)?;
         self.release_due(context)?;
         self.check_bounds(context)
+    }
+
+    fn would_close(
+        &mut self,
+        time: i64,
+        context: &mut Context<'_, K, Change<V>>,
+    ) -> Result<bool, BoxError> {
+        let due_ms = self.due_ms(time.max(self.observed_ms));
+        Ok(context.store(self.buffer)?.first_time().is_some_and(|first| first <= due_ms))
+    }
+
+    fn idle(&mut self, time: i64, context: &mut Context<'_, K, Change<V>>) -> Result<(), BoxError> {
+        self.observed_ms = self.observed_ms.max(time);
+        if let Some(idle) = self.idle.as_mut().filter(|_| self.release.drop_tombstones) {
+            idle.closed_ms = self.observed_ms;
+            context.set_emitted_until(&idle.buffer, self.observed_ms);
+        }
+        self.release_due(context)
     }
 }
 

@@ -95,6 +95,16 @@ impl<K: Row, VA: Row> WindowTable<K, VA> {
         Ok(())
     }
 
+    /// Whether there are rows of windows that start then.
+    pub(super) fn has_any(
+        &self,
+        starts: RangeInclusive<i64>,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<bool, BoxError> {
+        let Some(store) = self.output.store else { return Ok(false) };
+        Ok(!context.store(store)?.fetch_closed(starts)?.is_empty())
+    }
+
     /// The window that starts at a time.
     pub(super) const fn window(&self, start: i64) -> Window {
         Window::new(start, start.saturating_add(self.size_ms))

@@ -1,5 +1,7 @@
 //! When the results of windows are emitted.
 
+use std::time::Duration;
+
 /// When an aggregation in windows emits its results: at each update, or once when a window closes. Java's `EmitStrategy`
 /// (KIP-825).
 ///
@@ -18,12 +20,13 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EmitStrategy {
     on_close: bool,
+    idle: Option<Duration>,
 }
 
 impl EmitStrategy {
     /// At each update; the default. Java's `onWindowUpdate`.
     pub const fn on_window_update() -> Self {
-        Self { on_close: false }
+        Self { on_close: false, idle: None }
     }
 
     /// One result for each window, when it has closed. Java's `onWindowClose`.
@@ -31,7 +34,53 @@ impl EmitStrategy {
     /// Windows close by stream time, as records come: at most once a second of the wall clock the aggregation looks which
     /// have closed since it last did. Up to which time it has emitted is committed with the offsets.
     pub const fn on_window_close() -> Self {
-        Self { on_close: true }
+        Self { on_close: true, idle: None }
+    }
+
+    /// Closes windows also while no record comes: when the partitions of a task have had none for `idle` of the wall clock,
+    /// stream time counts as if it had gone on with the wall clock since the last one. Java has nothing like it; without this, the
+    /// last windows wait for the next record, however long that takes.
+    ///
+    /// - A task is idle when it has processed and committed all that its input partitions hold, as the cluster says; one of
+    ///   them that gets records keeps all awake. An outage is no idleness, nor is the time that a task does not run.
+    /// - Time goes on only where a window closes by it, and so far that it does. Records that come later for a window
+    ///   that closed are late: they are dropped and counted.
+    /// - How far windows were emitted is committed with the offsets: a restart emits none again, and takes no record for one
+    ///   that was emitted.
+    /// - Results then depend on when records come, not only on their timestamps: choose `idle` longer than records may be
+    ///   held up on their way.
+    ///
+    /// Of no effect where results are emitted at each update.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streams_dsl::{config::StreamsConfig, prelude::*, testing::TopologyTestDriver};
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+    /// let clicks = builder.stream::<String, String>("clicks").group_by_key().windowed_by(minutes);
+    /// let emit = EmitStrategy::on_window_close().with_idle_time(Duration::from_secs(30));
+    /// let counts = clicks.emit_strategy(emit).count();
+    /// counts.to_stream_with_key(|window, _| window.key.clone()).to("clicks-per-minute");
+    ///
+    /// let config = StreamsConfig::new("app", "unused:9092");
+    /// let driver = TopologyTestDriver::new(&builder.build()?, config)?;
+    /// let counted = driver.output_topic("clicks-per-minute", string(), option(long()));
+    /// driver.input_topic("clicks", string(), string()).pipe_input("ann".to_owned(), "click".to_owned(), 0)?;
+    /// driver.advance_wall_clock_time(Duration::from_secs(59))?;
+    /// assert!(counted.is_empty());
+    /// driver.advance_wall_clock_time(Duration::from_secs(1))?;
+    /// assert_eq!(counted.read_key_value()?, Some(("ann".to_owned(), Some(1))));
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn with_idle_time(self, idle: Duration) -> Self {
+        Self { idle: Some(idle), ..self }
+    }
+
+    /// For how long a task must be idle for windows to close by that.
+    pub(crate) const fn idle_time(self) -> Option<Duration> {
+        self.idle
     }
 
     /// Whether results are emitted when windows close.

@@ -24,6 +24,7 @@ pub struct Suppressed<K> {
     pub(crate) from: fn(&K, i64) -> i64,
     pub(crate) until: Until,
     pub(crate) bounds: BufferBounds,
+    pub(crate) idle: Option<Duration>,
 }
 
 /// For how long a change waits.
@@ -40,10 +41,10 @@ impl<K> Suppressed<Windowed<K>> {
     /// its window and the grace period after it. Deleted rows never do. Java's `untilWindowCloses`.
     ///
     /// Stream time here is the greatest timestamp of the results themselves; if nothing comes any more, nothing
-    /// goes on.
+    /// goes on, unless there is an [idle time](Suppressed::with_idle_time).
     pub fn until_window_closes(buffer: StrictBufferConfig) -> Self {
         let from = |windowed: &Windowed<K>, _: i64| windowed.window.end;
-        Self { from, until: Until::WindowCloses, bounds: buffer.0 }
+        Self { from, until: Until::WindowCloses, bounds: buffer.0, idle: None }
     }
 }
 
@@ -52,13 +53,48 @@ impl<K> Suppressed<K> {
     /// is, and goes on with the row's value then. Java's `untilTimeLimit`.
     pub fn until_time_limit(limit: Duration, buffer: impl Into<BufferBounds>) -> Self {
         let from = |_: &K, timestamp| timestamp;
-        Self { from, until: Until::TimeLimit(limit), bounds: buffer.into() }
+        Self { from, until: Until::TimeLimit(limit), bounds: buffer.into(), idle: None }
+    }
+
+    /// Lets changes go on also while no record comes: when the partitions of a task have had none for `idle` of the wall clock,
+    /// stream time counts as if it had gone on with the wall clock since the last one. Java has nothing like it; without
+    /// this, what is held back waits for the next record, however long that takes.
+    ///
+    /// When a task is idle, and what that means for results, is said of
+    /// [`EmitStrategy::with_idle_time`](crate::EmitStrategy::with_idle_time). Where windows wait until they close, a change that
+    /// comes later for one that has gone on so is late: it is dropped here and counted, though the table above has taken
+    /// it. With a time limit nothing is late: such a change goes on at once.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streams_dsl::{config::StreamsConfig, prelude::*, testing::TopologyTestDriver};
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let second = Duration::from_secs(1);
+    /// let prices = builder.table::<String, i64>("prices");
+    /// let calm = Suppressed::until_time_limit(10 * second, BufferConfig::unbounded());
+    /// prices.suppress(calm.with_idle_time(5 * second)).to_stream().to("calm-prices");
+    ///
+    /// let config = StreamsConfig::new("app", "unused:9092");
+    /// let driver = TopologyTestDriver::new(&builder.build()?, config)?;
+    /// let calm_prices = driver.output_topic("calm-prices", string(), long());
+    /// driver.input_topic("prices", string(), long()).pipe_input("tea".to_owned(), 3, 0)?;
+    /// driver.advance_wall_clock_time(9 * second)?;
+    /// assert!(calm_prices.is_empty());
+    /// driver.advance_wall_clock_time(second)?;
+    /// assert_eq!(calm_prices.read_key_value()?, Some(("tea".to_owned(), 3)));
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_idle_time(self, idle: Duration) -> Self {
+        Self { idle: Some(idle), ..self }
     }
 }
 
 impl<K> Clone for Suppressed<K> {
     fn clone(&self) -> Self {
-        Self { from: self.from, until: self.until, bounds: self.bounds.clone() }
+        let Self { from, until, idle, .. } = *self;
+        Self { from, until, bounds: self.bounds.clone(), idle }
     }
 }
 
@@ -67,6 +103,7 @@ impl<K> fmt::Debug for Suppressed<K> {
         f.debug_struct("Suppressed")
             .field("until", &self.until)
             .field("bounds", &self.bounds)
+            .field("idle", &self.idle)
             .finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 mod brute_force;
 mod describe;
 mod global_tables;
+mod idle_time;
 mod mistakes;
 mod retries;
 mod stores;

@@ -28,6 +28,7 @@ pub struct JoinWindows {
     start: Bound,
     end: Bound,
     grace: Duration,
+    idle: Option<Duration>,
 }
 
 /// A bound of a window, as seen from a record.
@@ -46,7 +47,52 @@ impl JoinWindows {
     /// From `difference` earlier to `difference` later; records may be late by `grace`. Java's
     /// `ofTimeDifferenceAndGrace`.
     pub const fn of_time_difference_and_grace(difference: Duration, grace: Duration) -> Self {
-        Self { start: Bound::Earlier(difference), end: Bound::Later(difference), grace }
+        Self { start: Bound::Earlier(difference), end: Bound::Later(difference), grace, idle: None }
+    }
+
+    /// Closes the windows of a left or outer join also while no record comes: when the partitions of a task have had none for
+    /// `idle` of the wall clock, stream time counts as if it had gone on with the wall clock since the last one, and records
+    /// that were not joined until their windows closed come out. Java has nothing like it; without this, they wait for
+    /// the next record, however long that takes.
+    ///
+    /// When a task is idle, and what that means for results, is said of
+    /// [`EmitStrategy::with_idle_time`](crate::EmitStrategy::with_idle_time). A record that comes later and is older than the time
+    /// at which records came out so, less the grace period, is late: it could join one of them. It is dropped and
+    /// counted. Of no effect for inner joins.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streams_dsl::{config::StreamsConfig, prelude::*, testing::TopologyTestDriver};
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let minute = Duration::from_secs(60);
+    /// let orders = builder.stream::<String, String>("orders");
+    /// let payments = builder.stream::<String, String>("payments");
+    /// let windows = JoinWindows::of_time_difference_with_no_grace(minute).with_idle_time(minute / 2);
+    /// let paid = orders.left_join_stream(&payments, windows, |order, payment| match payment {
+    ///     Some(payment) => format!("{order} by {payment}"),
+    ///     None => format!("{order} is not paid"),
+    /// });
+    /// paid.to("paid");
+    ///
+    /// let config = StreamsConfig::new("app", "unused:9092");
+    /// let driver = TopologyTestDriver::new(&builder.build()?, config)?;
+    /// let paid = driver.output_topic("paid", string(), string());
+    /// driver.input_topic("orders", string(), string()).pipe_input("ann".to_owned(), "tea".to_owned(), 0)?;
+    /// driver.advance_wall_clock_time(minute)?;
+    /// assert!(paid.is_empty());
+    /// driver.advance_wall_clock_time(minute)?;
+    /// assert_eq!(paid.read_key_value()?, Some(("ann".to_owned(), "tea is not paid".to_owned())));
+    /// # Ok::<(), streams_dsl::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn with_idle_time(self, idle: Duration) -> Self {
+        Self { idle: Some(idle), ..self }
+    }
+
+    /// For how long a task must be idle for windows to close by that.
+    pub(crate) const fn idle_time(&self) -> Option<Duration> {
+        self.idle
     }
 
     /// Begins so much earlier than the record; the end stays. Java's `before`.

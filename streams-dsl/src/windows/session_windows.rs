@@ -57,6 +57,11 @@ impl SessionWindows {
         Self { emit, ..self }
     }
 
+    /// When results are emitted.
+    pub(crate) const fn emit(&self) -> EmitStrategy {
+        self.emit
+    }
+
     /// Whether results are emitted when windows close.
     pub(crate) const fn emits_on_close(&self) -> bool {
         self.emit.is_on_close()

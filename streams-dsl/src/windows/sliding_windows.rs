@@ -56,6 +56,11 @@ impl SlidingWindows {
         Self { emit, ..self }
     }
 
+    /// When results are emitted.
+    pub(crate) const fn emit(&self) -> EmitStrategy {
+        self.emit
+    }
+
     /// Whether results are emitted when windows close.
     pub(crate) const fn emits_on_close(&self) -> bool {
         self.emit.is_on_close()

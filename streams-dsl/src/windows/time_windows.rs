@@ -72,9 +72,9 @@ impl TimeWindows {
         Self { emit, ..self }
     }
 
-    /// Whether results are emitted when windows close.
-    pub(crate) const fn emits_on_close(&self) -> bool {
-        self.emit.is_on_close()
+    /// When results are emitted.
+    pub(crate) const fn emit(&self) -> EmitStrategy {
+        self.emit
     }
 
     /// Whether these windows can be used.

@@ -8,6 +8,7 @@
 mod appearing;
 mod calling;
 mod counting;
+mod idling;
 mod lookup;
 mod losing;
 mod market;
@@ -34,6 +35,7 @@ pub use self::{
     appearing::appearing,
     calling::calling,
     counting::{counting, counting_topology, counts, expected_counts},
+    idling::idling,
     lookup::lookup,
     losing::losing,
     market::market,

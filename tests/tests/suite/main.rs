@@ -11,6 +11,7 @@ mod global;
 mod global_joins;
 mod growing_topics;
 mod harness;
+mod idle_time;
 mod instances;
 mod java_names;
 mod layers;

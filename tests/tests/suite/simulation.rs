@@ -5,9 +5,9 @@ use streams_core::{
     testing::simulation::{Compare, Faults, SimulationBuilder, seeds},
 };
 use tests::simulation::{
-    appearing, calling, counting, counts, expected_counts, last_counts, lookup, losing, market,
-    merging, orders, shop, shop_that_compares, standing_by, stepping, ticking, ties, visiting,
-    warehouse,
+    appearing, calling, counting, counts, expected_counts, idling, last_counts, lookup, losing,
+    market, merging, orders, shop, shop_that_compares, standing_by, stepping, ticking, ties,
+    visiting, warehouse,
 };
 
 fn runs(simulation: SimulationBuilder) {
@@ -150,6 +150,11 @@ fn simulation_of_topics_that_appear_is_exactly_once() {
 #[test]
 fn simulation_of_topics_that_appear_at_least_once_loses_nothing() {
     seeds(0..60).for_each(|seed| runs(appearing(seed, AtLeastOnce)));
+}
+
+#[test]
+fn simulation_of_windows_that_close_by_time_alone_has_one_final_result_each() {
+    seeds(0..100).for_each(|seed| runs_on_some_disk(idling(seed), seed));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Sources that read all topics whose names match.
 
+use std::collections::BTreeMap;
+
 use streams_core::{
     ErrorKind, Headers, KafkaStreams,
     client::{
@@ -10,9 +12,18 @@ use streams_core::{
     runtime::State,
     topology::Topology,
 };
-use streams_dsl::{Consumed, StreamsBuilder};
+use streams_dsl::{Consumed, Materialized, StreamsBuilder};
 
-use crate::harness::{PATIENCE, cluster, config, eventually, processed};
+use crate::harness::{PATIENCE, cluster, config, eventually, last_counts, processed, produce};
+
+/// Counts the keys of all topics `in-…`, in a store, to `out`.
+fn counting() -> Topology {
+    let builder = StreamsBuilder::new();
+    let words = builder.stream::<String, String>(Consumed::pattern("in-[a-z]+"));
+    let store = Materialized::named("counts").in_memory();
+    words.group_by_key().count().stored(store).to_stream().to("out");
+    builder.build().unwrap()
+}
 
 fn write(cluster: &EmbeddedCluster, topic: &str, partition: i32, value: &str) {
     let (key, value) = (Some(&b"k"[..]), Some(value.as_bytes()));
@@ -26,6 +37,75 @@ fn written(cluster: &EmbeddedCluster) -> Vec<String> {
     let mut values: Vec<String> = records.iter().map(value).collect();
     values.sort();
     values
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_comes_to_be_is_read_and_tasks_keep_their_state() {
+    for guarantee in [ProcessingGuarantee::AtLeastOnce, ProcessingGuarantee::ExactlyOnceV2] {
+        let cluster = cluster();
+        for topic in ["in-a", "other", "out"] {
+            cluster.create_topic(topic, 2).unwrap();
+        }
+        let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let instances = directories.each_ref().map(|directory| {
+            let config = config(directory.path(), guarantee);
+            KafkaStreams::with_client_supplier(counting(), config, cluster.clone()).unwrap()
+        });
+        for instance in &instances {
+            instance.start().await.unwrap();
+        }
+        for key in ["a", "b", "c"] {
+            produce(&cluster, "in-a", key, "v", 1);
+        }
+        produce(&cluster, "other", "a", "v", 1);
+        processed(&cluster, &["in-a"], &instances.each_ref()).await;
+
+        cluster.create_topic("in-b", 2).unwrap();
+        for key in ["a", "b", "d"] {
+            // Before anybody can have noticed, and after a topic that was known.
+            produce(&cluster, "in-b", key, "v", 1);
+        }
+        processed(&cluster, &["in-a", "in-b"], &instances.each_ref()).await;
+        let counts = [("a", 2), ("b", 2), ("c", 1), ("d", 1)];
+        let counts: BTreeMap<_, _> = counts.map(|(key, count)| (key.to_owned(), count)).into();
+        assert_eq!(last_counts(&cluster, "out"), counts, "{guarantee:?}");
+        for instance in &instances {
+            instance.close(PATIENCE).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_deleted_is_read_no_more_and_the_others_go_on() {
+    for guarantee in [ProcessingGuarantee::AtLeastOnce, ProcessingGuarantee::ExactlyOnceV2] {
+        let (cluster, directory) = (cluster(), tempfile::tempdir().unwrap());
+        // The larger one goes: a task goes with it, whose changelog stays.
+        for (topic, partitions) in [("in-a", 1), ("in-b", 2), ("out", 1)] {
+            cluster.create_topic(topic, partitions).unwrap();
+        }
+        let config = config(directory.path(), guarantee).set("metadata.max.age.ms", 50);
+        let instance =
+            KafkaStreams::with_client_supplier(counting(), config, cluster.clone()).unwrap();
+        instance.start().await.unwrap();
+        for topic in ["in-a", "in-b"] {
+            write(&cluster, topic, 0, "before");
+        }
+        processed(&cluster, &["in-a", "in-b"], &[&instance]).await;
+        cluster.delete_topic("in-b").unwrap();
+        for _ in 0..20 {
+            write(&cluster, "in-a", 0, "after");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        processed(&cluster, &["in-a"], &[&instance]).await;
+        assert_eq!(last_counts(&cluster, "out")["k"], 22, "{guarantee:?}");
+        // One of the same name is another one, which is read from its beginning.
+        cluster.create_topic("in-b", 2).unwrap();
+        write(&cluster, "in-b", 0, "anew");
+        processed(&cluster, &["in-a", "in-b"], &[&instance]).await;
+        assert_eq!(last_counts(&cluster, "out")["k"], 23, "{guarantee:?}");
+        assert!(instance.error().is_none());
+        instance.close(PATIENCE).await.unwrap();
+    }
 }
 
 /// Copies what matches to `out`.

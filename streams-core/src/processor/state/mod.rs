@@ -20,7 +20,7 @@ pub(crate) use self::{
     refusals::Refusals,
     settings::TaskSettings,
 };
-use super::{AtWork, NodesInFlight, RawRecord, Schedule, SharedNodes, TaskWatch};
+use super::{AtWork, IdleNodes, NodesInFlight, RawRecord, Schedule, SharedNodes, TaskWatch};
 use crate::{
     Error, ErrorKind, Headers, RecordMetadata, Result, TaskId, TopicPartition,
     client::Collector,
@@ -50,6 +50,10 @@ pub(crate) struct TaskState {
     pub(crate) commit_requested: bool,
     /// Until when stores of windows have emitted those that have closed, by their names: it is committed with the offsets.
     pub(crate) emitted_until: BTreeMap<String, i64>,
+    /// Whether that has changed since the last commit.
+    pub(crate) emitted_changed: bool,
+    /// Nodes that go on while no record comes.
+    pub(crate) idle: IdleNodes,
     pub(crate) drops: Drops,
     pub(crate) attempt: Attempt,
     /// What the tasks of the thread write with, lent while this one runs.
@@ -80,6 +84,8 @@ impl TaskState {
             now_ms: 0,
             commit_requested: false,
             emitted_until: BTreeMap::new(),
+            emitted_changed: false,
+            idle: IdleNodes::default(),
             drops: Drops::new(id),
             attempt: Attempt::default(),
             collector: None,

@@ -58,6 +58,19 @@ where
         self.processor.undo(context);
     }
 
+    /// So did what waits for time to go on.
+    fn would_close(
+        &mut self,
+        time: i64,
+        context: &mut Context<'_, KOut, VOut>,
+    ) -> Result<bool, BoxError> {
+        self.processor.would_close(time, context)
+    }
+
+    fn idle(&mut self, time: i64, context: &mut Context<'_, KOut, VOut>) -> Result<(), BoxError> {
+        self.processor.idle(time, context)
+    }
+
     fn close(&mut self) {
         self.wrapped.close();
         self.processor.close();

@@ -27,6 +27,7 @@ mod ending;
 mod foreign_keys;
 mod hand_over;
 mod holdings;
+mod idle;
 mod input;
 mod inspect;
 mod log_ends;

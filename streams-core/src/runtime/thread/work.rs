@@ -179,6 +179,24 @@ impl Work<'_> {
         Ok(worked)
     }
 
+    /// Has these tasks, which were idle until then, let go of what no longer has to wait. Returns whether one did.
+    pub(super) fn close_idle(&mut self, tasks: &[TaskId], until_ms: i64) -> Result<bool> {
+        let mut closed = false;
+        for id in tasks {
+            let now_ms = self.app.clock.now_ms();
+            let Some(task) = self.tasks.running_task(*id) else { continue };
+            if !task.would_close(until_ms)? {
+                continue;
+            }
+            self.writer.begin(self.member, now_ms)?;
+            let Some(task) = self.tasks.running_task(*id) else { continue };
+            task.close_idle((until_ms, now_ms), self.writer.collector())?;
+            self.count_dropped(*id);
+            closed = true;
+        }
+        Ok(closed)
+    }
+
     fn count_dropped(&mut self, id: TaskId) {
         let dropped = self.tasks.running_task(id).map_or(0, ActiveTask::take_dropped);
         if dropped > 0 {

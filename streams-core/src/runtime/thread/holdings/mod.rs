@@ -11,6 +11,7 @@ use super::{
     commit::Commits,
     ending::Ending,
     hand_over,
+    idle::IdleLook,
     input::Input,
     member::Member,
     mend::Mend,
@@ -48,6 +49,7 @@ pub(super) struct Holdings {
     /// The committed offsets that tasks wait for, to be placed.
     asked: BTreeMap<TaskId, Asked<Committed>>,
     watch: Watch,
+    idle: IdleLook,
 }
 
 impl Holdings {
@@ -74,6 +76,7 @@ impl Holdings {
             is_assigned: false,
             asked: BTreeMap::new(),
             watch: Watch::default(),
+            idle: IdleLook::default(),
         })
     }
 

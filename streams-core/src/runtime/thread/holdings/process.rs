@@ -72,7 +72,9 @@ impl Holdings {
         let punctuations = self.tasks.running().filter_map(|(_, task)| task.next_punctuation());
         let commit = self.commits.due_ms(&self.writer);
         let retries = self.tasks.running().filter_map(|(_, task)| task.retry_due_ms());
-        let due = punctuations.chain(retries).chain([commit]).min().unwrap_or(commit);
+        let idle = self.tasks.running().filter_map(|(_, task)| task.idle_due());
+        let due = punctuations.chain(retries).chain(idle).chain([commit]);
+        let due = due.min().unwrap_or(commit);
         let until_due = u64::try_from(due - now_ms).unwrap_or(0);
         max_wait.min(Duration::from_millis(until_due.max(1)))
     }
@@ -96,8 +98,11 @@ impl Holdings {
         };
         let (processed, interrupted) = work.process(self.interrupted.take())?;
         let punctuated = work.punctuate()?;
+        let now_ms = self.app.clock.now_ms();
+        let (idle, until_ms) = self.idle.look(work.tasks, &mut *self.admin, now_ms);
+        let closed = work.close_idle(&idle, until_ms)?;
         self.interrupted = interrupted;
-        Ok(processed > 0 || punctuated)
+        Ok(processed > 0 || punctuated || closed)
     }
 
     fn has_in_flight(&self) -> bool {
@@ -110,6 +115,6 @@ impl Holdings {
     }
 
     fn awaits_answers(&self) -> bool {
-        self.mend.is_at_work()
+        self.mend.is_at_work() || self.idle.is_open()
     }
 }
