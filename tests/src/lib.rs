@@ -3,5 +3,6 @@
 
 pub mod broker;
 pub mod conformance;
+pub mod relational;
 pub mod simulation;
 pub mod smoke;

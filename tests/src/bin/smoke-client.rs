@@ -1,20 +1,34 @@
-//! An instance of the client of Apache Kafka's smoke test: see `tests/smoke/README.md`.
+//! An instance of the client of one of Apache Kafka's smoke tests: see `tests/smoke/README.md`.
 //!
 //! It says each change of its state, and how far it is, on the standard error. SIGTERM closes it.
 
 use std::{error::Error, path::PathBuf, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use streams_core::{KafkaStreams, config::StreamsConfig};
-use tests::smoke;
+use tests::{relational, smoke};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The driver's timestamps are two days old, and its last ones are not.
-const ADDITIONAL_RETENTION: Duration = Duration::from_secs(3 * 86_400);
+const SMOKE_RETENTION: Duration = Duration::from_secs(3 * 86_400);
+/// The driver's timestamps are of the last four days.
+const RELATIONAL_RETENTION: Duration = Duration::from_secs(5 * 86_400);
+/// As Java's client of the relational test has it.
+const RELATIONAL_COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Runs an instance of the client of Kafka's smoke test until SIGTERM.
+/// Which of Kafka's tests it is the client of.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Test {
+    Smoke,
+    Relational,
+}
+
+/// Runs an instance of the client of one of Kafka's smoke tests until SIGTERM.
 #[derive(Debug, Parser)]
 struct Arguments {
+    /// The test.
+    #[arg(long, value_enum, default_value_t = Test::Smoke)]
+    test: Test,
     /// Address of the cluster.
     #[arg(long, value_name = "SERVER")]
     bootstrap_server: String,
@@ -37,13 +51,25 @@ fn setting(text: &str) -> Result<(String, String), String> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
-    let config = StreamsConfig::new(smoke::APPLICATION_ID, &arguments.bootstrap_server)
+    let server = &arguments.bootstrap_server;
+    let (topology, config, retention) = match arguments.test {
+        Test::Smoke => {
+            let config = StreamsConfig::new(smoke::APPLICATION_ID, server);
+            (smoke::topology()?, config, SMOKE_RETENTION)
+        }
+        Test::Relational => {
+            let config = StreamsConfig::new(relational::APPLICATION_ID, server)
+                .commit_interval(RELATIONAL_COMMIT_INTERVAL);
+            (relational::topology()?, config, RELATIONAL_RETENTION)
+        }
+    };
+    let config = config
         .state_dir(arguments.state_dir)
         .set("processing.guarantee", arguments.guarantee)
-        .set("windowstore.changelog.additional.retention.ms", ADDITIONAL_RETENTION.as_millis())
+        .set("windowstore.changelog.additional.retention.ms", retention.as_millis())
         .set_all(arguments.config);
     let mut terminate = signal(SignalKind::terminate())?;
-    let streams = KafkaStreams::new(smoke::topology()?, config)?;
+    let streams = KafkaStreams::new(topology, config)?;
     streams.on_state_change(|state, _| eprintln!("state {state}"));
     Ok(streams.run_until(terminate.recv()).await?)
 }
