@@ -10,7 +10,6 @@ use streams_core::{
 use super::{
     Nullable,
     fallible::fallible,
-    row_by_row::own_store_name,
     table_rows::{OUT_OF_ORDER, RowOutput, forward_pending, put_and_forward},
 };
 use crate::{
@@ -198,8 +197,11 @@ where
         let this = sketch.table::<K, V>(step)?;
         let other = sketch.output::<DrawnTable<K, VO>>(step.inputs.get(1))?;
         let materialized = step.options.stored::<Materialized<K, VR>>();
-        let store_name =
-            own_store_name(sketch, step, materialized.as_ref(), prefix::TABLE_JOIN_MERGE);
+        // Unlike an operator of one table it has a store even if that is not named, as in Java.
+        let store_name = materialized.as_ref().map(|materialized| {
+            sketch.check_name(step, materialized.name.as_ref());
+            sketch.names.store(materialized.name.as_ref(), prefix::TABLE_JOIN_MERGE)
+        });
         let name = sketch.name(step, prefix::TABLE_JOIN_MERGE);
         let new = other.sources.iter().filter(|source| !this.sources.contains(source));
         let sources: Vec<_> = this.sources.iter().chain(new).cloned().collect();
