@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use streams_core::{
     BoxError, Result,
+    config::StreamsConfig,
     serde::{Serde, SerdeRef, Written, integer, short},
     topology::Topology,
 };
@@ -44,11 +45,11 @@ struct AugmentedComment {
     prefix: String,
 }
 
-/// The topology of the relational smoke test's client.
+/// The topology of the relational smoke test's client, in stores of the configured kind.
 ///
 /// # Errors
 /// `Topology` if the DSL does not take it.
-pub fn topology() -> Result<Topology> {
+pub fn topology(config: &StreamsConfig) -> Result<Topology> {
     let builder = StreamsBuilder::new();
     let articles = table::<Article>(&builder, "in-article");
     let comments = table::<Comment>(&builder, "in-comment");
@@ -67,7 +68,7 @@ pub fn topology() -> Result<Topology> {
         AugmentedComment { comment: comment.clone(), prefix }
     });
     augmented.stored(stored()).to_stream().to("out-augmented-comment");
-    builder.build()
+    builder.build_with(config)
 }
 
 fn table<V: Wire>(builder: &StreamsBuilder, topic: &str) -> KTable<i32, V> {

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use streams_core::{BoxError, Record, Result, processor::Context, topology::Topology};
+use streams_core::{
+    BoxError, Record, Result, config::StreamsConfig, processor::Context, topology::Topology,
+};
 use streams_dsl::{
     BufferConfig, KGroupedStream, KStream, KTable, Materialized, StreamsBuilder, Suppressed,
     TimeWindows, Windowed,
@@ -21,11 +23,11 @@ const PRINT_RECORDS: u64 = 100;
 
 type Grouped = KGroupedStream<String, i32>;
 
-/// The topology of the smoke test's client.
+/// The topology of the smoke test's client, in stores of the configured kind.
 ///
 /// # Errors
 /// `Topology` if the DSL does not take it.
-pub fn topology() -> Result<Topology> {
+pub fn topology(config: &StreamsConfig) -> Result<Topology> {
     let builder = StreamsBuilder::new();
     let source = builder.stream::<String, i32>("data");
     source.filter_not(is_flush).to("echo");
@@ -50,7 +52,7 @@ pub fn topology() -> Result<Topology> {
     difference(&max, &min);
     average(&sum, &count);
     keys_of_each_count(&count);
-    builder.build()
+    builder.build_with(config)
 }
 
 /// Says on the standard error how far the records of `topic` are.

@@ -3,6 +3,7 @@
 
 use std::{path::Path, process::Command, time::Duration};
 
+use streams_core::{Result, config::StreamsConfig, topology::Topology};
 use tempfile::TempDir;
 use tests::{
     broker::{self, Broker, Options, Process},
@@ -26,12 +27,12 @@ const SETTINGS: [&str; 2] = ["commit.interval.ms=500", "session.timeout.ms=6000"
 
 #[test]
 fn the_client_has_the_topology_of_javas() {
-    has_the_topology_of("describe.txt", &smoke::topology().unwrap().describe());
+    has_the_topology_of("describe.txt", smoke::topology);
 }
 
 #[test]
 fn the_relational_client_has_the_topology_of_javas() {
-    has_the_topology_of("relational.txt", &relational::topology().unwrap().describe());
+    has_the_topology_of("relational.txt", relational::topology);
 }
 
 #[test]
@@ -75,10 +76,11 @@ const RELATIONAL: Test = Test {
     lets_duplicates_pass: false,
 };
 
-fn has_the_topology_of(file: &str, ours: &str) {
+fn has_the_topology_of(file: &str, ours: fn(&StreamsConfig) -> Result<Topology>) {
+    let ours = ours(&StreamsConfig::new("test", "localhost:9092")).unwrap().describe();
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("smoke").join(file);
     let java = std::fs::read_to_string(file).unwrap();
-    assert_eq!(in_order(ours), in_order(&java));
+    assert_eq!(in_order(&ours), in_order(&java));
 }
 
 /// Three instances come one after the other; then one is closed and comes back, one crashes and one is closed.
@@ -129,6 +131,9 @@ impl Client<'_> {
         command.args(["--test", self.test.name]).arg("--state-dir").arg(state.path());
         for setting in SETTINGS {
             command.args(["--config", setting]);
+        }
+        if cfg!(not(feature = "rocksdb")) {
+            command.args(["--config", "default.dsl.store=in_memory"]);
         }
         let Test { name: test, .. } = self.test;
         let name = format!("{name} instance, {test}, {},", self.guarantee);

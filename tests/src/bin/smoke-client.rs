@@ -52,15 +52,12 @@ fn setting(text: &str) -> Result<(String, String), String> {
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let server = &arguments.bootstrap_server;
-    let (topology, config, retention) = match arguments.test {
-        Test::Smoke => {
-            let config = StreamsConfig::new(smoke::APPLICATION_ID, server);
-            (smoke::topology()?, config, SMOKE_RETENTION)
-        }
+    let (config, retention) = match arguments.test {
+        Test::Smoke => (StreamsConfig::new(smoke::APPLICATION_ID, server), SMOKE_RETENTION),
         Test::Relational => {
             let config = StreamsConfig::new(relational::APPLICATION_ID, server)
                 .commit_interval(RELATIONAL_COMMIT_INTERVAL);
-            (relational::topology()?, config, RELATIONAL_RETENTION)
+            (config, RELATIONAL_RETENTION)
         }
     };
     let config = config
@@ -68,6 +65,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .set("processing.guarantee", arguments.guarantee)
         .set("windowstore.changelog.additional.retention.ms", retention.as_millis())
         .set_all(arguments.config);
+    let topology = match arguments.test {
+        Test::Smoke => smoke::topology(&config)?,
+        Test::Relational => relational::topology(&config)?,
+    };
     let mut terminate = signal(SignalKind::terminate())?;
     let streams = KafkaStreams::new(topology, config)?;
     streams.on_state_change(|state, _| eprintln!("state {state}"));
