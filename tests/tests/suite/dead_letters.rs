@@ -14,13 +14,12 @@ use streams_core::{
 };
 use streams_dsl::{BufferConfig, KStream, Produced, StreamsBuilder, Suppressed, TimeWindows};
 
-use crate::harness::{PATIENCE, cluster, config, eventually, processed, produce};
+use crate::harness::{
+    PATIENCE, cluster, config, eventually, processed, produce, with_stores_of_this_build,
+};
 
 fn build(builder: &StreamsBuilder) -> Topology {
-    let mut settings = StreamsConfig::new("app", "embedded:9092");
-    if !cfg!(feature = "rocksdb") {
-        settings = settings.set("default.dsl.store", "in_memory");
-    }
+    let settings = with_stores_of_this_build(StreamsConfig::new("app", "embedded:9092"));
     builder.build_with(&settings).unwrap()
 }
 
@@ -41,7 +40,7 @@ fn topics() -> EmbeddedCluster {
 }
 
 async fn start(topology: Topology, settings: StreamsConfig, on: &EmbeddedCluster) -> KafkaStreams {
-    let settings = settings
+    let settings = with_stores_of_this_build(settings)
         .processing_exception_handler(ProcessingHandlerChoice::LogAndContinue)
         .dead_letter_queue_topic("dead");
     let instance = KafkaStreams::with_client_supplier(topology, settings, on.clone()).unwrap();

@@ -43,6 +43,11 @@ pub(crate) fn config(directory: &Path, guarantee: ProcessingGuarantee) -> Stream
         .session_timeout(Duration::from_millis(500))
 }
 
+/// With the stores that this build has: RocksDB's, or those in memory. A topology is built with the same.
+pub(crate) fn with_stores_of_this_build(config: StreamsConfig) -> StreamsConfig {
+    if cfg!(feature = "rocksdb") { config } else { config.set("default.dsl.store", "in_memory") }
+}
+
 /// Waits until `condition` holds, and fails the test if it takes too long.
 pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + PATIENCE;

@@ -27,11 +27,12 @@ fn final_counts(in_memory: bool) -> Topology {
     by_start
         .map_values(|count| count.unwrap_or_default())
         .to(Produced::topic("out").with(string(), long()));
-    let mut settings = StreamsConfig::new("app", "embedded:9092");
-    if in_memory {
-        settings = settings.set("default.dsl.store", "in_memory");
-    }
+    let settings = with_stores(StreamsConfig::new("app", "embedded:9092"), in_memory);
     builder.build_with(&settings).unwrap()
+}
+
+fn with_stores(config: StreamsConfig, in_memory: bool) -> StreamsConfig {
+    if in_memory { config.set("default.dsl.store", "in_memory") } else { config }
 }
 
 /// What came out, each record once.
@@ -50,7 +51,7 @@ fn instance(
     guarantee: ProcessingGuarantee,
     in_memory: bool,
 ) -> KafkaStreams {
-    let config = config(directory, guarantee);
+    let config = with_stores(config(directory, guarantee), in_memory);
     KafkaStreams::with_client_supplier(final_counts(in_memory), config, cluster.clone()).unwrap()
 }
 
