@@ -211,7 +211,7 @@ fn a_record_that_a_full_producer_did_not_take_is_found_to_be_missing() {
 
 #[test]
 fn records_that_overtake_those_that_wait_for_room_are_found() {
-    is_found(PlantedBug::OvertakeWhenFull, &[orders_exactly_once, market_at_least_once]);
+    is_found(PlantedBug::OvertakeWhenFull, &[stepping]);
 }
 
 #[test]
