@@ -204,6 +204,8 @@ fn simulation_of_equal_timestamps_takes_the_partitions_in_turns() {
 /// that has the group look at who commits, and after a pause the zombie's punctuation was committed.
 /// In shop 70,260 a thread read what others had written to a changelog when it gave its task up, and waited for a commit to
 /// write that anew which never came.
+/// In appearing 1,063 no topic matched for longer than the metadata's age, and threads ended for want of a repartition topic that
+/// is made only when one does.
 /// In shop 669 and market 5,228 the check gave too little time where each turn of slow user code passes for all.
 #[test]
 fn simulation_of_seeds_that_failed_once() {
@@ -221,6 +223,7 @@ fn simulation_of_seeds_that_failed_once() {
     runs(lookup(1_342, AtLeastOnce));
     runs(lookup(3_471, ExactlyOnceV2));
     tick_exactly_once(60_953);
+    runs(appearing(1_063, ExactlyOnceV2));
 }
 
 #[test]

@@ -64,7 +64,11 @@ impl Topics {
         let counts = described.iter().map(|(name, topic)| (name.clone(), topic.partitions));
         self.app.settings.partition_counts.renew(&counts.collect());
         let sources = self.app.all_source_topics();
-        let Some(missing) = sources.iter().find(|topic| !described.contains_key(*topic)) else {
+        // What repartitions topics by pattern makes its own topic when there is one that matches.
+        let by_pattern = self.app.topology.has_patterns();
+        let may_miss = |topic: &str| by_pattern && self.app.is_repartition_topic(topic);
+        let is_missing = |topic: &&String| !described.contains_key(*topic) && !may_miss(topic);
+        let Some(missing) = sources.iter().find(is_missing) else {
             self.missed = 0;
             self.look_at_ms = now_ms.saturating_add(max_age_ms(&self.app));
             return Ok(());
