@@ -41,7 +41,7 @@ pub enum FaultKind {
     Truncation,
     /// Of what a producer sends some batches are written and the others never.
     TornWrites,
-    /// Each call of a client takes time; so does user code that asks for it by [`work`](super::work), sometimes much.
+    /// Each call of a client takes time; so does user code that asks for it by `work`, sometimes much.
     SlowCode,
     /// A changelog topic is deleted, and the group makes it anew. Only for a scenario that asks for it: state that is on
     /// no disk is lost by it.
