@@ -25,6 +25,21 @@ fn counting() -> Topology {
     builder.build().unwrap()
 }
 
+/// Whether `out` has these counts; at least once, not lower ones: a slow machine loses its membership, and counts again.
+fn check_counts(
+    cluster: &EmbeddedCluster,
+    guarantee: ProcessingGuarantee,
+    expected: &BTreeMap<String, i64>,
+) {
+    let counts = last_counts(cluster, "out");
+    if guarantee == ProcessingGuarantee::ExactlyOnceV2 {
+        assert_eq!(counts, *expected);
+    }
+    for (key, least) in expected {
+        assert!(counts.get(key).is_some_and(|count| count >= least), "{key}: {counts:?}");
+    }
+}
+
 fn write(cluster: &EmbeddedCluster, topic: &str, partition: i32, value: &str) {
     let (key, value) = (Some(&b"k"[..]), Some(value.as_bytes()));
     let record = ProduceRecord { timestamp: 1, key, value, headers: &Headers::new() };
@@ -68,7 +83,7 @@ async fn a_topic_that_comes_to_be_is_read_and_tasks_keep_their_state() {
         processed(&cluster, &["in-a", "in-b"], &instances.each_ref()).await;
         let counts = [("a", 2), ("b", 2), ("c", 1), ("d", 1)];
         let counts: BTreeMap<_, _> = counts.map(|(key, count)| (key.to_owned(), count)).into();
-        assert_eq!(last_counts(&cluster, "out"), counts, "{guarantee:?}");
+        check_counts(&cluster, guarantee, &counts);
         for instance in &instances {
             instance.close(PATIENCE).await.unwrap();
         }
@@ -97,12 +112,12 @@ async fn a_topic_that_is_deleted_is_read_no_more_and_the_others_go_on() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         processed(&cluster, &["in-a"], &[&instance]).await;
-        assert_eq!(last_counts(&cluster, "out")["k"], 22, "{guarantee:?}");
+        check_counts(&cluster, guarantee, &[("k".to_owned(), 22)].into());
         // One of the same name is another one, which is read from its beginning.
         cluster.create_topic("in-b", 2).unwrap();
         write(&cluster, "in-b", 0, "anew");
         processed(&cluster, &["in-a", "in-b"], &[&instance]).await;
-        assert_eq!(last_counts(&cluster, "out")["k"], 23, "{guarantee:?}");
+        check_counts(&cluster, guarantee, &[("k".to_owned(), 23)].into());
         assert!(instance.error().is_none());
         instance.close(PATIENCE).await.unwrap();
     }
