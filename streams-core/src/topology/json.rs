@@ -237,7 +237,7 @@ mod tests {
                 "global": false,
                 "nodes": [
                     {
-                        "name": "source", "kind": "source", "topics": ["one", "two"], "offset_reset": "latest",
+                        "name": "source", "kind": "source", "topic_pattern": null, "topics": ["one", "two"], "offset_reset": "latest",
                         "predecessors": [], "successors": ["process"],
                     },
                     {
