@@ -28,7 +28,7 @@ pub(crate) struct BuildSettings {
 
 impl BuildSettings {
     /// Refuses the configuration of an instance that asks for another topology than these settings have made. Java runs
-    /// such a topology, without what the configuration asks for.
+    /// such a topology, without what the configuration asks for. What stores it has by default is the topology's own.
     ///
     /// # Errors
     /// `Config` naming the settings that differ.
@@ -40,8 +40,6 @@ impl BuildSettings {
         let differing: Vec<_> = [
             ("topology.optimization", optimizations(asked) != optimizations(self)),
             ("upgrade.from", asked.split_changes != self.split_changes),
-            ("default.dsl.store", asked.in_memory_stores != self.in_memory_stores),
-            ("dsl.store.format", asked.header_stores != self.header_stores),
             (
                 "ensure.explicit.internal.resource.naming",
                 asked.explicit_names != self.explicit_names,

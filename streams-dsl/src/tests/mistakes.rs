@@ -260,12 +260,12 @@ fn an_instance_whose_configuration_asks_for_another_topology_is_refused() {
     builder.table::<String, i64>("rows").to_stream().to("copy");
     let config = StreamsConfig::new("app", "localhost:9092")
         .topology_optimization(TopologyOptimization::ALL)
-        .set("default.dsl.store", "in_memory");
+        .set("ensure.explicit.internal.resource.naming", true);
     let error = TopologyTestDriver::new(&builder.build().unwrap(), config.clone()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the topology was not built for what the configuration says of topology.optimization, \
-         default.dsl.store: build it with `StreamsBuilder::build_with` and this configuration"
+         ensure.explicit.internal.resource.naming: build it with `StreamsBuilder::build_with` and this configuration"
     );
     let built = builder.build_with(&config).unwrap();
     assert!(TopologyTestDriver::new(&built, config).is_ok());

@@ -22,7 +22,6 @@ use streams_dsl::{Produced, StreamsBuilder};
 
 use crate::harness::{
     APP, PATIENCE, all_committed, cluster, config, eventually, processed, produce,
-    with_stores_of_this_build,
 };
 
 const GUARANTEES: [ProcessingGuarantee; 2] =
@@ -56,7 +55,7 @@ fn topology(fails: impl Fn() -> bool + Send + Sync + 'static) -> Topology {
     });
     checked.named("check").to("out");
     builder.stream::<String, String>("fast").to("fast-out");
-    let settings = with_stores_of_this_build(StreamsConfig::new(APP, "embedded:9092"));
+    let settings = StreamsConfig::new(APP, "embedded:9092").set("default.dsl.store", "in_memory");
     builder.build_with(&settings).unwrap()
 }
 
@@ -66,7 +65,8 @@ async fn start(
     handler: impl ProcessingExceptionHandler + 'static,
     cluster: &EmbeddedCluster,
 ) -> KafkaStreams {
-    let settings = with_stores_of_this_build(settings).set("statestore.cache.max.bytes", 0);
+    let settings =
+        settings.set("default.dsl.store", "in_memory").set("statestore.cache.max.bytes", 0);
     let instance = KafkaStreams::builder(topology, settings, cluster.clone());
     let instance = instance.processing_exception_handler(handler).build().unwrap();
     instance.start().await.unwrap();
