@@ -13,9 +13,11 @@ pub(super) fn merge_sources(graph: &mut [GraphNode], problems: &mut Vec<Topology
             merge_into(graph, first, id);
             continue;
         };
-        if let Some(node) = graph.get(id) {
-            let text =
-                format!("source `{}` reads a topic that is read {difference} already", node.name);
+        if let (Some(node), Some(earlier)) = (graph.get(id), graph.get(first)) {
+            let text = format!(
+                "source `{}` reads what source `{}` reads {difference} already; make both alike, or read it once",
+                node.name, earlier.name
+            );
             problems.push(TopologyProblem::at(node.caller, text));
         }
     }

@@ -91,7 +91,7 @@ fn a_topic_is_not_read_as_two_types() {
     builder.stream::<String, String>("lines").to("a");
     builder.stream::<String, i64>("lines").to("b");
     let text = mistakes(&builder);
-    assert!(text.contains("read as other types already"), "{text}");
+    assert!(text.contains("reads as other types already; make both alike"), "{text}");
 }
 
 #[test]
@@ -294,7 +294,10 @@ fn topics_of_patterns_and_of_others_must_not_overlap() {
     assert_eq!(text.matches(file!()).count(), 1, "{text}");
     let earliest = || pattern().with_offset_reset_policy(OffsetReset::Earliest);
     let text = read([pattern(), earliest()]).unwrap_err();
-    assert!(text.contains("is read with another offset-reset policy already"), "{text}");
+    assert!(
+        text.contains("reads with another offset-reset policy already; make both alike"),
+        "{text}"
+    );
     assert!(read([pattern(), pattern()]).is_ok(), "they are one source");
     assert!(read([pattern(), Consumed::pattern("ab*")]).is_ok(), "no topic need match both");
     assert!(read([earliest(), earliest()]).is_ok());
