@@ -8,7 +8,8 @@
 //! Invariant: records reach the producer in the order in which they were appended, each once.
 
 use super::{
-    Answer, Appended, BatchReport, PartitionSlot, ProduceRecord, Producer, Records, RefusedRecord,
+    Answer, Appended, BatchReport, PartitionSlot, ProduceRecord, Producer, ProducerId, Records,
+    RefusedRecord,
 };
 use crate::{
     Error, ErrorKind, Headers, Result, TopicPartition,
@@ -22,6 +23,8 @@ const KEPT_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Collector {
     producer: Box<dyn Producer>,
+    /// The producer's id, which is compared for each record.
+    id: ProducerId,
     waiting: Waiting,
 }
 
@@ -79,7 +82,8 @@ impl Waiting {
 
 impl Collector {
     pub(crate) fn new(producer: Box<dyn Producer>) -> Self {
-        Self { producer, waiting: Waiting::default() }
+        let id = producer.id();
+        Self { producer, id, waiting: Waiting::default() }
     }
 
     /// As [`Producer::partitions`].
@@ -95,7 +99,7 @@ impl Collector {
     /// Whether a slot is the producer's.
     #[inline]
     pub(crate) fn knows(&self, slot: PartitionSlot) -> bool {
-        slot.producer() == self.producer.id()
+        slot.producer() == self.id
     }
 
     /// Appends a record: to the producer's open batch, or to what waits.
