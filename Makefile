@@ -8,21 +8,23 @@ export CARGO_TARGET_DIR
 # Where brokers of other versions than the newest are.
 KAFKAS := $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/kafka-streams/kafka
 
-# What `make demo` hands to the program, as in: make demo ARGS="--instances 3"
+# What `make demo` and `make bench-kafka` hand to the program, as in: make demo ARGS="--instances 3"
 ARGS ?=
+# The versions of Kafka that `make test-versions` is for; none means those that scripts/test-versions.sh names.
+VERSIONS ?=
 # Where its stores are: memory, which builds in minutes, or rocksdb.
 STORE ?= memory
 
 MEMBERS := state-store kafka-client streams-core streams-serdes streams-dsl examples tests ui-tests bench
 # The tests that ask the broker or schema registry of the environment or start their own; without one they say that they
 # are skipped.
-BROKER_TESTS := groups contract broker interop smoke small_examples real_registry
+BROKER_TESTS := groups contract broker interop smoke small_examples real_registry java_avro
 STAGE := scripts/stage.sh
 
 .NOTPARALLEL:
 ORDERS := "$(CARGO_TARGET_DIR)/debug/high-value-orders"
 
-.PHONY: help demo test test-cluster fmt clippy doc deny bench fuzz cluster kafka kafka-stop registry registry-stop programs deps clean
+.PHONY: help demo cluster-demo test test-cluster test-versions fmt clippy doc operators guide deny bench bench-kafka fuzz cluster kafka kafka-stop registry registry-stop programs deps clean
 
 help: ## List these targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +43,10 @@ demo: programs
 	@$(ORDERS) --store $(STORE) $(ARGS)
 endif
 
+cluster-demo: deps ## Run three brokers, a registry, two instances and Prometheus, and watch the lag fall (no Docker)
+	@cargo build -p examples --bin high-value-orders --no-default-features --features rdkafka,metrics
+	@scripts/cluster-demo.sh $(ORDERS)
+
 test: deps ## Check a change: format, lints, licences, tests, docs, figures of the example; needs no broker
 	@$(STAGE) "format" cargo fmt --all --check
 	@$(STAGE) "format of the fuzz targets" cargo fmt --manifest-path fuzz/Cargo.toml --check
@@ -48,9 +54,10 @@ test: deps ## Check a change: format, lints, licences, tests, docs, figures of t
 	@scripts/first-build-notice.sh
 	@$(STAGE) "lints" cargo clippy --workspace --all-targets -- -D warnings
 	@$(STAGE) "lints of the tests of processes" cargo clippy --workspace --test cluster -- -D warnings
+	@$(STAGE) "dashboard and alerts" scripts/check-ops.sh
 	@$(STAGE) "licences and sources of the dependencies" scripts/deny.sh
 	@$(STAGE) "tests and doctests" cargo test --workspace
-	@$(STAGE) "mistakes that the simulation must find" cargo test -p tests --no-default-features --features planted-bugs --test planted
+	@$(STAGE) "mistakes that the simulation must find" cargo test --workspace --features tests/planted-bugs --test planted
 	@RUSTDOCFLAGS="-D warnings" $(STAGE) "documentation" cargo doc --workspace --no-deps
 	@$(STAGE) "build of the programs" cargo build --workspace --bins
 	@$(STAGE) "figures of the example" scripts/check-demo.sh $(ORDERS)
@@ -60,8 +67,14 @@ test-cluster: deps ## Check it on Apache Kafka: with Java, with processes that a
 	@$(STAGE) "build of the programs" cargo build --workspace --bins
 	@$(STAGE) "unit tests on a real Kafka" scripts/with-kafka.sh cargo test --workspace --lib -- broker_tests client::kafka::tests
 	@$(STAGE) "tests on a real Kafka" scripts/with-registry.sh scripts/with-kafka.sh cargo test --workspace $(addprefix --test ,$(BROKER_TESTS))
+	@$(STAGE) "workloads beside Java" scripts/bench-kafka.sh --small
+	@$(STAGE) "instructions per record" scripts/instructions.sh
 	@$(STAGE) "decoders" scripts/fuzz.sh
 	@$(STAGE) "processes on a real Kafka" scripts/with-kafka.sh cargo test --workspace --test cluster
+
+test-versions: deps ## Check it on several versions of Kafka: the clients' contract, and the orders with a kill
+	@cargo build -p examples --bin high-value-orders --no-default-features --features rdkafka
+	@scripts/test-versions.sh $(ORDERS) $(VERSIONS)
 
 fmt: ## Format the sources
 	cargo fmt --all
@@ -74,11 +87,24 @@ doc: ## Build the documentation
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	@echo "see $(CARGO_TARGET_DIR)/doc/streams_dsl/index.html"
 
+operators: ## Write the guide's table of operators, which is made of their files
+	@KAFKA_STREAMS_WRITE_OPERATORS=1 cargo test -q -p streams-dsl --no-default-features --lib -- tests::variants
+
+guide: operators ## Build the guide, docs/guide, as a book of HTML pages
+	@command -v mdbook >/dev/null || { echo 'mdbook is missing: cargo install mdbook' >&2; exit 1; }
+	mdbook build docs/guide
+	@# Documents beside the guide are no pages of the book: their links lead to the files themselves.
+	@sed -i -E 's#href="((\.\./)+[A-Z][A-Z-]*)\.html#href="\1.md#g' docs/guide/book/*.html
+	@echo "see docs/guide/book/index.html"
+
 deny: ## Check the licences and sources of the dependencies, and what is known against them
 	@scripts/deny.sh
 
 bench: ## Measure the record path (docs/BENCHMARKS.md says what is measured)
-	cargo bench -p bench
+	cargo bench -p bench --no-default-features
+
+bench-kafka: ## Measure it beside Java's Kafka Streams on one broker (ARGS="--only N1,W1k --store memory"; --help)
+	@scripts/bench-kafka.sh $(ARGS)
 
 fuzz: ## Feed arbitrary bytes to all decoders (FUZZ_SECONDS=60 for longer, FUZZ_SEED=0 for other bytes)
 	scripts/fuzz.sh

@@ -1,7 +1,8 @@
-//! Reads and writes Avro whose schemas are in a schema registry, and keeps it in a store.
+//! Reads and writes Avro with schemas from a schema registry, and keeps it in a store.
 //!
-//! `make registry`, then `cargo run -p examples --example avro_registry`, or with `-- --bootstrap-server HOST:PORT` on
-//! Apache Kafka. The variable `SCHEMA_REGISTRY_URL` names another registry than that of `make registry`.
+//! `make registry`, then `cargo run -p examples --example avro_registry`, or with `--
+//! --bootstrap-server HOST:PORT` on Apache Kafka. `SCHEMA_REGISTRY_URL` names another registry than
+//! that of `make registry`.
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
 use std::time::Duration;
@@ -19,7 +20,7 @@ struct Order {
     cents: i64,
 }
 
-/// A field that is added later has a default: rows of the store without it are read as if it had been there.
+/// A field added later has a default, with which rows of the store that lack it are read.
 const BASKET: &str = r#"{"type": "record", "name": "shop.Basket", "fields": [
     {"name": "cents", "type": "long"},
     {"name": "items", "type": {"type": "array", "items": "string"}, "default": []}]}"#;
@@ -43,7 +44,7 @@ async fn main() -> Result<(), BoxError> {
 /// Runs until all orders are read, and returns the baskets that were written.
 pub(crate) async fn run(cluster: &Cluster, url: &str) -> Result<Vec<(String, Basket)>, BoxError> {
     let registry = SchemaRegistry::new(url)?;
-    registry.check()?; // else the first record would tell that the registry is down
+    registry.check()?; // or the first record finds out that the registry is down
     let (orders, baskets) = (registry.avro::<Order>(ORDER)?, registry.avro::<Basket>(BASKET)?);
 
     cluster.create_topics(&["avro-orders", "avro-baskets"])?;

@@ -1,6 +1,6 @@
-//! Writes and reads values in a format of one's own: temperatures as hundredths of a degree, in four bytes.
+//! Writes and reads values in a format of your own: hundredths of a degree, in four bytes.
 //!
-//! `cargo run -p examples --example custom_serde`, or with `-- --bootstrap-server HOST:PORT` on Apache Kafka.
+//! `cargo run -p examples --example custom_serde`; on Kafka: `-- --bootstrap-server HOST:PORT`.
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
 use std::{sync::Arc, time::Duration};
@@ -27,7 +27,8 @@ impl Serde<Temperature> for TemperatureSerde {
 
     fn deserialize(&self, _topic: &str, data: Option<&[u8]>) -> Result<Temperature, BoxError> {
         let data = data.ok_or("a temperature is never null")?;
-        // Bytes that are no temperature go to the deserialization exception handler, with the record's place.
+        // An error goes to the deserialization exception handler, with the record's topic and
+        // offset.
         let bytes =
             data.try_into().map_err(|_| format!("expected 4 bytes, found {}", data.len()))?;
         Ok(Temperature(i32::from_be_bytes(bytes)))
@@ -42,7 +43,8 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Runs until all temperatures are read, and returns the highest of each room; the last one that was written counts.
+/// Runs until all temperatures are read, and returns the highest of each room, the last record of a
+/// room being its result.
 pub(crate) async fn run(cluster: &Cluster) -> Result<Vec<(String, Temperature)>, BoxError> {
     let temperature: SerdeRef<Temperature> = Arc::new(TemperatureSerde);
     cluster.create_topics(&["temperatures", "highest-temperatures"])?;
@@ -50,7 +52,7 @@ pub(crate) async fn run(cluster: &Cluster) -> Result<Vec<(String, Temperature)>,
     let records = found.map(|(room, hundredths)| (room.to_owned(), Temperature(hundredths)));
     cluster.send("temperatures", (&string(), &temperature), records)?;
 
-    // From now on it is the serde of this type, wherever no other one is given: in topics, stores and changelogs.
+    // The serde of this type from here on, unless another is given: in topics, stores, changelogs.
     let builder = StreamsBuilder::new().serde::<Temperature>(temperature.clone());
     builder
         .stream::<String, Temperature>("temperatures")

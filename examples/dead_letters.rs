@@ -1,6 +1,6 @@
-//! Sends what can't be processed to a topic of dead letters, and goes on.
+//! Sends records that can't be processed to a topic of dead letters, and continues.
 //!
-//! `cargo run -p examples --example dead_letters`, or with `-- --bootstrap-server HOST:PORT` on Apache Kafka.
+//! `cargo run -p examples --example dead_letters`; on Kafka: `-- --bootstrap-server HOST:PORT`.
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
 use std::time::Duration;
@@ -32,8 +32,9 @@ pub(crate) async fn run(cluster: &Cluster) -> Result<Outcome, BoxError> {
         .try_map_values(|text| text.parse::<i64>())
         .to("amounts");
 
-    // Without these lines the first record that fails ends the instance. The dead letters have the record as it was, and in
-    // headers what went wrong and where: topic, partition, offset and node.
+    // Without these lines the first record that fails ends the instance. A dead letter is the
+    // record as it was, with headers for the error and its origin: topic, partition, offset and
+    // node.
     let config = cluster
         .config("amounts")
         .processing_exception_handler(ProcessingHandlerChoice::LogAndContinue)

@@ -1,6 +1,7 @@
-//! Books transfers exactly once: both bookings of a transfer, the balances and the offsets are of one transaction.
+//! Books transfers exactly once: one transaction has both bookings of a transfer, the balances and
+//! the offsets.
 //!
-//! `cargo run -p examples --example exactly_once`, or with `-- --bootstrap-server HOST:PORT` on Apache Kafka.
+//! `cargo run -p examples --example exactly_once`; on Kafka: `-- --bootstrap-server HOST:PORT`.
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
 use std::time::Duration;
@@ -9,7 +10,7 @@ use examples::Cluster;
 use serde::{Deserialize, Serialize};
 use streams_dsl::prelude::*;
 
-/// An amount that goes from one account to another.
+/// An amount that moves from one account to another.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Transfer {
     from: String,
@@ -25,7 +26,8 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Runs until all transfers are booked, and returns the balances that were written; the last one of an account counts.
+/// Runs until all transfers are booked, and returns the balances, the last record of an account
+/// being its balance.
 pub(crate) async fn run(cluster: &Cluster) -> Result<Vec<(String, i64)>, BoxError> {
     cluster.create_topics(&["transfers", "balances"])?;
     let transfers = [("t1", "ann", "bob", 100), ("t2", "bob", "cid", 30), ("t3", "cid", "ann", 5)];
@@ -47,7 +49,7 @@ pub(crate) async fn run(cluster: &Cluster) -> Result<Vec<(String, i64)>, BoxErro
         .to_stream()
         .to("balances");
 
-    // All that it takes. Who reads the balances must read what is committed: `isolation.level=read_committed`.
+    // One setting is all it takes. Readers of the balances set `isolation.level=read_committed`.
     let config = cluster
         .config("transfers")
         .processing_guarantee(ProcessingGuarantee::ExactlyOnceV2)

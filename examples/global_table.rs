@@ -1,6 +1,7 @@
-//! Joins visits with the titles of pages, of which every instance has all: a global table, looked up by any key.
+//! Joins visits with the titles of pages in a global table, whose rows every instance has and looks
+//! up by any key.
 //!
-//! `cargo run -p examples --example global_table`, or with `-- --bootstrap-server HOST:PORT` on Apache Kafka.
+//! `cargo run -p examples --example global_table`; on Kafka: `-- --bootstrap-server HOST:PORT`.
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
 use std::time::Duration;
@@ -37,7 +38,7 @@ pub(crate) async fn run(cluster: &Cluster) -> Result<Vec<(String, String)>, BoxE
     let config = cluster.config("titled-visits");
     let topology = builder.build_with(&config)?;
     let streams = KafkaStreams::with_client_supplier(topology, config, cluster.clients())?;
-    // It returns when the titles that are there have been read.
+    // This returns when all titles in the topic have been read.
     streams.start().await?;
     streams.wait_until_idle(Duration::from_secs(1)).await?;
     streams.close(Duration::from_secs(10)).await?;

@@ -1,6 +1,6 @@
-//! Joins orders with what is known of their customers, and with the payments that come within an hour.
+//! Joins orders with their customers, and with payments within an hour.
 //!
-//! `cargo run -p examples --example joins`, or with `-- --bootstrap-server HOST:PORT` on Apache Kafka.
+//! `cargo run -p examples --example joins`; on Kafka: `-- --bootstrap-server HOST:PORT`.
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
 use std::time::Duration;
@@ -18,13 +18,13 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Runs until all orders and payments are read, and returns what came of the joins.
+/// Runs until all orders and payments are read, and returns the results of both joins.
 pub(crate) async fn run(cluster: &Cluster) -> Result<Vec<(String, String)>, BoxError> {
     cluster.create_topics(&["customers", "orders", "payments", "named-orders", "left-to-pay"])?;
     let names = [("c1", "Ann"), ("c2", "Bob")];
     let names = names.map(|(id, name)| (id.to_owned(), name.to_owned(), 0));
     cluster.send_at("customers", (&string(), &string()), names)?;
-    // By customer: amount and time in milliseconds. The payment of c2 comes too late.
+    // By customer: amount, and time in milliseconds. The payment of c2 comes too late.
     let orders = [("c1", 50, 1_000), ("c2", 20, 2_000), ("c3", 10, 3_000)];
     let orders = orders.map(|(id, amount, time)| (id.to_owned(), amount, time));
     cluster.send_at("orders", (&string(), &long()), orders)?;
@@ -36,13 +36,14 @@ pub(crate) async fn run(cluster: &Cluster) -> Result<Vec<(String, String)>, BoxE
     let customers = builder.table::<String, String>("customers").stored("customers");
     let orders = builder.stream::<String, i64>("orders");
     let payments = builder.stream::<String, i64>("payments");
-    // An order finds the customer's row as it is at the order's time; one without a row has no result in an inner join.
+    // An order finds the customer's row when it is processed. An inner join would drop orders
+    // without one.
     orders
         .left_join(&customers, |amount, name| {
             format!("{} ordered for {amount}", name.map_or("somebody", String::as_str))
         })
         .to("named-orders");
-    // Whichever comes first waits for the other.
+    // Whichever of the two comes first waits for the other.
     orders
         .join_stream(&payments, JoinWindows::of_time_difference_with_no_grace(HOUR), |due, paid| {
             format!("{} left to pay", due - paid)

@@ -1,6 +1,6 @@
-//! Counts the views of pages in windows of five minutes, one of which begins each minute: hopping windows.
+//! Counts the views of pages in hopping windows: five minutes long, a new one every minute.
 //!
-//! `cargo run -p examples --example page_views`, or with `-- --bootstrap-server HOST:PORT` on Apache Kafka.
+//! `cargo run -p examples --example page_views`; on Kafka: `-- --bootstrap-server HOST:PORT`.
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
 use std::time::Duration;

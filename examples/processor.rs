@@ -1,6 +1,7 @@
-//! Forwards the highest reading of each sensor once a minute: a processor with a store and a punctuation.
+//! Forwards the highest reading of each sensor once a minute: a processor with a store and a
+//! punctuation.
 //!
-//! `cargo run -p examples --example processor`, or with `-- --bootstrap-server HOST:PORT` on Apache Kafka.
+//! `cargo run -p examples --example processor`; on Kafka: `-- --bootstrap-server HOST:PORT`.
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
 use std::time::Duration;
@@ -21,7 +22,7 @@ struct Highest(StoreRef<KeyValueStore<String, i64>>);
 
 impl Processor<String, i64, String, i64> for Highest {
     fn init(&mut self, context: &mut Context<'_, String, i64>) -> Result<(), BoxError> {
-        // Stream time goes on with the timestamps of the records, whenever they are read.
+        // Stream time moves with the timestamps of the records, whenever they are read.
         context.schedule(Duration::from_secs(60), PunctuationType::StreamTime);
         Ok(())
     }
@@ -54,7 +55,7 @@ impl Processor<String, i64, String, i64> for Highest {
     }
 }
 
-/// Runs until all readings are read, and returns what was forwarded.
+/// Runs until all readings are read, and returns the records that were forwarded.
 pub(crate) async fn run(cluster: &Cluster) -> Result<Vec<(String, i64)>, BoxError> {
     cluster.create_topics(&["readings", "highest"])?;
     let readings = [("a", 20, 0), ("b", 17, 1_000), ("a", 25, 30_000), ("b", 16, 40_000)];

@@ -1,6 +1,6 @@
-//! Counts the clicks of each visitor's sessions: a session ends when nothing was clicked for half an hour.
+//! Counts the clicks in each visitor's sessions: half an hour without a click ends a session.
 //!
-//! `cargo run -p examples --example sessions`, or with `-- --bootstrap-server HOST:PORT` on Apache Kafka.
+//! `cargo run -p examples --example sessions`; on Kafka: `-- --bootstrap-server HOST:PORT`.
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
 use std::time::Duration;
@@ -22,12 +22,14 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Runs until all clicks are read, and returns what was written of sessions: `None` for one that another one took in.
+/// Runs until all clicks are read, and returns the counts of sessions, with `None` for a session
+/// that became part of another.
 pub(crate) async fn run(
     cluster: &Cluster,
 ) -> Result<Vec<(Windowed<String>, Option<i64>)>, BoxError> {
     cluster.create_topics(&["clicks", "clicks-per-session"])?;
-    // The third click lies between the others, less than the gap from each, and makes one session of two.
+    // The third click lies between the others, within the gap of each, and merges two sessions into
+    // one.
     let clicks = [("/home", 0), ("/cart", 50 * MINUTE_MS), ("/list", 25 * MINUTE_MS)];
     let records = clicks.map(|(page, time)| ("ann".to_owned(), page.to_owned(), time));
     cluster.send_at("clicks", (&string(), &string()), records)?;
@@ -42,7 +44,7 @@ pub(crate) async fn run(
         .to_stream()
         .to("clicks-per-session");
 
-    // Without a cache each click gives a result, as soon as it comes.
+    // Without a cache each click gives a result at once.
     let config = cluster.config("sessions").statestore_cache_max_bytes(0);
     let topology = builder.build_with(&config)?;
     let streams = KafkaStreams::with_client_supplier(topology, config, cluster.clients())?;

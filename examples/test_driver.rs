@@ -1,7 +1,7 @@
-//! Tests a topology without a cluster: record by record, with a clock that stands still unless it is moved.
+//! Tests a topology without a cluster: record by record, with a clock that moves only when told to.
 //!
-//! `cargo run -p examples --example test_driver`. In a program these lines are a test; the driver comes with the feature
-//! `testing`, among the dev-dependencies.
+//! `cargo run -p examples --example test_driver`. In a program these lines are a test; the feature
+//! `testing`, among the dev-dependencies, adds the driver.
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
 use std::time::Duration;
@@ -18,17 +18,18 @@ fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// What the topology reads: amounts by customer.
+/// Input of the topology: amounts by customer.
 fn orders() -> Topic<String, i64> {
     Topic::new("orders", string(), long())
 }
 
-/// What it writes.
+/// Output of the topology.
 fn counts() -> Topic<Windowed<String>, i64> {
     Topic::new("large-orders-per-hour", time_windowed(string(), HOUR), long())
 }
 
-/// The topology under test: orders above 100 per customer and hour, with a result only when the hour is over.
+/// The topology under test counts orders above 100 per customer and hour, with one result when the
+/// hour is over.
 fn topology() -> Result<Topology> {
     let builder = StreamsBuilder::new();
     builder
@@ -65,7 +66,7 @@ pub(crate) fn run() -> Result<Vec<(Windowed<String>, i64)>, BoxError> {
         .map(|count| count.value);
     assert_eq!(open, Some(2));
 
-    // A record of the next hour moves stream time on, which closes the window.
+    // A record of the next hour advances stream time, which closes the window.
     orders.pipe_input("bob".to_owned(), 500, HOUR_MS)?;
     Ok(counts.read_key_values_to_list()?)
 }

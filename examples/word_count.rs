@@ -1,6 +1,6 @@
 //! Counts the words of lines.
 //!
-//! `cargo run -p examples --example word_count`, or with `-- --bootstrap-server HOST:PORT` on Apache Kafka.
+//! `cargo run -p examples --example word_count`; on Kafka: `-- --bootstrap-server HOST:PORT`.
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
 use std::time::Duration;
@@ -16,7 +16,8 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Runs until all lines are read, and returns the counts that were written; the last one of a word is its count.
+/// Runs until all lines are read, and returns the counts, the last record of a word being its
+/// count.
 pub(crate) async fn run(cluster: &Cluster) -> Result<Vec<(String, i64)>, BoxError> {
     cluster.create_topics(&["lines", "word-counts"])?;
     let lines = ["to be or not to be", "that is the question"];
@@ -27,7 +28,7 @@ pub(crate) async fn run(cluster: &Cluster) -> Result<Vec<(String, i64)>, BoxErro
     builder
         .stream::<String, String>("lines")
         .flat_map_values(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>())
-        // A word is another key than a line's: the records go through a topic that is partitioned by it.
+        // A new key: the records go through a topic that is partitioned by word.
         .group_by(|_, word| word.clone())
         .count()
         .stored("words")

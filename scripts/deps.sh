@@ -1,9 +1,10 @@
 #!/bin/sh
-# Installs what the build lacks, and says what and why: deps.sh [--native] [--lints]
+# Installs what the build lacks, and says what and why: deps.sh [--native] [--lints] [--valgrind] [--python]
 #
 # Rust needs a C compiler, to link. --native adds what RocksDB and librdkafka need, which are compiled from source: a
 # C++20 compiler and make, libclang with its headers, which reads RocksDB's C header to generate the Rust bindings, and
-# the headers of OpenSSL and zlib, which pkg-config finds for librdkafka. --lints adds rustfmt and clippy.
+# the headers of OpenSSL and zlib, which pkg-config finds for librdkafka. --lints adds rustfmt and clippy,
+# --valgrind what counts instructions, --python what makes environments of Python packages.
 # Does nothing and prints nothing when all is there.
 set -eu
 cd "$(dirname "$0")/.."
@@ -99,12 +100,28 @@ a libclang in an unusual place is found by LIBCLANG_PATH"
   has_compiler || fail "the C++ compiler still does not take -std=c++20: install gcc 10 or later, or set CXX"
 }
 
+check_valgrind() {
+  command -v valgrind >/dev/null 2>&1 && return 0
+  command -v apt-get >/dev/null 2>&1 || fail "missing: valgrind; install it, then try again"
+  # Its debugger needs the symbols of the C library.
+  install_with_apt valgrind libc6-dbg
+}
+
+# Debian has the module venv without what puts pip into an environment.
+check_python() {
+  command -v python3 >/dev/null 2>&1 && python3 -c 'import ensurepip, venv' 2>/dev/null && return 0
+  command -v apt-get >/dev/null 2>&1 || fail "missing: Python 3 with its modules venv and ensurepip; install them, then try again"
+  install_with_apt python3 python3-venv
+}
+
 check_linker
 check_rust
 for part in "$@"; do
   case "$part" in
     --native) check_native ;;
     --lints) check_lints ;;
+    --valgrind) check_valgrind ;;
+    --python) check_python ;;
     *) fail "unknown option $part (the head of this file has them all)" ;;
   esac
 done

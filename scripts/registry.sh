@@ -54,30 +54,17 @@ parse_options() {
   dir=$(cd "$dir" && pwd)
 }
 
-# The artifact is complete, and mirrors may lack the parent that its POM names: Maven is given an empty one, in a
-# repository of its own.
 fetch() {
   [ ! -d "$app" ] || return 0
   "$scripts/kafka-java.sh"
   say "fetching Apicurio Registry $version from Maven Central"
-  local part parent
+  local part
   mkdir -p "$cache"
   part=$(mktemp -d "$app.XXXXXX")
-  parent=$part/m2/io/apicurio/apicurio-registry/$version
-  mkdir -p "$parent" "$part/app"
-  cat >"$parent/apicurio-registry-$version.pom" <<END
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>io.apicurio</groupId>
-  <artifactId>apicurio-registry</artifactId>
-  <version>$version</version>
-  <packaging>pom</packaging>
-</project>
-END
-  if ! mvn -q -B -Dmaven.repo.local="$part/m2" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
-    -Dartifact="io.apicurio:apicurio-registry-app:$version:tar.gz:all" -DoutputDirectory="$part" >&2; then
+  mkdir "$part/app"
+  if ! "$scripts/maven-artifact.sh" "io.apicurio:apicurio-registry-app:$version:tar.gz:all" "$part"; then
     rm -rf "$part"
-    fail "the artifact could not be fetched; Maven's message is above"
+    exit 1
   fi
   tar -xzf "$part/apicurio-registry-app-$version-all.tar.gz" -C "$part/app"
   # Another process may have been faster; then its copy stays.

@@ -1,7 +1,7 @@
-//! Stateful operators: what a record costs between its queue and the commit, and at the commit.
+//! Stateful operators: the cost of a record from its queue to the commit, and of the commit itself.
 //!
-//! An iteration is a round of a thousand records, so that a microsecond of criterion's is a nanosecond a record. What is
-//! in each figure is said in `docs/BENCHMARKS.md`.
+//! An iteration is a round of a thousand records, so a microsecond in criterion's report is a
+//! nanosecond per record. `docs/BENCHMARKS.md` describes what each figure includes.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
@@ -13,7 +13,8 @@ use criterion::{
 };
 use streams_dsl::Result;
 
-/// Rounds before the measurement: windows close, and stores are of the size that they keep.
+/// Number of rounds before the measurement: windows close, and stores reach the size that they
+/// keep.
 const WARM: usize = 30;
 
 fn main() -> Result<()> {

@@ -1,7 +1,8 @@
-//! The record path: what a record costs from its queue, or from behind its source, to the end of its branch.
+//! The record path: the cost of a record from its queue, or from its source node, to the end of its
+//! branch.
 //!
-//! An iteration is a thousand records, so that a microsecond of criterion's is a nanosecond a record. What is in each
-//! figure is said in `docs/BENCHMARKS.md`.
+//! An iteration is a thousand records, so a microsecond in criterion's report is a nanosecond per
+//! record. `docs/BENCHMARKS.md` describes what each figure includes.
 #![forbid(unsafe_code)]
 
 use std::{hint::black_box, sync::Arc, time::Duration};
@@ -16,9 +17,9 @@ use streams_dsl::{
     store::{TimestampedKeyValueStore, ValueAndTimestamp},
 };
 
-/// Records of an iteration.
+/// Number of records per iteration.
 const RECORDS: i64 = 1_000;
-/// Different keys among them.
+/// Number of different keys among them.
 const KEYS: i64 = 100;
 
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
@@ -60,7 +61,7 @@ fn text_keys() -> Vec<String> {
     (0..RECORDS).map(|number| format!("customer-{:04}", number % KEYS)).collect()
 }
 
-/// Records pushed behind the source: the nodes alone.
+/// Records pushed by the source node: the nodes alone.
 fn pushed<K: 'static>(
     group: &mut Group<'_>,
     name: &str,
@@ -79,7 +80,7 @@ fn pushed<K: 'static>(
     Ok(())
 }
 
-/// Records taken from the task's queue: the whole way in a stream thread between poll and commit.
+/// Records taken from the task's queue: the whole path in a stream thread between poll and commit.
 fn queued(group: &mut Group<'_>, name: &str, topology: &Topology, records: Records) -> Result<()> {
     let mut driver = driver(topology)?;
     let records = Arc::new(records);

@@ -1,4 +1,5 @@
-//! Reading one key's windows among those of many keys: what it costs must not grow with the keys.
+//! Reads of one key's windows among those of many keys: their cost must not grow with the number of
+//! keys.
 #![forbid(unsafe_code)]
 
 use std::{hint::black_box, ops::ControlFlow, time::Duration};
@@ -31,7 +32,7 @@ fn main() -> Result<()> {
         let driver = filled(keys)?;
         for (state, commit) in [("written", false), ("committed", true)] {
             if commit {
-                // The driver commits behind each record.
+                // The driver commits after each record.
                 driver.input_topic("in", string(), long()).pipe_input(key(0), 0, 0)?;
             }
             let mut store = driver.window_store::<String, i64>(STORE)?;
@@ -66,7 +67,7 @@ fn key(number: i64) -> String {
     format!("customer-{number:07}")
 }
 
-/// A store in memory in which some keys have ten windows and the others one.
+/// An in-memory store in which some keys have ten windows and the others one.
 fn filled(keys: i64) -> Result<TopologyTestDriver> {
     let mut builder = TopologyBuilder::new();
     let source = builder.add_source("source", SourceOptions::new(["in"], string(), long()));

@@ -1,12 +1,13 @@
-//! What an instance costs, as the user time of its process: while nothing comes, and for each record.
+//! Cost of an instance, as the user time of its process: while it is idle, and per record.
 //!
 //! ```sh
 //! instance idle PARTITIONS SECONDS     # milliseconds of CPU a second
 //! instance tasks TASKS RECORDS         # nanoseconds of CPU a record, with all tasks in one thread
 //! ```
 //!
-//! The cluster is the embedded one, in the same process: it is in both figures, for it is the same for each number of
-//! partitions. User time, and not the clock's, so that what else runs on the machine counts little.
+//! The cluster is the embedded one, in the same process, and part of both figures; it is the same
+//! for each number of partitions. The figures are user time rather than elapsed time, so other load
+//! on the machine has little effect.
 #![expect(clippy::unwrap_used, reason = "a measurement that can't set up its world has failed")]
 
 use std::{sync::Arc, time::Duration};
@@ -22,13 +23,14 @@ use streams_core::{
     time::{Clock, SystemClock},
 };
 
-/// How long the start, and the work, may take.
+/// Time limit of the start, and of the work.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How long an idle instance is left alone before it is measured.
+/// Time for which an idle instance settles before it is measured.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// Milliseconds of user and of system time that this process has taken. The kernel counts them in hundredths of a second.
+/// Milliseconds of user and of system time that this process has used. The kernel counts them in
+/// hundredths of a second.
 fn cpu_ms() -> (u64, u64) {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields = stat.rsplit_once(") ").unwrap().1;
@@ -38,7 +40,7 @@ fn cpu_ms() -> (u64, u64) {
 
 fn cluster(partitions: i32) -> EmbeddedCluster {
     let settings = ClusterSettings {
-        // That of a broker, and not the tenth of a second that tests want.
+        // A broker's interval, rather than the tenth of a second that tests use.
         heartbeat_interval: Duration::from_secs(3),
         ..ClusterSettings::default()
     };

@@ -1,12 +1,16 @@
-//! Measurements of Kafka Streams for Rust: what the measurements share.
+//! Measurements of Kafka Streams for Rust: their common parts.
 //!
-//! Topologies on the record path, and records for them. `benches/record_path.rs` and `benches/operators.rs` measure their
-//! time by criterion, `tests/` counts their allocations, and `docs/BENCHMARKS.md` has the figures. It is no part of the
-//! library and measures no cluster.
+//! Topologies on the record path, and records for them. `benches/record_path.rs` and
+//! `benches/operators.rs` measure their time with criterion, `tests/` counts their allocations, and
+//! `docs/BENCHMARKS.md` has the figures. Whole programs are measured on a real cluster, alongside
+//! Java's Kafka Streams; [`kafka`] has the common parts of those programs. This crate is not part
+//! of the library.
 //!
-//! Invariant: every record goes the whole way through its topology, so that a figure is that of the way it names.
+//! Invariant: every record goes all the way through its topology, so a figure covers the path that
+//! it names.
 #![forbid(unsafe_code)]
 
+pub mod kafka;
 mod operators;
 mod records;
 mod topologies;

@@ -1,4 +1,4 @@
-//! Stateful operators to measure, each with the records that it is measured with.
+//! Stateful operators to measure, each with its records.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,15 +9,17 @@ use streams_dsl::{
 
 use crate::{INPUT, OTHER_INPUT, OUTPUT, driver};
 
-/// Records of a round.
+/// Number of records per round.
 pub const ROUND: i64 = 1_000;
 
-/// Keys of a round of one input. Each comes back after as many milliseconds.
+/// Number of keys in a round of one input. Each comes back after as many milliseconds.
 const KEYS: i64 = 100;
 
-/// An operator over keys and values of type `i64`, which runs round after round while stream time goes on.
+/// An operator over keys and values of type `i64`, which runs round after round while stream time
+/// advances.
 ///
-/// A round is a thousand records that are a millisecond apart. An operator over two inputs gets half of them from each.
+/// A round is a thousand records, a millisecond apart. An operator over two inputs gets half of
+/// them from each.
 #[derive(Debug)]
 pub struct Operator {
     name: &'static str,
@@ -31,7 +33,7 @@ impl Operator {
     /// All operators that are measured.
     ///
     /// # Errors
-    /// None that is expected: the topologies are fixed.
+    /// No error is expected: the topologies are fixed.
     pub fn all() -> Result<Vec<Self>> {
         let one: &[_] = &[INPUT];
         let two: &[_] = &[INPUT, OTHER_INPUT];
@@ -52,10 +54,10 @@ impl Operator {
         self.name
     }
 
-    /// A task of the operator that has processed and committed nothing yet.
+    /// A task of the operator that has not processed or committed anything yet.
     ///
     /// # Errors
-    /// None that is expected: the topologies are fixed.
+    /// No error is expected: the topologies are fixed.
     pub fn start(&self) -> Result<Rounds<'_>> {
         Ok(Rounds { operator: self, driver: driver(&self.topology)?, next_ms: 0 })
     }
@@ -73,7 +75,7 @@ impl Rounds<'_> {
     /// Queues the records of the next round.
     ///
     /// # Errors
-    /// None that is expected: the topologies are fixed.
+    /// No error is expected: the topologies are fixed.
     pub fn enqueue(&mut self) -> Result {
         let inputs = self.operator.inputs;
         let step = i64::try_from(inputs.len()).unwrap_or(1);
@@ -89,10 +91,10 @@ impl Rounds<'_> {
         Ok(())
     }
 
-    /// Processes what is queued, and what it writes to the topology's own topics.
+    /// Processes the queued records, and those that they cause in the topology's own topics.
     ///
     /// # Errors
-    /// None that is expected: the topologies are fixed.
+    /// No error is expected: the topologies are fixed.
     pub fn process(&mut self) -> Result {
         loop {
             self.driver.process()?;
@@ -102,10 +104,11 @@ impl Rounds<'_> {
         }
     }
 
-    /// Commits what was processed, and processes what the commit writes to the topology's own topics.
+    /// Commits the processed records, and processes those that the commit causes in the topology's
+    /// own topics.
     ///
     /// # Errors
-    /// None that is expected: the topologies are fixed.
+    /// No error is expected: the topologies are fixed.
     pub fn commit(&mut self) -> Result {
         loop {
             self.driver.commit()?;
@@ -124,7 +127,7 @@ fn of_stream(operator: impl FnOnce(&StreamsBuilder, KStream<i64, i64>)) -> Resul
     builder.build()
 }
 
-/// Windows of a second: ten records in each window of a key.
+/// Windows of one second: ten records per window and key.
 fn tumbling_count() -> Result<Topology> {
     let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(1));
     of_stream(|_, records| {
@@ -132,7 +135,7 @@ fn tumbling_count() -> Result<Topology> {
     })
 }
 
-/// Windows of ten seconds, one each second: a record is in ten of them.
+/// Windows of ten seconds, one starting each second: a record is in ten of them.
 fn hopping_count() -> Result<Topology> {
     let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(10))
         .advance_by(Duration::from_secs(1));
@@ -141,7 +144,7 @@ fn hopping_count() -> Result<Topology> {
     })
 }
 
-/// Windows of half a second: a record comes into five windows that are there, and makes one.
+/// Windows of half a second: a record falls into five existing windows, and creates one.
 fn sliding_count() -> Result<Topology> {
     let windows = SlidingWindows::of_time_difference_with_no_grace(Duration::from_millis(500));
     of_stream(|_, records| {
@@ -162,7 +165,7 @@ fn around() -> JoinWindows {
     JoinWindows::of_time_difference_with_no_grace(Duration::from_millis(50))
 }
 
-/// Each record meets one of the other stream: a result for two records.
+/// Each record meets one of the other stream: one result per two records.
 fn stream_stream_join() -> Result<Topology> {
     of_stream(|builder, records| {
         let others = builder.stream::<i64, i64>(OTHER_INPUT);
@@ -170,7 +173,7 @@ fn stream_stream_join() -> Result<Topology> {
     })
 }
 
-/// As the inner join, with the store of those that have not met one.
+/// Like the inner join, with the store of unmatched records.
 fn stream_stream_outer_join() -> Result<Topology> {
     of_stream(|builder, records| {
         let others = builder.stream::<i64, i64>(OTHER_INPUT);
@@ -181,7 +184,8 @@ fn stream_stream_outer_join() -> Result<Topology> {
     })
 }
 
-/// Rows of which ten refer to one row of the other table, and change their reference each time.
+/// Rows, ten of which refer to each row of the other table, and which change their reference each
+/// time.
 fn foreign_key_join() -> Result<Topology> {
     let builder = StreamsBuilder::new();
     let rows: KTable<i64, i64> = builder.table(INPUT);

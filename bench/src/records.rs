@@ -1,11 +1,12 @@
-//! Records to measure with.
+//! Records for measurements.
 
 use streams_dsl::{Headers, client::Records};
 
-/// No headers, for records that are pushed behind the source.
+/// No headers, for records that are pushed by the source node.
 pub static HEADERS: Headers = Headers::new();
 
-/// `count` records, a millisecond apart, that go round `keys` keys; keys and values are big-endian `i64`s.
+/// `count` records, a millisecond apart, that cycle through `keys` keys; keys and values are
+/// big-endian `i64`s.
 pub fn numbers(count: i64, keys: i64) -> Records {
     let mut records = Records::new();
     for number in 0..count {
@@ -15,7 +16,7 @@ pub fn numbers(count: i64, keys: i64) -> Records {
     records
 }
 
-/// As [`numbers`], but with keys such as `customer-0017`.
+/// Like [`numbers`], but with keys such as `customer-0017`.
 pub fn texts(count: i64, keys: i64) -> Records {
     let mut records = Records::new();
     for number in 0..count {

@@ -1,4 +1,4 @@
-//! Topologies to measure.
+//! Topologies for measurements.
 
 use std::hint::black_box;
 
@@ -21,7 +21,7 @@ pub const COUNTS: &str = "counts";
 /// `filter`, `map_values`, `filter_not` and `for_each`, over keys and values of type `i64`.
 ///
 /// # Errors
-/// None that is expected: the topology is fixed.
+/// No error is expected: the topology is fixed.
 pub fn four_operators() -> Result<Topology> {
     let builder = StreamsBuilder::new();
     builder
@@ -35,10 +35,10 @@ pub fn four_operators() -> Result<Topology> {
     builder.build()
 }
 
-/// `filter` and `map_values` between a topic and a topic, over keys and values of type `i64`.
+/// `filter` and `map_values` between two topics, over keys and values of type `i64`.
 ///
 /// # Errors
-/// None that is expected: the topology is fixed.
+/// No error is expected: the topology is fixed.
 pub fn one_in_one_out() -> Result<Topology> {
     let builder = StreamsBuilder::new();
     builder
@@ -49,10 +49,11 @@ pub fn one_in_one_out() -> Result<Topology> {
     builder.build()
 }
 
-/// `group_by_key().count()` over keys of type `K` and values of type `i64`, into the store [`COUNTS`].
+/// `group_by_key().count()` over keys of type `K` and values of type `i64`, into the store
+/// [`COUNTS`].
 ///
 /// # Errors
-/// None that is expected: the topology is fixed.
+/// No error is expected: the topology is fixed.
 pub fn grouped_count<K: Clone + Send + 'static>() -> Result<Topology> {
     let builder = StreamsBuilder::new();
     let records = builder.stream::<K, i64>(INPUT);
@@ -63,7 +64,7 @@ pub fn grouped_count<K: Clone + Send + 'static>() -> Result<Topology> {
 /// A driver of a topology under the default configuration: caching is on.
 ///
 /// # Errors
-/// None that is expected: the configuration is fixed.
+/// No error is expected: the configuration is fixed.
 pub fn driver(topology: &Topology) -> Result<TaskDriver> {
     TaskDriver::new(topology, &StreamsConfig::new("bench", "unused:9092"))
 }

@@ -1,7 +1,8 @@
-//! No allocation a record on the record path.
+//! No allocation per record on the record path.
 //!
-//! Each test lets the path run warm first, so that queues, buffers and overlays have the room that they need, and then
-//! counts over ten thousand records. What is allocated a batch or a commit, not a record, happens outside of the count.
+//! Each test first warms the path up, so that queues, buffers and overlays have the room that they
+//! need, and then counts over ten thousand records. Allocations per batch or commit, rather than
+//! per record, happen outside the count.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use streams_dsl::{Record, Result, Topology, client::Records, testing::TaskDriver
 const RECORDS: i64 = 10_000;
 const KEYS: i64 = 100;
 
-/// Allocations while a warm task processes records that are queued already.
+/// Number of allocations while a warm task processes queued records.
 fn allocations_from_the_queue(topology: &Topology, records: Records) -> Result<u64> {
     let mut driver = driver(topology)?;
     let records = Arc::new(records);
@@ -27,7 +28,7 @@ fn allocations_from_the_queue(topology: &Topology, records: Records) -> Result<u
     process(&mut driver)
 }
 
-/// Allocations while the nodes of a warm task get records of these keys.
+/// Number of allocations while the nodes of a warm task get records with these keys.
 fn allocations_behind_the_source<K: 'static>(topology: &Topology, keys: &[K]) -> Result<u64> {
     let mut driver = driver(topology)?;
     let numbers: Vec<i64> = (0..RECORDS).collect();
@@ -40,7 +41,7 @@ fn allocations_behind_the_source<K: 'static>(topology: &Topology, keys: &[K]) ->
     push()
 }
 
-/// Allocations of a run that must process all records.
+/// Number of allocations in a run that must process all records.
 fn count(run: impl FnOnce() -> Result<u64>) -> Result<u64> {
     let mut processed = Ok(0);
     let info = measure(|| processed = run());

@@ -1,18 +1,19 @@
-//! Allocations of the stateful operators, which do not grow unseen.
+//! Allocations of the stateful operators, with limits so that they do not grow unnoticed.
 //!
-//! The figures are those of `docs/BENCHMARKS.md`, for a thousand records: while records are processed and at the commit.
+//! The figures are those of `docs/BENCHMARKS.md`, per thousand records: while records are processed
+//! and at the commit.
 #![forbid(unsafe_code)]
 
 use allocation_counter::measure;
 use bench::{Operator, ROUND};
 use streams_dsl::Result;
 
-/// Rounds before the count: windows close, and stores are of the size that they keep.
+/// Number of rounds before the count: windows close, and stores reach the size that they keep.
 const WARM: usize = 30;
-/// Rounds that are counted.
+/// Number of counted rounds.
 const COUNTED: u64 = 10;
 
-/// Allocations of a thousand records of an operator, of processing and of the commit.
+/// Allocations per thousand records of an operator, in processing and in the commit.
 fn allocations(operator: &Operator) -> Result<[u64; 2]> {
     let mut rounds = operator.start()?;
     for _ in 0..WARM {
@@ -34,7 +35,8 @@ fn allocations(operator: &Operator) -> Result<[u64; 2]> {
     Ok(counts.map(|count| count / COUNTED))
 }
 
-/// The most that a thousand records of an operator may allocate: while records are processed, and at the commit.
+/// Limits on the allocations per thousand records of an operator: while records are processed, and
+/// at the commit.
 const ALLOWED: [(&str, [u64; 2]); 7] = [
     ("tumbling_count", [250, 400]),
     ("hopping_count_of_ten", [250, 3_200]),

@@ -5,17 +5,17 @@ use std::ops::Bound;
 
 use allocation_counter::measure;
 use state_store::{
-    Database, Direction, Entries, MemoryDatabase, Restorer, Result, StoreFormat, StoreId, Visit,
-    WriteBatch,
+    Database, Direction, Entries, MemoryDatabase, Restorer, Result, SortedRows, StoreFormat,
+    StoreId, Visit, WriteBatch,
 };
 
-/// What the caller lets the rows take.
+/// Limit that the caller sets for the rows.
 const LIMIT: usize = 4 * 1024 * 1024;
-/// What it may take in fact.
+/// Limit on the actual memory.
 const ALLOWED: u64 = 6 * 1024 * 1024;
 const RECORDS: u64 = 500_000;
 
-/// A database that forgets rows, so that its own memory does not count.
+/// A database that discards rows, so that its own memory does not count.
 #[derive(Debug)]
 struct Forgetful(MemoryDatabase);
 
@@ -49,8 +49,8 @@ impl Database for Forgetful {
         Ok(())
     }
 
-    fn ingest(&self, _: StoreId, sorted: Vec<state_store::Entry>) -> Result<()> {
-        drop(sorted);
+    fn ingest(&self, _: StoreId, rows: &mut SortedRows<'_, '_>) -> Result<()> {
+        rows.for_each(drop);
         Ok(())
     }
 
@@ -71,13 +71,13 @@ impl Database for Forgetful {
     }
 }
 
-/// The most memory that a restore of rows of this size takes at once, written whenever they take the limit.
+/// Peak memory of a restore of rows of this size, written whenever they reach the limit.
 fn most_bytes(value: &[u8], keys: u64, records: u64) -> Result<u64> {
     let database = Forgetful(MemoryDatabase::new(1));
     let mut restorer = Restorer::new(StoreFormat::KeyValue);
     let mut restore = || -> Result<()> {
         for record in 0..records {
-            // Not in order, as the keys of a changelog.
+            // Not in order, like the keys of a changelog.
             let key = (record % keys).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             restorer.push(&key.to_be_bytes(), Some(value), 0)?;
             if restorer.bytes() > LIMIT {
@@ -91,7 +91,7 @@ fn most_bytes(value: &[u8], keys: u64, records: u64) -> Result<u64> {
     outcome.map(|()| measured.bytes_max)
 }
 
-/// Of rows of 16 bytes, 8 MB of keys and values took 85 MB.
+/// With rows of 16 bytes, 8 MB of keys and values took 85 MB.
 #[test]
 fn a_restore_takes_at_most_half_as_much_again_as_it_counts() -> Result<()> {
     let cases = [(8, RECORDS, RECORDS), (8, 1_000, RECORDS), (200, RECORDS, RECORDS)];

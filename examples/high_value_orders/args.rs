@@ -11,7 +11,8 @@ use streams_core::config::ProcessingGuarantee;
 
 /// Orders above a limit, orders per customer, orders with their customers, and orders per hour: a
 /// topology of Kafka Streams for Rust. Without a command it does it all, on a Kafka cluster in this
-/// process; with --bootstrap-server it is one instance of the application on that cluster, as `run`.
+/// process; with --bootstrap-server it is one instance of the application on that cluster, as
+/// `run`.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "high-value-orders", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
@@ -22,13 +23,13 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    /// Whether the cluster is in this process.
+    /// Returns whether the cluster is in this process.
     pub(crate) fn is_embedded(&self) -> bool {
         self.command.is_none() && self.args.bootstrap_server.is_none()
     }
 }
 
-/// What is done on a real cluster.
+/// Commands on a real cluster.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Creates the topics on a cluster, writes customers, then orders, and exits
@@ -41,7 +42,7 @@ pub(crate) enum Command {
     DeadLetters(DeadLettersArgs),
 }
 
-/// All that a run on the cluster in this process can be asked for.
+/// Options of a run on the cluster in this process.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -71,7 +72,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// The instance that is asked for by --bootstrap-server without a command.
+    /// The instance that --bootstrap-server asks for without a command.
     pub(crate) fn as_run(&self) -> Option<RunArgs> {
         let bootstrap_server = self.bootstrap_server.clone()?;
         Some(RunArgs {
@@ -82,10 +83,11 @@ impl Args {
     }
 }
 
-/// Where orders come from.
+/// Source of the orders.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct OrdersArgs {
-    /// Orders as CSV (with a header) or JSON lines: order_id, customer_id, amount, items, created_at
+    /// Orders as CSV (with a header) or JSON lines: order_id, customer_id, amount, items,
+    /// created_at
     #[arg(long, value_name = "FILE", default_value = DEFAULT_ORDERS, conflicts_with = "generate")]
     pub(crate) orders: PathBuf,
     /// Makes N synthetic orders instead of reading a file
@@ -96,13 +98,13 @@ pub(crate) struct OrdersArgs {
     pub(crate) seed: u64,
 }
 
-/// What the application is to be like, wherever it runs.
+/// Options of the application, wherever it runs.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ApplicationArgs {
     /// Orders of a greater amount are of high value
     #[arg(long, value_name = "AMOUNT", default_value_t = 1000.0, value_parser = amount)]
     pub(crate) min_amount: f64,
-    /// What the orders of the input topic are keyed by
+    /// Key of the orders in the input topic
     #[arg(long, value_enum, default_value_t)]
     pub(crate) keyed_by: KeyedBy,
     /// Stream threads of each instance
@@ -111,10 +113,10 @@ pub(crate) struct ApplicationArgs {
     /// Standby copies of each stateful task, on other instances
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=64))]
     pub(crate) standbys: u16,
-    /// What holds when an instance fails
+    /// Guarantee when an instance fails
     #[arg(long, value_enum, default_value_t = Guarantee::AtLeastOnce)]
     pub(crate) guarantee: Guarantee,
-    /// Where the stores are
+    /// Medium of the stores
     #[arg(long, value_enum, default_value_t = Store::default())]
     pub(crate) store: Store,
     /// Directory for local state; each instance needs its own. On the cluster in this process: one
@@ -123,7 +125,7 @@ pub(crate) struct ApplicationArgs {
     pub(crate) state_dir: Option<PathBuf>,
 }
 
-/// One instance on a cluster.
+/// Options of one instance on a cluster.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct InstanceArgs {
     /// Instances with the same application id share the work
@@ -159,7 +161,7 @@ pub(crate) struct FeedArgs {
     /// Partitions of each topic; the topics are created unless they are there with so many
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=1_000))]
     pub(crate) partitions: i32,
-    /// What orders are keyed by
+    /// Key of the orders
     #[arg(long, value_enum, default_value_t)]
     pub(crate) keyed_by: KeyedBy,
     /// Writes at most N orders a second
@@ -203,8 +205,8 @@ pub(crate) struct DeadLettersArgs {
     /// The dead-letter topic (the application's errors.dead.letter.queue.topic.name)
     #[arg(long, value_name = "TOPIC", default_value = "dead-letters")]
     pub(crate) topic: String,
-    /// Writes them as they were to the topics that they came from, and deletes them from this one when all are written; if
-    /// it is ended in between, another call writes some again
+    /// Writes them as they were to the topics that they came from, and deletes them from this one
+    /// when all are written; if it is ended in between, another call writes some again
     #[arg(long)]
     pub(crate) resend: bool,
     #[command(flatten)]
@@ -214,7 +216,7 @@ pub(crate) struct DeadLettersArgs {
 /// The purchases that come with this example.
 const DEFAULT_ORDERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/orders.csv");
 
-/// An amount to compare with: any number, but not "not a number", which no order is above.
+/// Parses an amount for comparison: any number, but not "not a number", which no order exceeds.
 fn amount(text: &str) -> Result<f64, String> {
     let amount: f64 = text.parse().map_err(|_| "expected a number, as 1000 or 99.50".to_owned())?;
     if amount.is_nan() { Err("expected a number, as 1000 or 99.50".to_owned()) } else { Ok(amount) }
@@ -248,18 +250,18 @@ impl From<Guarantee> for ProcessingGuarantee {
     }
 }
 
-/// What orders are keyed by.
+/// Key of the orders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum KeyedBy {
     /// By who ordered
     #[default]
     CustomerId,
-    /// By the order's own name: the topology keys them by customer first, through a topic of its own, where orders
-    /// come out of order: those whose hour is over by then are not counted in it
+    /// By the order's own name: the topology keys them by customer first, through a topic of its
+    /// own, where orders come out of order: those whose hour is over by then are not counted in it
     OrderId,
 }
 
-/// Where the stores are: on disk, unless this build has nothing that could put them there.
+/// Medium of the stores: on disk, unless this build has no engine for that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Store {
     /// On disk, in RocksDB
@@ -270,7 +272,7 @@ pub(crate) enum Store {
     Memory,
 }
 
-/// How the topology is printed.
+/// Format of the printed topology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Description {
     /// The text of Java's Topology.describe()

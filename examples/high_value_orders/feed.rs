@@ -1,4 +1,4 @@
-//! What goes into the input topics.
+//! Contents of the input topics.
 
 use std::{
     sync::{
@@ -20,19 +20,19 @@ use crate::{
     topology,
 };
 
-/// How far the orders have been fed.
+/// Progress of feeding the orders.
 #[derive(Debug, Default)]
 pub(crate) struct Fed {
     /// Orders written so far.
     pub(crate) orders: AtomicU64,
-    /// Orders to write in all.
+    /// Total number of orders to write.
     pub(crate) total: u64,
-    /// Whether all are written.
+    /// True if all orders are written.
     pub(crate) done: AtomicBool,
 }
 
 impl Fed {
-    /// Whether all orders were written, once that is over.
+    /// Checks that all orders were written, once feeding is over.
     pub(crate) fn check_complete(&self) -> Result<(), Failure> {
         let (orders, total) = (self.orders.load(Ordering::SeqCst), self.total);
         if orders == total {
@@ -51,7 +51,7 @@ pub(crate) fn create_topics(cluster: &EmbeddedCluster, partitions: i32) -> Resul
     Ok(())
 }
 
-/// Writes all customers, each stamped the day before the first purchase.
+/// Writes all customers, each with a timestamp on the day before the first purchase.
 pub(crate) fn customers(cluster: &EmbeddedCluster, customers: &[Customer]) -> Result<(), Failure> {
     for customer in customers {
         let value = serde_json::to_vec(customer)?;
@@ -61,7 +61,7 @@ pub(crate) fn customers(cluster: &EmbeddedCluster, customers: &[Customer]) -> Re
     Ok(())
 }
 
-/// Writes the orders from a thread of its own, in order of time, each stamped with the time it was made.
+/// Writes the orders from a separate thread, by time, each with the time at which it was made.
 pub(crate) fn spawn_orders(
     cluster: EmbeddedCluster,
     orders: Vec<Order>,

@@ -1,7 +1,7 @@
-//! Made-up orders, for runs with more of them than the file that comes with the example holds.
+//! Made-up orders, for runs with more of them than the example's file holds.
 //!
 //! They resemble a shop's: few customers order often and most order rarely, most amounts are small,
-//! and time moves on evenly. They are no model of any real shop.
+//! and time advances evenly. They do not model any real shop.
 //!
 //! Invariant: the same count and seed give the same orders, sorted by time.
 
@@ -22,8 +22,7 @@ const SPREAD: f64 = 1.3;
 /// The most items of an order.
 const ITEMS_MAX: u32 = 9;
 
-/// Makes `count` orders of about a third as many customers, spread over two years, in order of
-/// time.
+/// Makes `count` orders of about a third as many customers, spread over two years, by time.
 ///
 /// The busiest customer is `00001`.
 pub(crate) fn generate(count: u32, seed: u64) -> impl Iterator<Item = Order> {

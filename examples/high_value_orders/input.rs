@@ -1,7 +1,7 @@
-//! The example's orders, as they stand in a file, and the customers that follow from them.
+//! The example's orders, as they are in a file, and the customers that follow from them.
 //!
-//! A file is CSV with a header, or JSON, one order a line. It is read whole and checked before the
-//! first order goes anywhere: whatever is wrong with it is reported with file and line, not as a
+//! A file is CSV with a header, or JSON with one order per line. It is read completely and checked
+//! before the first order goes anywhere: every fault is reported with file and line, not as a
 //! failed record in the middle of a run. Nothing here knows Kafka Streams.
 //!
 //! Invariant: orders leave sorted by `created_at`; each amount is finite and not negative; each
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::KeyedBy;
 
-/// An order: what a customer paid for how many items, and when.
+/// An order: a customer, an amount, a number of items, and a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(
     clippy::struct_field_names,
@@ -26,13 +26,13 @@ use crate::args::KeyedBy;
 pub(crate) struct Order {
     /// The order's own name, unique in the file.
     pub(crate) order_id: String,
-    /// Who ordered.
+    /// The customer who ordered.
     pub(crate) customer_id: String,
-    /// What was paid, in dollars: finite, at least 0.
+    /// The amount paid, in dollars: finite, at least 0.
     pub(crate) amount: f64,
     /// Number of items.
     pub(crate) items: u32,
-    /// When the order was placed: the timestamp of its record.
+    /// Time of the order: the timestamp of its record.
     pub(crate) created_at: DateTime<Utc>,
 }
 
@@ -46,7 +46,7 @@ impl Order {
     }
 }
 
-/// A customer, with what is known of the first purchase.
+/// A customer, with the data of the first purchase.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(
     clippy::struct_field_names,
@@ -55,22 +55,22 @@ impl Order {
 pub(crate) struct Customer {
     /// The key of the customers table.
     pub(crate) customer_id: String,
-    /// When the customer first bought something.
+    /// Time of the customer's first purchase.
     pub(crate) first_purchase: DateTime<Utc>,
-    /// What was paid then, in dollars.
+    /// The amount paid then, in dollars.
     pub(crate) first_amount: f64,
 }
 
 impl Customer {
-    /// When the customer's record is stamped: a day before the first purchase, so that the table
-    /// holds each customer before an order asks for it.
+    /// Timestamp of the customer's record: a day before the first purchase, so that the table holds
+    /// each customer before an order asks for it.
     pub(crate) fn known_since(&self) -> DateTime<Utc> {
         self.first_purchase - TimeDelta::days(1)
     }
 }
 
-/// Why a file of orders can't be used. The message names the place, what stands there and what
-/// should.
+/// Reason why a file of orders can't be used. The message names the location, and what was found
+/// and expected there.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
     /// The file can't be opened or read. Correct the path or the file's permissions.
@@ -78,7 +78,7 @@ pub(crate) enum InputError {
     Unreadable {
         /// The path as it was given.
         path: PathBuf,
-        /// What the operating system says.
+        /// Error of the operating system.
         cause: io::Error,
     },
     /// The file holds something that is not an order. Correct the line.
@@ -88,9 +88,9 @@ pub(crate) enum InputError {
         path: PathBuf,
         /// The line of the file, the first being 1.
         line: usize,
-        /// What stands there, shortened.
+        /// The text found there, shortened.
         found: String,
-        /// What should stand there.
+        /// The text expected there.
         expected: String,
     },
 }
@@ -99,12 +99,12 @@ pub(crate) enum InputError {
 /// order.
 ///
 /// A file named `.csv` is read as CSV, one named `.jsonl`, `.ndjson` or `.json` as one JSON object
-/// a line; in any other, a first character `{` means JSON. Blank lines, a byte order mark and CRLF
-/// are accepted, as are columns in any order and further ones.
+/// per line; in any other, a first character `{` means JSON. Blank lines, a byte order mark and
+/// CRLF are accepted, as are columns in any order and additional ones.
 ///
 /// # Errors
 ///
-/// [`InputError::Unreadable`] when the file can't be read, [`InputError::Malformed`] for the first
+/// [`InputError::Unreadable`] if the file can't be read, [`InputError::Malformed`] for the first
 /// line that is not an order, and for a file without any text.
 pub(crate) fn read_orders(path: &Path) -> Result<Vec<Order>, InputError> {
     let bytes = fs::read(path)
@@ -148,7 +148,7 @@ struct RawOrder {
     created_at: String,
 }
 
-/// What is wrong with a value: what was found, what was expected.
+/// The fault of a value: the text found and the text expected.
 struct Fault {
     found: String,
     expected: &'static str,
@@ -201,7 +201,7 @@ const AMOUNT: &str = "a finite number of at least 0, as 11.77";
 const ITEMS: &str = "a whole number of at least 0, as 1";
 const CREATED_AT: &str = "a time as 1997-01-01T00:00:00Z (RFC 3339), not before 1970-01-02";
 
-/// A file of orders: where it was found, for messages, and all of its text.
+/// A file of orders: its path, for messages, and all of its text.
 struct Source<'a> {
     path: &'a Path,
     text: &'a str,
@@ -296,8 +296,8 @@ impl Source<'_> {
     }
 }
 
-/// Counts lines up to a record. The reader's own count is that of the place where it stopped after
-/// the record before, ahead of blank lines and of the second half of CRLF.
+/// Counts lines up to a record. The reader's own count is the line where it stopped after the
+/// previous record, before blank lines and the second half of CRLF.
 struct Lines<'a> {
     text: &'a str,
     byte: usize,
@@ -317,7 +317,7 @@ impl Lines<'_> {
     }
 }
 
-/// A text in quotes, cut to what a message can hold, control characters escaped.
+/// A quoted text, cut to the length of a message, with control characters escaped.
 fn shown(text: &str) -> String {
     let mut chars = text.chars();
     let head: String = chars.by_ref().take(SHOWN_CHARS_MAX).collect();

@@ -19,13 +19,13 @@ use tokio::{sync::oneshot, task::JoinSet};
 use crate::{Failure, args::Args, feed::Fed, topology};
 
 const APPLICATION_ID: &str = "high-value-orders";
-/// How often progress is looked at.
+/// Interval between checks of the progress.
 const TICK_MS: u64 = 50;
 const TICK: Duration = Duration::from_millis(TICK_MS);
-/// Where there is no terminal, a line of progress comes each so many ticks.
+/// Number of ticks between lines of progress if there is no terminal.
 const PLAIN_TICKS: u32 = 10;
 
-/// What a run did, for the summary.
+/// Results of a run, for the summary.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) elapsed: Duration,
@@ -39,13 +39,13 @@ struct Running<'a> {
     state_dir: PathBuf,
     temporary: bool,
     instances: Vec<Instance>,
-    /// The runs of the instances; each ends when it is told to, or with an error.
+    /// The runs of the instances; each ends when told to, or with an error.
     runs: JoinSet<streams_core::Result>,
     started: usize,
     closed: Vec<StreamsMetrics>,
 }
 
-/// An instance that runs, and how it is told to stop.
+/// A running instance, and its stop signal.
 struct Instance {
     streams: Arc<KafkaStreams>,
     stop: oneshot::Sender<()>,
@@ -83,7 +83,8 @@ impl<'a> Running<'a> {
         let config = config(self.args, &self.state_dir, self.started);
         let topology = topology::topology(&self.args.application)?;
         let streams = KafkaStreams::with_client_supplier(topology, config, self.cluster.clone())?;
-        // The cluster is as old as this process: what an earlier run left there belongs to topics that are gone.
+        // The cluster is as old as this process: state of an earlier run belongs to topics that are
+        // gone.
         streams.clean_up()?;
         let streams = Arc::new(streams);
         let (stop, stopped) = oneshot::channel();
@@ -106,7 +107,8 @@ impl<'a> Running<'a> {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(TICK) => {}
-                // The instances are closed, and a temporary state directory is removed, on the way out.
+                // The instances are closed, and a temporary state directory is removed, on the way
+                // out.
                 _ = tokio::signal::ctrl_c() => return Err("interrupted".into()),
                 Some(ended) = self.runs.join_next() => {
                     ended??;
@@ -137,16 +139,16 @@ impl<'a> Running<'a> {
         Ok(())
     }
 
-    /// Stops an instance and starts another: tasks move, figures do not.
+    /// Stops an instance and starts another: tasks move, results do not change.
     async fn replace_first(&mut self) -> Result<(), Failure> {
         let first = self.instances.remove(0);
         self.stop(first).await?;
         self.start_instance()
     }
 
-    /// Tells an instance to stop, and waits until one has ended, which is the one that was told or one that has failed.
+    /// Tells an instance to stop, and waits until one has ended: that one, or one that has failed.
     async fn stop(&mut self, instance: Instance) -> Result<(), Failure> {
-        // Nobody listens any more if the instance has ended by itself.
+        // Nobody is listening any more if the instance has ended by itself.
         let _ = instance.stop.send(());
         let ended = self.runs.join_next().await;
         self.closed.push(instance.streams.metrics());
@@ -167,7 +169,7 @@ impl<'a> Running<'a> {
         self.instances.iter().map(count).collect::<Vec<_>>().join("+")
     }
 
-    /// Whether the group has committed all that is in the topics that it reads.
+    /// Returns whether the group has committed everything in the topics that it reads.
     fn all_committed(&self) -> Result<bool, Failure> {
         let committed = self.cluster.committed(APPLICATION_ID);
         let inputs = self.cluster.topics().into_keys().filter(|topic| {

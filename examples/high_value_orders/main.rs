@@ -1,8 +1,8 @@
 //! The orders topology, on real purchases, from the command line.
 //!
-//! `--help` lists what can be asked for. On a cluster in this process it creates the topics, feeds customers and
-//! orders, runs the instances, shows progress, and ends with a summary of the output topics. On a real cluster these
-//! are commands of their own: `feed`, `run` and `verify`.
+//! `--help` lists the options. On a cluster in this process it creates the topics, feeds customers
+//! and orders, runs the instances, shows progress, and ends with a summary of the output topics. On
+//! a real cluster these are separate commands: `feed`, `run` and `verify`.
 
 mod args;
 #[cfg(feature = "rdkafka")]
@@ -30,13 +30,13 @@ use crate::{
     input::Order,
 };
 
-/// What can go wrong in this program, each with its own text.
+/// Errors of this program, each with its own text.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    // A cluster that is out of reach is worth a word; within this process there is none.
+    // An unreachable cluster is worth a warning; within this process there is none.
     let level = if cli.is_embedded() { "error" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
@@ -77,7 +77,7 @@ async fn on_cluster(command: Command) -> Result<(), Failure> {
     })
 }
 
-/// Runs what waits for the cluster without letting others run meanwhile.
+/// Runs a call that waits for the cluster and blocks its thread.
 #[cfg(feature = "rdkafka")]
 async fn blocking(
     body: impl FnOnce() -> Result<String, Failure> + Send + 'static,
@@ -94,7 +94,7 @@ fn describe(args: &ApplicationArgs, description: Description) -> Result<(), Fail
     })
 }
 
-/// Does it all, on a cluster in this process.
+/// Does everything, on a cluster in this process.
 async fn embedded(args: &Args) -> Result<(), Failure> {
     let orders = args.orders.read()?;
     let files = args.output.as_deref().map(output::create).transpose()?;
@@ -121,7 +121,8 @@ impl OrdersArgs {
     }
 }
 
-/// Writes results to standard output. A reader that has seen enough, as `head`, is no failure.
+/// Writes results to standard output. A reader that has seen enough, such as `head`, is not an
+/// error.
 fn print(text: &str) -> Result<(), Failure> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

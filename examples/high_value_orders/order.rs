@@ -1,7 +1,7 @@
-//! An order as a record has it, whoever has written it.
+//! An order as it is in a record, whoever has written it.
 //!
-//! `feed` writes the orders of a file; other producers may write `items` as the names of what was ordered, `created_at` in
-//! milliseconds, or none. Results have each field in the form in which it came.
+//! `feed` writes the orders of a file; other producers may write `items` as the names of the things
+//! ordered, `created_at` in milliseconds, or none. Results keep each field in its original form.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,16 +12,16 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Order {
     order_id: String,
     pub(crate) customer_id: String,
-    /// What was paid, in dollars.
+    /// The amount paid, in dollars.
     pub(crate) amount: f64,
     items: Items,
-    /// When the order was placed; otherwise the record's time is meant.
+    /// Time of the order; if it is missing, the record's time counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created_at: Option<CreatedAt>,
 }
 
 impl Order {
-    /// When the order was placed, in milliseconds since the epoch, if it says so.
+    /// Time of the order, in milliseconds since the epoch, if it is given.
     pub(crate) fn created_at_ms(&self) -> Option<i64> {
         match self.created_at.as_ref()? {
             CreatedAt::Milliseconds(time) => Some(*time),
@@ -30,7 +30,7 @@ impl Order {
     }
 }
 
-/// What was ordered: how many things, or which.
+/// The things ordered: their number, or their names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Items {

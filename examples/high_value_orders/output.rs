@@ -1,4 +1,4 @@
-//! What came out: the output topics, read and written to files.
+//! The output topics, read and written to files.
 
 use std::{
     fs::{self, File},
@@ -21,7 +21,7 @@ pub(crate) struct OutputTopic {
     pub(crate) records: Vec<OutputRecord>,
 }
 
-/// A record of an output topic, in the form in which it is written to files.
+/// A record of an output topic, in the form written to files.
 #[derive(Debug)]
 pub(crate) struct OutputRecord {
     pub(crate) key: Value,
@@ -39,7 +39,7 @@ pub(crate) const TOPICS: [&str; 4] = [
     topology::ORDERS_PER_HOUR,
 ];
 
-/// Reads what is committed of all output topics.
+/// Reads the committed records of all output topics.
 pub(crate) fn read(cluster: &EmbeddedCluster) -> Result<Vec<OutputTopic>, Failure> {
     TOPICS.into_iter().map(|topic| read_topic(cluster, topic)).collect()
 }
@@ -54,7 +54,7 @@ fn read_topic(cluster: &EmbeddedCluster, topic: &'static str) -> Result<OutputTo
     Ok(OutputTopic { topic, records })
 }
 
-/// A record of an output topic, of its bytes and place.
+/// A record of an output topic, from its bytes and position.
 pub(crate) fn decode(
     topic: &str,
     (key, value): (Option<&[u8]>, Option<&[u8]>),
@@ -83,7 +83,7 @@ fn windowed_key(bytes: &[u8]) -> Result<Value, Failure> {
     Ok(json!({ "key": std::str::from_utf8(key)?, "start": start, "end": start + size }))
 }
 
-/// The file that an output topic is to be written to, one record a line.
+/// The file for an output topic, one record per line.
 #[derive(Debug)]
 pub(crate) struct OutputFile {
     topic: &'static str,
@@ -91,7 +91,8 @@ pub(crate) struct OutputFile {
     file: File,
 }
 
-/// Creates `directory/TOPIC.jsonl` for each output topic. Done before a run, so that it is not made for nothing.
+/// Creates `directory/TOPIC.jsonl` for each output topic. Called before a run, so that a failure
+/// costs no run.
 pub(crate) fn create(directory: &Path) -> Result<Vec<OutputFile>, Failure> {
     fs::create_dir_all(directory).map_err(|cause| failed(directory, &cause))?;
     let create = |topic| {

@@ -14,7 +14,7 @@ use crate::{
     topology,
 };
 
-/// What was computed, and how.
+/// The results, and the data of the run.
 pub(crate) fn summary(args: &Args, outputs: &[OutputTopic], report: &Report) -> String {
     let mut text = figures(outputs, Some(args.application.min_amount));
     // Writing to a String can't fail.
@@ -22,7 +22,7 @@ pub(crate) fn summary(args: &Args, outputs: &[OutputTopic], report: &Report) -> 
     text
 }
 
-/// What was computed, with the limit of orders of high value if it is known.
+/// The results, with the limit of high-value orders if it is known.
 pub(crate) fn figures(outputs: &[OutputTopic], min_amount: Option<f64>) -> String {
     let mut text = String::new();
     let records = |topic: &str| {
@@ -61,7 +61,7 @@ fn enriched(text: &mut String, records: &[OutputRecord]) -> std::fmt::Result {
     repeated(text, records)
 }
 
-/// Orders that came more than once: at least once allows it, exactly once does not.
+/// Number of orders that appear more than once: at-least-once allows it, exactly-once does not.
 fn repeated(text: &mut String, records: &[OutputRecord]) -> std::fmt::Result {
     let ids: HashSet<&str> =
         records.iter().filter_map(|record| record.value.get("order_id")?.as_str()).collect();
@@ -71,7 +71,7 @@ fn repeated(text: &mut String, records: &[OutputRecord]) -> std::fmt::Result {
     }
 }
 
-/// The last count of each window is the table's.
+/// The last count of each window is the final one.
 fn per_hour(text: &mut String, records: &[OutputRecord]) -> std::fmt::Result {
     let mut counts: HashMap<String, i64> = HashMap::new();
     for record in records {
@@ -81,7 +81,7 @@ fn per_hour(text: &mut String, records: &[OutputRecord]) -> std::fmt::Result {
     writeln!(text, "orders per hour       {windows} windows of a customer and hour, {sum} orders")
 }
 
-/// The last count of each customer is the table's.
+/// The last count of each customer is the final one.
 fn per_customer(text: &mut String, records: &[OutputRecord]) -> std::fmt::Result {
     let mut counts: HashMap<&Value, i64> = HashMap::new();
     for record in records {

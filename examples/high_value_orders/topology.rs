@@ -1,4 +1,4 @@
-//! The topology: what is computed from orders and customers.
+//! The topology: the computation on orders and customers.
 
 use std::time::Duration;
 
@@ -25,14 +25,14 @@ pub(crate) const ENRICHED_ORDERS: &str = "enriched-orders";
 /// Number of orders by customer and hour.
 pub(crate) const ORDERS_PER_HOUR: &str = "orders-per-hour";
 
-/// All topics that the application does not make itself.
+/// All topics that the application does not create itself.
 pub(crate) const TOPICS: [&str; 6] =
     [ORDERS, CUSTOMERS, HIGH_VALUE_ORDERS, ORDERS_PER_CUSTOMER, ENRICHED_ORDERS, ORDERS_PER_HOUR];
 
 /// Length of the windows.
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 
-/// An order beside what was known of its customer.
+/// An order with the data of its customer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct EnrichedOrder {
     #[serde(flatten)]
@@ -40,7 +40,7 @@ pub(crate) struct EnrichedOrder {
     customer: Customer,
 }
 
-/// The topology, as the application is asked to be.
+/// The topology for these options of the application.
 pub(crate) fn topology(application: &ApplicationArgs) -> Result<Topology> {
     let &ApplicationArgs { min_amount, store, keyed_by, .. } = application;
     let builder = StreamsBuilder::new()
@@ -48,7 +48,7 @@ pub(crate) fn topology(application: &ApplicationArgs) -> Result<Topology> {
         .serde::<Customer>(json())
         .serde::<EnrichedOrder>(json());
 
-    // An order happens when it was placed, which may be long before it was written.
+    // The time of an order is when it was placed, which may be long before it was written.
     let orders = Consumed::<String, Order>::topic(ORDERS).with_timestamp_extractor(|found| {
         Ok(found.record.value.created_at_ms().unwrap_or(found.record.timestamp))
     });
@@ -93,7 +93,7 @@ pub(crate) fn topology(application: &ApplicationArgs) -> Result<Topology> {
     builder.build()
 }
 
-/// The store of this name, on disk or in memory.
+/// The store with this name, on disk or in memory.
 fn kept<K>(name: &str, store: Store) -> Materialized<K, i64> {
     match store {
         Store::Rocksdb => Materialized::named(name),
@@ -133,7 +133,8 @@ mod tests {
         headers.add("event_type", Some(b"order.created"));
         headers.add("source", Some(b"web"));
         let mut orders = driver.input_topic(ORDERS, string(), values());
-        // Placed in the first hour, in the second, and at the record's time, which is in the second too.
+        // Placed in the first hour, in the second, and at the record's time, which is in the second
+        // too.
         let placed =
             [json!("1997-01-01T00:10:00Z"), json!(852_076_800_000_i64 + 3_700_000), json!(null)];
         for (number, created_at) in placed.into_iter().enumerate() {

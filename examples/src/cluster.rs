@@ -25,10 +25,11 @@ use streams_core::{
 const PARTITIONS: i32 = 2;
 const POLL_RECORDS: usize = 1_000;
 const POLL_WAIT: Duration = Duration::from_millis(200);
-/// Longest wait for records that are known to be there.
+/// Longest wait for records that are known to exist.
 const PATIENCE_MS: i64 = 30_000;
 
-/// A Kafka cluster, in this process or not. Dropping it removes the local state of what ran on it.
+/// A Kafka cluster, in this process or not. Dropping it removes the local state of the applications
+/// that ran on it.
 #[derive(Debug)]
 pub struct Cluster {
     servers: String,
@@ -40,10 +41,11 @@ pub struct Cluster {
 type Serdes<'a, K, V> = (&'a SerdeRef<K>, &'a SerdeRef<V>);
 
 impl Cluster {
-    /// The cluster that the command line asks for: one in this process, or that of `--bootstrap-server SERVERS`.
+    /// The cluster that the command line asks for: one in this process, or that of
+    /// `--bootstrap-server SERVERS`.
     ///
     /// # Errors
-    /// `Config` if the arguments are others, or as [`kafka`](Self::kafka).
+    /// `Config` for other arguments, and the errors of [`kafka`](Self::kafka).
     pub fn from_args() -> Result<Self> {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         match &arguments[..] {
@@ -56,7 +58,7 @@ impl Cluster {
         }
     }
 
-    /// A new cluster in this process.
+    /// Creates a cluster in this process.
     pub fn embedded() -> Self {
         Self::new("embedded:9092", Arc::new(EmbeddedCluster::new(Arc::new(SystemClock))))
     }
@@ -64,18 +66,17 @@ impl Cluster {
     /// The cluster of these servers.
     ///
     /// # Errors
-    /// `Config` if `servers` is no list of hosts and ports.
+    /// `Config` if `servers` is not a list of hosts and ports.
     #[cfg(feature = "rdkafka")]
     pub fn kafka(servers: &str) -> Result<Self> {
         let config = StreamsConfig::new("examples", servers);
-        let clients = streams_core::client::rdkafka::RdKafkaSupplier::new(&config)?;
-        Ok(Self::new(servers, Arc::new(clients)))
+        Ok(Self::new(servers, streams_core::client::clients_for(&config)?))
     }
 
     /// The cluster of these servers.
     ///
     /// # Errors
-    /// `Config`, for this build is without the feature `rdkafka`.
+    /// `Config`, because this build lacks the feature `rdkafka`.
     #[cfg(not(feature = "rdkafka"))]
     pub fn kafka(servers: &str) -> Result<Self> {
         let text = format!("this build can't reach {servers}: it is without the feature `rdkafka`");
@@ -90,13 +91,14 @@ impl Cluster {
         Self { servers: servers.to_owned(), clients, state }
     }
 
-    /// Makes the clients of instances. `KafkaStreams::new` makes those of `bootstrap.servers` by itself.
+    /// Makes the clients of instances. `KafkaStreams::new` makes those of `bootstrap.servers` by
+    /// itself.
     pub fn clients(&self) -> Arc<dyn ClientSupplier> {
         self.clients.clone()
     }
 
-    /// The configuration of an application here: results come soon, and stores are in memory, so that no build of the
-    /// examples needs RocksDB.
+    /// The configuration of an application here: results come soon, and stores are in memory, so
+    /// the examples can be built without RocksDB.
     pub fn config(&self, application_id: &str) -> StreamsConfig {
         StreamsConfig::new(application_id, &self.servers)
             .state_dir(&self.state)
@@ -104,12 +106,12 @@ impl Cluster {
             .set("default.dsl.store", "in_memory")
     }
 
-    /// Creates topics of two partitions, unless they are there.
+    /// Creates topics of two partitions, unless they exist.
     ///
     /// # Errors
     /// `InvalidTopic` for a name that the cluster refuses, `Unavailable` if it can't be reached.
     pub fn create_topics(&self, names: &[&str]) -> Result {
-        // Some examples write records with times of their own, which are older than any retention.
+        // Some examples write records with their own times, which are older than any retention.
         let keeps_all = BTreeMap::from([("retention.ms".to_owned(), "-1".to_owned())]);
         let new = |name: &&str| NewTopic {
             name: (*name).to_owned(),
@@ -121,10 +123,11 @@ impl Cluster {
         self.clients.admin()?.create_topics(&topics).wait()
     }
 
-    /// Writes records, stamped with the time of now.
+    /// Writes records with the current time.
     ///
     /// # Errors
-    /// `Serialization` for a record without bytes, the cluster's for one that it does not take.
+    /// `Serialization` for a record that can't be written, the cluster's error for one that it
+    /// refuses.
     pub fn send<K, V>(
         &self,
         topic: &str,
@@ -135,10 +138,10 @@ impl Cluster {
         self.send_at(topic, serdes, records.into_iter().map(|(key, value)| (key, value, now_ms)))
     }
 
-    /// Writes records with times of their own, in milliseconds since the epoch.
+    /// Writes records with their own times, in milliseconds since the epoch.
     ///
     /// # Errors
-    /// As [`send`](Self::send).
+    /// The errors of [`send`](Self::send).
     pub fn send_at<K, V>(
         &self,
         topic: &str,
@@ -158,11 +161,11 @@ impl Cluster {
         producer.flush()?.into_iter().try_for_each(|report| report.result.map(drop))
     }
 
-    /// Reads what is committed of a topic; the records of a key come in their order.
+    /// Reads the committed records of a topic; the records of a key come in order.
     ///
     /// # Errors
-    /// `InvalidTopic` if there is none, `Deserialization` naming the partition with a record that can't be read,
-    /// `Timeout` if records that are there do not come.
+    /// `InvalidTopic` if it does not exist, `Deserialization` with the partition of a record that
+    /// can't be read, `Timeout` if existing records do not arrive.
     pub fn read<K, V>(&self, topic: &str, serdes: Serdes<'_, K, V>) -> Result<Vec<(K, V)>> {
         let mut admin = self.clients.admin()?;
         let partitions: Vec<_> =
@@ -196,7 +199,8 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // Where nothing ran there is none, and what is left is in the system's temporary directory.
+        // If no application ran there is none, and leftovers are in the system's temporary
+        // directory.
         let _ = std::fs::remove_dir_all(&self.state);
     }
 }

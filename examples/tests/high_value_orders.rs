@@ -1,4 +1,4 @@
-//! The program as its user sees it: what it prints and writes, with which exit status, and what it says of mistakes.
+//! The program as its user sees it: its output, its exit status, and its reports of mistakes.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 const HEADER: &str = "order_id,customer_id,amount,items,created_at\n";
 
-/// A run with stores in memory, in a directory of its own.
+/// Runs the program with stores in memory, in its own directory.
 fn run(directory: &Path, arguments: &[&str]) -> Output {
     run_with(directory, &[arguments, &["--store", "memory"]].concat())
 }
@@ -43,7 +43,7 @@ fn assert_ok(output: &Output) {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
 }
 
-/// Asserts that a run failed with these lines at the end of what it said.
+/// Asserts that a run failed with these lines at the end of its output.
 fn assert_failed(output: &Output, code: i32, message: &str) {
     assert_eq!(output.status.code(), Some(code), "{}", stderr(output));
     let said = stderr(output);
@@ -51,13 +51,13 @@ fn assert_failed(output: &Output, code: i32, message: &str) {
     assert_eq!(stdout(output), "");
 }
 
-/// What a run wrote of one topic, in the order of partitions and offsets.
+/// The output of a run to one topic, in the order of partitions and offsets.
 fn written(directory: &Path, topic: &str) -> Vec<Value> {
     let text = fs::read_to_string(directory.join(format!("{topic}.jsonl"))).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The figures of a run: they do not depend on how it was divided.
+/// The results of a run, which do not depend on how it was divided.
 #[derive(Debug, PartialEq)]
 struct Figures {
     /// The high-value orders, by their text.
@@ -94,7 +94,7 @@ impl Figures {
         }
     }
 
-    /// Counts anew from the enriched orders, each of which has its order in it, and compares.
+    /// Counts again from the enriched orders, each of which contains its order, and compares.
     fn assert_consistent(&self, orders: usize) {
         let (mut per_customer, mut high_value, mut ids) = (BTreeMap::new(), 0, Vec::new());
         for text in &self.enriched {
@@ -113,7 +113,7 @@ impl Figures {
     }
 }
 
-/// Four orders of two customers, in two files.
+/// Writes four orders of two customers to two files.
 fn write_orders(directory: &Path) {
     let csv = "o1,c1,10.5,1,1997-01-01T00:00:00Z\no2,c2,1500,2,1997-01-01T00:30:00Z\n\
                o3,c1,20,3,1997-01-01T00:59:59Z\no4,c1,1000,4,1997-01-01T01:00:00Z\n";
@@ -184,7 +184,8 @@ fn figures_are_the_same_when_orders_are_keyed_by_themselves() {
     });
     let [by_customer, mut by_order] = figures;
     by_customer.assert_consistent(1_000);
-    // A customer's orders come from all partitions, out of order: some find their hour closed.
+    // A customer's orders come from all partitions, out of order: for some of them the hour is
+    // already closed.
     let hours = by_customer.per_hour.values().sum::<i64>();
     assert!(by_order.per_hour.values().sum::<i64>() <= hours, "{by_order:?}");
     by_order.per_hour.clone_from(&by_customer.per_hour);
@@ -194,7 +195,7 @@ fn figures_are_the_same_when_orders_are_keyed_by_themselves() {
 #[test]
 fn the_topology_is_described_as_java_describes_it() {
     let directory = tempfile::tempdir().unwrap();
-    // Java's order of the names behind an arrow comes from a hash table.
+    // Java takes the order of the names after an arrow from a hash table.
     let sorted = |text: &str| {
         let sort = |line: &str| {
             let Some((arrow, names)) = line.split_once("--> ") else { return line.to_owned() };

@@ -1,5 +1,5 @@
-//! Each small example does what it says: on the cluster in the process, and on the broker that
-//! `KAFKA_STREAMS_TEST_BOOTSTRAP` names, if it names one.
+//! Each small example works as described: on the cluster in this process, and on the broker that
+//! `KAFKA_STREAMS_TEST_BOOTSTRAP` names, if there is one.
 #![allow(clippy::unwrap_used, reason = "an example that fails has failed its test")]
 
 use std::collections::BTreeMap;
@@ -31,6 +31,11 @@ examples! {
 #[path = "../avro_registry.rs"]
 #[allow(dead_code, reason = "a test calls what `main` calls")]
 mod avro_registry;
+
+#[cfg(feature = "metrics")]
+#[path = "../metrics.rs"]
+#[allow(dead_code, reason = "a test calls what `main` calls")]
+mod metrics;
 
 /// The clusters to run on.
 fn clusters() -> Vec<Cluster> {
@@ -70,7 +75,23 @@ async fn words_are_counted() {
     }
 }
 
-/// Views at minutes 10, 10.5 and 12; a window of five minutes begins with each minute.
+/// Two lines, and their ten words.
+#[cfg(feature = "metrics")]
+#[tokio::test]
+async fn metrics_count_the_records_and_the_puts() {
+    // Values are written as floats.
+    let value = |line: &String| line.rsplit_once(' ')?.1.strip_suffix(".0")?.parse::<u64>().ok();
+    let sum = |lines: &[String], name: &str| -> u64 {
+        lines.iter().filter(|line| line.contains(name)).filter_map(value).sum()
+    };
+    for cluster in clusters() {
+        let lines = metrics::run(&cluster).await.unwrap();
+        assert_eq!(sum(&lines, "process_total"), 12, "{lines:#?}");
+        assert_eq!(sum(&lines, "put_total"), 10, "{lines:#?}");
+    }
+}
+
+/// Views at minutes 10, 10.5 and 12; a window of five minutes begins every minute.
 #[tokio::test]
 async fn a_view_counts_in_each_window_that_it_falls_into() {
     let starts_and_counts = [(6, 2), (7, 2), (8, 3), (9, 3), (10, 3), (11, 1), (12, 1)];
@@ -116,7 +137,8 @@ async fn visits_of_known_pages_get_their_title() {
     }
 }
 
-/// How often a minute ends depends on how many records are processed between two looks at stream time.
+/// The number of times that a minute ends depends on how many records are processed between two
+/// checks of stream time.
 #[tokio::test]
 async fn the_highest_reading_is_forwarded_when_the_minute_is_over() {
     for cluster in clusters() {

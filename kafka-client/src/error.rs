@@ -1,9 +1,10 @@
 //! The error of this crate.
 //!
-//! One opaque, word-sized type. Its [`ErrorKind`] says whether the request may have had an effect and what the caller
-//! can do; its code is Kafka's, where a broker refused; its text names node, API and topic-partition, and then each
-//! cause. So that whoever prints the chain of an error prints no cause twice, [`std::error::Error::source`] gives none:
-//! [`Error::cause`] does.
+//! An opaque, word-sized type. Its [`ErrorKind`] tells whether the request may have taken effect
+//! and what the caller can do; its code is Kafka's, if a broker refused; its text names node, API
+//! and topic-partition, and then each cause. [`std::error::Error::source`] returns none, so a
+//! caller that prints the chain of an error prints no cause twice; [`Error::cause`] returns the
+//! cause.
 
 use std::{fmt, sync::Arc};
 
@@ -12,23 +13,26 @@ use kafka_protocol::{ResponseError, messages::ApiKey, protocol::Request};
 /// A result with this crate's [`Error`].
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, coarse enough that each kind asks for a reaction of its own.
+/// Kind of an error, coarse enough that each calls for its own reaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The request did not reach a broker and had no effect: try again.
     Connection,
-    /// The request was sent and no answer came: whether it had its effect is unknown. Repeat it if that does no harm.
+    /// The request was sent and no answer came: it may have taken effect. Repeat it if that is
+    /// safe.
     Timeout,
     /// The broker can't serve the request now, which had no effect: try again later.
     Retriable,
-    /// This member or producer was replaced or given up: drop uncommitted work, join again.
+    /// Another member or producer replaced this one, or the group expelled it: drop uncommitted
+    /// work and join again.
     Fenced,
-    /// The broker does not accept who we say we are, or its certificate is not trusted: correct the settings.
+    /// The broker does not accept our identity, or its certificate is not trusted: correct the
+    /// settings.
     Authentication,
-    /// The broker knows who we are and forbids what we asked: ask for the access.
+    /// The broker knows our identity but denies the request: ask for access.
     Authorization,
-    /// What the request is about does not exist: a topic, a partition, a group.
+    /// The object of the request does not exist: a topic, a partition, a group.
     NotFound,
     /// The broker refused the request for good, or a setting is wrong: correct it.
     Invalid,
@@ -48,12 +52,12 @@ struct Inner {
 }
 
 impl Error {
-    /// An error that says `context`.
+    /// Creates an error with the text `context`.
     pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
         Self(Arc::new(Inner { kind, context: context.into(), code: None, source: None }))
     }
 
-    /// An error that says `context` and was caused by `source`.
+    /// Creates an error with the text `context`, caused by `source`.
     pub fn with_source(
         kind: ErrorKind,
         context: impl Into<String>,
@@ -63,8 +67,8 @@ impl Error {
         Self(Arc::new(Inner { kind, context: context.into(), code: None, source }))
     }
 
-    /// The error for a code that a broker answered with. The kind follows from the code; `message` is the broker's
-    /// own text, if it sent one.
+    /// Creates the error for a broker's error code. The kind follows from the code; `message` is
+    /// the broker's own text, if it sent one.
     pub fn from_code(code: i16, context: impl fmt::Display, message: Option<&str>) -> Self {
         let mut text = format!("{context}: {} ({code})", code_name(code));
         if let Some(message) = message.filter(|message| !message.is_empty()) {
@@ -75,12 +79,12 @@ impl Error {
         Self(Arc::new(Inner { kind, context: text, code: Some(code), source: None }))
     }
 
-    /// What went wrong.
+    /// Kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Kafka's error code, if a broker answered with one.
+    /// Kafka's error code, if a broker sent one.
     pub fn code(&self) -> Option<i16> {
         self.0.code
     }
@@ -95,13 +99,14 @@ impl Error {
         self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
     }
 
-    /// The same code with another kind, where it means more than in general, and `context` put before the text.
+    /// The same code with another kind, where it means more than in general, and `context` put
+    /// before the text.
     pub(crate) fn meaning(self, kind: ErrorKind, context: impl fmt::Display) -> Self {
         let (code, source) = (self.code(), Some(self.into()));
         Self(Arc::new(Inner { kind, context: context.to_string(), code, source }))
     }
 
-    /// The same kind and code with a place or circumstance put before the text.
+    /// Puts a location or circumstance before the text of the error.
     #[must_use]
     pub fn in_context(self, context: impl fmt::Display) -> Self {
         let kind = self.kind();
@@ -129,7 +134,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Whether a code in an answer is an error: `Ok` for 0.
+/// Checks an error code in an answer: `Ok` for 0.
 pub(crate) fn check_code(
     code: i16,
     context: impl fmt::Display,
@@ -152,7 +157,7 @@ pub(crate) fn api_name<R: Request>() -> String {
     if let Ok(key) = ApiKey::try_from(R::KEY) {
         return format!("{key:?}");
     }
-    // A message of our own: its type has Kafka's name and `Request` behind it.
+    // One of our own messages: its type is Kafka's name followed by `Request`.
     let path = std::any::type_name::<R>();
     let name = path.rsplit("::").next().unwrap_or(path);
     name.strip_suffix("Request").unwrap_or(name).to_owned()
@@ -169,7 +174,7 @@ fn screaming_snake_case(name: &str) -> String {
     text
 }
 
-/// Kind of error that a code stands for. Codes not listed are refusals for good.
+/// Kind of the error for a code. Codes not listed are permanent refusals.
 fn kind_of(code: i16) -> ErrorKind {
     use ResponseError::{
         BrokerNotAvailable, ClusterAuthorizationFailed, ConcurrentTransactions,

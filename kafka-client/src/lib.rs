@@ -1,8 +1,8 @@
-//! A Kafka client: groups by both of Kafka's protocols for them, committed offsets with a member's epoch, admin calls,
-//! fetching and producing.
+//! A Kafka client: groups by both of Kafka's protocols, committed offsets with a member's epoch,
+//! admin calls, fetching and producing.
 //!
-//! It knows nothing of streams: user data of group members is bytes to it. Invariant: only this crate names the
-//! protocol codec. Brokers from Kafka 3.0 on.
+//! It knows nothing of streams: user data of group members are bytes to it. Invariant: only this
+//! crate names the protocol codec. Brokers from Kafka 3.0 on.
 #![forbid(unsafe_code)]
 
 mod admin;

@@ -1,6 +1,6 @@
-//! Offsets that groups have committed.
+//! Committed offsets of groups.
 //!
-//! Commits carry the epoch of a member, so that one which was replaced is refused.
+//! Commits carry the epoch of a member, so that a replaced member is refused.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -18,20 +18,21 @@ use crate::{
     Client, Error, ErrorKind, Result, TopicPartition, error::check_code, topic_partition::by_topic,
 };
 
-/// Newest version of `OffsetCommit` and `OffsetFetch` that names topics, not their ids.
+/// Newest version of `OffsetCommit` and `OffsetFetch` that identifies topics by name rather than by
+/// id.
 const VERSION_MAX: i16 = 9;
 /// Kafka's `GROUP_ID_NOT_FOUND`.
 const GROUP_ID_NOT_FOUND: i16 = 69;
 
-/// Kafka's word for an epoch that is not known.
+/// Kafka's value for an unknown epoch.
 const NO_LEADER_EPOCH: i32 = -1;
 
-/// Who commits: a member of a group at one epoch.
+/// The committer: a member of a group at one epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupMember {
     /// The group.
     pub group_id: String,
-    /// The member. Empty, with epoch -1, commits for a group without members, as tools do.
+    /// The member. Empty, with epoch -1, for commits to a group without members, as tools do.
     pub member_id: String,
     /// The member's epoch, or its generation in the classic protocol.
     pub epoch: i32,
@@ -44,20 +45,22 @@ pub struct GroupMember {
 pub struct OffsetAndMetadata {
     /// The next offset to process.
     pub offset: i64,
-    /// Text that goes with it.
+    /// Text that is stored with it.
     pub metadata: String,
-    /// The epoch of the partition's leader that the record before was read from, so that a reader notices a log that was
-    /// cut (KIP-320); `None` if it is not known.
+    /// Epoch of the leader from which the previous record was read, by which a reader notices a
+    /// truncated log (KIP-320); `None` if unknown.
     pub leader_epoch: Option<i32>,
 }
 
 impl Client {
-    /// Commits offsets under the member's epoch (Java's `Consumer.commitSync`). Waits out a coordinator that moves or
-    /// loads, for up to [`api_timeout`](crate::ClientConfig::api_timeout).
+    /// Commits offsets under the member's epoch (Java's `Consumer.commitSync`). Waits for a
+    /// coordinator that moves or loads, for up to
+    /// [`api_timeout`](crate::ClientConfig::api_timeout).
     ///
     /// # Errors
-    /// `Fenced` if the epoch is stale, or the member or its group unknown; `Retriable` with code 27 while the group rebalances: join
-    /// first, then commit under the new generation; `Timeout` if it may have been committed all the same.
+    /// `Fenced` if the epoch is stale, or the member or its group unknown; `Retriable` with code 27
+    /// while the group rebalances: join first, then commit under the new generation; `Timeout` if
+    /// it may have been committed all the same.
     pub async fn commit_offsets(
         &self,
         member: &GroupMember,
@@ -68,7 +71,7 @@ impl Client {
         }
         let outcome = self.retrying("OffsetCommit", || self.try_commit(member, offsets)).await;
         outcome.map_err(|error| match error.code() {
-            // The group went after its members had been given up: this one is a late-comer.
+            // The group disappeared after its members had been expelled: this one is late.
             Some(GROUP_ID_NOT_FOUND) if member.epoch >= 0 => {
                 error.meaning(ErrorKind::Fenced, "the group is gone")
             }
@@ -76,11 +79,12 @@ impl Client {
         })
     }
 
-    /// The committed offsets of a group (Java's `Consumer.committed` with stable offsets); partitions without one are
-    /// left out.
+    /// The committed offsets of a group (Java's `Consumer.committed` with stable offsets);
+    /// partitions without one are left out.
     ///
     /// # Errors
-    /// `Retriable` with code 88, at once, while a transaction that holds an offset of these partitions is open.
+    /// `Retriable` with code 88, at once, while a transaction that holds an offset of these
+    /// partitions is open.
     pub async fn committed_offsets(
         &self,
         group_id: &str,
@@ -131,7 +135,7 @@ impl Client {
                 let place = TopicPartition::new(topic.name.to_string(), partition.partition_index);
                 let context = format_args!("OffsetFetch of group {group_id} for {place}");
                 self.check_coordinator(group_id, partition.error_code, context)?;
-                // Kafka's word for none.
+                // Kafka's value for none.
                 if partition.committed_offset < 0 {
                     continue;
                 }
@@ -145,7 +149,7 @@ impl Client {
         Ok(found)
     }
 
-    /// An answer's error; if it says that the coordinator is elsewhere, that is looked up for the next call.
+    /// Checks the error of an answer; if the coordinator has moved, the next call looks it up.
     pub(crate) fn check_coordinator(
         &self,
         group_id: &str,

@@ -1,4 +1,4 @@
-//! Names of partitions, and what of them a reader sees.
+//! Names of partitions, and the visibility of their records.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -12,7 +12,7 @@ pub struct TopicPartition {
 }
 
 impl TopicPartition {
-    /// The partition with that number of the topic.
+    /// Names the partition of the topic with this number.
     pub fn new(topic: impl Into<String>, partition: i32) -> Self {
         Self { topic: topic.into(), partition }
     }
@@ -24,13 +24,13 @@ impl fmt::Display for TopicPartition {
     }
 }
 
-/// Whether records of open transactions count: Kafka's `isolation.level`.
+/// Visibility of records of open transactions: Kafka's `isolation.level`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IsolationLevel {
     /// All records count.
     #[default]
     ReadUncommitted,
-    /// Only what is before the first open transaction counts.
+    /// Only records before the first open transaction count.
     ReadCommitted,
 }
 
@@ -43,7 +43,7 @@ impl IsolationLevel {
     }
 }
 
-/// Values of partitions, put together by topic as requests want them.
+/// Values of partitions, grouped by topic as in requests.
 pub(crate) fn by_topic<'a, V>(
     values: impl Iterator<Item = (&'a TopicPartition, V)>,
 ) -> BTreeMap<&'a str, Vec<(i32, V)>> {

@@ -1,9 +1,10 @@
-//! What puts to the databases of a few tasks write to the disk: `cargo run --release -p state-store --example
-//! bytes_written -- PUTS DIRECTORY`.
+//! What puts to the databases of a few tasks write to the disk: `cargo run --release -p state-store
+//! --example bytes_written -- PUTS DIRECTORY`.
 //!
-//! Four databases of one process take puts of 100 bytes at random keys, in commits of 2,500 rows by turns. Time is that
-//! of 200,000 puts a second, whatever the machine does, so that what is due by time is due after as many puts each time.
-//! The figure is the kernel's count of bytes that the process sent to the disk, flushes and compactions alike.
+//! Four databases of one process take puts of 100 bytes at random keys, in commits of 2,500 rows by
+//! turns. Time is that of 200,000 puts a second, whatever the machine does, so that what is due by
+//! time is due after as many puts each time. The figure is the kernel's count of bytes that the
+//! process sent to the disk, flushes and compactions alike.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints a measurement")]
 

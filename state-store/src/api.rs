@@ -1,4 +1,4 @@
-//! What a database of a task can do, whichever engine it is.
+//! The operations of a task's database, the same for every engine.
 //!
 //! Both engines, memory and `RocksDB`, behave alike under this trait: a range is a snapshot, a
 //! batch is atomic over stores and offsets, and what a reader sees is always a whole number of
@@ -7,13 +7,13 @@
 use std::fmt;
 use std::ops::{Bound, ControlFlow};
 
-use crate::{Result, WriteBatch};
+use crate::{Error, ErrorKind, Result, WriteBatch};
 
 /// The index of a store within its database, in the order in which the database was opened.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub struct StoreId(pub u16);
 
-/// In which direction a range is read.
+/// Direction in which a range is read.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Direction {
     /// Ascending keys.
@@ -28,8 +28,11 @@ pub type Entry = (Vec<u8>, Vec<u8>);
 /// The rows of a range. After an error an iterator ends.
 pub type Entries<'a> = Box<dyn Iterator<Item = Result<Entry>> + 'a>;
 
-/// What a scan calls for each row, which is lent to it: key and value.
+/// Callback of a scan, called with the borrowed key and value of each row.
 pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
+/// Rows with ascending, distinct keys, which are lent: key and value, `None` for a row that is to go.
+pub type SortedRows<'r, 'i> = dyn Iterator<Item = (&'r [u8], Option<&'r [u8]>)> + 'i;
 
 /// The committed state of one task: its stores, and for each changelog the offset to restore from.
 ///
@@ -56,8 +59,8 @@ pub trait Database: Send + Sync + fmt::Debug {
         direction: Direction,
     ) -> Result<Entries<'_>>;
 
-    /// Calls `visit` for the rows between two bounds, in the order of their bytes, until it breaks. No row is copied. What
-    /// it sees is the store as of this call.
+    /// Calls `visit` for the rows between two bounds, in the order of their bytes, until it breaks.
+    /// No row is copied. What it sees is the store as of this call.
     fn scan(
         &self,
         store: StoreId,
@@ -73,13 +76,20 @@ pub trait Database: Send + Sync + fmt::Debug {
     /// accord.
     fn write(&self, batch: WriteBatch) -> Result<()>;
 
-    /// Loads rows with ascending, distinct keys: fast if the store is empty, as ordinary writes
-    /// otherwise.
+    /// Writes many rows at once: an engine on disk takes them as a file of their own, past what it holds in memory.
     ///
-    /// The rows may become durable before any offset is written. A crash in between leaves rows
+    /// They may be durable before any offset, and before what was written earlier. A crash in between leaves rows
     /// that are newer than the stored offset; the changelog from that offset writes them again, to
     /// the same values.
-    fn ingest(&self, store: StoreId, sorted: Vec<Entry>) -> Result<()>;
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the keys don't ascend; nothing is written then.
+    fn ingest(&self, store: StoreId, rows: &mut SortedRows<'_, '_>) -> Result<()>;
+
+    /// All that was to be [ingested](Self::ingest) into a store for now is: an engine that put off tidying up files does it.
+    fn end_ingestion(&self, store: StoreId) {
+        let _ = store;
+    }
 
     /// The next offset of a changelog to restore from, as last written, or `None` if there never
     /// was one.
@@ -94,9 +104,9 @@ pub trait Database: Send + Sync + fmt::Debug {
     /// Makes all that was written durable, and waits for it.
     fn flush(&self) -> Result<()>;
 
-    /// Starts to make what was written durable if the oldest of it comes from records `age_ms` old, and does not wait:
-    /// what a crash takes back must be read again from the changelog. To be called behind each write, with the time in
-    /// milliseconds since the epoch.
+    /// Starts to make what was written durable if the oldest of it comes from records `age_ms` old,
+    /// and does not wait: what a crash takes back must be read again from the changelog. To be
+    /// called behind each write, with the time in milliseconds since the epoch.
     ///
     /// An engine that has nothing on disk does nothing.
     fn flush_older(&self, now_ms: i64, age_ms: i64) {
@@ -119,8 +129,8 @@ pub trait Database: Send + Sync + fmt::Debug {
     }
 }
 
-/// Whether two bounds leave no room for a key, in which case the standard library's ranges would
-/// panic.
+/// Returns whether two bounds leave no room for a key, in which case the standard library's ranges
+/// would panic.
 pub(crate) fn is_empty_range(from: Bound<&[u8]>, to: Bound<&[u8]>) -> bool {
     match (from, to) {
         (Bound::Included(from), Bound::Included(to)) => from > to,
@@ -132,9 +142,9 @@ pub(crate) fn is_empty_range(from: Bound<&[u8]>, to: Bound<&[u8]>) -> bool {
     }
 }
 
-/// Whether the keys of rows ascend without duplicates, which is what an ingestion needs.
-pub(crate) fn is_sorted_and_distinct(rows: &[Entry]) -> bool {
-    rows.is_sorted_by(|left, right| left.0 < right.0)
+/// Why rows that don't ascend are not ingested.
+pub(crate) fn not_ascending() -> Error {
+    Error::new(ErrorKind::InvalidArgument, "rows to ingest do not ascend")
 }
 
 #[cfg(test)]

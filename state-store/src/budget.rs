@@ -62,7 +62,7 @@ impl MemoryBudget {
         self.shared.overlay_bytes
     }
 
-    /// Whether the overlays use more than they may: a stream thread then commits early.
+    /// Returns whether the overlays exceed their share, on which a stream thread commits early.
     #[must_use]
     pub fn overlay_exceeded(&self) -> bool {
         self.overlay_used() > self.overlay_limit()
@@ -92,7 +92,7 @@ impl fmt::Debug for MemoryBudget {
     }
 }
 
-/// What one overlay uses of the budget; given back when it is dropped.
+/// Share of the budget that one overlay uses, returned when it is dropped.
 #[derive(Debug)]
 pub struct OverlayAccount {
     budget: MemoryBudget,

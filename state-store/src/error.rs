@@ -1,7 +1,7 @@
 //! The error of this crate: what kind of failure, what it happened to, and what caused it.
 //!
-//! The text includes each cause. So that whoever prints the chain of an error prints no cause twice,
-//! [`std::error::Error::source`] gives none: [`Error::cause`] does.
+//! The text includes each cause. So that whoever prints the chain of an error prints no cause
+//! twice, [`std::error::Error::source`] gives none: [`Error::cause`] does.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::path::Path;
 /// The result of an operation on state.
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
-/// What went wrong with the state, coarse enough to decide what to do.
+/// Kind of a failure, coarse enough to decide what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

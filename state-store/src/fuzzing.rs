@@ -8,7 +8,7 @@ use crate::directory::process;
 ///
 /// # Errors
 ///
-/// What is wrong with the text.
+/// A description of the mistake in the text.
 pub fn parse_process_file(bytes: &[u8]) -> serde_json::Result<Uuid> {
     process::parse(bytes)
 }

@@ -55,7 +55,7 @@ pub mod rocksdb;
 mod store_format;
 mod write_batch;
 
-pub use api::{Database, Direction, Entries, Entry, StoreId, Visit};
+pub use api::{Database, Direction, Entries, Entry, SortedRows, StoreId, Visit};
 pub use budget::{MemoryBudget, OverlayAccount};
 pub use directory::StateDirectory;
 pub use error::{Error, ErrorKind, Result};

@@ -1,4 +1,4 @@
-//! How a record of a changelog becomes a row of a store, and a row's key the key of a record.
+//! Conversion of changelog records to rows of a store, and of row keys back to record keys.
 
 use crate::key_schema::{
     HeaderRef, Span, history_key, is_time_entry, parse_local_window_key, parse_session_key,
@@ -10,14 +10,15 @@ use crate::{Error, ErrorKind, Result};
 /// The bytes of a segment before a local key.
 const SEGMENT_BYTES: usize = 8;
 
-/// How the rows of a store with windows or sessions lie: in segments of time, so that old ones go at once.
+/// Layout of the rows of a window or session store: segments of time, so that old rows are dropped
+/// together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segments {
-    /// For how many milliseconds of stream time a row is kept.
+    /// Time for which a row is kept, in milliseconds of stream time.
     pub retention_ms: i64,
     /// The span of a segment in milliseconds.
     pub interval_ms: i64,
-    /// Whether there is an index by which rows are found in the order of their times.
+    /// True if an index finds rows in the order of their times.
     pub by_time: bool,
 }
 
@@ -50,15 +51,17 @@ pub enum StoreFormat {
     TimestampedWindow(Segments),
     /// Session keys behind their segment: that of the session's end.
     Session(Segments),
-    /// Versions of values, of which the retention says how long those are kept that are not the latest.
+    /// Versions of values, of which the retention says how long those are kept that are not the
+    /// latest.
     Versioned(Segments),
 }
 
 impl StoreFormat {
     /// Turns a record of the changelog into a local row, in buffers that are overwritten.
     ///
-    /// Returns whether the row is put (`true`) or deleted (`false`, by a tombstone). A version is always put, and its key
-    /// is that of a [deletion](crate::key_schema::Span::is_deletion) at its time, whatever its value.
+    /// Returns whether the row is put (`true`) or deleted (`false`, by a tombstone). A version is
+    /// always put, and its key is that of a [deletion](crate::key_schema::Span::is_deletion) at its
+    /// time, whatever its value.
     ///
     /// # Errors
     ///
@@ -74,7 +77,8 @@ impl StoreFormat {
         local_key.clear();
         local_value.clear();
         if let Self::Versioned(_) = self {
-            // Not yet its place, which depends on the versions that are there; but it has one for each version.
+            // Not yet its place, which depends on the versions that are there; but it has one for
+            // each version.
             history_key(local_key, 1, key, Span { to: timestamp, from: timestamp });
             write_version(local_value, timestamp, value);
             return Ok(true);
@@ -102,8 +106,9 @@ impl StoreFormat {
         Ok(true)
     }
 
-    /// The changelog key of a row's key; `None` if the key isn't one of this format, or there need be no record for the
-    /// row: it is an entry of an index, or a version of a key that has another row.
+    /// The changelog key of a row's key; `None` if the key isn't one of this format, or there need
+    /// be no record for the row: it is an entry of an index, or a version of a key that has another
+    /// row.
     #[must_use]
     pub fn to_changelog_key<'a>(&self, local_key: &'a [u8]) -> Option<&'a [u8]> {
         if let Self::Versioned(_) = self {
@@ -119,8 +124,8 @@ impl StoreFormat {
         self.split(changelog_key).map(|_| changelog_key)
     }
 
-    /// Splits a changelog key of windows or sessions into the plain key and the time that its segment is of: a window's
-    /// start, a session's end.
+    /// Splits a changelog key of windows or sessions into the plain key and the time that its
+    /// segment is of: a window's start, a session's end.
     #[must_use]
     pub fn split<'a>(&self, changelog_key: &'a [u8]) -> Option<(&'a [u8], i64)> {
         match self {
@@ -165,13 +170,13 @@ impl StoreFormat {
         true
     }
 
-    /// Whether values stand behind a timestamp.
+    /// Returns whether a timestamp precedes each value.
     #[must_use]
     pub fn is_timestamped(&self) -> bool {
         matches!(self, Self::TimestampedKeyValue | Self::TimestampedWindow(_))
     }
 
-    /// How the rows of a store with windows or sessions lie.
+    /// Layout of the rows of a window or session store.
     #[must_use]
     pub fn segments(&self) -> Option<Segments> {
         match *self {
@@ -185,7 +190,7 @@ impl StoreFormat {
         }
     }
 
-    /// How long the versions of a store are kept and how they lie; `None` if it has none.
+    /// Retention and layout of a store's versions; `None` if it has none.
     #[must_use]
     pub fn versions(&self) -> Option<Segments> {
         match *self {
@@ -194,7 +199,7 @@ impl StoreFormat {
         }
     }
 
-    /// Whether the store has a stream time, by which its rows expire.
+    /// Returns whether the store has a stream time, by which its rows expire.
     #[must_use]
     pub fn has_stream_time(&self) -> bool {
         self.segments().is_some() || self.versions().is_some()

@@ -1,6 +1,6 @@
 //! The writes of one commit, in the order in which they were made.
 //!
-//! All bytes lie in one buffer, so that a commit of many rows allocates a few times, not once a
+//! All bytes lie in one buffer, so that a commit of many rows allocates a few times, not once per
 //! row.
 
 use crate::StoreId;
@@ -117,7 +117,8 @@ impl WriteBatch {
         set(&mut self.offsets, changelog, next_offset);
     }
 
-    /// Sets a number that is kept and read as the offsets are and counts no records, such as the stream time of a store.
+    /// Sets a number that is kept and read as the offsets are and counts no records, such as the
+    /// stream time of a store.
     pub fn set_mark(&mut self, name: &str, value: i64) {
         set(&mut self.marks, name, value);
     }
@@ -128,7 +129,7 @@ impl WriteBatch {
         self.rows.len() + self.offsets.len() + self.marks.len()
     }
 
-    /// Whether there is nothing to write.
+    /// Returns whether the batch is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.offsets.is_empty() && self.marks.is_empty()
@@ -146,6 +147,21 @@ impl WriteBatch {
         self.rows.clear();
         self.offsets.clear();
         self.marks.clear();
+    }
+
+    /// Puts writes and deletions of rows in the order of their stores and keys. The result is the
+    /// same, and many rows of a large store are applied faster, as neighbours are in the
+    /// processor's cache. Writes of one row, and all before and after the removal of a range or a
+    /// store, stay in order.
+    pub fn sort(&mut self) {
+        let Self { bytes, rows, .. } = self;
+        let key = |row: &Row| bytes.get(row.start..row.middle).unwrap_or_default();
+        let is_single = |row: &Row| matches!(row.kind, RowKind::Put | RowKind::Delete);
+        for run in rows.chunk_by_mut(|one, other| is_single(one) && is_single(other)) {
+            run.sort_by(|one, other| {
+                one.store.cmp(&other.store).then_with(|| key(one).cmp(key(other)))
+            });
+        }
     }
 
     /// The operations on rows, in the order in which they are to be applied.
@@ -232,6 +248,32 @@ mod tests {
                 Operation::Put { store: CUSTOMERS, key: b"k", value: b"2" },
                 Operation::DeleteAll { store: ORDERS },
                 Operation::Put { store: ORDERS, key: b"k", value: b"3" },
+            ]
+        );
+    }
+
+    #[test]
+    fn rows_are_sorted_between_removals_of_ranges_and_writes_of_one_row_stay_in_order() {
+        let mut batch = WriteBatch::new();
+        batch.put(CUSTOMERS, b"a", b"1");
+        batch.put(ORDERS, b"b", b"2");
+        batch.put(ORDERS, b"a", b"3");
+        batch.delete(ORDERS, b"a");
+        batch.delete_range(ORDERS, b"a", b"c");
+        batch.put(ORDERS, b"z", b"4");
+        batch.put(ORDERS, b"b", b"5");
+        batch.sort();
+        let operations: Vec<_> = batch.operations().collect();
+        assert_eq!(
+            operations,
+            [
+                Operation::Put { store: ORDERS, key: b"a", value: b"3" },
+                Operation::Delete { store: ORDERS, key: b"a" },
+                Operation::Put { store: ORDERS, key: b"b", value: b"2" },
+                Operation::Put { store: CUSTOMERS, key: b"a", value: b"1" },
+                Operation::DeleteRange { store: ORDERS, from: b"a", to: b"c" },
+                Operation::Put { store: ORDERS, key: b"b", value: b"5" },
+                Operation::Put { store: ORDERS, key: b"z", value: b"4" },
             ]
         );
     }

@@ -1,9 +1,9 @@
 //! The error of this crate.
 //!
-//! One opaque, word-sized type whose [`ErrorKind`] says what the caller must do; its text says what
-//! happened to what, and where, and then each cause. So that whoever prints the chain of an error
-//! prints no cause twice, [`std::error::Error::source`] gives none: [`Error::cause`] does. The errors
-//! of the other crates of this workspace keep to the same contract.
+//! An opaque, word-sized type whose [`ErrorKind`] tells the caller how to react; its text says what
+//! happened to what, and where, and then names each cause. [`std::error::Error::source`] returns
+//! none, so a caller that prints the chain of an error prints no cause twice; [`Error::cause`]
+//! returns the cause. The errors of the other crates of this workspace keep to the same contract.
 
 use std::{fmt, sync::Arc};
 
@@ -13,7 +13,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A result with this crate's [`Error`].
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, coarse enough that each kind asks for a reaction of its own.
+/// Kind of an error, coarse enough that each calls for its own reaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -25,31 +25,31 @@ pub enum ErrorKind {
     MissingSourceTopic,
     /// A topic exists in a shape that the topology cannot use (partitions, clean-up policy).
     InvalidTopic,
-    /// Bytes of a topic or store could not be read as the type that the topology declares.
+    /// Bytes of a topic or store could not be read as the type declared by the topology.
     Deserialization,
     /// A value could not be turned into bytes.
     Serialization,
     /// User code returned an error.
     Processing,
-    /// A record was refused for good by the cluster.
+    /// The cluster refused a record for good.
     Production,
     /// The local state could not be read or written: see the source (disk full, corrupt, locked).
     State,
-    /// This member or producer was replaced by another: drop uncommitted work and join again.
+    /// Another member or producer replaced this one: drop uncommitted work and join again.
     Fenced,
     /// The outcome of a request is unknown: abort the transaction or repeat the request.
     Timeout,
     /// The cluster could not serve the request, which had no effect: try again later.
     Unavailable,
-    /// The call does not fit the present state, for example a second `start`.
+    /// The call does not fit the current state, for example a second `start`.
     InvalidState,
     /// User code panicked; the uncaught-exception handler decides what follows.
     Panic,
-    /// Nothing the library can repair: stop and report.
+    /// An error that the library cannot repair: stop and report.
     Fatal,
 }
 
-/// An error of the library, or one of user code on its way through it.
+/// An error of the library, or of user code on its way through it.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -60,12 +60,12 @@ struct Inner {
 }
 
 impl Error {
-    /// An error that says `context`.
+    /// Creates an error with the text `context`.
     pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
         Self(Arc::new(Inner { kind, context: context.into(), source: None }))
     }
 
-    /// An error that says `context` and was caused by `source`.
+    /// Creates an error with the text `context`, caused by `source`.
     pub fn with_source(
         kind: ErrorKind,
         context: impl Into<String>,
@@ -74,7 +74,7 @@ impl Error {
         Self(Arc::new(Inner { kind, context: context.into(), source: Some(source.into()) }))
     }
 
-    /// What went wrong.
+    /// Kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
@@ -84,20 +84,20 @@ impl Error {
         &self.0.context
     }
 
-    /// The same kind of error with a place or circumstance put before its text.
+    /// Puts a location or circumstance before the text of the error.
     #[must_use]
     pub fn in_context(self, context: impl fmt::Display) -> Self {
         let kind = self.kind();
         Self::with_source(kind, context.to_string(), self)
     }
 
-    /// The error that caused this one, for example an error of user code to downcast. The text of this
-    /// error includes it.
+    /// The error that caused this one, for example an error of user code to downcast. The text of
+    /// this error includes it.
     pub fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
     }
 
-    /// The innermost cause: this error itself if it has none.
+    /// The innermost cause, or this error itself if it has none.
     pub fn root_cause(&self) -> &(dyn std::error::Error + 'static) {
         let mut root: &(dyn std::error::Error + 'static) = self;
         loop {
@@ -153,7 +153,8 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::State);
     }
 
-    /// A program that prints the chain, as `anyhow` does, printed each cause as often as it was nested.
+    /// A program that prints the chain, as `anyhow` does, printed each cause once per level of
+    /// nesting.
     #[test]
     fn a_chain_that_is_walked_names_each_cause_once() {
         let disk = state_store::Error::new(state_store::ErrorKind::Io, "failed to write to /state")

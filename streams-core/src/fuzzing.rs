@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 
 use crate::{client, store, task::CommitMetadata};
 
-/// Feeds bytes to the decoders of what group members tell each other; checks that they come out of the encoders
-/// again.
+/// Feeds bytes to the decoders of the messages of group members; checks that the encoders reproduce
+/// them.
 pub fn feed_group_decoders(bytes: &[u8]) {
     client::feed_group_decoders(bytes);
 }
 
-/// Whether bytes are a change that a buffer holds back; checks that they come out of the encoder again.
+/// Returns whether bytes are a change that a buffer holds back; checks that the encoder reproduces
+/// them.
 pub fn is_buffered_change(bytes: &[u8]) -> bool {
     store::is_buffered_change(bytes)
 }
 
-/// Partition time and emission times in the text that is committed with an offset; -1 and none if it can't
-/// be read. The counterpart of [`commit_metadata`](crate::testing::commit_metadata).
+/// Partition time and emission times in the text that is committed with an offset; -1 and none if
+/// the text can't be read. The counterpart of [`commit_metadata`](crate::testing::commit_metadata).
 pub fn parse_commit_metadata(text: &str) -> (i64, BTreeMap<String, i64>) {
     let metadata = CommitMetadata::decode(text);
     (metadata.partition_time, metadata.processors)

@@ -1,10 +1,11 @@
 //! Records, serdes, the Processor API, tasks and the runtime of Kafka Streams for Rust.
 //!
 //! A topology is immutable data; a task is one partition's share of it; a stream thread runs tasks.
-//! The DSL stands on the public Processor API of this crate; [`client`] is all that it knows of Kafka.
+//! The DSL is built on the public Processor API of this crate; [`client`] is its whole view of
+//! Kafka.
 //!
-//! Programs name `streams-dsl`, which has all of it. The cluster in the process is there with the feature `embedded`, the
-//! test driver with `testing`; neither is in a production build.
+//! Programs depend on `streams-dsl`, which re-exports this crate. The in-process cluster needs the
+//! feature `embedded`, the test driver the feature `testing`; neither is in a production build.
 #![cfg_attr(
     not(feature = "testing"),
     allow(

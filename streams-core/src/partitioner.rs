@@ -1,7 +1,7 @@
-//! Kafka's default partitioner: which partition a key belongs to.
+//! Kafka's default partitioner, which maps keys to partitions.
 //!
 //! Every byte of the hash is Java's, because records that other applications wrote must be found
-//! where Java would put them. A record without a key is not decided here.
+//! where Java would put them. Records without a key are not handled here.
 
 /// The murmur2 hash of Java's `org.apache.kafka.common.utils.Utils.murmur2`.
 ///
@@ -38,8 +38,8 @@ const fn read_word(word: [u8; 4]) -> u32 {
     u32::from_le_bytes(word)
 }
 
-/// The partition of a topic with `partitions` partitions that a record with this key goes to, as
-/// Java's default partitioner decides it.
+/// Returns the partition for a record with this key in a topic with `partitions` partitions, as
+/// Java's default partitioner chooses it.
 ///
 /// # Panics
 /// If `partitions` is not positive.
@@ -58,7 +58,7 @@ mod tests {
 
     type Vector = (&'static [u8], i32, [i32; 7]);
 
-    /// Hash, and partition of 1, 2, 3, 7, 10, 50 and 1,000, all computed by Java.
+    /// Hash, and partition out of 1, 2, 3, 7, 10, 50 and 1,000, all computed by Java.
     const VECTORS: &[Vector] = &[
         (b"", 275_646_681, [0, 1, 0, 2, 1, 31, 681]),
         (b"a", -1_563_381_124, [0, 0, 1, 5, 4, 24, 524]),

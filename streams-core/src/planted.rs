@@ -1,11 +1,11 @@
 //! Mistakes that can be planted in the runtime, to show that the simulation finds them.
 //!
-//! Each is one that somebody could make: a step too early, an offset that is off, a check that is missing. They exist
-//! only with the feature `planted-bugs`, which nothing but their test enables; without it
-//! [`is_planted`] is a constant, and the compiler leaves nothing of the places that ask.
+//! Each is a mistake that somebody could make: a step too early, an offset that is off, a missing
+//! check. They exist only with the feature `planted-bugs`, which nothing but their test enables;
+//! without it [`is_planted`] is a constant, and the compiler removes the checks.
 //!
-//! Invariant: a mistake belongs to the thread that planted it, and is gone when the simulation that did has ended. So
-//! tests on several threads don't see each other's.
+//! Invariant: a mistake belongs to the thread that planted it, and is gone when its simulation has
+//! ended. Tests on several threads therefore don't see each other's mistakes.
 
 /// A mistake in the runtime.
 #[cfg_attr(
@@ -15,63 +15,69 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PlantedBug {
-    /// Input offsets are committed before the producer has written what came of the input.
+    /// Input offsets are committed before the producer has written the results of the input.
     CommitBeforeFlush,
-    /// After an abort the updates that the overlays held still go to the databases.
+    /// After an abort the updates in the overlays still go to the databases.
     KeepOverlayAfterAbort,
-    /// A changelog's offset in the database is the greatest of all partitions that the commit wrote.
+    /// A changelog's offset in the database is the greatest of all partitions that the commit
+    /// wrote.
     CheckpointWrongOffset,
-    /// The coordinator gives a task to its next owner while the last one still has it.
+    /// The coordinator gives a task to its next owner while the previous one still has it.
     TwoOwners,
-    /// A restored task takes the committed offset for that of a record it has processed.
+    /// A restored task takes the committed offset for the offset of a record it has processed.
     SkipFirstRecord,
-    /// A transaction in which punctuations alone wrote is not committed, but its updates are applied.
+    /// A transaction with only the writes of punctuations is not committed, but its updates are
+    /// applied.
     ForgetPunctuations,
-    /// Of records with equal timestamps the one that was queued last comes first.
+    /// Among records with equal timestamps the one that was queued last comes first.
     LoseTieOrder,
     /// A commit's updates are applied when they are prepared, and again when they are committed.
     ApplyBatchTwice,
     /// A restore reads records of open and aborted transactions.
     RestoreUncommitted,
-    /// The coordinator takes offsets from a member that it has given up.
+    /// The coordinator takes offsets from a member that it has expelled.
     ZombieCommits,
-    /// Rows that others left in a changelog are not written anew.
+    /// Foreign rows in a changelog are not rewritten.
     ForgetForeignRows,
-    /// At least once, a window store is restored beyond the committed time, also when a standby takes over.
+    /// With at-least-once, a window store is restored beyond the committed time, also when a
+    /// standby takes over.
     RestoreBeyondCommittedTime,
     /// A restore ends before the last record of the changelog.
     RestoreShortOfEnd,
-    /// A task is given up before its work is committed.
+    /// A task is handed over before its work is committed.
     HandOverBeforeCommit,
-    /// A transaction that took too long is aborted, but its producer may go on.
+    /// A transaction that took too long is aborted, but its producer may continue.
     TransactionOutlivesTimeout,
-    /// Offsets of an open transaction are overlooked by who starts a task.
+    /// A starting task overlooks the offsets of an open transaction.
     OverlookPendingOffsets,
-    /// A restore waits for no transaction that a former owner left open.
+    /// A restore does not wait for the transactions that a former owner left open.
     RestoreStablePart,
-    /// A restored store says that it has one record more than it has.
+    /// A restored store reports one record more than it has.
     RestoreOffsetAhead,
     /// A producer that could not abort its transaction is used again.
     ReuseProducerAfterFailedAbort,
-    /// A transaction whose offsets were not taken is committed all the same.
+    /// A transaction whose offsets were refused is committed all the same.
     CommitWithoutOffsets,
-    /// A sink goes by the partitions that its topic had when the task wrote its first record.
+    /// A sink uses the partition count that its topic had when the task wrote its first record.
     StaleSinkCount,
-    /// Repartition topics are purged up to what was read, rather than up to what is committed.
+    /// Repartition topics are purged up to the position read, rather than the offset committed.
     PurgeUncommitted,
-    /// A store that is flushed twice in a commit forgets what it forwarded first.
+    /// A store that is flushed twice in a commit forgets the value that it forwarded first.
     ForgetForwarded,
     /// Offsets of records that are in flight in an operator are committed.
     CommitInFlight,
-    /// A record that a full producer did not take is taken for written.
+    /// A record that a full producer did not take counts as written.
     ForgetWhenFull,
-    /// Records go past those that wait for room.
+    /// With at-least-once, changelogs are written together with results, so they may run ahead of
+    /// results that are lost.
+    LogBeforeResults,
+    /// Records overtake others that wait for room.
     OvertakeWhenFull,
-    /// What waits for room when its transaction is given up goes into the next.
+    /// Records that wait for room when their transaction is aborted go into the next one.
     KeepWaitingAfterAbort,
 }
 
-/// Whether the simulation on this thread has planted `bug`.
+/// Returns whether the simulation on this thread has planted `bug`.
 #[cfg(not(feature = "planted-bugs"))]
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "nothing may be left of it on the record path")]
@@ -93,7 +99,7 @@ mod planting {
         static PLANTED: Cell<Option<PlantedBug>> = const { Cell::new(None) };
     }
 
-    /// Whether the simulation on this thread has planted `bug`.
+    /// Returns whether the simulation on this thread has planted `bug`.
     pub(crate) fn is_planted(bug: PlantedBug) -> bool {
         PLANTED.get() == Some(bug)
     }

@@ -6,12 +6,12 @@ use std::{
     time::Duration,
 };
 
-/// A source of wall-clock time and waits. Nothing below the runtime knows another one.
+/// A source of wall-clock time and waits. Nothing below the runtime has another one.
 pub trait Clock: Send + Sync + Debug {
     /// Milliseconds since the epoch.
     fn now_ms(&self) -> i64;
 
-    /// Waits for a while, or returns at once where time is virtual.
+    /// Waits for this long, or returns at once where time is virtual.
     fn sleep(&self, duration: Duration);
 }
 
@@ -32,7 +32,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when it is told to. It never waits.
+/// A clock that moves only when told to. It never waits.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,12 +46,12 @@ impl Clock for SystemClock {
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    /// A clock that shows `now_ms` milliseconds since the epoch.
+    /// Creates a clock that shows `now_ms` milliseconds since the epoch.
     pub const fn new(now_ms: i64) -> Self {
         Self(AtomicI64::new(now_ms))
     }
 
-    /// Moves the clock on.
+    /// Advances the clock.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(duration_ms(by), Ordering::SeqCst);
     }
@@ -65,12 +65,13 @@ impl Clock for ManualClock {
     fn sleep(&self, _duration: Duration) {}
 }
 
-/// Dates below this count are not written as such: they are those of tests, whose clocks begin at the epoch.
+/// Times before this one are not written as dates: they come from tests, whose clocks begin at the
+/// epoch.
 const FIRST_DATE_MS: i64 = 100_000_000_000;
 
 const DAY_MS: i64 = 86_400_000;
 
-/// A time in milliseconds since the epoch as people read it: RFC 3339, in UTC.
+/// Displays a time in milliseconds since the epoch for people: RFC 3339, in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Date(pub(crate) i64);
 
@@ -87,7 +88,7 @@ impl Display for Date {
     }
 }
 
-/// The time from one moment to another, in milliseconds since the epoch, as people read it.
+/// Displays the span from one time to another, both in milliseconds since the epoch, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span(pub(crate) i64, pub(crate) i64);
 
@@ -98,11 +99,11 @@ impl Display for Span {
     }
 }
 
-/// Year, month and day of a number of days since the epoch. The calendar repeats every 400 years, and within those a
-/// year is counted from March, so that a leap day comes last.
+/// Year, month and day of a number of days since the epoch. The calendar repeats every 400 years,
+/// and each cycle is counted from March, so that a leap day comes last.
 const fn civil(days: i64) -> (i64, i64, i64) {
     const DAYS_OF_400_YEARS: i64 = 146_097;
-    /// From the first of March of the year 0 to the epoch.
+    /// Days from the first of March of the year 0 to the epoch.
     const EPOCH: i64 = 719_468;
     let days = days.saturating_add(EPOCH);
     let (cycle, day) = (days.div_euclid(DAYS_OF_400_YEARS), days.rem_euclid(DAYS_OF_400_YEARS));
@@ -125,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_time_is_written_as_a_date() {
-        // As `date -u -d @SECONDS` writes them.
+        // As `date -u -d @SECONDS` prints them.
         for (ms, text) in [
             (1_795_880_506_514, "2026-11-28T15:41:46.514Z"),
             (951_782_400_000, "2000-02-29T00:00:00.000Z"),

@@ -1,13 +1,14 @@
-//! A topic and the types of its records, said once.
+//! A topic and the types of its records, stated once.
 
 use std::{fmt, sync::Arc};
 
 use crate::serde::SerdeRef;
 
-/// A topic by its name, with the serdes of its keys and values.
+/// A topic's name, with the serdes of its keys and values.
 ///
-/// It stands wherever a topic is named: a stream or a table reads it, a sink writes it, a test pipes records into it, and
-/// the cluster in the process is asked for what is in it. So name and types of a topic stand in one line of a program.
+/// Accepted wherever a topic is named: a stream or a table reads it, a sink writes it, a test pipes
+/// records into it, and the in-process cluster returns its contents. A program thus states name and
+/// types of a topic in one line.
 ///
 /// ```
 /// use streams_core::{Topic, serde};

@@ -1,4 +1,4 @@
-//! Where streams and tables begin.
+//! The builder, at which streams and tables begin.
 
 use std::{convert::Infallible, panic::Location, sync::Arc};
 
@@ -21,7 +21,7 @@ use crate::{
 /// Builds a topology of streams and tables. Java's `StreamsBuilder`.
 ///
 /// All streams and tables that come from a builder write to its graph; [`build`](Self::build) makes
-/// a topology of what is there.
+/// a topology of it.
 ///
 /// Serdes are looked for in this order: given with the operator, inherited from upstream,
 /// registered with [`serde`](Self::serde). The types of Kafka's own serdes (`String`, `Vec<u8>`,
@@ -79,8 +79,9 @@ impl StreamsBuilder {
         self
     }
 
-    /// Has `wrapper` wrap the processors of all operators, and those of the program. Java's `processor.wrapper.class`
-    /// (KIP-1112). Names, stores and topics of the topology stay as they are, but for stores that the wrapper adds.
+    /// Lets `wrapper` wrap the processors of all operators, and those of the program. Java's
+    /// `processor.wrapper.class` (KIP-1112). Names, stores and topics of the topology stay as they
+    /// are, except for stores that the wrapper adds.
     ///
     /// ```
     /// use streams_dsl::{
@@ -152,7 +153,7 @@ impl StreamsBuilder {
     /// deletes it. Java's `table`.
     ///
     /// Records without a key are dropped. The table gets a store only where something below needs
-    /// one; [`stored`](KTable::stored) gives it one that can be queried.
+    /// one; [`stored`](KTable::stored) gives it one in any case.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -174,9 +175,9 @@ impl StreamsBuilder {
     /// Reads a topic as a table of which every instance has all rows. Java's `globalTable`.
     ///
     /// Each record replaces the row of its key, and one without a value deletes it; records without
-    /// a key are dropped. The rows are always stored, and have no changelog: the topic is their log,
-    /// and is read from its beginning, whatever the offset-reset policy. See [`GlobalKTable`] for
-    /// when the rows are there; [`stored`](GlobalKTable::stored) names the store, so that it can be queried.
+    /// a key are dropped. The rows are always stored, and have no changelog: the topic is their
+    /// log, and is read from its beginning, whatever the offset-reset policy. See [`GlobalKTable`]
+    /// for when the rows are there; [`stored`](GlobalKTable::stored) names the store.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -270,8 +271,8 @@ impl StreamsBuilder {
     }
 
     /// Adds a store for processors: see [`KStream::process_with`] and
-    /// [`KStream::process_values_with`]. One that none of them gets is a mistake that [`build`](Self::build) reports.
-    /// Java's `addStateStore`.
+    /// [`KStream::process_values_with`]. One that none of them gets is a mistake that
+    /// [`build`](Self::build) reports. Java's `addStateStore`.
     #[track_caller]
     pub fn add_state_store<S: StateStore>(&self, store: StoreBuilder<S>) -> StoreHandle<S> {
         let name = store.name().into();
@@ -281,8 +282,8 @@ impl StreamsBuilder {
 
     /// The topology of all that was made from this builder, as it is without a configuration.
     ///
-    /// An instance whose configuration asks for another one, by optimisations for example, does not start: that takes
-    /// [`build_with`](Self::build_with).
+    /// An instance whose configuration asks for another one, by optimisations for example, does not
+    /// start: that takes [`build_with`](Self::build_with).
     ///
     /// # Errors
     /// `Topology` with all mistakes, one a line: names used twice, topics read twice, serdes that
@@ -291,9 +292,9 @@ impl StreamsBuilder {
         self.plan.build(BuildSettings::default())
     }
 
-    /// As [`build`](Self::build), with what the configuration says of how topologies are built: the
-    /// optimisations (`topology.optimization`), the store of tables (`default.dsl.store`), and the
-    /// version that an application is being upgraded from (`upgrade.from`). Java's
+    /// Like [`build`](Self::build), with what the configuration says of how topologies are built:
+    /// the optimisations (`topology.optimization`), the store of tables (`default.dsl.store`), and
+    /// the version that an application is being upgraded from (`upgrade.from`). Java's
     /// `build(Properties)`.
     ///
     /// Optimisations change internal topics: an application that has run without them is to be
@@ -314,7 +315,7 @@ impl StreamsBuilder {
     /// ```
     ///
     /// # Errors
-    /// As [`build`](Self::build); `Config` if the configuration has problems.
+    /// The errors of [`build`](Self::build); `Config` if the configuration has problems.
     pub fn build_with(&self, config: &StreamsConfig) -> Result<Topology> {
         let config = config.validate().map_err(|error| {
             Error::with_source(ErrorKind::Config, "the topology can't be configured", error)

@@ -11,8 +11,9 @@ use crate::{
 /// The step of a group, and how its records are folded.
 type Joining<K, VA> = (StepId, Arc<dyn Member<K, VA>>);
 
-/// Streams that are grouped by keys of one type and aggregated together, perhaps in windows: each with an aggregator of its
-/// own, all into one row for each key, or for each key and window. Java's `CogroupedKStream`.
+/// Streams that are grouped by keys of one type and aggregated together, perhaps in windows: each
+/// with an aggregator of its own, all into one row for each key, or for each key and window. Java's
+/// `CogroupedKStream`.
 pub struct CogroupedKStream<K, VA, W = Unwindowed>
 where
     K: Clone + Send + 'static,

@@ -4,7 +4,8 @@ use streams_core::serde::SerdeRef;
 
 use crate::{Change, change};
 
-/// The serde of a table's changes on a repartition topic; with `split`, as while upgrading from 3.4 or older.
+/// The serde of a table's changes on a repartition topic; with `split`, as while upgrading from 3.4
+/// or older.
 pub fn changed<V: 'static>(inner: SerdeRef<V>, split: bool) -> SerdeRef<Change<V>> {
     change::changed(inner, split)
 }

@@ -13,16 +13,18 @@ use crate::{
 
 type Store<K, V> = TimestampedKeyValueStore<K, V>;
 
-/// A table of which every instance has all rows, from all partitions of its topic. Java's `GlobalKTable`.
+/// A table of which every instance has all rows, from all partitions of its topic. Java's
+/// `GlobalKTable`.
 ///
-/// A stream looks rows up by any key that it can make of a record, with [`KStream::join_global`] and
-/// [`KStream::left_join_global`]: neither side is repartitioned, and their topics need not have equal numbers of
-/// partitions. In return each instance keeps the whole topic, which should be compacted, and so not too big.
+/// A stream looks rows up by any key that it can make of a record, with [`KStream::join_global`]
+/// and [`KStream::left_join_global`]: neither side is repartitioned, and their topics need not have
+/// equal numbers of partitions. In return each instance keeps the whole topic, which should be
+/// compacted, and so not too big.
 ///
-/// The rows are read by a thread of their own: up to the end of the topic before the instance starts, and then as they
-/// come. They are not synchronised with the streams by their timestamps, as those of a [`KTable`](crate::KTable) are:
-/// a record sees the rows that its instance has read when it is processed. An update of the table by itself gives no
-/// result.
+/// The rows are read by a thread of their own: up to the end of the topic before the instance
+/// starts, and then as they come. They are not synchronised with the streams by their timestamps,
+/// as those of a [`KTable`](crate::KTable) are: a record sees the rows that its instance has read
+/// when it is processed. An update of the table by itself gives no result.
 ///
 /// A processor that was given `&table` by [`KStream::process_with`] reads the rows too.
 ///
@@ -80,7 +82,7 @@ where
     K: Clone + Send + 'static,
     V: Clone + Send + 'static,
 {
-    /// Names the store, which can be queried then, or describes it: its name, its serdes, and whether it is in memory.
+    /// Names the store, or describes it: its name, its serdes, and whether it is in memory.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -97,7 +99,7 @@ where
         self
     }
 
-    /// The name of its store, if that is the user's: then it can be queried by this name.
+    /// Name of its store, if the program gave one: the test driver finds the store by it.
     pub fn queryable_store_name(&self) -> Option<String> {
         let store = self.step.options().stored::<Materialized<K, V>>()?;
         store.name.map(|name| name.to_string())

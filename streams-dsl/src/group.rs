@@ -10,16 +10,16 @@ use crate::{
     windows::{SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows},
 };
 
-/// A stream whose records are grouped by key, and perhaps put into windows: the first half of an aggregation. Java's
-/// `KGroupedStream`.
+/// A stream whose records are grouped by key, and perhaps put into windows: the first half of an
+/// aggregation. Java's `KGroupedStream`.
 ///
 /// `K` and `V` are the key and the value as the stream has it; `S` is the key as the stream has it,
-/// which is `K` or `Option<K>`. Records without a key are dropped. `W` says which windows the records are in:
-/// [`TimeWindowedKStream`] is one with time windows,
-/// [`SessionWindowedKStream`] one with sessions.
+/// which is `K` or `Option<K>`. Records without a key are dropped. `W` says which windows the
+/// records are in: [`TimeWindowedKStream`] is one with time windows, [`SessionWindowedKStream`] one
+/// with sessions.
 ///
-/// An aggregation gives a table with one row for each key, or for each key and window. Functions return the new
-/// aggregate, or an `Option` of it: `None` deletes the row.
+/// An aggregation gives a table with one row for each key, or for each key and window. Functions
+/// return the new aggregate, or an `Option` of it: `None` deletes the row.
 pub struct KGroupedStream<K, V, S = K, W = Unwindowed> {
     step: StepRef,
     windows: W,
@@ -38,14 +38,15 @@ pub type TimeWindowedKStream<K, V, S = K> = KGroupedStream<K, V, S, TimeWindows>
 /// The records of each key, in sliding windows. Java's `TimeWindowedKStream` of `SlidingWindows`.
 pub type SlidingWindowedKStream<K, V, S = K> = KGroupedStream<K, V, S, SlidingWindows>;
 
-/// The records of each key, in one window without an end. Java's `TimeWindowedKStream` of `UnlimitedWindows`.
+/// The records of each key, in one window without an end. Java's `TimeWindowedKStream` of
+/// `UnlimitedWindows`.
 pub type UnlimitedWindowedKStream<K, V, S = K> = KGroupedStream<K, V, S, UnlimitedWindows>;
 
-/// The records of each key, in sessions: a record that comes within the gap of others is in one session with them, and
-/// each session is aggregated by itself. Java's `SessionWindowedKStream`.
+/// The records of each key, in sessions: a record that comes within the gap of others is in one
+/// session with them, and each session is aggregated by itself. Java's `SessionWindowedKStream`.
 ///
-/// When a session grows, the row that it had is deleted and there is one with its new times. Rows have the timestamp of
-/// the end of their session.
+/// When a session grows, the row that it had is deleted and there is one with its new times. Rows
+/// have the timestamp of the end of their session.
 pub type SessionWindowedKStream<K, V, S = K> = KGroupedStream<K, V, S, SessionWindows>;
 
 /// No windows: all records of a key are aggregated together.
@@ -57,7 +58,8 @@ impl<K, V, S> KGroupedStream<K, V, S> {
         Self { step, windows: Unwindowed, types: PhantomData }
     }
 
-    /// Names the grouping: the node that changes the key, and the repartition topic, if there is one. Java's `Grouped`.
+    /// Names the grouping: the node that changes the key, and the repartition topic, if there is
+    /// one. Java's `Grouped`.
     #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
     pub fn named(self, name: impl Into<Named>) -> Self {
         self.step.set_name(name.into());
@@ -72,7 +74,8 @@ impl<K, V, S> KGroupedStream<K, V, S> {
 
 impl<K: 'static, V: 'static, S> KGroupedStream<K, V, S> {
     serde_options! {
-        /// Writes keys and values to the repartition topic and to stores with these serdes. Java's `Grouped.with`.
+        /// Writes keys and values to the repartition topic and to stores with these serdes. Java's
+        /// `Grouped.with`.
     }
 }
 
@@ -105,8 +108,8 @@ impl<K, V, S, W: fmt::Debug> fmt::Debug for KGroupedStream<K, V, S, W> {
 
 /// A table whose rows are grouped anew: the first half of an aggregation. Java's `KGroupedTable`.
 ///
-/// When a row changes, its old value is subtracted from the group that it was in, and the new one is added to the group
-/// that it is in now.
+/// When a row changes, its old value is subtracted from the group that it was in, and the new one
+/// is added to the group that it is in now.
 pub struct KGroupedTable<K, V> {
     step: StepRef,
     types: PhantomData<fn() -> (K, V)>,
@@ -121,7 +124,8 @@ impl<K, V> KGroupedTable<K, V> {
         &self.step
     }
 
-    /// Names the grouping: the node that changes the key, and the repartition topic. Java's `Grouped`.
+    /// Names the grouping: the node that changes the key, and the repartition topic. Java's
+    /// `Grouped`.
     #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
     pub fn named(self, name: impl Into<Named>) -> Self {
         self.step.set_name(name.into());
@@ -131,7 +135,8 @@ impl<K, V> KGroupedTable<K, V> {
 
 impl<K: 'static, V: 'static> KGroupedTable<K, V> {
     serde_options! {
-        /// Writes keys and values to the repartition topic and to stores with these serdes. Java's `Grouped.with`.
+        /// Writes keys and values to the repartition topic and to stores with these serdes. Java's
+        /// `Grouped.with`.
     }
 }
 

@@ -70,8 +70,8 @@ pub use self::{
     },
     options::{
         AsyncOptions, BufferBounds, BufferConfig, Consumed, EagerBufferConfig, EmitStrategy,
-        Materialized, Named, Printed, Produced, Repartitioned, StreamJoined, StrictBufferConfig,
-        Suppressed, TableJoined,
+        Materialized, Named, Printed, Produced, Repartitioned, StreamJoined, StreamStored,
+        StrictBufferConfig, Suppressed, TableJoined,
     },
     store_handle::{ConnectedStores, StoreHandle},
     stream::{KStream, StreamEnd},
@@ -130,9 +130,10 @@ pub mod prelude {
         FixedKeyProcessor, FixedKeyRecord, GlobalKTable, GlobalStoreHandle, JoinWindows,
         KGroupedStream, KGroupedTable, KStream, KTable, Materialized, Named, Printed, Produced,
         Repartitioned, SessionWindowedKStream, SessionWindows, SlidingWindowedKStream,
-        SlidingWindows, StoreHandle, StreamJoined, StreamsBuilder, StreamsConfig, Suppressed,
-        TableJoined, TimeWindowedKStream, TimeWindows, Topology, UnlimitedWindowedKStream,
-        UnlimitedWindows, Window, Windowed, session_windowed, time_windowed,
+        SlidingWindows, StoreHandle, StreamJoined, StreamStored, StreamsBuilder, StreamsConfig,
+        Suppressed, TableJoined, TimeWindowedKStream, TimeWindows, Topology,
+        UnlimitedWindowedKStream, UnlimitedWindows, Window, Windowed, session_windowed,
+        time_windowed,
     };
 }
 
@@ -146,7 +147,30 @@ pub struct ReadmeDoctests;
 #[doc = include_str!("../../docs/OPERATIONS.md")]
 pub struct OperationsDoctests;
 
-/// The programs of the guide compile and run.
+/// The programs of the guide compile, and run where they need no cluster.
 #[cfg(doctest)]
-#[doc = include_str!("../../docs/GUIDE.md")]
-pub struct GuideDoctests;
+mod guide {
+    macro_rules! chapters {
+        ($($chapter:ident in $file:literal),+ $(,)?) => {
+            $(#[doc = include_str!(concat!("../../docs/guide/src/", $file))] pub struct $chapter;)+
+        };
+    }
+
+    chapters! {
+        Calls in "calls.md",
+        ComingFromJava in "coming-from-java.md",
+        Errors in "errors.md",
+        ExactlyOnce in "exactly-once.md",
+        FirstTopology in "first-topology.md",
+        Introduction in "introduction.md",
+        Joins in "joins.md",
+        Monitoring in "monitoring.md",
+        NamingAndUpgrades in "naming-and-upgrades.md",
+        Operators in "operators.md",
+        Processors in "processors.md",
+        Serdes in "serdes.md",
+        State in "state.md",
+        Testing in "testing.md",
+        TimeAndWindows in "time-and-windows.md",
+    }
+}

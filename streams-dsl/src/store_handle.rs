@@ -44,7 +44,7 @@ impl<S> fmt::Debug for StoreHandle<S> {
 /// [`GlobalStoreRef`](streams_core::store::GlobalStoreRef), which only reads, for a
 /// [`GlobalKTable`](crate::GlobalKTable) or a [`GlobalStoreHandle`](crate::GlobalStoreHandle).
 pub trait ConnectedStores {
-    /// What the supplier gets.
+    /// References that the supplier receives.
     type Refs: Copy + Send + Sync + 'static;
 
     /// Finds the stores in the topology that is being built.

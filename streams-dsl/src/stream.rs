@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData, time::Duration};
 use streams_core::serde::SerdeRef;
 
 use crate::{
-    options::{AsyncOptions, Named, StreamJoined, serde_options},
+    options::{AsyncOptions, Named, StreamStored, serde_options},
     plan::StepRef,
 };
 
@@ -16,9 +16,10 @@ use crate::{
 /// cheap and adds nothing, and each call of an operator adds a branch. Records reach the branches
 /// in the order in which they were added, each to the end of a branch before the next.
 ///
-/// Keys and values that may be null are `Option`s. Every operator with a closure has a `try_` form whose closure can
-/// fail; what it returns then goes to the processing exception handler. What there is to say of an operator beside what
-/// it does is said behind it, on what it returned: [`named`](Self::named), [`with_serdes`](Self::with_serdes).
+/// Keys and values that may be null are `Option`s. Every operator with a closure has a `try_` form
+/// whose closure can fail; its error goes to the processing exception handler. Options of an
+/// operator follow it, set on the stream that it returned: [`named`](Self::named),
+/// [`with_serdes`](Self::with_serdes).
 pub struct KStream<K, V> {
     step: StepRef,
     types: PhantomData<fn() -> (K, V)>,
@@ -33,8 +34,8 @@ impl<K, V> KStream<K, V> {
         &self.step
     }
 
-    /// Names the operator that this stream comes from: its node, and the repartition topic that it may need. Java's
-    /// `Named`, and the names of `Consumed`, `Joined` and `Repartitioned`.
+    /// Names the operator that this stream comes from: its node, and the repartition topic that it
+    /// may need. Java's `Named`, and the names of `Consumed`, `Joined` and `Repartitioned`.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -53,13 +54,14 @@ impl<K, V> KStream<K, V> {
         self
     }
 
-    /// Holds the records of the stream back that a join with a table was called on, until stream time is so much later
-    /// than their timestamps: until then updates of the table may come that they are to see. Java's
-    /// `Joined.withGracePeriod` (KIP-923).
+    /// Holds the records of the stream back that a join with a table was called on, until stream
+    /// time is so much later than their timestamps: until then updates of the table may come that
+    /// they are to see. Java's `Joined.withGracePeriod` (KIP-923).
     ///
-    /// The table must be versioned, with a history that is not shorter. Records come out in order of time, with their own
-    /// timestamps; one that comes later than the grace period, or has no key in a left join, is joined at once. What is
-    /// held back is in a store of its own, `<name of the join>-Buffer`.
+    /// The table must be versioned, with a history that is not shorter. Records come out in order
+    /// of time, with their own timestamps; one that comes later than the grace period, or has no
+    /// key in a left join, is joined at once. What is held back is in a store of its own, `<name of
+    /// the join>-Buffer`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -92,21 +94,22 @@ impl<K, V> KStream<K, V> {
 }
 
 impl<K: 'static, V: 'static> KStream<K, V> {
-    /// Names the stores of the join of streams that this stream comes from, or describes them as [`StreamJoined`] does.
+    /// Names the stores of the operator that this stream comes from, or describes them as
+    /// [`StreamStored`] does.
     ///
-    /// Said of a stream that comes from anything else it is a mistake, which the build reports.
+    /// Said of a stream whose operator has none, it is a mistake, which the build reports.
     #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
-    pub fn stored(self, stores: impl Into<StreamJoined>) -> Self {
+    pub fn stored(self, stores: impl Into<StreamStored>) -> Self {
         self.step.set_stored(stores.into());
         self
     }
 
     serde_options! {
-        /// Writes the keys and values of this stream with these serdes, wherever they are written: to a topic, a repartition
-        /// topic, a store.
+        /// Writes the keys and values of this stream with these serdes, wherever they are written:
+        /// to a topic, a repartition topic, a store.
         ///
-        /// Without it they are written with the serdes of the stream above, if the operator keeps their types, else with
-        /// what is registered for their types.
+        /// Without it they are written with the serdes of the stream above, if the operator keeps
+        /// their types, else with what is registered for their types.
         ///
         /// ```
         /// use streams_dsl::prelude::*;
@@ -132,7 +135,8 @@ impl<K, V> fmt::Debug for KStream<K, V> {
     }
 }
 
-/// The end of a stream, which can be named. Returned by [`to`](KStream::to) and [`for_each`](KStream::for_each).
+/// The end of a stream, which can be named. Returned by [`to`](KStream::to) and
+/// [`for_each`](KStream::for_each).
 #[derive(Debug)]
 pub struct StreamEnd {
     step: StepRef,
@@ -143,7 +147,8 @@ impl StreamEnd {
         Self { step }
     }
 
-    /// Says how [`for_each_async`](KStream::for_each_async), of which this is the end, makes its calls.
+    /// Says how [`for_each_async`](KStream::for_each_async), of which this is the end, makes its
+    /// calls.
     #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
     pub fn with_async(self, options: AsyncOptions) -> Self {
         self.step.set_async_options(options);

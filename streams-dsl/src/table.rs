@@ -18,8 +18,8 @@ use crate::{
 /// cheap and adds nothing. Values are never null: a deleted row is a tombstone only where the table
 /// becomes a stream again, [`to_stream`](Self::to_stream).
 ///
-/// What there is to say of an operator beside what it does is said behind it, on the table that it returned:
-/// [`named`](Self::named), [`stored`](Self::stored), [`with_serdes`](Self::with_serdes).
+/// Options of an operator follow it, set on the table that it returned: [`named`](Self::named),
+/// [`stored`](Self::stored), [`with_serdes`](Self::with_serdes).
 pub struct KTable<K, V> {
     step: StepRef,
     types: PhantomData<fn() -> (K, V)>,
@@ -43,7 +43,7 @@ impl<K, V> KTable<K, V> {
 }
 
 impl<K: 'static, V: 'static> KTable<K, V> {
-    /// Keeps the rows in a store: one of this name, or as [`Materialized`] describes it. Such a store can be queried.
+    /// Keeps the rows in a store: one of this name, or as [`Materialized`] describes it.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -62,8 +62,8 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         self
     }
 
-    /// Says how the tables of a [`join_on`](Self::join_on) or [`left_join_on`](Self::left_join_on) are partitioned, if not
-    /// by the hash of their keys. Java's `TableJoined`.
+    /// Says how the tables of a [`join_on`](Self::join_on) or [`left_join_on`](Self::left_join_on)
+    /// are partitioned, if not by the hash of their keys. Java's `TableJoined`.
     #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
     pub fn with_table_joined<KO: 'static>(self, joined: TableJoined<K, KO>) -> Self {
         self.step.set_table_joined(joined);

@@ -83,7 +83,8 @@ fn unusable(cause: BoxError) -> Error {
     Error::with_source(ErrorKind::Config, "the JSON schema can't be used", cause)
 }
 
-/// JSON text of any type that serde can write and read. What the schema forbids is neither written nor read.
+/// JSON text of any type that serde can write and read. What the schema forbids is neither written
+/// nor read.
 ///
 /// ```
 /// use streams_core::serde::Serde;
@@ -153,9 +154,9 @@ impl<T: Serialize + DeserializeOwned + 'static> Format<T> for JsonSchemaFormat<T
 }
 
 impl SchemaRegistry {
-    /// JSON text of any type that serde can write and read, by a JSON schema that is registered; its `title` is the name
-    /// where the subject needs one. A record is looked at by the schema that it was written by. Java's
-    /// `KafkaJsonSchemaSerde` with `json.fail.invalid.schema=true`.
+    /// JSON text of any type that serde can write and read, by a JSON schema that is registered;
+    /// its `title` is the name where the subject needs one. A record is looked at by the schema
+    /// that it was written by. Java's `KafkaJsonSchemaSerde` with `json.fail.invalid.schema=true`.
     ///
     /// # Errors
     /// `Config` if the text is no JSON schema, or has no title where the subject needs one.

@@ -1,17 +1,19 @@
 //! Serdes of schemas: Avro, Protobuf and JSON Schema, alone or with a Schema Registry.
 //!
-//! `streams-dsl` re-exports all of this in `streams_dsl::serde` behind its features `avro`, `protobuf` and
-//! `json-schema`. Alone, a serde writes the format's bytes and nothing else. With a [`SchemaRegistry`] it writes what
-//! Confluent's serdes write: a zero, the schema's id, for Protobuf the message's path in its file, then the bytes; so
-//! that Java, Python and Kafka's connectors read it, and what they write is read here.
+//! `streams-dsl` re-exports all of this in `streams_dsl::serde` behind its features `avro`,
+//! `protobuf` and `json-schema`. Alone, a serde writes the format's bytes and nothing else. With a
+//! [`SchemaRegistry`] it writes what Confluent's serdes write: a zero, the schema's id, for
+//! Protobuf the message's path in its file, then the bytes; so that Java, Python and Kafka's
+//! connectors read it, and what they write is read here.
 //!
-//! Invariants: a schema is asked for once per process and registry, never per record; the registry is called in the
-//! thread that needs the schema, for a bounded time; what fails is an error of the record, which its handler sees.
-//! The crate knows no topology and no Kafka client.
+//! Invariants: a schema is asked for once per process and registry, never per record; the registry
+//! is called in the thread that needs the schema, for a bounded time; what fails is an error of the
+//! record, which its handler sees. The crate knows no topology and no Kafka client.
 //!
-//! The crate `schema_registry_converter` does much of this and does not fit: its clients are reqwest's, whose blocking
-//! form panics on a thread that polls futures, as a stream thread does for async operators; it keeps no error apart from
-//! the missing schema that it stands for; and it can't leave a schema unregistered.
+//! The crate `schema_registry_converter` does much of this and does not fit: its clients are
+//! reqwest's, whose blocking form panics on a thread that polls futures, as a stream thread does
+//! for async operators; it keeps no error apart from the missing schema that it stands for; and it
+//! can't leave a schema unregistered.
 #![cfg_attr(
     feature = "avro",
     doc = r##"

@@ -27,8 +27,9 @@ impl<M: Message + Default> Serde<M> for ProtobufSerde<M> {
     }
 }
 
-/// Protobuf of a message of prost, without any header. Fields that a reader does not know are passed over, those that
-/// are missing have their default: so schemas may change by Protobuf's own rules.
+/// Protobuf of a message of prost, without any header. Fields that a reader does not know are
+/// passed over, those that are missing have their default: so schemas may change by Protobuf's own
+/// rules.
 ///
 /// ```
 /// use streams_core::serde::Serde;
@@ -155,9 +156,9 @@ fn names(file: &FileDescriptorProto) -> Vec<String> {
 }
 
 impl SchemaRegistry {
-    /// Protobuf of a message of prost, by the `.proto` file that it stands in, which is registered, and its full name,
-    /// as in `protobuf::<Order>(include_str!("shop.proto"), "shop.Order")`. What the file imports are its
-    /// [references](SchemaText::reference). Java's `KafkaProtobufSerde`.
+    /// Protobuf of a message of prost, by the `.proto` file that it stands in, which is registered,
+    /// and its full name, as in `protobuf::<Order>(include_str!("shop.proto"), "shop.Order")`. What
+    /// the file imports are its [references](SchemaText::reference). Java's `KafkaProtobufSerde`.
     ///
     /// # Errors
     /// `Config` if the file can't be parsed or does not have the message.
@@ -207,7 +208,8 @@ mod tests {
         assert!(serde.deserialize("t", None).unwrap_err().is::<UnexpectedNull>());
     }
 
-    /// Numbers of Confluent's wire format: how many, then each, in zigzag; the first message is one zero.
+    /// Numbers of Confluent's wire format: how many, then each, in zigzag; the first message is one
+    /// zero.
     #[test]
     fn a_message_is_found_by_its_full_name() {
         let path = |message| path_of(&SchemaText::new(FILE), message).map(|path| path.0);

@@ -19,7 +19,8 @@ pub struct SchemaText {
 /// A schema that another one refers to by a name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Reference {
-    /// The name in the referring text: Avro's full name, Protobuf's file of an import, JSON Schema's `$ref`.
+    /// The name in the referring text: Avro's full name, Protobuf's file of an import, JSON
+    /// Schema's `$ref`.
     pub(crate) name: String,
     pub(crate) subject: String,
     pub(crate) schema: SchemaText,
@@ -31,8 +32,9 @@ impl SchemaText {
         Self { text: text.into(), references: Vec::new() }
     }
 
-    /// Says what `name` in the text stands for: `schema`, which is registered as `subject`. The name is Avro's full
-    /// name, the file that a Protobuf file imports, or what `$ref` says in JSON Schema.
+    /// Says what `name` in the text stands for: `schema`, which is registered as `subject`. The
+    /// name is Avro's full name, the file that a Protobuf file imports, or what `$ref` says in JSON
+    /// Schema.
     #[must_use]
     pub fn reference(
         mut self,
@@ -59,8 +61,8 @@ impl SchemaText {
         &self.references
     }
 
-    /// Names and texts of everything that is referred to, also by what is referred to; each name once, first what
-    /// others refer to.
+    /// Names and texts of everything that is referred to, also by what is referred to; each name
+    /// once, first what others refer to.
     #[cfg(any(feature = "avro", feature = "json-schema"))]
     pub(crate) fn all_references(&self) -> Vec<(&str, &str)> {
         fn add<'a>(schema: &'a SchemaText, found: &mut Vec<(&'a str, &'a str)>) {

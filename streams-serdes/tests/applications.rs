@@ -1,5 +1,5 @@
-//! Applications whose records and stores have schemas: stores that outlive a change of their type, and registries that
-//! can't say what a record is.
+//! Applications whose records and stores have schemas: stores that outlive a change of their type,
+//! and registries that can't say what a record is.
 #![cfg(feature = "avro")]
 #![allow(
     clippy::unwrap_used,
@@ -21,7 +21,7 @@ use self::stand_in::StandIn;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a customer ordered, as the first program has it.
+/// Orders of a customer, as the first program declares them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct OldTotal {
     sum: i64,
@@ -109,8 +109,8 @@ fn add(total: &Total, amount: i64) -> Total {
     Total { sum: total.sum + amount, orders: total.orders + 1 }
 }
 
-/// Runs the first program on orders of two customers, then the next one on one order more. Their stores are in memory:
-/// the next one restores them from the changelog.
+/// Runs the first program on orders of two customers, then the next one on one order more. Their
+/// stores are in memory: the next one restores them from the changelog.
 async fn upgrade(old: SerdeRef<OldTotal>, new: SerdeRef<Total>) -> (World, Option<Total>) {
     let world = World::new();
     let config = world.config();

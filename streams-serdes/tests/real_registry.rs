@@ -1,5 +1,5 @@
-//! A real registry understands what serdes ask: where `KAFKA_STREAMS_TEST_REGISTRY` names one, as in
-//! `scripts/with-registry.sh cargo test -p streams-serdes --test real_registry`.
+//! A real registry understands what serdes ask: where `KAFKA_STREAMS_TEST_REGISTRY` names one, as
+//! in `scripts/with-registry.sh cargo test -p streams-serdes --test real_registry`.
 #![cfg(all(feature = "avro", feature = "protobuf", feature = "json-schema"))]
 #![allow(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
 

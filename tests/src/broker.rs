@@ -1,9 +1,9 @@
 //! A real Apache Kafka for tests, and programs that run against it as processes of their own.
 //!
-//! A broker is started by `scripts/kafka.sh` on free ports of the loopback, with its data in a temporary directory. It
-//! ends with its [`Broker`], or with the test's process if that is killed. This is no mock: a start takes seconds, so the
-//! tests of one binary share a broker unless they stop it, and use topics and application ids of their own
-//! ([`unique`]).
+//! A broker is started by `scripts/kafka.sh` on free ports of the loopback, with its data in a
+//! temporary directory. It ends with its [`Broker`], or with the test's process if that is killed.
+//! This is no mock: a start takes seconds, so the tests of one binary share a broker unless they
+//! stop it, and use topics and application ids of their own ([`unique`]).
 //!
 //! Tests of this kind need Java, so they run only when [`wanted`] says so.
 
@@ -25,17 +25,18 @@ use tempfile::TempDir;
 pub use self::{
     options::Options,
     process::{Process, Signal},
-    program::{high_value_orders, java_orders},
+    program::{high_value_orders, java_orders, python_client},
     tls::Tls,
 };
 
-/// The variable that holds the address of a running broker, and by being set asks for tests with brokers.
+/// The variable that holds the address of a running broker, and by being set asks for tests with
+/// brokers.
 pub const BOOTSTRAP: &str = "KAFKA_STREAMS_TEST_BOOTSTRAP";
 
-/// The address of the broker that the environment names, if tests with brokers are wanted; else says on the standard
-/// error that the test is skipped.
+/// The address of the broker that the environment names, if tests with brokers are wanted; else
+/// says on the standard error that the test is skipped.
 ///
-/// That broker is for tests that neither stop it nor need security.
+/// That broker serves tests that neither stop it nor need security.
 pub fn bootstrap() -> Option<String> {
     let bootstrap = std::env::var(BOOTSTRAP).ok().filter(|address| !address.is_empty());
     if bootstrap.is_none() {
@@ -44,30 +45,41 @@ pub fn bootstrap() -> Option<String> {
     bootstrap
 }
 
-/// Whether tests with brokers are wanted; else says on the standard error that the test is skipped.
+/// Returns whether tests with brokers are wanted; else says on the standard error that the test is
+/// skipped.
 pub fn wanted() -> bool {
     bootstrap().is_some()
+}
+
+/// The setting `client.data.plane` of the instances under test: rdkafka, or what `KAFKA_STREAMS_TEST_DATA_PLANE` says.
+pub fn data_plane() -> String {
+    let plane =
+        std::env::var("KAFKA_STREAMS_TEST_DATA_PLANE").ok().filter(|plane| !plane.is_empty());
+    format!("client.data.plane={}", plane.as_deref().unwrap_or("rdkafka"))
 }
 
 /// Runs one of Kafka's command line tools against the broker that the environment names, as
 /// `["topics", "--list"]`.
 ///
 /// # Errors
-/// Says what the tool said if it failed, or that `KAFKA_STREAMS_TEST_DIR` names no directory of a broker.
+/// Says what the tool said if it failed, or that `KAFKA_STREAMS_TEST_DIR` names no directory of a
+/// broker.
 pub fn tool(arguments: &[&str]) -> io::Result<String> {
     let directory = std::env::var_os("KAFKA_STREAMS_TEST_DIR");
     let directory = directory.ok_or_else(|| Error::other("KAFKA_STREAMS_TEST_DIR is not set"))?;
     script(Path::new(&directory), "tool", arguments)
 }
 
-/// Whether the broker of the tests is of version `major.minor` or later; it is the newest, unless it says otherwise.
+/// Returns whether the broker of the tests is of version `major.minor` or later; it is the newest,
+/// unless it says otherwise.
 pub fn is_from(major: u32, minor: u32) -> bool {
     let Ok(version) = std::env::var("KAFKA_STREAMS_TEST_VERSION") else { return true };
     let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (major, minor)
 }
 
-/// A name that no other test uses, for topics and application ids: `prefix`, the process and a number.
+/// A name that no other test uses, for topics and application ids: `prefix`, the process and a
+/// number.
 pub fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -83,7 +95,7 @@ pub struct Broker {
     directory: TempDir,
     /// The first of its six ports.
     port: u16,
-    /// How many nodes there are.
+    /// Number of nodes.
     nodes: u16,
 }
 
@@ -124,13 +136,14 @@ impl Broker {
 
     /// The address with SASL over TLS; of a secure broker.
     ///
-    /// `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` know `alice` and `bob` with the passwords `alice-secret` and
-    /// `bob-secret`; `OAUTHBEARER` takes unsigned tokens.
+    /// `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` know `alice` and `bob` with the passwords
+    /// `alice-secret` and `bob-secret`; `OAUTHBEARER` takes unsigned tokens.
     pub fn sasl_ssl(&self) -> String {
         self.address("localhost", 3)
     }
 
-    /// The address with SASL without encryption, with the users of [`Broker::sasl_ssl`]; of a secure broker.
+    /// The address with SASL without encryption, with the users of [`Broker::sasl_ssl`]; of a
+    /// secure broker.
     pub fn sasl_plaintext(&self) -> String {
         self.address("127.0.0.1", 4)
     }
@@ -145,12 +158,12 @@ impl Broker {
         Tls::in_directory(&self.directory().join("tls"))
     }
 
-    /// Where data, settings and logs are.
+    /// Directory of data, settings and logs.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// What the brokers have logged so far, one after another.
+    /// Logs of the brokers so far, one after another.
     ///
     /// # Errors
     /// A file can't be read.
@@ -183,7 +196,7 @@ impl Broker {
     /// After a kill this takes some seconds more, until its former session is over.
     ///
     /// # Errors
-    /// As [`Broker::start`].
+    /// The errors of [`Broker::start`].
     pub fn start_again(&self) -> io::Result<()> {
         self.script("start", &[]).map(drop)
     }
@@ -199,7 +212,7 @@ impl Broker {
     /// Stops a node of three in order; its data stays.
     ///
     /// # Errors
-    /// What the script says.
+    /// Output of the script.
     pub fn stop_node(&self, node: u16) -> io::Result<()> {
         self.script("stop", &["--node", &node.to_string()]).map(drop)
     }
@@ -207,7 +220,7 @@ impl Broker {
     /// Starts a node of three again after [`Broker::kill_node`] or [`Broker::stop_node`].
     ///
     /// # Errors
-    /// As [`Broker::start`].
+    /// The errors of [`Broker::start`].
     pub fn start_node_again(&self, node: u16) -> io::Result<()> {
         self.script("start", &["--node", &node.to_string()]).map(drop)
     }
@@ -228,7 +241,8 @@ impl Broker {
         process::signal(self.process_id()?, Signal::Continue)
     }
 
-    /// Runs one of Kafka's command line tools against it, as `["topics", "--list"]`, and gives what it printed.
+    /// Runs one of Kafka's command line tools against it, as `["topics", "--list"]`, and gives what
+    /// it printed.
     ///
     /// # Errors
     /// Says what the tool said if it failed.
@@ -269,7 +283,7 @@ impl Drop for Broker {
     }
 }
 
-/// Where the scripts of the project are.
+/// Directory of the project's scripts.
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts")
 }

@@ -1,4 +1,4 @@
-//! What the tests across the crates share.
+//! Shared parts of the tests across the crates.
 #![forbid(unsafe_code)]
 
 pub mod broker;

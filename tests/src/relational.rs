@@ -1,6 +1,8 @@
-//! The topology of Apache Kafka's relational smoke test, as `tests/smoke/README.md` tells it: articles, and comments on them.
+//! The topology of Apache Kafka's relational smoke test, as `tests/smoke/README.md` tells it:
+//! articles, and comments on them.
 //!
-//! It is to be the same as Java's, to the generated names: nodes are made in the order of that page.
+//! It is to be the same as Java's, to the generated names: nodes are made in the order of that
+//! page.
 
 use std::sync::Arc;
 
@@ -12,10 +14,11 @@ use streams_core::{
 };
 use streams_dsl::{Consumed, KTable, Materialized, StreamsBuilder};
 
-/// The application's id, which the driver's script counts on when it removes what an earlier run left.
+/// The application's id, which the driver's script counts on when it removes what an earlier run
+/// left.
 pub const APPLICATION_ID: &str = "RelationalSmokeTest";
 
-/// How much of an article's text a comment shows, in characters.
+/// Length of an article's text that a comment shows, in characters.
 const PREFIX: usize = 10;
 
 #[derive(Clone)]
@@ -79,7 +82,8 @@ fn stored<V: Wire>() -> Materialized<i32, V> {
     Materialized::unnamed().with_value_serde(wire())
 }
 
-/// Values in the bytes of Java's test: its fields one after the other, numbers big-endian, text behind its length.
+/// Values in the bytes of Java's test: its fields one after the other, numbers big-endian, text
+/// behind its length.
 trait Wire: Sized + Clone + Send + 'static {
     fn write(&self, out: &mut Vec<u8>) -> Result<(), BoxError>;
 

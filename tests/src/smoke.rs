@@ -1,7 +1,7 @@
 //! The topology of Apache Kafka's smoke test, as `tests/smoke/README.md` tells it.
 //!
-//! It is to be the same as Java's, to the generated names: nodes are made in the order of that page. What the names of
-//! the parts mean is there too.
+//! It is to be the same as Java's, to the generated names: nodes are made in the order of that
+//! page. What the names of the parts mean is there too.
 
 use std::time::Duration;
 
@@ -13,12 +13,13 @@ use streams_dsl::{
     TimeWindows, Windowed,
 };
 
-/// The application's id, which the driver's script counts on when it removes what an earlier run left.
+/// The application's id, which the driver's script counts on when it removes what an earlier run
+/// left.
 pub const APPLICATION_ID: &str = "SmokeTest";
 
 const DAY: Duration = Duration::from_secs(86_400);
 const TWO_DAYS: Duration = Duration::from_secs(2 * 86_400);
-/// How many records of a topic pass between two lines about them.
+/// Number of records of a topic between two progress lines.
 const PRINT_RECORDS: u64 = 100;
 
 type Grouped = KGroupedStream<String, i32>;
@@ -122,7 +123,7 @@ fn average(sum: &KTable<String, i64>, count: &KTable<String, i64>) {
     average.to_stream().filter_not(is_flush).to("avg");
 }
 
-/// How many keys have each count.
+/// Number of keys with each count.
 fn keys_of_each_count(count: &KTable<String, i64>) {
     let keys = count.group_by(|_, count| (count.to_string(), 1_i64)).aggregate(
         || 0,

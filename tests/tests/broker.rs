@@ -1,4 +1,4 @@
-//! The harness of brokers and processes does what the tests that use it count on.
+//! The harness of brokers and processes behaves as the tests that use it expect.
 #![allow(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
 
 use std::{net::TcpStream, path::Path, process::Command, time::Duration};
@@ -100,8 +100,9 @@ fn the_example_has_the_topology_of_its_counterpart_in_java() {
     }
 }
 
-/// The lines, each with the names of its list in alphabetical order, for a node's successors are a set: Java prints them
-/// in the order of how much of the topology hung on them when they were added.
+/// The lines, each with the names of its list in alphabetical order, because a node's successors
+/// are a set: Java prints them in the order of how much of the topology depended on them when they
+/// were added.
 fn in_order(text: &str) -> Vec<String> {
     text.trim_end()
         .lines()

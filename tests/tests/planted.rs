@@ -1,7 +1,8 @@
-//! The simulation finds mistakes: each of those that can be planted in the runtime, within a thousand seeds.
+//! The simulation finds each of the mistakes that can be planted in the runtime, within a thousand
+//! seeds.
 //!
-//! A mistake is looked for seed by seed, in a scenario in which it can do harm. The seed that fails must pass without
-//! it.
+//! A mistake is searched for seed by seed, in a scenario in which it can do harm. The seed that
+//! fails must pass without it.
 #![allow(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
 
 use streams_core::{
@@ -12,13 +13,14 @@ use streams_core::{
     },
 };
 use tests::simulation::{
-    calling, counting, market, merging, orders, standing_by, stepping, ticking, ties,
+    calling, counting, market, merging, orders, standing_by, stepping, ticking, ties, warehouse,
 };
 
 /// Seeds within which a mistake must be found.
 const SEEDS: u64 = 1_000;
 
-/// Seeds of each scenario that must pass without a mistake: more than any takes to be found.
+/// Seeds of each scenario that must pass without a mistake: more than any mistake takes to be
+/// found.
 const SOUND_SEEDS: u64 = 100;
 
 type Scenario = fn(u64) -> SimulationBuilder;
@@ -69,11 +71,15 @@ fn merge(seed: u64) -> SimulationBuilder {
     merging(seed, ExactlyOnceV2)
 }
 
+fn warehouse_at_least_once(seed: u64) -> SimulationBuilder {
+    warehouse(seed, AtLeastOnce)
+}
+
 fn orders_exactly_once(seed: u64) -> SimulationBuilder {
     orders(seed, ExactlyOnceV2)
 }
 
-/// Looks for `bug` in each of the scenarios, and says how many seeds that took.
+/// Looks for `bug` in each of the scenarios, and prints how many seeds that took.
 #[expect(clippy::print_stdout, reason = "how many seeds it took is what a reader wants to know")]
 fn is_found(bug: PlantedBug, scenarios: &[Scenario]) {
     for scenario in scenarios {
@@ -147,6 +153,11 @@ fn rows_of_others_that_are_not_written_anew_are_found() {
 #[test]
 fn a_restore_beyond_the_committed_time_is_found() {
     is_found(PlantedBug::RestoreBeyondCommittedTime, &[standing_by]);
+}
+
+#[test]
+fn changelogs_that_are_written_before_results_are_found() {
+    is_found(PlantedBug::LogBeforeResults, &[warehouse_at_least_once]);
 }
 
 #[test]

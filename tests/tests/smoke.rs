@@ -1,4 +1,4 @@
-//! Apache Kafka's smoke tests: their own drivers find that what comes out of our client is right.
+//! Apache Kafka's smoke tests: their own drivers confirm the output of our client.
 #![allow(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
 
 use std::{path::Path, process::Command, time::Duration};
@@ -11,15 +11,16 @@ use tests::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(90);
-/// What the script does first may need Kafka's classes, and it lets midnight pass.
+/// The script may first have to get Kafka's classes, and lets midnight pass.
 const START_PATIENCE: Duration = Duration::from_secs(400);
-/// The driver gives up before.
+/// The driver gives up before that.
 const VERDICT_PATIENCE: Duration = Duration::from_secs(420);
 
-/// Of the smoke test's keys half of what the driver writes by itself, of the relational one's articles a tenth.
+/// For the smoke test half of the keys that the driver writes by default, for the relational one a
+/// tenth of the articles.
 const KEYS: &str = "10";
 const ARTICLES: &str = "100";
-/// For how many seconds it writes them.
+/// Number of seconds for which it writes them.
 const SECONDS: &str = "40";
 
 /// Results reach the last topic three commits after their records, and a crash is noticed soon.
@@ -59,16 +60,17 @@ fn the_relational_driver_finds_all_right_with_exactly_once() {
 struct Test {
     name: &'static str,
     keys: &'static str,
-    /// A line that an instance writes when it has tasks and, if it can tell, records have gone through them.
+    /// A line that an instance writes when it has tasks and, if it can tell, has processed records.
     works: &'static str,
-    /// Whether a record that is processed twice leaves its driver content at least once.
+    /// True if the driver accepts records processed twice with at-least-once.
     lets_duplicates_pass: bool,
 }
 
 const SMOKE: Test =
     Test { name: "smoke", keys: KEYS, works: "processed", lets_duplicates_pass: true };
 
-/// A comment that is processed twice may be counted twice: Kafka's own system test has a crash with exactly-once alone.
+/// A comment that is processed twice may be counted twice: Kafka's own system test has a crash with
+/// exactly-once only.
 const RELATIONAL: Test = Test {
     name: "relational",
     keys: ARTICLES,
@@ -83,9 +85,10 @@ fn has_the_topology_of(file: &str, ours: fn(&StreamsConfig) -> Result<Topology>)
     assert_eq!(in_order(&ours), in_order(&java));
 }
 
-/// Three instances come one after the other; then one is closed and comes back, one crashes and one is closed.
+/// Three instances join one after the other; then one is closed and comes back, one crashes and one
+/// is closed.
 ///
-/// The topics have fixed names, so each run has a broker of its own.
+/// The topics have fixed names, so each run has its own broker.
 fn instances_come_and_go_while_the_driver_writes(test: &'static Test, guarantee: &str) {
     if !broker::wanted() {
         return;
@@ -117,7 +120,7 @@ fn instances_come_and_go_while_the_driver_writes(test: &'static Test, guarantee:
     closes(&first_again);
 }
 
-/// What all instances of a run have in common.
+/// Common properties of all instances of a run.
 struct Client<'a> {
     test: &'static Test,
     bootstrap: String,
@@ -132,6 +135,7 @@ impl Client<'_> {
         for setting in SETTINGS {
             command.args(["--config", setting]);
         }
+        command.args(["--config", &broker::data_plane()]);
         if cfg!(not(feature = "rocksdb")) {
             command.args(["--config", "default.dsl.store=in_memory"]);
         }
@@ -147,7 +151,7 @@ impl Client<'_> {
     }
 }
 
-/// The script; it ends the driver, which is a process of its own, when it is asked to end.
+/// The script; it ends the driver, which is a separate process, when asked to end.
 struct Driver(Process);
 
 impl Driver {
@@ -175,7 +179,7 @@ fn closes(instance: &Process) {
     eprintln!("process {} has closed", instance.id());
 }
 
-/// The lines, each with the names of its list in alphabetical order, for they are sets.
+/// The lines, each with the names of its list in alphabetical order, because they are sets.
 fn in_order(text: &str) -> Vec<String> {
     let sorted = |line: &str, arrow: &str| {
         let (before, names) = line.split_once(arrow)?;

@@ -1,35 +1,35 @@
-//! `dead-letters`: the records that could not be processed, and another try for them.
+//! `dead-letters`: the records that could not be processed, and another attempt at them.
 
 use std::{collections::BTreeMap, fmt::Write};
 
 use streams_core::{
     Headers, TopicPartition,
     client::{
-        Admin, ClientSupplier, ProduceRecord, Producer, ProducerSettings, RecordView,
-        rdkafka::RdKafkaSupplier,
+        Admin, ClientSupplier, ProduceRecord, Producer, ProducerSettings, RecordView, clients_for,
     },
 };
 
 use super::{reader::read_topic, settings};
 use crate::{Failure, args::DeadLettersArgs};
 
-/// What the names of the headers begin with that say why a record is a dead letter.
+/// Prefix of the headers that give the reason for a dead letter.
 const ERRORS: &str = "__streams.errors.";
-/// As much of a value as is shown.
+/// Number of characters of a value that are shown.
 const SHOWN_CHARS: usize = 120;
 
-/// Lists the dead letters; if asked to, writes them to the topics that they came from, and deletes them.
+/// Lists the dead letters; on request, writes them to the topics that they came from, and deletes
+/// them.
 pub(crate) fn dead_letters(args: &DeadLettersArgs) -> Result<String, Failure> {
     let config =
         settings::config("high-value-orders-dead-letters", &args.bootstrap_server, &args.settings)?;
-    let clients = RdKafkaSupplier::new(&config)?;
+    let clients = clients_for(&config)?;
     let settings = ProducerSettings {
         client_id: "high-value-orders-dead-letters".to_owned(),
         ..ProducerSettings::default()
     };
     let mut resent = Resent { producer: clients.producer(&settings)?, pending: 0 };
     let (mut text, mut count) = (String::new(), 0_u64);
-    let ends = read_topic(&clients, &args.topic, |place, record| {
+    let ends = read_topic(&*clients, &args.topic, |place, record| {
         let letter = Letter::of(record);
         writeln!(text, "{place}@{}: {letter}", record.offset)?;
         count += 1;
@@ -53,7 +53,7 @@ fn forget(admin: &mut dyn Admin, ends: BTreeMap<TopicPartition, i64>) -> Result<
     })
 }
 
-/// What a dead letter says of itself.
+/// Description of a dead letter.
 struct Letter {
     errors: BTreeMap<String, String>,
     key: String,
@@ -88,14 +88,14 @@ impl std::fmt::Display for Letter {
     }
 }
 
-/// Records on their way back.
+/// Records in transit to their topics.
 struct Resent {
     producer: Box<dyn Producer>,
     pending: u64,
 }
 
 impl Resent {
-    /// Writes the record as it was, to the partition that it came from.
+    /// Writes the unchanged record to the partition that it came from.
     fn write(
         &mut self,
         place: &TopicPartition,

@@ -6,8 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use streams_core::{
     ErrorKind, Headers, TopicPartition,
     client::{
-        Admin, ClientSupplier, NewTopic, ProduceRecord, Producer, ProducerSettings,
-        rdkafka::RdKafkaSupplier,
+        Admin, ClientSupplier, NewTopic, ProduceRecord, Producer, ProducerSettings, clients_for,
     },
     partition_for_key,
     time::{Clock, SystemClock},
@@ -21,16 +20,16 @@ use crate::{
     topology,
 };
 
-/// Records between two looks at what became of them.
+/// Number of records between two checks of their results.
 const FLUSH_RECORDS: u64 = 10_000;
 
-/// Creates the topics that are missing, writes all customers, then all orders in order of time.
+/// Creates the missing topics, writes all customers, then all orders by time.
 pub(crate) fn feed(args: &FeedArgs) -> Result<String, Failure> {
     let orders = args.orders.read()?;
     let customers = input::customers_of(&orders);
     let config =
         settings::config("high-value-orders-feed", &args.bootstrap_server, &args.settings)?;
-    let clients = RdKafkaSupplier::new(&config)?;
+    let clients = clients_for(&config)?;
     create_topics(&mut *clients.admin()?, args.partitions)?;
     let settings = ProducerSettings {
         client_id: "high-value-orders-feed".to_owned(),
@@ -43,7 +42,7 @@ pub(crate) fn feed(args: &FeedArgs) -> Result<String, Failure> {
         pending: 0,
     };
     customers.iter().try_for_each(|customer| feed.customer(customer))?;
-    // A customer that is written later than the first order would be missing in what is joined with it.
+    // A customer that is written after the first order would be missing in the join.
     feed.flush()?;
     feed.orders(&orders, args)?;
     Ok(format!("{} customers and {} orders written\n", customers.len(), orders.len()))
@@ -125,7 +124,7 @@ impl Feed {
         let (key, value) = (Some(key.as_bytes()), Some(value));
         let record = ProduceRecord { timestamp, key, value, headers: &Headers::new() };
         match self.producer.append_to(&place, record) {
-            // There is no room for more before some are on their way.
+            // There is no room for more until some have been sent.
             Err(error) if error.kind() == ErrorKind::Unavailable => {
                 self.flush()?;
                 self.producer.append_to(&place, record)?;

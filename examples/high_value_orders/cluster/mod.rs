@@ -1,4 +1,4 @@
-//! The application on a real cluster, where feeding, running and checking are apart.
+//! The application on a real cluster, with separate commands for feeding, running and checking.
 
 mod dead_letters;
 mod feed;

@@ -1,13 +1,10 @@
-//! Reading a topic from its beginning to where it ends now.
+//! Reads a topic from its beginning to its current end.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use streams_core::{
     TopicPartition,
-    client::{
-        ClientSupplier, Consumer, ConsumerSettings, IsolationLevel, RecordView,
-        rdkafka::RdKafkaSupplier,
-    },
+    client::{ClientSupplier, Consumer, ConsumerSettings, IsolationLevel, RecordView},
     time::{Clock, SystemClock},
 };
 
@@ -15,12 +12,13 @@ use crate::Failure;
 
 const POLL_RECORDS: usize = 10_000;
 const POLL_WAIT: Duration = Duration::from_millis(200);
-/// How long it may take until something more comes of what is known to be there.
+/// Time limit for the next of the records that are known to exist.
 const PATIENCE_MS: i64 = 30_000;
 
-/// Hands `each` every record that is committed now, those of a partition in order. Returns where each partition ends.
+/// Passes every committed record to `each`, in order within a partition. Returns the end of each
+/// partition.
 pub(super) fn read_topic(
-    clients: &RdKafkaSupplier,
+    clients: &dyn ClientSupplier,
     topic: &str,
     mut each: impl FnMut(&TopicPartition, &RecordView<'_>) -> Result<(), Failure>,
 ) -> Result<BTreeMap<TopicPartition, i64>, Failure> {

@@ -15,15 +15,15 @@ use crate::{
     topology,
 };
 
-/// How long an instance that is to end when nothing comes waits for its tasks while nothing happens: longer than a group
-/// waits for a member that was killed. No broker may answer.
+/// Time for which an instance that should end when idle waits for its tasks without any progress:
+/// longer than a group waits for a killed member. There may be no broker that answers.
 const STANDSTILL: Duration = Duration::from_secs(60);
-/// How often the instance is looked at.
+/// Interval at which the instance is checked.
 const TICK: Duration = Duration::from_millis(100);
-/// A line of progress comes each so many ticks, if there was any.
+/// Number of ticks between two lines of progress, if there was any.
 const PROGRESS_TICKS: u32 = 20;
 
-/// Runs an instance until it is told to stop, or nothing comes any more, and closes it.
+/// Runs an instance until it is told to stop, or becomes idle, and closes it.
 pub(crate) async fn run(args: &RunArgs) -> Result<String, Failure> {
     let application = &args.application;
     let mut config = settings::config(
@@ -63,7 +63,7 @@ pub(crate) async fn run(args: &RunArgs) -> Result<String, Failure> {
     Ok(summary(&streams.metrics()))
 }
 
-/// State on disk is worth as much as it is still there at the next start: no temporary directory.
+/// State on disk is only useful if it still exists at the next start: no temporary directory.
 fn state_dir(args: &RunArgs) -> Result<Option<PathBuf>, Failure> {
     let application = &args.application;
     match (&application.state_dir, application.store) {
@@ -77,7 +77,7 @@ fn state_dir(args: &RunArgs) -> Result<Option<PathBuf>, Failure> {
     }
 }
 
-/// Follows an instance and says what happens to it.
+/// Follows an instance and reports its events.
 struct Watch {
     streams: Arc<KafkaStreams>,
     until_idle: Option<Duration>,
@@ -96,7 +96,8 @@ impl Watch {
         Self { streams, until_idle, idle, seen: none, state, shown: none, tasks }
     }
 
-    /// Says what happens until nothing does for as long as it was told to wait, if it was. Returns the state then.
+    /// Reports events until there have been none for the configured time, if there is one. Returns
+    /// the state then.
     async fn until_idle(&mut self) -> State {
         for tick in 1_u32.. {
             tokio::time::sleep(TICK).await;
@@ -111,7 +112,8 @@ impl Watch {
         self.streams.state()
     }
 
-    /// Whether nothing has happened for as long as it was told to wait for that; for longer, if tasks are missing.
+    /// Returns whether there have been no events for the configured time; for a longer time, if
+    /// tasks are missing.
     fn has_been_idle(&mut self) -> bool {
         let (metrics, state) = (self.streams.metrics(), self.streams.state());
         let progress = |metrics: &StreamsMetrics| {

@@ -6,8 +6,8 @@ use streams_core::config::StreamsConfig;
 
 use crate::{Failure, args::SettingsArgs};
 
-/// The configuration of `application_id` on the cluster, with the settings of the command line; those given one by
-/// one win over those of the file.
+/// The configuration of `application_id` on the cluster, with the settings of the command line;
+/// single settings override those of the file.
 pub(super) fn config(
     application_id: &str,
     bootstrap_server: &str,

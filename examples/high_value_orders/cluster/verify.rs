@@ -1,6 +1,6 @@
 //! `verify`: the figures of the output topics.
 
-use streams_core::client::rdkafka::RdKafkaSupplier;
+use streams_core::client::{ClientSupplier, clients_for};
 
 use super::{reader::read_topic, settings};
 use crate::{
@@ -10,13 +10,14 @@ use crate::{
     summary,
 };
 
-/// Reads what is committed of all output topics, writes it to files if asked to, and returns the figures.
+/// Reads the committed records of all output topics, writes them to files on request, and returns
+/// the figures.
 pub(crate) fn verify(args: &VerifyArgs) -> Result<String, Failure> {
     let files = args.output.as_deref().map(output::create).transpose()?;
     let config =
         settings::config("high-value-orders-verify", &args.bootstrap_server, &args.settings)?;
-    let clients = RdKafkaSupplier::new(&config)?;
-    let outputs = output::TOPICS.into_iter().map(|topic| read(&clients, topic));
+    let clients = clients_for(&config)?;
+    let outputs = output::TOPICS.into_iter().map(|topic| read(&*clients, topic));
     let outputs = outputs.collect::<Result<Vec<_>, Failure>>()?;
     for file in files.into_iter().flatten() {
         file.write(&outputs)?;
@@ -24,7 +25,7 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<String, Failure> {
     Ok(summary::figures(&outputs, None))
 }
 
-fn read(clients: &RdKafkaSupplier, topic: &'static str) -> Result<OutputTopic, Failure> {
+fn read(clients: &dyn ClientSupplier, topic: &'static str) -> Result<OutputTopic, Failure> {
     let mut records = Vec::new();
     read_topic(clients, topic, |place, record| {
         let position = (record.timestamp, place.partition, record.offset);

@@ -14,11 +14,11 @@ use crate::{Client, Result, error::check_code};
 
 /// Kafka's resource type of a topic.
 const TOPIC: i8 = 2;
-/// Kafka's configuration source of a setting that was made for this topic.
+/// Kafka's configuration source of a topic's own settings.
 const DYNAMIC_TOPIC_CONFIG: i8 = 1;
 
 impl Client {
-    /// The settings that were made for each topic; what it has from the cluster is left out.
+    /// The own settings of each topic; defaults of the cluster are left out.
     pub(super) async fn topic_configs(
         &self,
         topics: &[&str],
@@ -41,7 +41,7 @@ impl Client {
                 .configs
                 .into_iter()
                 .filter(|setting| setting.config_source == DYNAMIC_TOPIC_CONFIG)
-                // A sensitive setting has no value that could be read.
+                // A sensitive setting has no readable value.
                 .filter_map(|setting| Some((setting.name.to_string(), setting.value?.to_string())));
             found.insert(name, settings.collect());
         }

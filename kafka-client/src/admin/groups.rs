@@ -15,7 +15,8 @@ use crate::{Client, Error, ErrorKind, Result};
 /// A group of the classic protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupDescription {
-    /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable` or `Dead`; a group that does not exist is `Dead`.
+    /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable` or `Dead`; a group that does
+    /// not exist is `Dead`.
     pub state: String,
     /// Ids of its members.
     pub members: Vec<String>,
@@ -25,12 +26,14 @@ impl Client {
     /// State and members of a classic group.
     ///
     /// # Errors
-    /// `NotFound` if the broker knows no classic group of that name (brokers from 4.0 on; older ones call it `Dead`).
+    /// `NotFound` if the broker knows no classic group of this name (brokers from 4.0 on; older
+    /// ones call it `Dead`).
     pub async fn describe_group(&self, group_id: &str) -> Result<GroupDescription> {
         self.retrying("DescribeGroups", || self.try_describe_group(group_id)).await
     }
 
-    /// Deletes a group without members, with its committed offsets (Java's `Admin.deleteConsumerGroups`).
+    /// Deletes a group without members, with its committed offsets (Java's
+    /// `Admin.deleteConsumerGroups`).
     ///
     /// # Errors
     /// `NotFound` if it does not exist, `Invalid` with code 68 while it has members.

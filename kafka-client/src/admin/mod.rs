@@ -1,7 +1,7 @@
-//! Topics, offsets in logs, and groups: what Java's `Admin` does.
+//! Topics, offsets in logs, and groups: the operations of Java's `Admin`.
 //!
-//! Each operation retries inside for up to [`api_timeout`](crate::ClientConfig::api_timeout), so all are such that a
-//! repetition does no harm.
+//! Each operation retries internally for up to [`api_timeout`](crate::ClientConfig::api_timeout),
+//! so all of them can be repeated safely.
 
 mod configs;
 mod groups;

@@ -1,4 +1,4 @@
-//! Places in the logs of partitions. Each broker is asked about the partitions that it leads.
+//! Offsets in the logs of partitions. Each broker is asked about the partitions that it leads.
 
 use std::collections::BTreeMap;
 
@@ -19,23 +19,25 @@ use crate::{
     error::check_code, topic_partition::by_topic,
 };
 
-/// Kafka's timestamp that asks for the first offset.
+/// Kafka's timestamp that requests the first offset.
 const EARLIEST: i64 = -2;
-/// Kafka's timestamp that asks for the offset behind the last record.
+/// Kafka's timestamp that requests the offset after the last record.
 const LATEST: i64 = -1;
 
-/// How often partitions are tried that others need not wait for: a leader that moved is found at the second try.
+/// Number of tries for partitions that others need not wait for: a leader that moved is found at
+/// the second try.
 const PARTIAL_TRIES: u32 = 4;
 
-/// An offset of each partition that was asked for, or why there is none.
+/// The offset of each requested partition, or the reason why there is none.
 pub type PartitionOffsets = BTreeMap<TopicPartition, Result<i64>>;
 
 impl Client {
-    /// The first offset that is still in the log of each partition, or why it is not known: `NotFound` if the partition
-    /// does not exist, `Retriable` if it has no leader now, which keeps nothing back of the others.
+    /// The first offset that is still in the log of each partition, or the reason why it is
+    /// unknown: `NotFound` if the partition does not exist, `Retriable` if it has no leader;
+    /// neither hides the offsets of the others.
     ///
     /// # Errors
-    /// Why no broker could be asked.
+    /// The reason why no broker could be asked.
     pub async fn earliest_offsets(
         &self,
         partitions: &[TopicPartition],
@@ -44,12 +46,12 @@ impl Client {
         self.list_offsets(asked, IsolationLevel::ReadUncommitted).await
     }
 
-    /// The offset behind the last record: of the log (the high watermark), or of its stable part with
-    /// [`IsolationLevel::ReadCommitted`]. Partitions without one are told as by
+    /// The offset after the last record: of the log (the high watermark), or of its stable part
+    /// with [`IsolationLevel::ReadCommitted`]. Partitions without one are reported as by
     /// [`earliest_offsets`](Self::earliest_offsets).
     ///
     /// # Errors
-    /// Why no broker could be asked.
+    /// The reason why no broker could be asked.
     pub async fn latest_offsets(
         &self,
         partitions: &[TopicPartition],
@@ -59,8 +61,8 @@ impl Client {
         self.list_offsets(asked, isolation).await
     }
 
-    /// The offset of the first record with the given timestamp (ms since 1970) or a later one; partitions without such
-    /// a record are left out (Java's `Consumer.offsetsForTimes`).
+    /// The offset of the first record with the given timestamp (ms since 1970) or a later one;
+    /// partitions without such a record are left out (Java's `Consumer.offsetsForTimes`).
     ///
     /// # Errors
     /// `NotFound` if a partition does not exist, `Invalid` for a negative timestamp.
@@ -69,7 +71,7 @@ impl Client {
         times: &[(TopicPartition, i64)],
         isolation: IsolationLevel,
     ) -> Result<BTreeMap<TopicPartition, i64>> {
-        // Negative ones would be taken for Kafka's special ones.
+        // Negative ones would be taken for Kafka's special timestamps.
         if let Some((place, time)) = times.iter().find(|(_, time)| *time < 0) {
             let context = format!("{place}: can't look for the timestamp {time}");
             return Err(Error::new(ErrorKind::Invalid, context));
@@ -86,12 +88,12 @@ impl Client {
         Ok(offsets)
     }
 
-    /// Deletes the records before each offset, and returns the offsets at which the logs begin now
+    /// Deletes the records before each offset, and returns the new start offsets of the logs
     /// (Java's `Admin.deleteRecords`).
     ///
     /// # Errors
-    /// `NotFound` if a partition does not exist; `Invalid` if an offset lies behind the end of the log or the topic's
-    /// records may not be deleted.
+    /// `NotFound` if a partition does not exist; `Invalid` if an offset is after the end of the log
+    /// or the topic's records may not be deleted.
     pub async fn delete_records(
         &self,
         before: &[(TopicPartition, i64)],
@@ -100,8 +102,8 @@ impl Client {
         self.retrying("DeleteRecords", || self.try_delete_records(&before)).await
     }
 
-    /// Asks until all partitions are answered, refused for good, or no more are to be expected soon. While nobody
-    /// answers at all, it goes on for as long as any call may.
+    /// Asks until all partitions are answered, refused for good, or unlikely to be answered soon.
+    /// While nobody answers at all, it continues for as long as any call may.
     async fn list_offsets(
         &self,
         asked: BTreeMap<TopicPartition, i64>,
@@ -210,7 +212,7 @@ fn with_values<'a>(
     by_topic(places.iter().filter_map(|place| Some((*place, *values.get(*place)?))))
 }
 
-/// Checks that no partition was left unanswered: callers index by what they asked for.
+/// Checks that no partition was left unanswered: callers index by the requested partitions.
 fn answered<V>(
     api: &str,
     asked: &BTreeMap<TopicPartition, i64>,

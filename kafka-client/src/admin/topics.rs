@@ -1,4 +1,4 @@
-//! Looking up, creating and deleting topics.
+//! Look-up, creation and deletion of topics.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +20,7 @@ use crate::{Client, Result, error::check_code};
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 /// Kafka's `TOPIC_ALREADY_EXISTS`.
 const TOPIC_ALREADY_EXISTS: i16 = 36;
-/// Time between two looks at whether a topic is known.
+/// Time between two checks whether a topic is known.
 const KNOWN_BACKOFF: Duration = Duration::from_millis(20);
 /// Newest version of `DeleteTopics` that lists bare names.
 const DELETE_TOPICS_VERSION_MAX: i16 = 5;
@@ -38,27 +38,27 @@ pub struct NewTopic {
     pub config: BTreeMap<String, String>,
 }
 
-/// A topic that exists.
+/// An existing topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicDescription {
     /// Number of partitions.
     pub partitions: i32,
-    /// Settings that were made for this topic; what it has from the cluster is left out.
+    /// The topic's own settings; defaults of the cluster are left out.
     pub config: BTreeMap<String, String>,
 }
 
-/// What became of topics to create.
+/// Result of creating topics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreatedTopics {
-    /// Created now.
+    /// Topics that were created.
     pub created: BTreeSet<String>,
-    /// Were there before, and were left as they are.
+    /// Topics that existed before and were left unchanged.
     pub existed: BTreeSet<String>,
 }
 
 impl Client {
-    /// Partitions and settings of topics; one that does not exist is left out, and none is created
-    /// (Java's `Admin.describeTopics` and `describeConfigs`).
+    /// Partitions and settings of topics; a missing topic is left out, and none is created (Java's
+    /// `Admin.describeTopics` and `describeConfigs`).
     ///
     /// # Errors
     /// `Authorization` if a topic's settings may not be read.
@@ -79,7 +79,7 @@ impl Client {
         Ok(counts.iter().map(describe).collect())
     }
 
-    /// The number of partitions of topics; one that does not exist is left out, and none is created.
+    /// The number of partitions of topics; a missing topic is left out, and none is created.
     ///
     /// # Errors
     /// `Invalid` if a name can't be a topic's.
@@ -94,22 +94,23 @@ impl Client {
         Ok(found.into_iter().map(count).collect())
     }
 
-    /// All topics, with their numbers of partitions: those that this principal may see, without those of the cluster itself
-    /// (Java's `Admin.listTopics`).
+    /// All topics that this principal may see, with their numbers of partitions, without those of
+    /// the cluster itself (Java's `Admin.listTopics`).
     ///
     /// # Errors
-    /// Why no broker could be asked.
+    /// The reason why no broker could be asked.
     pub async fn list_topics(&self) -> Result<BTreeMap<String, i32>> {
         self.retrying("Metadata", || self.read_topics()).await
     }
 
-    /// Creates topics; one that exists already is left as it is (Java's `Admin.createTopics`).
+    /// Creates topics; an existing one is left unchanged (Java's `Admin.createTopics`).
     ///
-    /// Returns when the brokers know of the topics: the controller answers earlier, and who asked a broker for such a topic
-    /// then would hear that there is none.
+    /// Returns when the brokers know the topics: the controller answers earlier, and a broker that
+    /// is asked for such a topic then would answer that it does not exist.
     ///
     /// # Errors
-    /// `Invalid` or `Authorization`, naming the topic that was refused; others may have been created.
+    /// `Invalid` or `Authorization`, with the name of the refused topic; others may have been
+    /// created.
     pub async fn create_topics(&self, topics: &[NewTopic]) -> Result<CreatedTopics> {
         if topics.is_empty() {
             return Ok(CreatedTopics::default());
@@ -119,7 +120,7 @@ impl Client {
         Ok(outcome)
     }
 
-    /// Waits until a broker knows of topics that were created, no longer than a request may take.
+    /// Waits until a broker knows the created topics, for at most the request time-out.
     async fn until_known(&self, created: &BTreeSet<String>) -> Result<()> {
         let names: Vec<&str> = created.iter().map(String::as_str).collect();
         let look = async {
@@ -128,14 +129,15 @@ impl Client {
             }
             Ok(())
         };
-        // They are there, and will be known: that it takes long is no failure of their creation.
+        // They exist, and will be known: a long delay is no failure of their creation.
         tokio::time::timeout(self.config().request_timeout, look).await.unwrap_or(Ok(()))
     }
 
-    /// Deletes topics; returns those that were there (Java's `Admin.deleteTopics`).
+    /// Deletes topics; returns those that existed (Java's `Admin.deleteTopics`).
     ///
     /// # Errors
-    /// `Authorization` or `Invalid`, naming the topic that was refused; others may have been deleted.
+    /// `Authorization` or `Invalid`, with the name of the refused topic; others may have been
+    /// deleted.
     pub async fn delete_topics(&self, topics: &[&str]) -> Result<BTreeSet<String>> {
         if topics.is_empty() {
             return Ok(BTreeSet::new());
@@ -183,7 +185,7 @@ impl Client {
     }
 }
 
-/// A span as Kafka's requests carry it.
+/// A duration as Kafka's requests carry it.
 pub(super) fn millis(span: Duration) -> i32 {
     i32::try_from(span.as_millis()).unwrap_or(i32::MAX)
 }

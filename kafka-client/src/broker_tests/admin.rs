@@ -28,7 +28,7 @@ async fn a_topic_is_created_once_described_and_deleted() {
 
     let deleted = client.delete_topics(&[&name, &missing]).await.unwrap();
     assert_eq!(deleted, BTreeSet::from([name]));
-    // To describe a topic creates none.
+    // Describing a topic creates none.
     assert_eq!(client.partition_counts(&[&missing]).await.unwrap(), BTreeMap::new());
 }
 

@@ -16,7 +16,7 @@ use crate::{
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Wakes who waits for news of a consumer.
+/// Wakes the waiter for news of a consumer.
 struct News(Notify);
 
 impl Wake for News {
@@ -41,7 +41,7 @@ impl Reading {
         Self { consumer, news }
     }
 
-    /// Offsets and timestamps of the records up to that position.
+    /// Offsets and timestamps of the records up to this position.
     pub(super) async fn read_to(
         &self,
         reader: &mut PartitionReader,
@@ -97,7 +97,7 @@ async fn partitions_are_read_in_order_from_where_it_is_said_and_new_records_come
         for (place, reader) in places.iter().zip(&mut readers) {
             producer.produce(&client, place, &[round]).await;
             assert_eq!(reading.read_to(reader, round + 1).await, [(round, round)]);
-            assert_eq!(reader.lag(), Some(0));
+            assert_eq!(reader.end(), Some(reader.position()));
         }
     }
     assert!(reading.consumer.take_trouble().is_none());
@@ -115,8 +115,8 @@ async fn a_partition_that_is_new_or_has_room_again_need_not_wait_for_an_idle_one
         config.partition_max_bytes = 1_000;
     });
     let mut waiting = reading.consumer.read(&idle, 0);
-    while waiting.lag().is_none() {
-        // Its first answer is held back, which is the point.
+    while waiting.end().is_none() {
+        // Its first answer is delayed on purpose.
         if timeout(Duration::from_secs(1), reading.news.0.notified()).await.is_err() {
             break;
         }
@@ -154,7 +154,7 @@ async fn what_was_aborted_or_is_open_is_left_out_in_read_committed() {
         Reading::new(&client, |config| config.isolation = IsolationLevel::ReadCommitted);
     let mut reader = committed_only.consumer.read(&place, 0);
     assert_eq!(committed_only.read_to(&mut reader, 6).await, [(2, 3), (3, 4)]);
-    assert_eq!(reader.lag(), Some(0), "what is open does not count");
+    assert_eq!(reader.end(), Some(reader.position()), "what is open does not count");
 
     open.commit(&client).await;
     assert_eq!(committed_only.read_to(&mut reader, 8).await, [(6, 5)]);

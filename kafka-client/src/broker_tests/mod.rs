@@ -1,4 +1,5 @@
-//! Tests on a real broker, whose addresses the environment tells; without them the tests are skipped.
+//! Tests on a real broker, whose addresses come from the environment; without them the tests are
+//! skipped.
 
 mod admin;
 mod consuming;
@@ -13,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{Client, ClientConfig, NewTopic, TopicPartition};
 
-/// What the environment says, if tests with brokers are wanted and there is a broker for this one.
+/// The value of a variable, if tests with brokers are wanted and there is a broker for this one.
 fn variable(name: &str) -> Option<String> {
     let value = env::var(name).ok().filter(|value| !value.is_empty());
     if value.is_none() {
@@ -22,7 +23,7 @@ fn variable(name: &str) -> Option<String> {
     value
 }
 
-/// A client of the broker, if there is one. Its time-outs are short: a test that fails should do so soon.
+/// A client of the broker, if there is one. Its time-outs are short, so that tests fail soon.
 fn client() -> Option<Client> {
     let mut config = ClientConfig::new([variable("KAFKA_STREAMS_TEST_BOOTSTRAP")?]);
     config.request_timeout = Duration::from_secs(10);
@@ -34,7 +35,7 @@ fn unique(prefix: &str) -> String {
     format!("{prefix}-{}", Uuid::new_v4())
 }
 
-/// A topic that exists from now on.
+/// Creates a topic.
 async fn new_topic(client: &Client, partitions: i32) -> String {
     let topic = topic(&unique("client-test"), partitions, &[]);
     client.create_topics(std::slice::from_ref(&topic)).await.unwrap();

@@ -6,7 +6,7 @@ use tokio::{runtime::Handle, time::Instant};
 
 use super::{at, client, consuming::Reading, new_topic, topic, unique};
 use crate::{
-    Client, ClientConfig, ErrorKind, GroupMember, IsolationLevel, OffsetAndMetadata,
+    Client, ClientConfig, ErrorKind, GroupMember, IsolationLevel, OffsetAndMetadata, Result,
     TopicPartition,
     producer::{BatchReport, Producer, ProducerConfig},
     record_batch::{Compression, RecordHeader},
@@ -18,7 +18,7 @@ fn producer(client: &Client, change: impl FnOnce(&mut ProducerConfig)) -> Produc
     Producer::new(client, &Handle::current(), config)
 }
 
-/// A transactional producer that can begin.
+/// A transactional producer that is ready to begin.
 async fn transactional(client: &Client, id: &str) -> Producer {
     let mut producer = producer(client, |config| config.transactional_id = Some(id.to_owned()));
     producer.init_transactions().await.unwrap();
@@ -29,11 +29,25 @@ fn no_headers() -> std::iter::Empty<RecordHeader<'static>> {
     std::iter::empty()
 }
 
+/// Appends a record, to another batch if the open one has no room.
+fn put(
+    producer: &mut Producer,
+    slot: usize,
+    time: i64,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+) -> Result {
+    while !producer.append(slot, time, key, value, no_headers())? {
+        producer.open(slot)?;
+    }
+    Ok(())
+}
+
 /// Appends a record with each timestamp.
 fn append(producer: &mut Producer, to: &TopicPartition, times: impl IntoIterator<Item = i64>) {
     let slot = producer.slot(to);
     for time in times {
-        producer.append(slot, time, Some(b"key"), Some(b"some value"), no_headers()).unwrap();
+        put(producer, slot, time, Some(b"key"), Some(b"some value")).unwrap();
     }
 }
 
@@ -77,6 +91,35 @@ async fn reports_say_where_the_batches_of_each_partition_are() {
 }
 
 #[tokio::test]
+async fn a_batch_waits_for_more_records_only_while_another_is_in_transit() {
+    let Some(client) = client() else { return };
+    let place = at(&new_topic(&client, 1).await, 0);
+    let mut producer = producer(&client, |config| config.linger = Duration::from_secs(600));
+    assert_eq!(producer.send_due(), None);
+    for round in 0..2 {
+        append(&mut producer, &place, [round]);
+        assert_eq!(producer.send_due(), Some(Duration::ZERO));
+        producer.send_all();
+        append(&mut producer, &place, [round]);
+        assert!(producer.send_due().unwrap() > Duration::from_secs(500));
+        assert_eq!(written(&mut producer).await.len(), 2);
+    }
+}
+
+/// Of a caller that always has more to write, too.
+#[tokio::test]
+async fn a_batch_that_has_lingered_is_sent_by_the_next_look() {
+    let Some(client) = client() else { return };
+    let place = at(&new_topic(&client, 1).await, 0);
+    let linger = Duration::from_millis(20);
+    let mut producer = producer(&client, |config| config.linger = linger);
+    append(&mut producer, &place, [0]);
+    tokio::time::sleep(2 * linger).await;
+    assert_eq!(producer.send_due(), None, "nothing is open any more");
+    assert_eq!(written(&mut producer).await.len(), 1);
+}
+
+#[tokio::test]
 async fn the_broker_takes_each_compression_and_gives_it_back() {
     let Some(client) = client() else { return };
     let topic = new_topic(&client, 5).await;
@@ -108,16 +151,18 @@ async fn a_batch_that_is_refused_names_its_records_and_those_behind_it_are_writt
     // The second and the fourth batch have records without a key.
     for number in 0..50_i64 {
         let key = (![13, 17, 35].contains(&number)).then_some(&b"key"[..]);
-        producer.append(slot, number, key, Some(b"value"), no_headers()).unwrap();
+        put(&mut producer, slot, number, key, Some(b"value")).unwrap();
     }
     let reports = producer.flush().await.unwrap();
-    let refused: Vec<_> = reports.iter().filter(|report| report.result.is_err()).collect();
+    let is_written: Vec<_> = reports.iter().map(|report| report.result.is_ok()).collect();
+    assert_eq!(is_written, [true, false, true, false, true]);
+    let refused = producer.take_refused();
     assert_eq!(refused.len(), 2);
-    for (report, expected) in refused.iter().zip([&[3, 7][..], &[5]]) {
-        assert_eq!(report.result.as_ref().unwrap_err().code(), Some(87));
-        let at_fault: Vec<_> = report.record_errors().iter().map(|(index, _)| *index).collect();
+    for (refused, expected) in refused.iter().zip([&[3, 7][..], &[5]]) {
+        assert_eq!(refused.error.code(), Some(87));
+        let at_fault: Vec<_> = refused.record_errors.iter().map(|(index, _)| *index).collect();
         assert_eq!(at_fault, expected);
-        let batch = report.refused_batch().unwrap();
+        let batch = refused.batch().unwrap();
         assert_eq!(batch.records().unwrap().entries().count(), 10);
     }
     append(&mut producer, &place, 50..60);
@@ -137,9 +182,9 @@ async fn a_record_is_refused_by_the_producer_or_its_topic_when_it_is_too_large()
     let place = at(&small.name, 0);
     let mut producer = producer(&client, |_| {});
     let slot = producer.slot(&place);
-    let error = producer.append(slot, 1, None, Some(&vec![1; 2 << 20]), no_headers()).unwrap_err();
+    let error = put(&mut producer, slot, 1, None, Some(&vec![1; 2 << 20])).unwrap_err();
     assert_eq!(error.code(), Some(10));
-    producer.append(slot, 1, None, Some(&[1; 2_000]), no_headers()).unwrap();
+    put(&mut producer, slot, 1, None, Some(&[1; 2_000])).unwrap();
     let reports = producer.flush().await.unwrap();
     assert_eq!(reports[0].result.as_ref().unwrap_err().code(), Some(10));
     append(&mut producer, &place, [2]);
@@ -245,7 +290,7 @@ async fn offsets_are_committed_with_the_transaction_or_not_at_all() {
         };
         assert_eq!(found[&place].offset, 5);
     }
-    // A member that the group does not know is refused, and the producer goes on after an abort.
+    // A member that the group does not know is refused, and the producer continues after an abort.
     producer.begin_transaction();
     let ghost = GroupMember { member_id: "ghost".to_owned(), epoch: 3, ..nobody };
     let offsets = vec![(place.clone(), OffsetAndMetadata::default())];
@@ -296,7 +341,7 @@ async fn a_transaction_with_a_refused_record_can_only_be_aborted_and_the_produce
     producer.begin_transaction();
     append(&mut producer, &place, [1]);
     let slot = producer.slot(&place);
-    producer.append(slot, 2, None, Some(b"value"), no_headers()).unwrap();
+    put(&mut producer, slot, 2, None, Some(b"value")).unwrap();
     let error = producer.commit_transaction().await.unwrap_err();
     assert!(error.to_string().contains("INVALID_RECORD"), "{error}");
     producer.abort_transaction().await.unwrap();

@@ -1,4 +1,4 @@
-//! As much of a producer as the tests need.
+//! A minimal producer for the tests.
 
 use bytes::BytesMut;
 use kafka_protocol::{
@@ -18,7 +18,7 @@ use kafka_protocol::{
 use super::unique;
 use crate::{Client, Result, TopicPartition, error::check_code};
 
-/// Who produces: nobody in particular, or a transactional producer.
+/// Identity of a producer: none, or a transactional one.
 #[derive(Clone)]
 pub(super) struct Producer {
     transactional_id: Option<String>,
@@ -35,7 +35,8 @@ impl Producer {
         Self { transactional_id: None, id: -1, epoch: -1 }
     }
 
-    /// A producer with a new transactional id. The test cluster has one broker, so any is its coordinator.
+    /// A producer with a new transactional id. The test cluster has one broker, so any is its
+    /// coordinator.
     pub(super) async fn transactional(client: &Client) -> Self {
         let name = unique("transaction");
         client.retrying("InitProducerId", || Self::try_init(client, &name)).await.unwrap()
@@ -102,7 +103,7 @@ impl Producer {
             producer_epoch: self.epoch,
             timestamp_type: TimestampType::Creation,
             offset,
-            // The encoder wants the sequence to run with the offset, also where there is none.
+            // The encoder requires the sequence to run with the offset, even without one.
             sequence: first_sequence + i32::try_from(offset).unwrap(),
             timestamp,
             key: None,

@@ -41,7 +41,8 @@ fn plain(password: &str) -> SaslConfig {
 async fn every_mechanism_lets_in_who_knows_the_secret() {
     let Some(address) = variable("KAFKA_STREAMS_TEST_SASL_PLAINTEXT") else { return };
     let (user, password) = ("alice".to_owned(), "alice-secret".to_owned());
-    // {"alg":"none"} and {"sub":"alice","iat":1,"exp":9999999999}: the test broker takes unsigned tokens.
+    // {"alg":"none"} and {"sub":"alice","iat":1,"exp":9999999999}: the test broker accepts unsigned
+    // tokens.
     let token = "eyJhbGciOiJub25lIn0.\
                  eyJzdWIiOiJhbGljZSIsImlhdCI6MSwiZXhwIjo5OTk5OTk5OTk5fQ.";
     for sasl in [
@@ -105,7 +106,7 @@ async fn a_certificate_of_a_stranger_is_refused() {
     let error = try_listener(address.clone(), security).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Authentication, "{error}");
 
-    // To check no host name is not to trust everyone.
+    // Not checking host names does not mean trusting everyone.
     let Some(mut tls) = trusting("stranger-ca.crt") else { return };
     tls.verify_host_name = false;
     let security = Security { protocol: SecurityProtocol::Ssl, tls, sasl: None };
@@ -117,13 +118,13 @@ async fn a_certificate_of_a_stranger_is_refused() {
 async fn a_certificate_for_another_host_is_refused_unless_names_do_not_matter() {
     let Some(broker) = variable("KAFKA_STREAMS_TEST_SSL") else { return };
     let Some(mut tls) = trusting("ca.crt") else { return };
-    // The certificate is for localhost and 127.0.0.1, so the broker is given another address.
+    // The certificate is for localhost and 127.0.0.1, so the broker gets another address.
     let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let forwarding = tokio::spawn(async move {
         while let Ok((mut ours, _)) = listener.accept().await {
             let mut theirs = TcpStream::connect(&broker).await.unwrap();
-            // A connection ends when it ends.
+            // The copy ends with the connection.
             let _ = tokio::io::copy_bidirectional(&mut ours, &mut theirs).await;
         }
     });
@@ -156,7 +157,7 @@ async fn a_listener_of_another_protocol_is_found_out() {
 
     let Some(tls) = trusting("ca.crt") else { return };
     let security = Security { protocol: SecurityProtocol::Ssl, tls, sasl: None };
-    // It was retried for minutes: the broker hangs up without a word, as one does that is stopped.
+    // It was retried for minutes: the broker hangs up silently, like one that is being stopped.
     let error = try_listener(plaintext, security).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
     assert!(error.to_string().contains("answers without TLS"), "{error}");

@@ -1,7 +1,7 @@
-//! The connections of a client, one for each address.
+//! The connections of a client, one per address.
 //!
-//! Callers share a connection. Who finds none opens one while the others wait for it; after a failure all wait for the
-//! backoff to pass before the next try.
+//! Callers share a connection. A caller that finds none opens one; the others wait for it. After a
+//! failure all wait for the backoff to pass before the next try.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -20,12 +20,12 @@ use crate::{
     connection::{Connection, tls_connector},
 };
 
-/// How good a choice a broker is for a request that any broker can answer.
+/// Rank of a broker for a request that any broker can answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Standing {
     /// There is a connection to it.
     Connected,
-    /// It was not tried.
+    /// It has not been tried.
     Unknown,
     /// The last try to connect failed.
     Failed,
@@ -61,10 +61,10 @@ impl std::fmt::Debug for TlsKept {
 }
 
 impl Connections {
-    /// A usable connection to the node, opened if need be.
+    /// A usable connection to the node, opened if needed.
     ///
     /// # Errors
-    /// As [`Connection::open`], with the node's name.
+    /// The errors of [`Connection::open`], with the node's name.
     pub(super) async fn get(&self, node: &Node, config: &ClientConfig) -> Result<Arc<Connection>> {
         let asked_at = Instant::now();
         let slot = Arc::clone(self.slots.lock().entry(node.address.clone()).or_default());
@@ -74,7 +74,7 @@ impl Connections {
         }
         slot.connection = None;
         if let Some(failure) = &slot.last_failure {
-            // Whoever waited while another tried learns what came of that and does not try in its turn.
+            // A caller that waited while another tried gets the same result and does not try again.
             if failure.at >= asked_at {
                 return Err(failure.error.clone());
             }
@@ -96,7 +96,7 @@ impl Connections {
         }
     }
 
-    /// How good a choice that address is now.
+    /// Current rank of this address.
     pub(super) fn standing(&self, address: &Address) -> Standing {
         let Some(slot) = self.slots.lock().get(address).cloned() else {
             return Standing::Unknown;
@@ -106,7 +106,7 @@ impl Connections {
                 Standing::Connected
             }
             Ok(slot) if slot.failures > 0 => Standing::Failed,
-            // Somebody is connecting to it right now.
+            // Another caller is connecting to it right now.
             Ok(_) | Err(_) => Standing::Unknown,
         }
     }

@@ -1,6 +1,7 @@
-//! What a client remembers of its cluster: brokers, controller, leaders, coordinators.
+//! A client's view of its cluster: brokers, controller, leaders, coordinators.
 //!
-//! A cache: everything in it may be out of date, and whoever finds it so forgets it and asks again.
+//! A cache: everything in it may be out of date, and a caller that finds a stale entry removes it
+//! and asks again.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,10 +19,10 @@ use crate::{Error, ErrorKind, Result, TopicPartition, config::Address, error::ch
 /// Kafka's `UNKNOWN_TOPIC_OR_PARTITION`.
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 
-/// Leaders of a topic's partitions; a partition without one at present has `None`.
+/// Leaders of a topic's partitions; `None` for a partition without one.
 pub(crate) type Leaders = BTreeMap<i32, Option<i32>>;
 
-/// What has a coordinator.
+/// An entity with a coordinator.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Coordinated {
     /// A group, by its id.
@@ -39,14 +40,14 @@ impl fmt::Display for Coordinated {
     }
 }
 
-/// Where a partition is read and written.
+/// The broker and topic id for reading and writing a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     /// The broker that leads it.
     pub(crate) leader: i32,
-    /// The leader's epoch; `None` where the brokers don't tell.
+    /// The leader's epoch; `None` if the brokers don't report it.
     pub(crate) leader_epoch: Option<i32>,
-    /// The topic's id; nil where the brokers don't tell.
+    /// The topic's id; nil if the brokers don't report it.
     pub(crate) topic_id: Uuid,
 }
 
@@ -62,16 +63,16 @@ pub(super) struct Metadata {
 struct KnownTopic {
     id: Uuid,
     leaders: Leaders,
-    /// Epochs of the leaders that are known.
+    /// Epochs of the known leaders.
     epochs: BTreeMap<i32, i32>,
     at: Instant,
 }
 
 impl Metadata {
-    /// Takes over an answer. Returns the topics in it that exist.
+    /// Enters an answer. Returns the topics in it that exist.
     ///
     /// # Errors
-    /// That of a topic whose leaders the broker can't or won't tell.
+    /// The error of a topic whose leaders the broker can't or won't name.
     pub(super) fn update(
         &mut self,
         answer: MetadataResponse,
@@ -82,7 +83,7 @@ impl Metadata {
             Address::from_wire(&broker.host, broker.port).map(|address| (*broker.node_id, address))
         });
         let brokers = brokers.collect::<Result<BTreeMap<_, _>>>()?;
-        // A broker that is just starting may know no broker: what was known before is better.
+        // A broker that is just starting may know no brokers: the previous list is better.
         if !brokers.is_empty() {
             self.brokers = brokers;
             self.controller = Some(*answer.controller_id).filter(|id| *id >= 0);
@@ -110,7 +111,7 @@ impl Metadata {
         self.controller.and_then(|id| self.broker(id))
     }
 
-    /// Whether the leaders of that topic were told less than `max_age` ago.
+    /// Returns whether the leaders of this topic were learned less than `max_age` ago.
     pub(super) fn is_fresh(&self, topic: &str, now: Instant, max_age: Duration) -> bool {
         self.topics.get(topic).is_some_and(|known| now.duration_since(known.at) < max_age)
     }
@@ -118,7 +119,8 @@ impl Metadata {
     /// The leader of a partition.
     ///
     /// # Errors
-    /// `NotFound` if the topic or the partition does not exist, `Retriable` if it has no leader now.
+    /// `NotFound` if the topic or the partition does not exist, `Retriable` if it has no leader
+    /// now.
     pub(super) fn leader(&self, partition: &TopicPartition) -> Result<i32> {
         let leaders = self.topics.get(&partition.topic).map(|known| &known.leaders);
         match leaders.and_then(|leaders| leaders.get(&partition.partition)) {
@@ -130,10 +132,10 @@ impl Metadata {
         }
     }
 
-    /// Where a partition is read and written.
+    /// The leader of a partition, with its epoch and the topic id.
     ///
     /// # Errors
-    /// As [`leader`](Self::leader).
+    /// The errors of [`leader`](Self::leader).
     pub(super) fn place(&self, partition: &TopicPartition) -> Result<Place> {
         let leader = self.leader(partition)?;
         let known = self.topics.get(&partition.topic);
@@ -141,7 +143,8 @@ impl Metadata {
         Ok(Place { leader, leader_epoch, topic_id: known.map_or(Uuid::nil(), |known| known.id) })
     }
 
-    /// Takes over who leads a partition now, as the broker tells that does not any more (KIP-951). Old news are passed over.
+    /// Enters the new leader of a partition, as reported by its former leader (KIP-951). Old news
+    /// is ignored.
     pub(super) fn learn_leader(
         &mut self,
         partition: &TopicPartition,
@@ -162,7 +165,7 @@ impl Metadata {
         }
     }
 
-    /// Forgets the leaders of a topic.
+    /// Removes the leaders of a topic.
     pub(super) fn forget_topic(&mut self, topic: &str) {
         self.topics.remove(topic);
     }
@@ -179,14 +182,14 @@ impl Metadata {
         self.coordinators.remove(of);
     }
 
-    /// Forgets leaders and controller; addresses of brokers stay.
+    /// Removes leaders and controller; addresses of brokers stay.
     pub(super) fn forget_leaders(&mut self) {
         self.topics.clear();
         self.controller = None;
     }
 }
 
-/// Name of a topic and what is told of it; `None` if it does not exist.
+/// Name of a topic and its data; `None` if it does not exist.
 fn read_topic(topic: MetadataResponseTopic, now: Instant) -> Result<Option<(String, KnownTopic)>> {
     let Some(name) = topic.name.map(|name| name.to_string()) else {
         return Err(Error::new(ErrorKind::Protocol, "Metadata tells of a topic without a name"));

@@ -1,7 +1,8 @@
-//! The client of a cluster: which broker is to answer what, and the connections to them.
+//! The client of a cluster: the choice of a broker for each request, and the connections to the
+//! brokers.
 //!
-//! The calls here try once. They do not wait for a leader to be elected or a coordinator to load; operations built on
-//! them retry (see `retry`) or leave it to their callers.
+//! The calls here try once. They do not wait for a leader to be elected or a coordinator to load;
+//! operations built on them retry (see `retry`) or leave that to their callers.
 
 mod connections;
 mod metadata;
@@ -40,9 +41,10 @@ use crate::{
     error::{api_name, check_code},
 };
 
-/// A client of one cluster. Cheap to clone; clones share connections and what is known of the cluster.
+/// A client of one cluster. Cheap to clone; clones share connections and metadata.
 ///
-/// It connects when it is first used, inside a tokio runtime. Dropping the last clone closes its connections.
+/// It connects on first use, inside a tokio runtime. Dropping the last clone closes its
+/// connections.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
@@ -55,7 +57,8 @@ struct Inner {
 }
 
 impl Client {
-    /// A client with these settings; they are checked when it first connects, or by [`ClientConfig::validate`].
+    /// Creates a client with these settings; they are checked when it first connects, or by
+    /// [`ClientConfig::validate`].
     pub fn new(config: ClientConfig) -> Self {
         Self(Arc::new(Inner {
             config,
@@ -65,16 +68,16 @@ impl Client {
         }))
     }
 
-    /// A client with the same settings and connections of its own.
+    /// Creates a client with the same settings and its own connections.
     ///
-    /// A broker answers the requests of one connection one after the other. Who sends requests that it holds back, as
-    /// it does with those of a group's members, does so on a client of its own.
+    /// A broker answers the requests of one connection in sequence. Use a separate client for
+    /// requests that the broker holds back, such as those of group members.
     #[must_use]
     pub fn separate(&self) -> Self {
         Self::new(self.0.config.clone())
     }
 
-    /// A client with connections of its own under that name, which shares what is known of the cluster.
+    /// A client with its own connections under this name, which shares the view of the cluster.
     pub(crate) fn on_own_connections(&self, client_id: &str) -> Self {
         let mut config = self.0.config.clone();
         client_id.clone_into(&mut config.client_id);
@@ -93,17 +96,17 @@ impl Client {
 
     /// Asks any broker, in the newest version that both sides know.
     ///
-    /// Brokers that can't be reached are passed over; if none can, the bootstrap servers are tried.
+    /// Unreachable brokers are skipped; if none answers, the bootstrap servers are tried.
     pub(crate) async fn call_any<R: Request>(&self, request: R) -> Result<R::Response> {
         self.ask_any(&request, i16::MAX).await
     }
 
-    /// Asks the controller, or a broker that passes the request on to it.
+    /// Asks the controller, or a broker that forwards the request to it.
     pub(crate) async fn call_controller<R: Request>(&self, request: R) -> Result<R::Response> {
         self.ask_controller(&request, i16::MAX).await
     }
 
-    /// Asks the broker with that id.
+    /// Asks the broker with this id.
     pub(crate) async fn call_node<R: Request>(
         &self,
         node_id: i32,
@@ -112,11 +115,11 @@ impl Client {
         self.ask_node(node_id, &request, i16::MAX).await
     }
 
-    /// Asks the coordinator of a group, in the newest version up to `max_version`; `wait` is how long the broker may
-    /// hold the answer back on top of the request time-out.
+    /// Asks the coordinator of a group, in the newest version up to `max_version`; `wait` is the
+    /// time for which the broker may hold back the answer in addition to the request time-out.
     ///
-    /// An error code inside the answer is the caller's to see; on `NOT_COORDINATOR` and its like it must call
-    /// [`forget_coordinator`](Self::forget_coordinator).
+    /// The caller handles an error code inside the answer; on `NOT_COORDINATOR` and its like it
+    /// must call [`forget_coordinator`](Self::forget_coordinator).
     pub(crate) async fn call_coordinator<R: Request>(
         &self,
         group_id: &str,
@@ -128,7 +131,8 @@ impl Client {
         self.ask_coordinator(&group, max_version, &request, wait).await
     }
 
-    /// Asks the coordinator of a transactional id, as [`call_coordinator`](Self::call_coordinator) that of a group.
+    /// Asks the coordinator of a transactional id, like
+    /// [`call_coordinator`](Self::call_coordinator) for a group.
     pub(crate) async fn call_transaction_coordinator<R: Request>(
         &self,
         id: &str,
@@ -139,7 +143,8 @@ impl Client {
         self.ask_coordinator(&id, max_version, request, Duration::ZERO).await
     }
 
-    /// Level of the feature `transaction.version` at the coordinator of a transactional id; 0 if it does not know it.
+    /// Level of the feature `transaction.version` at the coordinator of a transactional id; 0 if it
+    /// does not know the feature.
     pub(crate) async fn transaction_version(&self, id: &str) -> Result<i16> {
         let node = self.coordinator(&Coordinated::Transactions(id.to_owned())).await?;
         let connection = self.0.connections.get(&node, &self.0.config).await?;
@@ -156,7 +161,7 @@ impl Client {
         let node = self.coordinator(of).await?;
         let answer = self.call(&node, request, max_version, wait).await;
         if let Err(error) = &answer {
-            // Its broker may be gone for good, and another the coordinator by now.
+            // Its broker may be gone for good, and the coordinator be another one by now.
             if matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout) {
                 self.0.metadata.lock().forget_coordinator(of);
             }
@@ -164,23 +169,23 @@ impl Client {
         answer
     }
 
-    /// Has the coordinator of a group looked up anew before the next call.
+    /// Drops the known coordinator of a group, so that the next call looks it up.
     pub(crate) fn forget_coordinator(&self, group_id: &str) {
         self.0.metadata.lock().forget_coordinator(&Coordinated::Group(group_id.to_owned()));
     }
 
-    /// Has the coordinator of a transactional id looked up anew before the next call.
+    /// Drops the known coordinator of a transactional id, so that the next call looks it up.
     pub(crate) fn forget_transaction_coordinator(&self, id: &str) {
         self.0.metadata.lock().forget_coordinator(&Coordinated::Transactions(id.to_owned()));
     }
 
-    /// A connection to the broker with that id, opened if need be.
+    /// A connection to the broker with this id, opened if needed.
     pub(crate) async fn connection(&self, node_id: i32) -> Result<Arc<Connection>> {
         let node = self.node(node_id).await?;
         self.0.connections.get(&node, &self.0.config).await
     }
 
-    /// As [`call_node`](Self::call_node), with a version not to exceed.
+    /// Like [`call_node`](Self::call_node), with an upper limit on the version.
     pub(crate) async fn ask_node<R: Request>(
         &self,
         node_id: i32,
@@ -190,7 +195,7 @@ impl Client {
         self.ask_node_waiting(node_id, request, max_version, Duration::ZERO).await
     }
 
-    /// As [`ask_node`](Self::ask_node), where the broker may hold the answer back for `wait`.
+    /// Like [`ask_node`](Self::ask_node), if the broker may hold back the answer for `wait`.
     pub(crate) async fn ask_node_waiting<R: Request>(
         &self,
         node_id: i32,
@@ -202,7 +207,7 @@ impl Client {
         self.call(&node, request, max_version, wait).await
     }
 
-    /// As [`call_controller`](Self::call_controller), with a version not to exceed.
+    /// Like [`call_controller`](Self::call_controller), with an upper limit on the version.
     pub(crate) async fn ask_controller<R: Request>(
         &self,
         request: &R,
@@ -218,7 +223,7 @@ impl Client {
         }
     }
 
-    /// Partitions and leaders of topics, asked anew; a topic that does not exist is left out. Creates none.
+    /// Partitions and leaders of topics, looked up now; a missing topic is left out. Creates none.
     pub(crate) async fn describe_leaders(
         &self,
         topics: &[&str],
@@ -234,8 +239,8 @@ impl Client {
         self.0.metadata.lock().update(answer, Instant::now())
     }
 
-    /// All topics that this principal may see, with their numbers of partitions; those of the cluster itself are left out, and
-    /// one that is just being created or deleted may be.
+    /// All topics that this principal may see, with their numbers of partitions; those of the
+    /// cluster itself are left out, and one that is just being created or deleted may be.
     pub(crate) async fn read_topics(&self) -> Result<BTreeMap<String, i32>> {
         let request =
             MetadataRequest::default().with_topics(None).with_allow_auto_topic_creation(false);
@@ -264,10 +269,11 @@ impl Client {
         Ok(by_leader)
     }
 
-    /// The leader of each partition, or why it has none: `NotFound` if it does not exist, else `Retriable`.
+    /// The leader of each partition, or the reason why it has none: `NotFound` if it does not
+    /// exist, otherwise `Retriable`.
     ///
     /// # Errors
-    /// Why no broker could be asked.
+    /// The reason why no broker could be asked.
     pub(crate) async fn leaders<'a>(
         &self,
         partitions: impl Iterator<Item = &'a TopicPartition> + Clone + Send,
@@ -280,10 +286,11 @@ impl Client {
         Ok(partitions.map(|partition| (partition, metadata.leader(partition))).collect())
     }
 
-    /// Where each partition is read and written, or why nowhere: as [`leaders`](Self::leaders).
+    /// The broker and topic id of each partition, or the reason why there is none: see
+    /// [`leaders`](Self::leaders).
     ///
     /// # Errors
-    /// Why no broker could be asked.
+    /// The reason why no broker could be asked.
     pub(crate) async fn places(&self, partitions: &[TopicPartition]) -> Result<Vec<Result<Place>>> {
         let stale = self.stale_topics(partitions.iter());
         if !stale.is_empty() {
@@ -293,7 +300,7 @@ impl Client {
         Ok(partitions.iter().map(|partition| metadata.place(partition)).collect())
     }
 
-    /// Takes over who leads a partition now, as a broker told that does not any more (KIP-951).
+    /// Enters the new leader of a partition, as reported by its former leader (KIP-951).
     pub(crate) fn learn_leader(
         &self,
         partition: &TopicPartition,
@@ -304,12 +311,12 @@ impl Client {
         self.0.metadata.lock().learn_leader(partition, leader, epoch, address);
     }
 
-    /// Where a partition is read and written, as far as it is known now.
+    /// The broker and topic id of a partition, as far as currently known.
     pub(crate) fn known_place(&self, partition: &TopicPartition) -> Option<Place> {
         self.0.metadata.lock().place(partition).ok()
     }
 
-    /// Has the leaders of a topic looked up anew before the next call.
+    /// Drops the known leaders of a topic, so that the next call looks them up.
     pub(crate) fn forget_topic(&self, topic: &str) {
         self.0.metadata.lock().forget_topic(topic);
     }
@@ -329,7 +336,7 @@ impl Client {
         stale
     }
 
-    /// Has leaders and controller looked up anew before the next call.
+    /// Drops the known leaders and controller, so that the next call looks them up.
     pub(crate) fn forget_leaders(&self) {
         self.0.metadata.lock().forget_leaders();
     }
@@ -381,7 +388,7 @@ impl Client {
         }))
     }
 
-    /// All brokers that are known, best first, and behind them the bootstrap servers.
+    /// All known brokers, best first, followed by the bootstrap servers.
     fn candidates(&self) -> Result<Vec<Node>> {
         let mut candidates = self.0.metadata.lock().brokers();
         let turn = self.0.turn.fetch_add(1, Ordering::Relaxed);

@@ -1,15 +1,15 @@
-//! A broker as it is addressed and named in messages.
+//! The address of a broker, and its name in messages.
 
 use std::fmt;
 
 use crate::config::Address;
 
-/// A broker, or an address where one is said to be.
+/// A broker, or the address of a supposed one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Node {
-    /// The broker's id; unknown of a bootstrap address.
+    /// The broker's id; unknown for a bootstrap address.
     pub(crate) id: Option<i32>,
-    /// Where it listens.
+    /// Address at which it listens.
     pub(crate) address: Address,
 }
 

@@ -1,4 +1,4 @@
-//! Operations that go on until they succeed, are refused, or their time is over.
+//! Operations that are retried until they succeed, are refused, or their time is over.
 
 use std::time::Duration;
 
@@ -8,18 +8,19 @@ use tracing::debug;
 use super::Client;
 use crate::{Error, ErrorKind, Result};
 
-/// Tries for something that does not exist: a topic is known to all brokers some time after it was created.
+/// Number of tries for something that does not exist: a topic is known to all brokers only some
+/// time after its creation.
 const NOT_FOUND_TRIES: u32 = 4;
 
-/// First pause before something is tried again that is refused for a moment.
+/// First pause before the retry of a request that is refused only briefly.
 const SOON: Duration = Duration::from_millis(2);
 
 impl Client {
-    /// Repeats `attempt`, which must do no harm when repeated, for up to the settings' `api_timeout`. Leaders and
-    /// controller are looked up anew each time.
+    /// Repeats `attempt`, which must be safe to repeat, for up to the settings' `api_timeout`.
+    /// Leaders and controller are looked up again each time.
     ///
     /// # Errors
-    /// That of the last attempt; `Timeout` if the time ended during one.
+    /// The error of the last attempt; `Timeout` if the time ended during one.
     pub(crate) async fn retrying<T, F: Future<Output = Result<T>>>(
         &self,
         what: &str,
@@ -28,8 +29,8 @@ impl Client {
         self.retrying_after(self.config().retry_backoff, what, attempt).await
     }
 
-    /// As [`retrying`](Self::retrying), beginning with shorter pauses: for what a broker that is not done with something
-    /// else refuses, as it does while a transaction is being ended.
+    /// Like [`retrying`](Self::retrying), with shorter pauses at first: for requests that a broker
+    /// refuses while it is finishing something else, such as the end of a transaction.
     pub(crate) async fn retrying_soon<T, F: Future<Output = Result<T>>>(
         &self,
         what: &str,
@@ -70,10 +71,10 @@ impl Client {
     }
 }
 
-/// Whether another try may succeed.
+/// Returns whether another try may succeed.
 pub(crate) fn may_pass(error: &Error, tries: u32) -> bool {
     match error.kind() {
-        // While a group rebalances or a transaction is open the caller has to do something, or to decide.
+        // While a group rebalances or a transaction is open the caller must act or decide.
         ErrorKind::Retriable => !matches!(error.code(), Some(27 | 88)),
         ErrorKind::Connection | ErrorKind::Timeout => true,
         ErrorKind::NotFound => error.code() == Some(3) && tries < NOT_FOUND_TRIES,
@@ -96,7 +97,7 @@ mod tests {
     use super::*;
     use crate::ClientConfig;
 
-    /// The outcome, and how often the operation was tried, when it fails each time with that error.
+    /// The result, and the number of tries, of an operation that always fails with this error.
     async fn failing_with(error: Error) -> (Error, u32) {
         let client = Client::new(ClientConfig::new(["localhost:1"]));
         let tries = Cell::new(0);

@@ -1,20 +1,20 @@
-//! Where a broker listens.
+//! The address of a broker.
 
 use std::{fmt, str::FromStr};
 
 use crate::{Error, ErrorKind};
 
-/// A host and its port. It prints as it is written in `bootstrap.servers`.
+/// A host and its port. Formatted as in `bootstrap.servers`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Address {
-    /// Name or address; a v6 address is without its brackets here.
+    /// Name or address; a v6 address has no brackets here.
     pub(crate) host: String,
     /// TCP port.
     pub(crate) port: u16,
 }
 
 impl Address {
-    /// The address that a broker told, whose port is an `i32` on the wire.
+    /// The address in a broker's answer, whose port is an `i32` on the wire.
     pub(crate) fn from_wire(host: &str, port: i32) -> Result<Self, Error> {
         match u16::try_from(port) {
             Ok(port) if port > 0 && !host.is_empty() => Ok(Self { host: host.to_owned(), port }),
@@ -43,7 +43,7 @@ impl FromStr for Address {
         let trimmed = text.trim();
         let parts = match trimmed.strip_prefix('[') {
             Some(rest) => rest.split_once("]:"),
-            // More than one colon without brackets would leave open where the port begins.
+            // With more than one colon and no brackets, the start of the port would be ambiguous.
             None => trimmed.rsplit_once(':').filter(|(host, _)| !host.contains(':')),
         };
         let address = parts.and_then(|(host, port)| {

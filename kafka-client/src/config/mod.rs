@@ -1,4 +1,4 @@
-//! How to reach a cluster: addresses, time-outs, security.
+//! Settings for reaching a cluster: addresses, time-outs, security.
 //!
 //! Plain data. Nothing is read from files or the network before the first connection, except by
 //! [`ClientConfig::validate`].
@@ -27,9 +27,11 @@ pub struct ClientConfig {
     pub request_timeout: Duration,
     /// Limit of [`api_timeout`](Self::api_timeout), for callers that give up earlier.
     pub api_timeout_max: Duration,
-    /// Time to connect, negotiate versions and authenticate (`socket.connection.setup.timeout.ms`; 10 s).
+    /// Time to connect, negotiate versions and authenticate (`socket.connection.setup.timeout.ms`;
+    /// 10 s).
     pub connection_setup_timeout: Duration,
-    /// First pause before a retry or a new connection; it doubles (`retry.backoff.ms`; 100 ms).
+    /// First pause before a retry or a new connection; it doubles each time (`retry.backoff.ms`;
+    /// 100 ms).
     pub retry_backoff: Duration,
     /// Longest such pause (`retry.backoff.max.ms`; 1 s).
     pub retry_backoff_max: Duration,
@@ -73,8 +75,9 @@ impl ClientConfig {
         Ok(())
     }
 
-    /// How long an operation that retries inside goes on: twice the request time-out, as Java's
-    /// `default.api.timeout.ms` by default, and no longer than [`api_timeout_max`](Self::api_timeout_max).
+    /// Time for which an operation retries internally: twice the request time-out, like Java's
+    /// `default.api.timeout.ms` by default, but no longer than
+    /// [`api_timeout_max`](Self::api_timeout_max).
     pub fn api_timeout(&self) -> Duration {
         self.request_timeout.saturating_mul(2).min(self.api_timeout_max)
     }
@@ -97,7 +100,7 @@ impl ClientConfig {
 /// Encryption and authentication.
 #[derive(Clone, Debug, Default)]
 pub struct Security {
-    /// What a connection begins with (`security.protocol`).
+    /// Security of connections (`security.protocol`).
     pub protocol: SecurityProtocol,
     /// Certificates; only used with `Ssl` and `SaslSsl`.
     pub tls: TlsConfig,
@@ -105,7 +108,7 @@ pub struct Security {
     pub sasl: Option<SaslConfig>,
 }
 
-/// What a connection begins with: Kafka's `security.protocol`.
+/// Security of connections: Kafka's `security.protocol`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SecurityProtocol {
     /// Neither encrypted nor authenticated.
@@ -120,12 +123,12 @@ pub enum SecurityProtocol {
 }
 
 impl SecurityProtocol {
-    /// Whether connections are encrypted.
+    /// Returns whether connections are encrypted.
     pub fn uses_tls(self) -> bool {
         matches!(self, Self::Ssl | Self::SaslSsl)
     }
 
-    /// Whether connections authenticate by SASL.
+    /// Returns whether connections authenticate by SASL.
     pub fn uses_sasl(self) -> bool {
         matches!(self, Self::SaslPlaintext | Self::SaslSsl)
     }

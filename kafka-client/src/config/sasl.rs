@@ -4,14 +4,14 @@ use std::{fmt, sync::Arc};
 
 use crate::Result;
 
-/// Gives the token of each new connection with OAUTHBEARER. It is called on a task of the client and must not take
-/// long: fetch and renew tokens elsewhere.
+/// Returns the token of each new connection with OAUTHBEARER. It is called on a task of the client
+/// and must return quickly: fetch and renew tokens elsewhere.
 pub type TokenProvider = Arc<dyn Fn() -> Result<String> + Send + Sync>;
 
-/// How to authenticate by SASL: the mechanism with its credentials. Debug output leaves secrets out.
+/// Authentication by SASL: the mechanism with its credentials. Debug output omits secrets.
 #[derive(Clone)]
 pub enum SaslConfig {
-    /// PLAIN: sends the password as it is; use it within TLS.
+    /// PLAIN: sends the password in clear text; use it within TLS.
     Plain {
         /// User name.
         user: String,
@@ -25,7 +25,7 @@ pub enum SaslConfig {
         /// Password.
         password: String,
     },
-    /// SCRAM-SHA-512: as SCRAM-SHA-256, with the longer hash.
+    /// SCRAM-SHA-512: like SCRAM-SHA-256, with the longer hash.
     ScramSha512 {
         /// User name.
         user: String,
@@ -34,7 +34,7 @@ pub enum SaslConfig {
     },
     /// OAUTHBEARER: sends a token.
     OAuthBearer {
-        /// Gives the token.
+        /// Returns the token.
         token: TokenProvider,
     },
 }
@@ -50,7 +50,7 @@ impl SaslConfig {
         }
     }
 
-    /// The user name, where the mechanism has one.
+    /// The user name, if the mechanism has one.
     pub fn user(&self) -> Option<&str> {
         match self {
             Self::Plain { user, .. }

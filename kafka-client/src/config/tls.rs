@@ -2,16 +2,17 @@
 
 use std::fmt;
 
-/// Settings of TLS. All certificates and keys are PEM text, as in Kafka's `ssl.truststore.certificates`,
-/// `ssl.keystore.certificate.chain` and `ssl.keystore.key` with the store type `PEM`.
+/// Settings of TLS. All certificates and keys are PEM text, as in Kafka's
+/// `ssl.truststore.certificates`, `ssl.keystore.certificate.chain` and `ssl.keystore.key` with the
+/// store type `PEM`.
 #[derive(Clone, Debug)]
 pub struct TlsConfig {
     /// Certificate authorities to trust; `None` trusts the system's.
     pub ca_certificates: Option<String>,
-    /// Our own certificate, where brokers ask for one (mutual TLS).
+    /// Our own certificate, if brokers ask for one (mutual TLS).
     pub client_certificate: Option<ClientCertificate>,
-    /// Whether the broker's certificate must name its host. `false` is Kafka's empty
-    /// `ssl.endpoint.identification.algorithm`; the chain is checked all the same.
+    /// True if the broker's certificate must name its host. `false` is Kafka's empty
+    /// `ssl.endpoint.identification.algorithm`; the chain is checked in any case.
     pub verify_host_name: bool,
 }
 
@@ -22,10 +23,10 @@ impl Default for TlsConfig {
     }
 }
 
-/// Our own certificate with its key. Debug output leaves the key out.
+/// Our own certificate with its key. Debug output omits the key.
 #[derive(Clone)]
 pub struct ClientCertificate {
-    /// The certificate and those between it and the authority, in that order, as PEM.
+    /// The certificate and those between it and the authority, in order, as PEM.
     pub chain: String,
     /// The private key as PEM: PKCS#8, PKCS#1 or SEC1, not encrypted.
     pub key: String,

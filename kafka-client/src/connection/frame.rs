@@ -1,6 +1,7 @@
 //! Kafka's frames: a length of four bytes, then header and body.
 //!
-//! Nothing here trusts a length that comes from the wire: memory grows with the bytes that arrive.
+//! No length from the wire is trusted here: beyond some room, memory grows with the bytes that
+//! arrive.
 
 use std::io;
 
@@ -16,13 +17,16 @@ use crate::{Error, ErrorKind, Result, error::api_name};
 /// Longest answer that is accepted, as Java's `socket.request.max.bytes` on the other side: 100 MB.
 const FRAME_BYTES_MAX: u32 = 100 * 1024 * 1024;
 
-/// What an HTTP server's answer begins with, read as a length.
+/// Limit on the room that is reserved for an answer before it has come, whatever its length claims.
+const ROOM_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The beginning of an HTTP server's answer, read as a length.
 const HTTP: u32 = u32::from_be_bytes(*b"HTTP");
 
 /// Bytes of a frame's length.
 const LENGTH_BYTES: usize = 4;
 
-/// About as many bytes as the header of a request has.
+/// Approximate number of bytes in the header of a request.
 const HEADER_BYTES_GUESS: usize = 128;
 
 /// Reads one answer: its header and body, without the length.
@@ -38,15 +42,18 @@ pub(super) async fn read_frame(reader: &mut (impl AsyncRead + Unpin)) -> io::Res
             format!("an answer can't be {length} bytes long (does the listener speak TLS?)"),
         ));
     }
-    let mut frame = Vec::new();
+    let bytes = usize::try_from(length).unwrap_or(usize::MAX);
+    // The system provides no memory for bytes that do not come, and those that come need not be moved
+    // as the frame grows.
+    let mut frame = Vec::with_capacity(bytes.min(ROOM_BYTES_MAX));
     reader.take(u64::from(length)).read_to_end(&mut frame).await?;
-    if frame.len() < usize::try_from(length).unwrap_or(usize::MAX) {
+    if frame.len() < bytes {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(frame.into())
 }
 
-/// The correlation id that an answer begins with.
+/// The correlation id at the beginning of an answer.
 pub(super) fn correlation_id(frame: &Bytes) -> Option<i32> {
     frame.clone().try_get_i32().ok()
 }
@@ -129,7 +136,7 @@ mod tests {
         }
     }
 
-    /// It was a length of 1,213,486,160 bytes, and a question about TLS.
+    /// It was read as a length of 1,213,486,160 bytes, and the error asked about TLS.
     #[tokio::test]
     async fn a_web_server_is_told_from_a_broker() {
         let error = read_frame(&mut &b"HTTP/1.1 400 Bad Request"[..]).await.unwrap_err();

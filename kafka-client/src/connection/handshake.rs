@@ -1,6 +1,7 @@
-//! What is said on a connection before others may use it: versions, then authentication.
+//! Setup of a connection before others may use it: versions, then authentication.
 //!
-//! One request at a time, and no time limit of its own: who opens the connection sets one for all of it.
+//! One request at a time, and no time limit of its own: the opener of the connection sets one for
+//! the whole setup.
 
 use std::collections::HashMap;
 
@@ -20,7 +21,7 @@ use crate::{
     error::{api_name, check_code},
 };
 
-/// Version in which a broker answers an `ApiVersions` that it does not know, with this code.
+/// Code with which a broker answers an `ApiVersions` whose version it does not know.
 const UNSUPPORTED_VERSION: i16 = 35;
 
 /// The versions of each API that a broker offers.
@@ -57,7 +58,7 @@ impl BrokerVersions {
         Ok(common.max)
     }
 
-    /// Level of a feature; 0 if the cluster has none.
+    /// Level of a feature; 0 if the cluster does not have it.
     pub(super) fn feature_level(&self, feature: &str) -> i16 {
         self.features.get(feature).copied().unwrap_or(0)
     }
@@ -75,12 +76,12 @@ impl<'a> Handshake<'a> {
         Self { stream, client_id, next_correlation_id: 0 }
     }
 
-    /// The correlation id that the next request on the connection may take.
+    /// The next correlation id for the connection.
     pub(super) fn next_correlation_id(&self) -> i32 {
         self.next_correlation_id
     }
 
-    /// Asks for the versions that the broker offers.
+    /// Requests the versions that the broker offers.
     pub(super) async fn broker_versions(&mut self) -> Result<BrokerVersions> {
         let request = ApiVersionsRequest::default()
             .with_client_software_name(StrBytes::from_static_str("kafka-streams-rust"))
@@ -88,7 +89,7 @@ impl<'a> Handshake<'a> {
         let frame = self.exchange(&request, 3).await?;
         let answer = match api_versions_answer(frame)? {
             Some(answer) => answer,
-            // The broker is older than version 3. Version 0 every broker knows.
+            // The broker is older than version 3. Every broker knows version 0.
             None => self.call(&ApiVersionsRequest::default(), 0).await?,
         };
         check_code(answer.error_code, "ApiVersions", None)?;
@@ -137,7 +138,8 @@ impl<'a> Handshake<'a> {
     }
 }
 
-/// The answer to `ApiVersions` version 3; `None` if the broker does not know that version: it then answers in version 0.
+/// The answer to `ApiVersions` version 3; `None` if the broker does not know that version: it then
+/// answers in version 0.
 fn api_versions_answer(mut frame: Bytes) -> Result<Option<ApiVersionsResponse>> {
     let malformed = |error| {
         Error::with_source(ErrorKind::Protocol, "the answer to ApiVersions can't be read", error)

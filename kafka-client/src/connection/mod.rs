@@ -1,8 +1,9 @@
 //! One connection to one broker.
 //!
-//! Requests are pipelined: a writer task sends them in the order they come, a reader task hands answers to those who
-//! wait. A broker answers the requests of a connection one after the other, so a request whose answer it holds back
-//! holds back all behind it. A connection that failed stays failed; who wants another opens one.
+//! Requests are pipelined: a writer task sends them in order of arrival, a reader task passes
+//! answers to the waiting callers. A broker answers the requests of a connection in sequence, so a
+//! held-back answer delays all later ones. A failed connection stays failed; callers that need
+//! another open one.
 
 mod frame;
 mod handshake;
@@ -39,18 +40,18 @@ use self::{
 };
 use crate::{ClientConfig, Error, ErrorKind, Result, config::Address, error::api_name};
 
-/// Requests that may wait for the socket; more wait in their callers.
+/// Limit on the requests that wait for the socket; further ones wait in their callers.
 const QUEUE_MAX: usize = 64;
 
 /// A request that waits for the socket.
 struct Outgoing {
     id: i32,
     frame: Bytes,
-    /// When it must not be sent any more.
+    /// Time after which it must not be sent any more.
     not_after: Option<Instant>,
 }
 
-/// A connection that is set up: versions known, authenticated.
+/// A connection that is set up: versions are known, and it is authenticated.
 pub(crate) struct Connection {
     client_id: String,
     request_timeout: Duration,
@@ -58,7 +59,7 @@ pub(crate) struct Connection {
     next_correlation_id: AtomicI32,
     outgoing: mpsc::Sender<Outgoing>,
     waiting: Arc<Waiting>,
-    /// When the broker's patience with our authentication is nearly over.
+    /// Time at which our authentication is about to expire.
     renew_at: Option<Instant>,
 }
 
@@ -113,17 +114,19 @@ impl Connection {
         })
     }
 
-    /// Whether new requests may be sent: it has not failed, and its authentication is not about to end.
+    /// Returns whether new requests may be sent: it has not failed, and its authentication is not
+    /// about to expire.
     pub(crate) fn is_usable(&self) -> bool {
         !self.waiting.is_closed() && self.renew_at.is_none_or(|at| Instant::now() < at)
     }
 
-    /// Sends a request in the newest version up to `max_version` that the broker offers, and waits for its answer:
-    /// the request time-out and, on top, `wait`, the time for which the broker may hold the answer back.
+    /// Sends a request in the newest version up to `max_version` that the broker offers, and waits
+    /// for its answer: for the request time-out plus `wait`, the time for which the broker may hold
+    /// the answer back.
     ///
     /// # Errors
-    /// `Connection` if it was not sent, `Timeout` if it was and no answer came (the connection is then given up, as
-    /// Java does), `Protocol` without a common version.
+    /// `Connection` if it was not sent, `Timeout` if it was and no answer came (the connection is
+    /// then closed, as in Java), `Protocol` without a common version.
     pub(crate) async fn call<R: Request>(
         &self,
         request: &R,
@@ -135,7 +138,7 @@ impl Connection {
         let frame = encode_request(request, version, id, &self.client_id)?;
         let receiver = self.waiting.register(id)?;
         let exchange = async {
-            // The queue closes only when the connection ends, which is told to the receiver too.
+            // The queue closes only when the connection ends, which the receiver learns too.
             let _ = self.outgoing.send(Outgoing { id, frame, not_after: None }).await;
             receiver.await
         };
@@ -147,12 +150,13 @@ impl Connection {
         }
     }
 
-    /// Hands a request over to be sent behind those that were handed over before, and not after `not_after`, however late
-    /// the socket takes it. The answer, which is waited for as long as `limit`, is told by the future.
+    /// Queues a request to be sent after those queued before, but not after `not_after`, however
+    /// late the socket accepts it. The future returns the answer, which is awaited for at most
+    /// `limit`.
     ///
     /// # Errors
-    /// `Connection` if the connection has ended or too many requests wait for the socket; `Protocol` without a common
-    /// version. The future's are those of [`call`](Self::call).
+    /// `Connection` if the connection has ended or too many requests wait for the socket;
+    /// `Protocol` without a common version. The future has the errors of [`call`](Self::call).
     pub(crate) fn send<R: Request>(
         self: &Arc<Self>,
         request: &R,
@@ -180,7 +184,8 @@ impl Connection {
         })
     }
 
-    /// Level of a feature that the cluster has agreed on, as of when the connection was opened; 0 if it has none.
+    /// Level of a feature that the cluster had agreed on when the connection was opened; 0 if it
+    /// has none.
     pub(crate) fn feature_level(&self, feature: &str) -> i16 {
         self.versions.feature_level(feature)
     }

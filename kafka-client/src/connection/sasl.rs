@@ -1,4 +1,4 @@
-//! SASL: `SaslHandshake`, then `SaslAuthenticate` as often as the mechanism wants.
+//! SASL: `SaslHandshake`, then `SaslAuthenticate` as often as the mechanism requires.
 
 use std::time::Duration;
 
@@ -18,10 +18,11 @@ use rsasl::{
 use super::handshake::{BrokerVersions, Handshake};
 use crate::{Error, ErrorKind, Result, SaslConfig, error::check_code};
 
-/// More steps than any mechanism here takes: a broker must not keep us at it for ever.
+/// More steps than any mechanism here takes: a broker must not keep us busy for ever.
 const STEPS_MAX: u32 = 8;
 
-/// Authenticates. Returns how long the broker lets the session live, if it sets a limit (KIP-368).
+/// Authenticates. Returns the lifetime that the broker grants the session, if it sets a limit
+/// (KIP-368).
 pub(super) async fn authenticate(
     handshake: &mut Handshake<'_>,
     versions: &BrokerVersions,
@@ -94,7 +95,8 @@ fn unusable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error
     Error::with_source(ErrorKind::Invalid, "the mechanism can't be used", error)
 }
 
-/// A broker tells why it refuses a token in its challenge, so that goes into the text. Challenges hold no secrets.
+/// A broker states the reason for refusing a token in its challenge, so that goes into the text.
+/// Challenges hold no secrets.
 fn step_failed(challenge: Option<&[u8]>, error: SessionError) -> Error {
     let challenge = String::from_utf8_lossy(challenge.unwrap_or_default());
     let context = match challenge.trim() {
@@ -104,7 +106,7 @@ fn step_failed(challenge: Option<&[u8]>, error: SessionError) -> Error {
     Error::with_source(ErrorKind::Authentication, context, error)
 }
 
-/// Gives rsasl what a mechanism asks for.
+/// Gives rsasl the data that a mechanism asks for.
 enum Credentials {
     Password { user: String, password: String },
     Token(String),

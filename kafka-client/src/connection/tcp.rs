@@ -1,4 +1,4 @@
-//! A stream of bytes to a broker: TCP, and TLS on it where the settings say so.
+//! A stream of bytes to a broker: TCP, with TLS on top if the settings ask for it.
 
 use std::{io, time::Duration};
 
@@ -12,15 +12,15 @@ use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 use super::{handshake::Handshake, tls::tls_error_kind};
 use crate::{Error, ErrorKind, Result, config::Address};
 
-/// How long a broker is waited for that may answer without TLS.
+/// Time for which an answer without TLS is awaited from a broker.
 const PLAINTEXT_WAIT: Duration = Duration::from_secs(2);
 
-/// Bytes both ways, encrypted or not.
+/// A stream in both directions, encrypted or not.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// Connects, trying each address that the host name has.
+/// Connects, trying each address of the host name.
 pub(super) async fn connect(
     address: &Address,
     tls: Option<&TlsConnector>,
@@ -55,13 +55,14 @@ async fn dial(address: &Address) -> Result<TcpStream> {
     let stream = TcpStream::connect((address.host.as_str(), address.port))
         .await
         .map_err(|error| broken("connecting failed", error))?;
-    // Requests are small and wait for their answers: batching them in the kernel only delays.
+    // Requests are small and wait for their answers: batching them in the kernel only adds delay.
     stream.set_nodelay(true).map_err(|error| broken("connecting failed", error))?;
     Ok(stream)
 }
 
-/// Whether a broker answers there without TLS. One that expects no TLS closes the connection without a word, as one does
-/// that is stopped: only the answer tells a wrong setting from an outage.
+/// Returns whether a broker answers there without TLS. A broker that expects no TLS closes the
+/// connection silently, like one that is being stopped: only the answer distinguishes a wrong
+/// setting from an outage.
 async fn speaks_plaintext(address: &Address) -> bool {
     let asked = async {
         let mut stream = dial(address).await.ok()?;
@@ -70,7 +71,7 @@ async fn speaks_plaintext(address: &Address) -> bool {
     timeout(PLAINTEXT_WAIT, asked).await.is_ok_and(|answer| answer.is_some())
 }
 
-/// An error of a connection that carried no request yet.
+/// An error of a connection that has carried no request yet.
 pub(super) fn broken(what: &str, error: io::Error) -> Error {
     let kind = match tls_error_kind(&error) {
         Some(kind) => kind,

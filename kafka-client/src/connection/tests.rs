@@ -1,4 +1,5 @@
-//! Connections against a broker that is scripted, over a pipe in memory and with time that steps itself.
+//! Connections against a scripted broker, over an in-memory pipe and with time that advances by
+//! itself.
 
 use bytes::{Buf, BufMut, BytesMut};
 use kafka_protocol::{
@@ -53,7 +54,7 @@ impl Broker {
         self.0.write_all(&frame).await.unwrap();
     }
 
-    /// Answers the request for versions with heartbeats up to version 4 and SASL.
+    /// Answers the request for versions: heartbeats up to version 4, and SASL.
     async fn tell_versions(&mut self) {
         let asked = self.asked().await;
         assert_eq!((asked.key, asked.version), (ApiVersionsRequest::KEY, 3));
@@ -115,7 +116,7 @@ async fn a_request_without_an_answer_times_out_and_ends_the_connection() {
     assert_eq!(heartbeat(&connection).await.unwrap_err().kind(), ErrorKind::Connection);
 }
 
-/// A member that was halted must not write when others have its work.
+/// A suspended member must not write when others have its work.
 #[tokio::test(start_paused = true)]
 async fn a_request_whose_time_is_over_is_not_sent_however_it_was_held_up() {
     let (connection, mut broker) = connected().await;
@@ -198,7 +199,7 @@ async fn a_request_that_the_broker_does_not_offer_is_not_sent() {
     assert!(connection.is_usable());
 }
 
-/// Sets up a connection with PLAIN; the broker answers the credentials so.
+/// Sets up a connection with PLAIN; the broker gives this answer to the credentials.
 async fn authenticated(answer: SaslAuthenticateResponse) -> Result<Connection> {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let mut broker = Broker(theirs);
@@ -216,7 +217,7 @@ async fn authenticated(answer: SaslAuthenticateResponse) -> Result<Connection> {
         let request = SaslAuthenticateRequest::decode(&mut asked.body, 2).unwrap();
         assert_eq!(&request.auth_bytes[..], b"\0alice\0wonder");
         broker.answer(asked.id, 2, &answer).await;
-        // The script ends here, and with it the broker: the connection was set up before.
+        // The script ends here, and with it the broker: the connection is already set up.
     };
     tokio::join!(Connection::begin(Box::new(ours), &config), script).0
 }

@@ -46,8 +46,8 @@ pub(crate) fn tls_connector(tls: &TlsConfig) -> Result<TlsConnector> {
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// The kind of an input/output error if it comes from TLS: certificates that one side does not accept can't be waited
-/// away.
+/// The kind of an input/output error if it comes from TLS: refused certificates don't improve by
+/// waiting.
 pub(super) fn tls_error_kind(error: &io::Error) -> Option<ErrorKind> {
     match error.get_ref()?.downcast_ref::<rustls::Error>()? {
         rustls::Error::InvalidCertificate(_)
@@ -66,7 +66,7 @@ fn trusted_roots(pem: Option<&str>) -> Result<RootCertStore> {
         return Ok(roots);
     }
     let native = rustls_native_certs::load_native_certs();
-    // Systems carry certificates that rustls can't read; the others serve.
+    // Systems have certificates that rustls can't read; the others suffice.
     roots.add_parsable_certificates(native.certs);
     if roots.is_empty() {
         let mut error = Error::new(

@@ -1,7 +1,8 @@
 //! The requests of a connection that wait for their answers.
 //!
-//! Invariant: each request that was registered gets exactly one outcome, by an answer, by its own time-out or by the
-//! end of the connection, and that outcome tells whether the request may have reached the broker.
+//! Invariant: each registered request gets exactly one outcome, by an answer, by its own time-out
+//! or by the end of the connection, and the outcome tells whether the request may have reached the
+//! broker.
 
 use std::collections::HashMap;
 
@@ -12,7 +13,7 @@ use tokio::{sync::oneshot, task::AbortHandle};
 use super::frame::correlation_id;
 use crate::{Error, ErrorKind};
 
-/// What comes of a request: the frame of its answer or why there is none.
+/// Outcome of a request: the frame of its answer, or the reason why there is none.
 pub(super) type Outcome = Result<Bytes, Error>;
 
 /// Shared by callers, reader and writer of one connection.
@@ -23,7 +24,7 @@ pub(super) struct Waiting(Mutex<State>);
 struct State {
     requests: HashMap<i32, Waiter>,
     tasks: Vec<AbortHandle>,
-    /// Why the connection ended.
+    /// The reason why the connection ended.
     closed: Option<Error>,
 }
 
@@ -38,7 +39,7 @@ impl Waiting {
         self.0.lock().closed.is_some()
     }
 
-    /// Has a task of the connection end with it.
+    /// Makes a task of the connection end with it.
     pub(super) fn attach(&self, task: AbortHandle) {
         let mut state = self.0.lock();
         if state.closed.is_some() {
@@ -48,7 +49,7 @@ impl Waiting {
         }
     }
 
-    /// Begins to wait for the answer with that correlation id.
+    /// Begins to wait for the answer with this correlation id.
     ///
     /// # Errors
     /// `Connection` if the connection has ended.
@@ -62,7 +63,8 @@ impl Waiting {
         Ok(receiver)
     }
 
-    /// Notes that the request is about to be written. `false` if nobody waits for it any more: it must not be sent.
+    /// Notes that the request is about to be written. Returns `false` if nobody waits for it any
+    /// more: it must not be sent.
     pub(super) fn mark_sent(&self, id: i32) -> bool {
         let mut state = self.0.lock();
         match state.requests.get_mut(&id) {
@@ -77,26 +79,26 @@ impl Waiting {
         }
     }
 
-    /// Tells who waits that the request is not sent.
+    /// Tells the waiter that the request is not sent.
     pub(super) fn refuse(&self, id: i32, reason: Error) {
         if let Some(waiter) = self.0.lock().requests.remove(&id) {
-            // A caller that was cancelled has dropped its end.
+            // A cancelled caller has dropped its end.
             let _ = waiter.outcome.send(Err(reason));
         }
     }
 
-    /// Stops waiting. `true` if the request was sent.
+    /// Stops waiting. Returns `true` if the request was sent.
     pub(super) fn give_up(&self, id: i32) -> bool {
         self.0.lock().requests.remove(&id).is_some_and(|waiter| waiter.sent)
     }
 
-    /// Hands an answer to who waits for it. `false` if it belongs to no request.
+    /// Passes an answer to its waiter. Returns `false` if it belongs to no request.
     pub(super) fn deliver(&self, frame: Bytes) -> bool {
         let Some(id) = correlation_id(&frame) else { return false };
         let waiter = self.0.lock().requests.remove(&id);
         match waiter {
             Some(waiter) if waiter.sent => {
-                // A caller that was cancelled has dropped its end and wants no answer.
+                // A cancelled caller has dropped its end and wants no answer.
                 let _ = waiter.outcome.send(Ok(frame));
                 true
             }
@@ -104,7 +106,7 @@ impl Waiting {
         }
     }
 
-    /// Ends the connection: its tasks, and every request that waits. Only the first reason counts.
+    /// Ends the connection: its tasks, and every waiting request. Only the first reason counts.
     pub(super) fn close(&self, reason: Error) {
         let mut state = self.0.lock();
         if state.closed.is_some() {
@@ -121,7 +123,7 @@ impl Waiting {
     }
 }
 
-/// The error of a request when its connection ended for that reason.
+/// The error of a request whose connection ended for this reason.
 fn ended(reason: &Error, sent: bool) -> Error {
     let kind = match (sent, reason.kind()) {
         (false, _) => ErrorKind::Connection,

@@ -1,25 +1,27 @@
-//! Leaving out what was aborted.
+//! Filter that leaves out aborted records.
 
 use std::{cmp::Reverse, collections::HashSet};
 
 use crate::Result;
 use crate::record_batch::{ControlRecord, RecordBatch};
 
-/// A transaction that was aborted, by its producer and the offset of its first record in the partition.
+/// An aborted transaction, identified by its producer and the offset of its first record in the
+/// partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AbortedTransaction {
     pub(super) producer_id: i64,
     pub(super) first_offset: i64,
 }
 
-/// Tells the batches of aborted transactions in one answer from the others.
+/// Separates the batches of aborted transactions in one answer from the others.
 ///
-/// A producer's batches are aborted from the first offset of its transaction to the marker that ends it.
+/// A producer's batches are aborted from the first offset of its transaction to the marker that
+/// ends it.
 #[derive(Debug, Default)]
 pub(super) struct AbortedFilter {
-    /// Those that begin behind the batches seen so far, the next one last.
+    /// Transactions that begin after the batches seen so far, the next one last.
     coming: Vec<AbortedTransaction>,
-    /// Producers whose aborted transaction has begun and not ended.
+    /// Producers whose aborted transaction has begun and not yet ended.
     open: HashSet<i64>,
 }
 
@@ -29,7 +31,7 @@ impl AbortedFilter {
         Self { coming: aborted, open: HashSet::new() }
     }
 
-    /// Whether the records of the next batch count.
+    /// Returns whether the records of the next batch count.
     ///
     /// # Errors
     /// `Protocol` if a control batch can't be read.
@@ -49,7 +51,7 @@ impl AbortedFilter {
     }
 }
 
-/// Whether a control batch, of one record, is the end of an aborted transaction.
+/// Returns whether a control batch, which has one record, ends an aborted transaction.
 fn is_abort(batch: &RecordBatch) -> Result<bool> {
     let records = batch.records()?;
     let Some(entry) = records.entries().next().transpose()? else { return Ok(false) };

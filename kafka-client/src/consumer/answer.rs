@@ -1,4 +1,4 @@
-//! What a broker answers of one partition.
+//! A broker's answer for one partition.
 
 use bytes::Bytes;
 use kafka_protocol::messages::fetch_response::PartitionData;
@@ -14,7 +14,7 @@ const OFFSET_OUT_OF_RANGE: i16 = 1;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 const UNKNOWN_TOPIC_ID: i16 = 100;
 
-/// What follows for the partition from an answer.
+/// Consequence of an answer for the partition.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// Records have come.
@@ -23,13 +23,13 @@ pub(super) enum Outcome {
     AtEnd,
     /// Another broker leads it, or this one can't serve it now.
     LookUp(Error),
-    /// The topic is not there, or not yet known to this broker.
+    /// The topic does not exist, or is not yet known to this broker.
     Missing(Error),
-    /// It can't be read from there: the caller has to decide.
+    /// It can't be read from that offset: the caller has to decide.
     Failed(Error),
 }
 
-/// Hands over to a partition what was answered of it. `asked_at` is the offset that was asked for.
+/// Passes the answer on to its partition. `asked_at` is the requested offset.
 pub(super) fn take_over(partition: &Partition, asked_at: i64, data: PartitionData) -> Outcome {
     let place = format!("Fetch of {}@{asked_at}", partition.name);
     if data.error_code != 0 {
@@ -69,7 +69,7 @@ pub(super) fn take_over(partition: &Partition, asked_at: i64, data: PartitionDat
     }
 }
 
-/// The batches that are whole, the offset behind them and the epoch of the last one.
+/// The complete batches, the offset after them and the epoch of the last one.
 fn whole_batches(name: &TopicPartition, bytes: &Bytes) -> Result<Option<(Bytes, i64, i32)>> {
     let mut batches = RecordBatches::new(bytes.clone());
     let mut last = None;
@@ -80,7 +80,7 @@ fn whole_batches(name: &TopicPartition, bytes: &Bytes) -> Result<Option<(Bytes, 
         if bytes.is_empty() {
             return Ok(None);
         }
-        // Brokers send the first batch whole, however large it is.
+        // Brokers send the first batch completely, however large it is.
         let text = format!("{} bytes of {name} hold no whole batch", bytes.len());
         return Err(Error::new(ErrorKind::Protocol, text));
     };

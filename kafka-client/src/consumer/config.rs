@@ -1,4 +1,4 @@
-//! How a consumer fetches.
+//! Settings of fetches.
 
 use std::time::Duration;
 
@@ -9,23 +9,24 @@ use crate::IsolationLevel;
 pub struct ConsumerConfig {
     /// Name in the brokers' logs and quotas (`client.id`).
     pub client_id: String,
-    /// Which records of transactions are read (`isolation.level`).
+    /// Visibility of transactional records (`isolation.level`).
     pub isolation: IsolationLevel,
-    /// How long a broker waits for new records (`fetch.max.wait.ms`; 500 ms).
+    /// Time for which a broker waits for new records (`fetch.max.wait.ms`; 500 ms).
     pub max_wait: Duration,
     /// Bytes for which it waits (`fetch.min.bytes`; 1).
     pub min_bytes: i32,
-    /// Most bytes of an answer (`fetch.max.bytes`; 50 MB). A batch that is larger comes all the same.
+    /// Limit on the bytes of an answer (`fetch.max.bytes`; 50 MB). A larger batch is sent
+    /// nevertheless.
     pub max_bytes: i32,
-    /// Most bytes of a partition in an answer, and bytes of it that wait to be read beyond which no more are fetched
-    /// (`max.partition.fetch.bytes`; 1 MB).
+    /// Limit on the bytes of a partition in an answer, and on its unread bytes beyond which no more
+    /// are fetched (`max.partition.fetch.bytes`; 1 MB).
     pub partition_max_bytes: i32,
-    /// Whether checksums are compared (`check.crcs`; true).
+    /// True if checksums are verified (`check.crcs`; true).
     pub check_crcs: bool,
 }
 
 impl ConsumerConfig {
-    /// Kafka's defaults, under that name.
+    /// Kafka's defaults, with this name.
     pub fn new(client_id: impl Into<String>) -> Self {
         Self {
             client_id: client_id.into(),

@@ -1,11 +1,11 @@
-//! A batch that was fetched.
+//! A fetched batch.
 
 use crate::{
     Result,
     record_batch::{RecordEntry, RecordsOfBatch},
 };
 
-/// A batch of a partition, as a reader hands it out.
+/// A batch of a partition, as its reader returns it.
 #[derive(Debug)]
 pub struct FetchedBatch {
     records: Option<RecordsOfBatch>,
@@ -29,8 +29,8 @@ impl FetchedBatch {
         }
     }
 
-    /// The records, those before the reader's position among them; `None` if none of the batch is to be seen: it was
-    /// aborted, or holds control records.
+    /// The records, including those before the reader's position; `None` if none of them is
+    /// visible: the batch was aborted, or holds control records.
     pub fn records(&self) -> Option<&RecordsOfBatch> {
         self.records.as_ref()
     }
@@ -41,12 +41,12 @@ impl FetchedBatch {
         entries.filter(|entry| entry.as_ref().map_or(true, |entry| entry.offset >= self.from))
     }
 
-    /// The reader's position behind the batch.
+    /// The reader's position after the batch.
     pub fn next_offset(&self) -> i64 {
         self.next_offset
     }
 
-    /// Epoch of the leader that appended the batch, if it is known.
+    /// Epoch of the leader that appended the batch, if known.
     pub fn leader_epoch(&self) -> Option<i32> {
         self.leader_epoch
     }

@@ -1,7 +1,9 @@
-//! The task of a consumer: who leads which partition, and one session and one request beside it at each broker.
+//! The task of a consumer: it knows the leader of each partition, and has one session and one extra
+//! request at each broker.
 //!
-//! All requests and look-ups are jobs of this task; between them it decides alone, so that nothing here needs a lock. A job
-//! that fails has its broker or partition wait for a while; nothing is given up but by an answer that says so.
+//! All requests and look-ups are jobs of this task; between them it decides alone, so nothing here
+//! needs a lock. After a failed job its broker or partition waits for a while; nothing is given up
+//! except by an answer that demands it.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -28,23 +30,24 @@ use crate::{
     error::check_code,
 };
 
-/// After this long a partition that had nothing is asked for again beside a session that waits.
+/// Time after which an exhausted partition is requested again alongside a waiting session.
 const BESIDE_PAUSE: Duration = Duration::from_millis(10);
-/// How often a topic is looked for that is not there: it is known to all brokers some time after it was made.
+/// Number of look-ups of a missing topic: it is known to all brokers only some time after its
+/// creation.
 const MISSING_TRIES: u32 = 5;
-/// How long the task sleeps when nothing is due.
+/// Time for which the task sleeps when nothing is due.
 const IDLE: Duration = Duration::from_secs(3_600);
 
-/// Which of a broker's two requests.
+/// One of the two requests to a broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lane {
-    /// That of the session, which waits for records.
+    /// The session's request, which waits for records.
     Session,
-    /// The one beside it, which does not.
+    /// The extra request, which does not.
     Beside,
 }
 
-/// Something that was waited for.
+/// A finished job.
 enum Done {
     LookedUp(Vec<TopicPartition>, Result<Vec<Result<Place>>>),
     Fetched(i32, Lane, AllWanted, Result<FetchResponse>),
@@ -53,9 +56,9 @@ enum Done {
 pub(super) struct Fetcher {
     shared: Arc<Shared>,
     config: Arc<ConsumerConfig>,
-    /// Looks up leaders, and fetches beside the sessions.
+    /// Looks up leaders, and fetches alongside the sessions.
     client: Client,
-    /// Waits in the sessions, on connections of its own.
+    /// Waits in the sessions, on separate connections.
     sessions: Client,
     readings: BTreeMap<TopicPartition, Reading>,
     brokers: HashMap<i32, Broker>,
@@ -69,7 +72,7 @@ pub(super) struct Fetcher {
 struct Reading {
     partition: Arc<Partition>,
     place: Option<Place>,
-    /// Whether a request for it is on its way.
+    /// True if a request for it is in transit.
     is_asked: bool,
     not_before: Instant,
     failures: u32,
@@ -123,6 +126,7 @@ impl Fetcher {
         let now = Instant::now();
         self.readings.retain(|_, reading| !reading.partition.is_closed());
         for partition in self.shared.take_added() {
+            self.brokers.values_mut().for_each(|broker| broker.session.read_anew(&partition.name));
             let reading = Reading {
                 partition: Arc::clone(&partition),
                 place: None,
@@ -134,7 +138,7 @@ impl Fetcher {
         }
     }
 
-    /// Begins look-ups and requests. Returns when there may be more to do.
+    /// Begins the due look-ups and requests. Returns the time at which there may be more to do.
     fn begin_what_is_due(&mut self, now: Instant) -> Instant {
         let mut next_turn = now + IDLE;
         self.look_up(now, &mut next_turn);
@@ -210,7 +214,7 @@ impl Fetcher {
         });
     }
 
-    /// Sends a request for what the session's, which is on its way, does not ask for.
+    /// Sends a request for partitions that are not in the session's current request.
     fn fetch_beside(&mut self, leader: i32, wanted: AllWanted) {
         let Some(broker) = self.brokers.get_mut(&leader) else { return };
         broker.is_beside_waiting = true;
@@ -321,7 +325,7 @@ impl Fetcher {
         }
     }
 
-    /// Takes over what is answered of a partition. Returns whether its reader is to be woken.
+    /// Processes the answer for a partition. Returns whether its reader must be woken.
     fn answered(
         &mut self,
         name: &TopicPartition,
@@ -331,7 +335,7 @@ impl Fetcher {
         now: Instant,
     ) -> bool {
         let Some(reading) = self.readings.get_mut(name) else { return false };
-        // It was dropped and is read anew, or something else was fetched meanwhile.
+        // It was dropped and is read again, or other records were fetched meanwhile.
         if reading.partition.wants(usize::MAX).is_none_or(|(offset, _)| offset != asked.offset) {
             return false;
         }
@@ -362,7 +366,7 @@ impl Fetcher {
         }
     }
 
-    /// Brokers that no longer lead a partition tell who does (KIP-951).
+    /// Brokers that no longer lead a partition name its leader (KIP-951).
     fn learn_leaders(&self, wanted: &AllWanted, answer: &FetchResponse) {
         for topic in &answer.responses {
             for data in &topic.partitions {
@@ -389,7 +393,8 @@ impl Fetcher {
         }
     }
 
-    /// Has a partition's leader looked up: at once if a hint has told another, else anew after a pause.
+    /// Looks up a partition's leader again: at once if a hint has named another, otherwise after a
+    /// pause.
     fn look_up_again(&mut self, name: &TopicPartition, error: &Error, now: Instant) {
         let Some(reading) = self.readings.get_mut(name) else { return };
         debug!(partition = %name, %error, "looking for the leader again");
@@ -416,8 +421,8 @@ impl Fetcher {
         }
     }
 
-    /// A request that failed as a whole. Its session is replaced, and leaders are looked up anew where the broker is
-    /// not there.
+    /// Handles a request that failed as a whole. Its session is replaced, and leaders are looked up
+    /// again if the broker is gone.
     fn not_fetched(
         &mut self,
         leader: i32,
@@ -436,7 +441,7 @@ impl Fetcher {
                     _ => broker.session.begin_anew(),
                 }
             }
-            // A session that the broker has dropped, for others', is opened again at once.
+            // A session that the broker has dropped, to make room, is opened again at once.
             if !is_session_s || broker.failures > 1 {
                 broker.not_before = now + self.client.config().backoff(broker.failures);
             }

@@ -1,4 +1,4 @@
-//! A partition that is read: what was fetched of it and waits to be read.
+//! A partition that is being read: its fetched and unread records.
 
 use std::collections::VecDeque;
 
@@ -8,22 +8,22 @@ use parking_lot::Mutex;
 use super::aborted::AbortedTransaction;
 use crate::{Error, TopicPartition};
 
-/// Batches of one answer, all of them whole.
+/// Complete batches of one answer.
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) bytes: Bytes,
-    /// In read-committed, the aborted transactions that the batches may belong to.
+    /// With read-committed, the aborted transactions to which the batches may belong.
     pub(super) aborted: Vec<AbortedTransaction>,
 }
 
-/// Ends of a partition's log as of the last answer.
+/// Ends of a partition's log at the last answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LogEnds {
     pub(super) high_watermark: i64,
     pub(super) last_stable_offset: i64,
 }
 
-/// Shared by a reader and the task. A partition that is read anew is another one.
+/// Shared by a reader and the task. A partition that is read again gets a new one.
 #[derive(Debug)]
 pub(super) struct Partition {
     pub(super) name: TopicPartition,
@@ -32,12 +32,12 @@ pub(super) struct Partition {
 
 #[derive(Debug)]
 struct State {
-    /// Where the next fetch begins.
+    /// Start of the next fetch.
     fetch_offset: i64,
-    /// Epoch of the last batch that was fetched.
+    /// Epoch of the last fetched batch.
     last_epoch: Option<i32>,
     chunks: VecDeque<Chunk>,
-    /// Bytes of chunks that are not read to their end.
+    /// Bytes of chunks that have not been read to their end.
     bytes: usize,
     ends: Option<LogEnds>,
     failure: Option<Error>,
@@ -58,14 +58,14 @@ impl Partition {
         Self { name, state: Mutex::new(state) }
     }
 
-    /// Offset and epoch to fetch from, if there is room for more than is there.
+    /// Offset and epoch of the next fetch, if there is room for more.
     pub(super) fn wants(&self, bytes_max: usize) -> Option<(i64, Option<i32>)> {
         let state = self.state.lock();
         let wants = !state.is_closed && state.failure.is_none() && state.bytes < bytes_max;
         wants.then_some((state.fetch_offset, state.last_epoch))
     }
 
-    /// Takes over what an answer says of the partition.
+    /// Enters the answer for the partition.
     pub(super) fn fetched(&self, ends: LogEnds, chunk: Option<(Chunk, i64, i32)>) {
         let mut state = self.state.lock();
         state.ends = Some(ends);
@@ -77,12 +77,13 @@ impl Partition {
         }
     }
 
-    /// Ends the reading: what was fetched before is read still.
+    /// Ends the reading: records fetched before are still read.
     pub(super) fn fail(&self, error: Error) {
         self.state.lock().failure.get_or_insert(error);
     }
 
-    /// The next chunk, in place of one of `done` bytes that was read to its end; then the failure.
+    /// The next chunk, replacing one of `done` bytes that was read to its end; after the last one
+    /// the failure.
     pub(super) fn next_chunk(&self, done: usize) -> Result<Option<Chunk>, Error> {
         let mut state = self.state.lock();
         state.bytes -= done.min(state.bytes);

@@ -1,4 +1,4 @@
-//! The reading of one partition.
+//! The reader of one partition.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     record_batch::{RecordBatch, RecordBatches},
 };
 
-/// Hands out the batches of a partition, in order. Dropping it ends the reading.
+/// Returns the batches of a partition, in order. Dropping it ends the reading.
 #[derive(Debug)]
 pub struct PartitionReader {
     partition: Arc<Partition>,
@@ -48,7 +48,7 @@ impl PartitionReader {
         shared: Arc<Shared>,
         config: Arc<ConsumerConfig>,
     ) -> Self {
-        // Where nothing was handed out, the position is where the fetches begin.
+        // If nothing was returned yet, the position is the start of the fetches.
         let position = partition.wants(usize::MAX).map_or(0, |(offset, _)| offset);
         let chunk = Chunk { bytes: bytes::Bytes::new(), aborted: Vec::new() };
         Self { partition, shared, config, current: Current::new(chunk), position, failure: None }
@@ -59,35 +59,36 @@ impl PartitionReader {
         &self.partition.name
     }
 
-    /// Offset behind what was handed out.
+    /// Offset after the returned batches.
     pub fn position(&self) -> i64 {
         self.position
     }
 
-    /// Whether the next call of [`next_batch`](Self::next_batch) finds something.
+    /// Returns whether the next call of [`next_batch`](Self::next_batch) finds something.
     pub fn has_more(&self) -> bool {
         !self.current.batches.rest().is_empty()
             || self.failure.is_some()
             || self.partition.has_chunks()
     }
 
-    /// Records on the cluster behind the position, as of the last fetch: up to the last stable offset in read-committed,
-    /// else to the high watermark. `None` before the first answer.
-    pub fn lag(&self) -> Option<i64> {
+    /// Offset up to which there are records on the cluster, at the last fetch: the last stable one
+    /// with read-committed, otherwise the high watermark. `None` before the first answer.
+    pub fn end(&self) -> Option<i64> {
         let ends = self.partition.ends()?;
-        let end = match self.config.isolation {
+        Some(match self.config.isolation {
             IsolationLevel::ReadCommitted => ends.last_stable_offset,
             IsolationLevel::ReadUncommitted => ends.high_watermark,
-        };
-        Some((end - self.position).max(0))
+        })
     }
 
-    /// The next batch, if it has come. One whose records are not to be seen is handed out too, for it moves the position.
+    /// The next batch, if it has come. A batch whose records are not visible is returned too,
+    /// because it moves the position.
     ///
     /// # Errors
-    /// `Invalid` with code 1 if the position is out of the log's range, or the log was cut before it; `NotFound` if the
-    /// partition is gone; `Protocol`, naming partition and offset, if a batch is corrupt; `Authorization`. The same error
-    /// comes until the partition is read anew.
+    /// `Invalid` with code 1 if the position is out of the log's range, or the log was truncated
+    /// before it; `NotFound` if the partition is gone; `Protocol`, with partition and offset, if a
+    /// batch is corrupt; `Authorization`. The same error is returned until the partition is read
+    /// again.
     pub fn next_batch(&mut self) -> Result<Option<FetchedBatch>> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());

@@ -1,4 +1,4 @@
-//! A fetch session at one broker (KIP-227): only what changed since the last request is said again.
+//! A fetch session at one broker (KIP-227): only changes since the last request are sent.
 
 use std::collections::BTreeMap;
 
@@ -14,29 +14,29 @@ use uuid::Uuid;
 use super::ConsumerConfig;
 use crate::TopicPartition;
 
-/// Newest version that is of use to a consumer; the one after it tells brokers something.
+/// Newest version that is useful to a consumer; the next one carries data for brokers.
 const VERSION_MAX: i16 = 17;
-/// Newest version that names topics.
+/// Newest version that identifies topics by name.
 const VERSION_MAX_WITH_NAMES: i16 = 12;
-/// Epoch of a request that wants no session.
+/// Epoch of a request without a session.
 const NO_SESSION: i32 = -1;
 /// Epoch of a request that opens one.
 const NEW_SESSION: i32 = 0;
-/// Kafka's word for "not known".
+/// Kafka's value for "unknown".
 const UNKNOWN: i32 = -1;
 
-/// What is asked of a partition.
+/// Request for a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) offset: i64,
-    /// Epoch of the leader as this client knows it.
+    /// Epoch of the leader that this client knows.
     pub(super) leader_epoch: Option<i32>,
     /// Epoch of the batch before the offset.
     pub(super) last_epoch: Option<i32>,
     pub(super) topic_id: Uuid,
 }
 
-/// Partitions that are asked of one broker.
+/// Partitions requested from one broker.
 pub(super) type AllWanted = BTreeMap<TopicPartition, Wanted>;
 
 /// A request and the newest version in which it can be sent.
@@ -45,13 +45,15 @@ pub(super) struct Asked {
     pub(super) version_max: i16,
 }
 
-/// What a broker keeps of a consumer between its requests.
+/// A broker's memory of a consumer between its requests.
 #[derive(Debug, Default)]
 pub(super) struct Session {
     id: i32,
     epoch: i32,
     has_ids: bool,
     known: AllWanted,
+    /// Whether the next request opens a session in place of this one.
+    is_outdated: bool,
 }
 
 impl Session {
@@ -61,7 +63,7 @@ impl Session {
             return None;
         }
         let has_ids = all_have_ids(&wanted);
-        if has_ids != self.has_ids {
+        if std::mem::take(&mut self.is_outdated) || has_ids != self.has_ids {
             self.begin_anew();
             self.has_ids = has_ids;
         }
@@ -79,10 +81,17 @@ impl Session {
         Some(Asked { request, version_max: version_max(has_ids) })
     }
 
-    /// Takes over which session the broker answered in.
+    /// Has the next request open a session in place of this one if the session has this partition:
+    /// it is read anew. In a session a broker says nothing of a partition in which nothing has
+    /// happened, and the new reader would never hear where its log ends.
+    pub(super) fn read_anew(&mut self, name: &TopicPartition) {
+        self.is_outdated |= self.known.contains_key(name);
+    }
+
+    /// Notes the session in which the broker answered.
     pub(super) fn answered(&mut self, session_id: i32) {
         if session_id == 0 {
-            // The broker has no room for a session: each request says everything.
+            // The broker has no room for a session: each request is complete.
             self.begin_anew();
             return;
         }
@@ -90,20 +99,20 @@ impl Session {
         self.epoch = self.epoch.checked_add(1).unwrap_or(1);
     }
 
-    /// Has the next request open a session in place of this one.
+    /// Makes the next request open a session that replaces this one.
     pub(super) fn begin_anew(&mut self) {
         self.epoch = NEW_SESSION;
         self.known.clear();
     }
 
-    /// Forgets the session, which the broker does not know either.
+    /// Drops the session, which the broker does not know either.
     pub(super) fn lost(&mut self) {
         self.id = 0;
         self.begin_anew();
     }
 }
 
-/// A request beside a session, which is answered at once.
+/// A request outside the session, which is answered at once.
 pub(super) fn at_once(wanted: &AllWanted, config: &ConsumerConfig) -> Asked {
     let request = request(config)
         .with_session_epoch(NO_SESSION)
@@ -193,7 +202,8 @@ mod tests {
     /// Topic, partition and offset.
     type Asks = (String, i32, i64);
 
-    /// Session id and epoch of a request, what it asks for and what it forgets.
+    /// Session id and epoch of a request, the partitions that it asks for and those that it
+    /// removes.
     fn said(asked: Option<Asked>) -> (i32, i32, Vec<Asks>, Vec<(String, i32)>) {
         let request = asked.unwrap().request;
         let topics = request.topics.iter().flat_map(|topic| {
@@ -222,14 +232,21 @@ mod tests {
         assert_eq!(said(session.request(second.clone(), &config)), (77, 1, changed, gone));
         session.answered(77);
         assert_eq!(said(session.request(second, &config)), (77, 2, vec![], vec![]));
-        // A request that failed may have reached the broker or not: its session is replaced.
+        // A failed request may or may not have reached the broker: its session is replaced.
         session.begin_anew();
         assert_eq!(said(session.request(first.clone(), &config)), (77, 0, all.clone(), vec![]));
         session.lost();
         assert_eq!(said(session.request(first.clone(), &config)), (0, 0, all.clone(), vec![]));
+        session.answered(78);
+        // One that is read anew at the same offset is asked for as the first time.
+        session.read_anew(&TopicPartition::new("c", 0));
+        assert_eq!(said(session.request(first.clone(), &config)), (78, 1, vec![], vec![]));
+        session.read_anew(&TopicPartition::new("a", 1));
+        session.answered(78);
+        assert_eq!(said(session.request(first.clone(), &config)), (78, 0, all.clone(), vec![]));
         // A broker without room for it.
         session.answered(0);
-        assert_eq!(said(session.request(first, &config)), (0, 0, all, vec![]));
+        assert_eq!(said(session.request(first, &config)), (78, 0, all, vec![]));
     }
 
     #[test]

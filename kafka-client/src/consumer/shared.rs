@@ -1,4 +1,4 @@
-//! What the callers' side and the task of a consumer share.
+//! State shared by the callers' side and the task of a consumer.
 
 use std::{sync::Arc, task::Waker};
 

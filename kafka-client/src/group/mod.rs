@@ -1,13 +1,15 @@
-//! Belonging to a group, by either of Kafka's protocols for it.
+//! Membership in a group, by either of Kafka's protocols.
 //!
-//! [`classic`] is `JoinGroup`, `SyncGroup`, Heartbeat and `LeaveGroup`, where a member leads and assigns; [`streams`] is the
-//! `StreamsGroupHeartbeat` of KIP-1071, where the broker does. Both have the same form: a task in the background keeps
-//! the membership up on connections of its own, and a handle that never blocks tells its owner what happened.
+//! [`classic`] is `JoinGroup`, `SyncGroup`, Heartbeat and `LeaveGroup`, where a member leads and
+//! assigns; [`streams`] is the `StreamsGroupHeartbeat` of KIP-1071, where the broker does. Both
+//! have the same form: a background task maintains the membership on its own connections, and a
+//! handle that never blocks tells its owner about events.
 //!
-//! This is no consumer: it fetches and commits nothing.
+//! This is not a consumer: it fetches and commits nothing.
 //!
-//! Invariant: once an owner has been told that the membership is lost, nothing in here joins again before the owner
-//! asks. So an owner that works on without having looked keeps its old generation or epoch, and brokers refuse it.
+//! Invariant: once an owner has been told that the membership is lost, nothing in here joins again
+//! before the owner asks. So an owner that continues without having looked keeps its old generation
+//! or epoch, and brokers refuse it.
 
 pub mod classic;
 mod event;
@@ -19,10 +21,10 @@ use std::time::Duration;
 
 pub use self::event::Event;
 
-/// The longest span that the protocol can say.
+/// The longest duration that the protocol can express.
 const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// A span as the protocol writes it; what is longer than it can say is cut to the longest.
+/// A duration as the protocol writes it, capped at the longest.
 fn millis_i32(span: Duration) -> i32 {
     i32::try_from(span.as_millis()).unwrap_or(i32::MAX)
 }

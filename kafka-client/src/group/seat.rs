@@ -1,8 +1,9 @@
-//! What a member's handle and its background task share.
+//! State shared by a member's handle and its background task.
 //!
-//! The handle says what it wishes; the task acts and leaves at most one event for the owner. Each `start` and `stop`
-//! begins a new incarnation, and what the task does for an older one has no effect any more: so the task may still
-//! be in the middle of a request when the owner leaves, joins again or goes away.
+//! The handle states its wish; the task acts and leaves at most one event for the owner. Each
+//! `start` and `stop` begins a new incarnation, and what the task does for an older one has no
+//! effect any more: so the task may still be in the middle of a request when the owner leaves,
+//! joins again or goes away.
 
 use std::time::Duration;
 
@@ -15,10 +16,10 @@ use tokio::{
 use super::event::{Ended, Event};
 use crate::Error;
 
-/// What the owner wants.
+/// The owner's wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wish {
-    /// Not to be in the group, or nothing since the last membership ended.
+    /// To stay out of the group, or none since the last membership ended.
     Idle,
     /// To be a member.
     Member,
@@ -26,24 +27,25 @@ enum Wish {
     Gone,
 }
 
-/// The shared state: `A` is what gets assigned, `S` what the protocol needs besides.
+/// The shared state: `A` is the type of an assignment, `S` the protocol's own state.
 #[derive(Debug)]
 pub(super) struct Seat<A, S> {
     state: Mutex<State<A, S>>,
     changes: watch::Sender<()>,
 }
 
-/// What stands under the lock.
+/// The part under the lock.
 #[derive(Debug)]
 pub(super) struct State<A, S> {
     wish: Wish,
     incarnation: u64,
     owner_alive_at: Instant,
-    /// When the group stops counting on the member, should it not hear from it any more. `None` before the member is in.
+    /// Time at which the group stops counting on the member if it hears nothing more from it.
+    /// `None` before the member has joined.
     session_end: Option<Instant>,
-    /// What the owner has not taken yet.
+    /// The event that the owner has not taken yet.
     pub(super) event: Option<Event<A>>,
-    /// The newest trouble, until something succeeds.
+    /// The latest error, until something succeeds.
     pub(super) last_error: Option<Error>,
     /// The protocol's part.
     pub(super) own: S,
@@ -63,7 +65,7 @@ impl<A, S> Seat<A, S> {
         Self { state: Mutex::new(state), changes: watch::Sender::new(()) }
     }
 
-    /// Reads or writes what the task needs no notice of.
+    /// Reads or writes data without waking the task.
     pub(super) fn with<T>(&self, access: impl FnOnce(&mut State<A, S>) -> T) -> T {
         access(&mut self.state.lock())
     }
@@ -87,8 +89,8 @@ impl<A, S> Seat<A, S> {
         })
     }
 
-    /// Asks the task to become a member; a member stays what it is. An event that was not taken is dropped: whoever
-    /// joins again has drawn the consequences.
+    /// Asks the task to become a member; a member stays what it is. An event that was not taken is
+    /// dropped: an owner that joins again has drawn the consequences.
     pub(super) fn start(&self, prepare: impl FnOnce(&mut S)) {
         self.change(|state| {
             if state.wish == Wish::Idle {
@@ -102,7 +104,7 @@ impl<A, S> Seat<A, S> {
         });
     }
 
-    /// Asks the task to stop, and reads what leaving the group needs.
+    /// Asks the task to stop, and reads the data needed for leaving the group.
     pub(super) fn stop<T>(&self, read: impl FnOnce(&mut S) -> T) -> T {
         self.change(|state| {
             state.wish = Wish::Idle;
@@ -119,18 +121,18 @@ impl<A, S> Seat<A, S> {
         self.change(|state| state.wish = Wish::Gone);
     }
 
-    /// Notes that the owner turns.
+    /// Notes that the owner is alive.
     pub(super) fn owner_alive(&self) {
         self.with(|state| state.owner_alive_at = Instant::now());
     }
 
-    /// Notes until when the group counts on the member.
+    /// Sets the time until which the group counts on the member.
     pub(super) fn session_ends(&self, incarnation: u64, at: Option<Instant>) {
         self.as_of(incarnation, |state| state.session_end = at);
     }
 
-    /// How long the group counts on the member still; nothing if the membership has ended and the owner has not been
-    /// told yet.
+    /// Time for which the group still counts on the member; zero if the membership has ended and
+    /// the owner has not been told yet.
     pub(super) fn session_left(&self) -> Option<Duration> {
         self.with(|state| match state.event {
             Some(Event::Lost(_) | Event::Failed(_)) => Some(Duration::ZERO),
@@ -138,7 +140,7 @@ impl<A, S> Seat<A, S> {
         })
     }
 
-    /// Ends a membership with the event that says so.
+    /// Ends a membership with its event.
     pub(super) fn end(&self, incarnation: u64, ended: Ended) {
         self.as_of(incarnation, |state| {
             state.wish = Wish::Idle;
@@ -147,7 +149,8 @@ impl<A, S> Seat<A, S> {
         });
     }
 
-    /// Waits until the owner wishes to be a member, and says for which incarnation; `None` if the handle is gone.
+    /// Waits until the owner wishes to be a member, and returns the incarnation; `None` if the
+    /// handle is gone.
     pub(super) async fn called(&self) -> Option<u64> {
         self.wait_until(|state| match state.wish {
             Wish::Idle => None,
@@ -165,7 +168,7 @@ impl<A, S> Seat<A, S> {
         .await;
     }
 
-    /// Waits until the owner has not turned for `span`.
+    /// Waits until the owner has been silent for `span`.
     pub(super) async fn owner_silent(&self, span: Duration) {
         loop {
             let deadline = self.with(|state| state.owner_alive_at) + span;
@@ -176,7 +179,7 @@ impl<A, S> Seat<A, S> {
         }
     }
 
-    /// Waits until `found` finds something in the state; it is asked again after each change.
+    /// Waits until `found` finds something in the state; it is called again after each change.
     pub(super) async fn wait_until<T>(
         &self,
         mut found: impl FnMut(&mut State<A, S>) -> Option<T>,

@@ -1,15 +1,15 @@
-//! What an answer of the coordinator asks a member to do.
+//! The reaction to an answer of the coordinator.
 
 use crate::{Error, ErrorKind, Result};
 
-/// What comes after an answer, or after none.
+/// The reaction to an answer, or to its absence.
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// It was accepted.
     Done,
-    /// The group rebalances: join again, which is no failure.
+    /// The group rebalances: join again, which is not a failure.
     Rejoin,
-    /// The coordinator can't serve it now: again later.
+    /// The coordinator can't serve it now: try again later.
     Retry(Error),
     /// The coordinator is elsewhere or out of reach: look it up and try again.
     Moved(Error),
@@ -37,13 +37,13 @@ impl Verdict {
             _ if error.kind() == ErrorKind::Retriable || error.kind() == ErrorKind::Timeout => {
                 Self::Retry(error)
             }
-            // FENCED_INSTANCE_ID is among them: with two processes of one instance id, joining again would only
-            // have them push each other out for ever.
+            // FENCED_INSTANCE_ID is among them: with two processes of one instance id, they would
+            // only push each other out by joining again, for ever.
             _ => Self::Failed(error),
         }
     }
 
-    /// Judges an answer by the error code that `code` finds in it; a call that failed by its error.
+    /// Judges an answer by the error code that `code` finds in it, and a failed call by its error.
     pub(super) fn of<R>(
         answer: Result<R>,
         context: &str,

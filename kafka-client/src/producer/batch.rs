@@ -1,4 +1,4 @@
-//! A closed batch on its way.
+//! A closed batch in transit.
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -9,21 +9,22 @@ use crate::{
     record_batch::{BatchBuilder, BatchSeal, seal_anew},
 };
 
-/// A batch, from when it is closed until its fate is known.
+/// A batch, from its closing until its outcome is known.
 #[derive(Debug)]
 pub(super) struct Batch {
-    /// Tells it from the others of its partition.
+    /// Identifies it among those of its partition.
     pub(super) number: u64,
     content: Content,
     pub(super) records: usize,
-    /// Bytes that it counts for in the producer's buffer.
+    /// Bytes for which it counts in the producer's buffer.
     pub(super) bytes: usize,
-    /// When it is given up.
+    /// Time at which it is given up.
     pub(super) deadline: Instant,
-    /// Sequence number of its first record, once it was sent; kept for as long as the broker may have it.
+    /// Sequence number of its first record, once it was sent; kept as long as the broker may have
+    /// it.
     pub(super) sequence: Option<i32>,
     pub(super) is_in_flight: bool,
-    /// Whether it may have been written at an attempt whose outcome is unknown.
+    /// True if it may have been written in an attempt with an unknown outcome.
     pub(super) may_be_written: bool,
     pub(super) attempts: u32,
 }
@@ -49,7 +50,7 @@ impl Batch {
         }
     }
 
-    /// The bytes to send under that identity with the batch's sequence number.
+    /// The bytes to send under this identity with the batch's sequence number.
     pub(super) fn sealed(&mut self, identity: &Identity, config: &ProducerConfig) -> Result<Bytes> {
         let seal = BatchSeal {
             producer_id: identity.producer_id,
@@ -69,7 +70,7 @@ impl Batch {
         Ok(bytes)
     }
 
-    /// The bytes that were sent last.
+    /// The bytes that were last sent.
     pub(super) fn sent(&self) -> Bytes {
         match &self.content {
             Content::Sealed(bytes, _) => bytes.clone(),

@@ -1,4 +1,4 @@
-//! What the caller's side of a producer tells its task.
+//! Commands of the caller's side of a producer to its task.
 
 use tokio::sync::oneshot;
 

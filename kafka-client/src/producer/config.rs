@@ -1,4 +1,4 @@
-//! How a producer sends.
+//! Settings of a producer.
 
 use std::time::Duration;
 
@@ -11,31 +11,36 @@ pub struct ProducerConfig {
     pub client_id: String,
     /// The transactional id, which makes the producer a transactional one (`transactional.id`).
     pub transactional_id: Option<String>,
-    /// After this the cluster aborts a transaction itself (`transaction.timeout.ms`; 1 min).
+    /// Time after which the cluster itself aborts a transaction (`transaction.timeout.ms`; 1 min).
     pub transaction_timeout: Duration,
-    /// How batches are compressed (`compression.type`; not at all).
+    /// Compression of batches (`compression.type`; none).
     pub compression: Compression,
-    /// The level of gzip or Zstandard; `None` is that of the codec.
+    /// The level of gzip or Zstandard; `None` is the codec's default.
     pub compression_level: Option<i32>,
-    /// Bytes of a batch, before compression, at which it is sent (`batch.size`; 16 KB). A longer record is a batch of its own.
+    /// Bytes of a batch, before compression, at which it is sent (`batch.size`; 16 KB). A longer
+    /// record gets its own batch.
     pub batch_bytes: usize,
     /// Records of a batch at which it is sent; no limit by default.
     pub batch_records: usize,
-    /// How long a batch stays open for more records (`linger.ms`; 5 ms).
+    /// Time for which a batch stays open for more records (`linger.ms`; 5 ms).
     pub linger: Duration,
-    /// Bytes of all batches that are open or on their way, beyond which the producer is full (`buffer.memory`; 32 MB).
+    /// Bytes of all batches that are open or in transit, beyond which the producer is full
+    /// (`buffer.memory`; 32 MB).
     pub buffer_bytes: usize,
-    /// Most bytes of a record, and of a request but for a batch that is longer (`max.request.size`; 1 MB).
+    /// Limit on the bytes of a record, and of a request except for a longer batch
+    /// (`max.request.size`; 1 MB).
     pub request_max_bytes: usize,
-    /// From the first record of a batch until it is written or given up (`delivery.timeout.ms`; 2 min). Nothing of it is
-    /// sent after that, also if the process was halted meanwhile.
+    /// Time from the first record of a batch until it is written or given up
+    /// (`delivery.timeout.ms`; 2 min). None of it is sent after that, even if the process was
+    /// suspended meanwhile.
     pub delivery_timeout: Duration,
-    /// Requests that a broker has at a time (`max.in.flight.requests.per.connection`; 5, which is the most).
+    /// Limit on the requests in flight at a broker (`max.in.flight.requests.per.connection`; 5,
+    /// which is the maximum).
     pub max_in_flight: usize,
 }
 
 impl ProducerConfig {
-    /// Kafka's defaults, under that name, without a transactional id.
+    /// Kafka's defaults, with this name, without a transactional id.
     pub fn new(client_id: impl Into<String>) -> Self {
         Self {
             client_id: client_id.into(),

@@ -1,4 +1,4 @@
-//! What a producer is to the brokers.
+//! A producer's identity for the brokers.
 
 /// A producer id with its epoch. Sequence numbers count from 0 under each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,7 +7,7 @@ pub(super) struct Identity {
     pub(super) epoch: i16,
 }
 
-/// The sequence number `records` behind another: after the greatest comes 0.
+/// The sequence number `records` after another: the greatest is followed by 0.
 pub(super) fn sequence_after(sequence: i32, records: i32) -> i32 {
     match sequence.checked_add(records) {
         Some(next) => next,

@@ -1,8 +1,8 @@
-//! The batches of one partition, in their order.
+//! The batches of one partition, in order.
 //!
-//! Invariant: sequence numbers run without a gap over the batches that the broker has or may get. A batch goes out behind
-//! others that are on their way only while none of them has failed, none is on its way to another leader, and the broker knows
-//! the producer.
+//! Invariant: sequence numbers run without a gap over the batches that the broker has or may get. A
+//! batch is sent after others in transit only while none of them has failed, none is in transit to
+//! another leader, and the broker knows the producer.
 
 use std::collections::VecDeque;
 
@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{TopicPartition, cluster::Place};
 
-/// Batches of a partition that a broker keeps the sequence numbers of: more may not be on their way.
+/// Number of batches of a partition whose sequence numbers a broker keeps: more may not be in
+/// transit.
 const IN_FLIGHT_MAX: usize = 5;
 
 #[derive(Debug)]
@@ -24,10 +25,10 @@ pub(super) struct Lane {
     pub(super) queue: VecDeque<Batch>,
     /// Sequence number of the next batch that has none.
     pub(super) next_sequence: i32,
-    /// Whether the broker has a batch of this producer. One that has none takes any sequence number, so that a second batch
-    /// could come before the first, should that be sent again.
+    /// True if the broker has a batch of this producer. A broker without one accepts any sequence
+    /// number, so a second batch could come before the first if that is sent again.
     is_known: bool,
-    /// Where the batches that are on their way went.
+    /// Broker to which the batches in transit were sent.
     sent_to: i32,
     pub(super) not_before: Instant,
     pub(super) failures: u32,
@@ -51,11 +52,11 @@ impl Lane {
         self.queue.iter().any(|batch| batch.is_in_flight)
     }
 
-    /// The batch that may go to `leader` next, by its place in the queue.
+    /// The batch that may go to `leader` next, by its index in the queue.
     pub(super) fn next_to_send(&self, leader: i32) -> Option<usize> {
         let at = self.queue.iter().position(|batch| !batch.is_in_flight)?;
         if at == 0 {
-            // Others behind it that are on their way come back first, refused.
+            // Later ones in transit come back first, refused.
             return (!self.is_in_flight()).then_some(0);
         }
         let mut before = self.queue.iter().take(at);
@@ -67,7 +68,7 @@ impl Lane {
         (may && is_first).then_some(at)
     }
 
-    /// Notes that a batch goes out, and gives it a sequence number if it has none.
+    /// Notes that a batch is being sent, and gives it a sequence number if it has none.
     pub(super) fn send(&mut self, at: usize, leader: i32) -> Option<&mut Batch> {
         let batch = self.queue.get_mut(at)?;
         if batch.sequence.is_none() {
@@ -81,13 +82,14 @@ impl Lane {
         Some(batch)
     }
 
-    /// The batch with that number, by its place in the queue.
+    /// The batch with this number, by its index in the queue.
     pub(super) fn position(&self, number: u64) -> Option<usize> {
         self.queue.iter().position(|batch| batch.number == number)
     }
 
-    /// Takes out a batch that was written under the sequence number `sent`. A broker that knows nothing of the producer
-    /// takes any number, also that of a batch behind one which it refused: those that follow count from there.
+    /// Removes a batch that was written under the sequence number `sent`. A broker that knows
+    /// nothing of the producer accepts any number, also that of a batch after one that it refused:
+    /// later ones are counted from there.
     pub(super) fn remove_written(&mut self, at: usize, sent: i32) -> Option<Batch> {
         let batch = self.queue.remove(at)?;
         self.is_known = true;
@@ -102,7 +104,7 @@ impl Lane {
         Some(batch)
     }
 
-    /// Takes out a batch that the broker does not have and never gets: those behind it move up.
+    /// Removes a batch that the broker does not have and never gets: later ones move up.
     pub(super) fn remove_unwritten(&mut self, at: usize) -> Option<Batch> {
         let batch = self.queue.remove(at)?;
         if batch.sequence.is_some() {
@@ -115,7 +117,7 @@ impl Lane {
         Some(batch)
     }
 
-    /// Has sequence numbers begin anew, for another epoch or another producer.
+    /// Restarts the sequence numbers, for another epoch or another producer.
     pub(super) fn begin_anew(&mut self, is_same_producer: bool) {
         self.next_sequence = 0;
         self.is_known &= is_same_producer;
@@ -131,7 +133,7 @@ mod tests {
     use super::*;
     use crate::record_batch::{BatchBuilder, RecordHeader};
 
-    /// A lane with batches of so many records, numbered from 0.
+    /// A lane with batches of these numbers of records, numbered from 0.
     fn lane(records: &[usize]) -> Lane {
         let mut lane = Lane::new(TopicPartition::new("topic", 0));
         for (number, records) in (0..).zip(records) {
@@ -199,7 +201,8 @@ mod tests {
         assert_eq!(lane.queue[0].sequence, Some(0));
         assert_eq!(lane.queue[1].sequence, Some(2));
         assert_eq!(lane.next_sequence, 5);
-        // A broker without any batch of the producer took the next one under the number that it was sent with.
+        // A broker without any batch of the producer accepted the next one under the number with
+        // which it was sent.
         let at = come_back(&mut lane, 1);
         lane.remove_written(at, 1).unwrap();
         assert_eq!((lane.queue[0].sequence, lane.next_sequence), (Some(3), 6));

@@ -1,12 +1,15 @@
-//! Producing records over connections of our own: idempotent always, in transactions with a transactional id.
+//! Producing records over our own connections: always idempotent, and in transactions with a
+//! transactional id.
 //!
-//! The caller appends to open batches that are its alone ([`Producer::append`]): no lock, no clock and no allocation per
-//! record. A batch that is closed goes to the producer's task, which sends it to the partition's leader, several requests at
-//! a time, keeps the order of a partition through failures, and reports what became of it. Batches are closed when they are
-//! full, by [`Producer::send_due`] when they have waited for `linger`, and by a flush: no timer looks into the caller's
-//! batches. So a caller that turns to something else says so.
+//! The caller appends to open batches that belong to it alone ([`Producer::append`]): no lock, no
+//! clock and no allocation per record. A closed batch goes to the producer's task, which sends it
+//! to the partition's leader, several requests at a time, keeps the order of a partition through
+//! failures, and reports the result. Batches are closed when they are full, by
+//! [`Producer::send_due`] when they have waited for `linger`, and by a flush: no timer watches the
+//! caller's batches. So a caller calls that from time to time, and before it waits for something.
 //!
-//! Invariant: nothing of a batch is sent when its delivery timeout is over, and its fate is reported once.
+//! Invariant: no part of a batch is sent after its delivery timeout; its result is reported once,
+//! after those of earlier batches.
 
 mod batch;
 mod batch_report;
@@ -15,12 +18,13 @@ mod config;
 mod identity;
 mod lane;
 mod open_batch;
+mod refused_batch;
 mod requests;
 mod sender;
 mod shared;
 mod transaction;
 
-use std::{collections::HashMap, sync::Arc, task::Waker};
+use std::{collections::HashMap, sync::Arc, task::Waker, time::Duration};
 
 use tokio::{
     runtime::Handle,
@@ -29,7 +33,7 @@ use tokio::{
 };
 
 use self::{batch::Batch, command::Command, open_batch::OpenBatch, sender::Sender, shared::Shared};
-pub use self::{batch_report::BatchReport, config::ProducerConfig};
+pub use self::{batch_report::BatchReport, config::ProducerConfig, refused_batch::RefusedBatch};
 use crate::{
     Client, Error, ErrorKind, GroupMember, OffsetAndMetadata, Result, TopicPartition,
     record_batch::RecordHeader,
@@ -44,15 +48,20 @@ pub struct Producer {
     shared: Arc<Shared>,
     config: Arc<ProducerConfig>,
     commands: mpsc::UnboundedSender<Command>,
-    open: Vec<OpenBatch>,
+    open: Vec<Option<OpenBatch>>,
     slots: HashMap<TopicPartition, usize>,
+    /// Bytes of the open batches.
     open_bytes: usize,
+    /// Lower bound on the opening times of the open batches.
+    oldest: Option<Instant>,
+    /// Number of the batch that was last closed.
     numbers: u64,
 }
 
 impl Producer {
-    /// A producer with nothing to send. Its task runs on `runtime`, over connections that it opens for itself as `client`
-    /// would; `client` serves for looking up leaders and for transactions.
+    /// Creates a producer with nothing to send. Its task runs on `runtime`, over its own
+    /// connections with the settings of `client`; `client` itself is used for looking up leaders
+    /// and for transactions.
     pub fn new(client: &Client, runtime: &Handle, config: ProducerConfig) -> Self {
         let (shared, config) = (Arc::new(Shared::default()), Arc::new(config));
         let (commands, queue) = mpsc::unbounded_channel();
@@ -64,33 +73,37 @@ impl Producer {
             open: Vec::new(),
             slots: HashMap::new(),
             open_bytes: 0,
+            oldest: None,
             numbers: 0,
         }
     }
 
-    /// The slot of a partition, by which records for it are appended. That the partition exists is found out later.
+    /// The slot of a partition, by which records for it are appended. Whether the partition exists
+    /// is found out later.
     pub fn slot(&mut self, partition: &TopicPartition) -> usize {
         if let Some(slot) = self.slots.get(partition) {
             return *slot;
         }
         let slot = self.open.len();
-        self.open.push(OpenBatch::default());
+        self.open.push(None);
         self.slots.insert(partition.clone(), slot);
         self.tell(Command::Partition(partition.clone()));
         slot
     }
 
-    /// Whether there is no room for more: batches must be written first, or given up.
+    /// Returns whether there is no room for more: batches must first be written, or given up. A
+    /// full producer still appends.
+    #[inline]
     pub fn is_full(&self) -> bool {
         self.open_bytes + self.shared.bytes() >= self.config.buffer_bytes
     }
 
-    /// Copies a record into the open batch of a slot's partition. A full producer takes it all the same: ask
-    /// [`is_full`](Self::is_full) now and then.
+    /// Copies a record into the open batch of a slot's partition. Returns whether there is one with
+    /// room: if not, [`open`](Self::open) another and append again.
     ///
     /// # Errors
-    /// `Invalid` with code 10 if the record is larger than `request_max_bytes`; the error after which this producer does
-    /// nothing more.
+    /// `Invalid` with code 10 if the record is larger than `request_max_bytes`.
+    #[inline]
     pub fn append<'h>(
         &mut self,
         slot: usize,
@@ -98,67 +111,108 @@ impl Producer {
         key: Option<&[u8]>,
         value: Option<&[u8]>,
         headers: impl ExactSizeIterator<Item = RecordHeader<'h>> + Clone,
-    ) -> Result {
+    ) -> Result<bool> {
         let bytes = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
         if bytes > self.config.request_max_bytes {
-            let text = format!("a record of {bytes} bytes");
-            return Err(Error::from_code(MESSAGE_TOO_LARGE, text, None));
+            return Err(too_large(bytes));
         }
+        let Some(open) = self.open.get_mut(slot).and_then(Option::as_mut) else { return Ok(false) };
+        if open.builder.len() >= self.config.batch_records {
+            return Ok(false);
+        }
+        let before = open.builder.byte_len();
+        let bytes_max = self.config.batch_bytes;
+        let is_appended = open.builder.append(timestamp, key, value, headers, bytes_max)?;
+        self.open_bytes += open.builder.byte_len() - before;
+        Ok(is_appended)
+    }
+
+    /// Opens a batch for a slot's partition, after the open one, which is sent. Every record fits
+    /// into an empty batch.
+    ///
+    /// # Errors
+    /// `Invalid` if the slot does not belong to this producer; the error that ended its work.
+    pub fn open(&mut self, slot: usize) -> Result {
+        self.shared.check()?;
+        self.close(slot);
         let Some(open) = self.open.get_mut(slot) else {
             let text = format!("slot {slot} is not one of this producer");
             return Err(Error::new(ErrorKind::Invalid, text));
         };
-        let (bytes_max, before) = (self.config.batch_bytes, open.byte_len());
-        if open.len() < self.config.batch_records
-            && open.append(timestamp, key, value, headers.clone(), bytes_max)?
-        {
-            self.open_bytes += open.byte_len() - before;
-            return Ok(());
-        }
-        self.shared.check()?;
-        self.close(slot);
-        let Some(open) = self.open.get_mut(slot) else { return Ok(()) };
-        open.append(timestamp, key, value, headers, bytes_max)?;
-        self.open_bytes += open.byte_len();
+        let now = Instant::now();
+        let batch = OpenBatch::new(self.config.batch_bytes, now);
+        self.open_bytes += batch.builder.byte_len();
+        *open = Some(batch);
+        self.oldest = self.oldest.or(Some(now));
         Ok(())
     }
 
-    /// Sends the batches that have waited for `linger`, or all that are open if the caller `is_idle`: it has nothing more
-    /// to append for now, so that waiting only costs time.
-    pub fn send_due(&mut self, is_idle: bool) {
-        let linger = if is_idle { std::time::Duration::ZERO } else { self.config.linger };
+    /// Sends the batches that have waited for `linger`. Returns the time after which the next one
+    /// is due, none if no batch is in transit; `None` if none is open.
+    pub fn send_due(&mut self) -> Option<Duration> {
+        let due = self.oldest? + self.config.linger;
         let now = Instant::now();
+        if now < due {
+            let is_any_in_transit = self.shared.bytes() > 0;
+            return Some(if is_any_in_transit { due - now } else { Duration::ZERO });
+        }
+        self.oldest = None;
         for slot in 0..self.open.len() {
-            let is_due = self.open.get(slot).and_then(OpenBatch::opened_at);
-            if is_due.is_some_and(|opened_at| now >= opened_at + linger) {
+            let Some(opened_at) = self.opened_at(slot) else { continue };
+            if now >= opened_at + self.config.linger {
                 self.close(slot);
+            } else {
+                self.oldest = Some(self.oldest.map_or(opened_at, |oldest| oldest.min(opened_at)));
             }
         }
+        self.oldest.map(|oldest| (oldest + self.config.linger).saturating_duration_since(now))
     }
 
-    /// Sends what is open, and waits until all batches are reported; the reports since the last flush.
+    /// Sends all open batches.
+    pub fn send_all(&mut self) {
+        for slot in 0..self.open.len() {
+            self.close(slot);
+        }
+        self.oldest = None;
+    }
+
+    /// Sends the open batches, and waits until all batches up to now are reported; returns their
+    /// reports and those that no flush has returned yet, in the order in which the batches of a
+    /// partition were opened.
     ///
     /// # Errors
     /// `Fenced` if another producer took over the transactional id.
     pub fn flush(&mut self) -> impl Future<Output = Result<Vec<BatchReport>>> + Send + 'static {
-        self.send_due(true);
-        let shared = Arc::clone(&self.shared);
+        self.send_all();
+        let (shared, last) = (Arc::clone(&self.shared), self.numbers);
         async move {
-            shared.all_done().await;
+            shared.done_up_to(last).await;
             shared.check()?;
-            Ok(shared.take_reports())
+            Ok(shared.take_reports(last))
         }
     }
 
-    /// Registers the transactional id: fences earlier producers of it and aborts what they left open.
+    /// The batches that brokers refused for good since the last call, in the same order. If there
+    /// are very many, only the first ones.
+    pub fn take_refused(&self) -> Vec<RefusedBatch> {
+        self.shared.take_refused()
+    }
+
+    /// The reason why the open transaction can only be aborted, as far as it is known.
+    pub fn doom(&self) -> Option<Error> {
+        self.shared.doom()
+    }
+
+    /// Registers the transactional id: fences its earlier producers and aborts their open
+    /// transactions.
     ///
     /// # Errors
-    /// As the brokers say; `Timeout` if its time is over.
+    /// The brokers' error; `Timeout` if its time is over.
     pub fn init_transactions(&mut self) -> impl Future<Output = Result> + Send + 'static {
         self.ask(Command::Init)
     }
 
-    /// Begins a transaction. The caller has one open at a time.
+    /// Begins a transaction, after the end of the previous one. The caller has one open at a time.
     pub fn begin_transaction(&mut self) {
         self.tell(Command::Begin);
     }
@@ -166,7 +220,8 @@ impl Producer {
     /// Adds offsets to the transaction, under the member's epoch.
     ///
     /// # Errors
-    /// `Fenced` if the member or the producer is a zombie; any error but a passing one asks for an abort.
+    /// `Fenced` if the member or the producer is a zombie; any error but a temporary one requires
+    /// an abort.
     pub fn send_offsets(
         &mut self,
         member: GroupMember,
@@ -175,58 +230,65 @@ impl Producer {
         self.ask(|reply| Command::Offsets(member, offsets, reply))
     }
 
-    /// Sends what is open, waits for it, and commits.
+    /// Sends the open batches, waits for them, and commits.
     ///
     /// # Errors
-    /// The failure of a batch or of offsets of the transaction, which then can only be aborted; `Fenced`; `Timeout` if the
-    /// outcome is unknown.
+    /// The failure of a batch or of offsets of the transaction, which can then only be aborted;
+    /// `Fenced`; `Timeout` if the outcome is unknown.
     pub fn commit_transaction(&mut self) -> impl Future<Output = Result> + Send + 'static {
-        self.send_due(true);
+        self.send_all();
         self.ask(|reply| Command::End { commit: true, reply })
     }
 
-    /// Drops what was not sent, and aborts.
+    /// Drops unsent records, and aborts, also while a commit waits for batches. Reports of the
+    /// transaction are dropped with it.
     ///
     /// # Errors
     /// `Fenced`; `Timeout` if the outcome is unknown.
     pub fn abort_transaction(&mut self) -> impl Future<Output = Result> + Send + 'static {
-        for open in &mut self.open {
-            drop(open.take());
-        }
-        self.open_bytes = 0;
+        self.open.iter_mut().for_each(|open| *open = None);
+        (self.open_bytes, self.oldest) = (0, None);
         self.ask(|reply| Command::End { commit: false, reply })
     }
 
-    /// Has `waker` woken whenever a batch is reported.
+    /// Wakes `waker` whenever a batch is reported.
     pub fn wake(&self, waker: &Waker) {
         self.shared.set_waker(waker);
     }
 
-    /// Why nothing could be sent lately, if that has not been told before. It is tried again all the while.
+    /// The reason why nothing could be sent lately, if it has not been returned before. Retries
+    /// continue meanwhile.
     pub fn take_trouble(&self) -> Option<Error> {
         self.shared.take_trouble()
     }
 
     /// # Errors
-    /// The error after which this producer does nothing more.
+    /// Fails with the error that ended this producer's work.
     pub fn check(&self) -> Result {
         self.shared.check()
     }
 
+    fn opened_at(&self, slot: usize) -> Option<Instant> {
+        self.open.get(slot)?.as_ref().map(|open| open.opened_at)
+    }
+
     /// Closes the open batch of a slot.
     fn close(&mut self, slot: usize) {
-        let Some((builder, opened_at)) = self.open.get_mut(slot).and_then(OpenBatch::take) else {
+        let Some(open) = self.open.get_mut(slot).and_then(Option::take) else { return };
+        self.open_bytes = self.open_bytes.saturating_sub(open.builder.byte_len());
+        if open.builder.is_empty() {
             return;
-        };
+        }
         self.numbers += 1;
-        let batch = Batch::new(self.numbers, builder, opened_at + self.config.delivery_timeout);
-        self.open_bytes -= batch.bytes.min(self.open_bytes);
-        self.shared.closed(batch.bytes);
+        let deadline = open.opened_at + self.config.delivery_timeout;
+        let batch = Batch::new(self.numbers, open.builder, deadline);
+        self.shared.closed(batch.number, batch.bytes);
         self.tell(Command::Batch(slot, batch));
     }
 
     fn tell(&self, command: Command) {
-        // The task lives for as long as this handle and the runtime; with the runtime gone nobody is told anything.
+        // The task lives as long as this handle and the runtime; without the runtime nobody is told
+        // anything.
         let _ = self.commands.send(command);
     }
 
@@ -242,4 +304,9 @@ impl Producer {
             })
         }
     }
+}
+
+#[cold]
+fn too_large(bytes: usize) -> Error {
+    Error::from_code(MESSAGE_TOO_LARGE, format_args!("a record of {bytes} bytes"), None)
 }

@@ -1,45 +1,23 @@
-//! The batch of a partition that the caller appends to.
+//! The batch of a partition to which the caller appends.
 
 use tokio::time::Instant;
 
-use crate::{
-    Result,
-    record_batch::{BatchBuilder, RecordHeader},
-};
+use crate::record_batch::BatchBuilder;
 
-/// No batch, or one with a record at least.
-#[derive(Debug, Default)]
-pub(super) struct OpenBatch(Option<(BatchBuilder, Instant)>);
+/// Limit on the initial memory of a batch: it grows with its records.
+const CAPACITY_MAX: usize = 16 << 10;
+
+/// A batch to which records are appended.
+#[derive(Debug)]
+pub(super) struct OpenBatch {
+    pub(super) builder: BatchBuilder,
+    /// Time from which its records wait; they may be in transit for the delivery timeout.
+    pub(super) opened_at: Instant,
+}
 
 impl OpenBatch {
-    /// Appends a record unless the batch has no room for it. Opens one where none is.
-    pub(super) fn append<'h>(
-        &mut self,
-        timestamp: i64,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        headers: impl ExactSizeIterator<Item = RecordHeader<'h>> + Clone,
-        bytes_max: usize,
-    ) -> Result<bool> {
-        let (builder, _) = self.0.get_or_insert_with(|| {
-            (BatchBuilder::new(Vec::with_capacity(bytes_max.min(16 << 10))), Instant::now())
-        });
-        builder.append(timestamp, key, value, headers, bytes_max)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |(builder, _)| builder.len())
-    }
-
-    pub(super) fn byte_len(&self) -> usize {
-        self.0.as_ref().map_or(0, |(builder, _)| builder.byte_len())
-    }
-
-    pub(super) fn opened_at(&self) -> Option<Instant> {
-        self.0.as_ref().map(|(_, at)| *at)
-    }
-
-    pub(super) fn take(&mut self) -> Option<(BatchBuilder, Instant)> {
-        self.0.take()
+    pub(super) fn new(bytes_max: usize, now: Instant) -> Self {
+        let buffer = Vec::with_capacity(bytes_max.min(CAPACITY_MAX));
+        Self { builder: BatchBuilder::new(buffer), opened_at: now }
     }
 }

@@ -1,4 +1,4 @@
-//! Requests that carry batches, and what their answers mean.
+//! Requests that carry batches, and the meaning of their answers.
 
 use bytes::Bytes;
 use kafka_protocol::{
@@ -13,16 +13,17 @@ use kafka_protocol::{
 use super::ProducerConfig;
 use crate::{Error, ErrorKind, TopicPartition};
 
-/// Newest version that names topics, not their ids.
+/// Newest version that identifies topics by name rather than by id.
 const VERSION_MAX: i16 = 12;
 /// Newest version of the first protocol of transactions.
 const FIRST_PROTOCOL_VERSION_MAX: i16 = 11;
-/// All replicas that are in sync must have a batch.
+/// All in-sync replicas must have a batch.
 const ACKS_ALL: i16 = -1;
-/// Tries for a partition that is not there: it is known to all brokers some time after it was made.
+/// Number of tries for a missing partition: it is known to all brokers only some time after its
+/// creation.
 const MISSING_TRIES: u32 = 6;
 
-/// Which batch went out in a request, for whom.
+/// A batch that was sent in a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SentBatch {
     pub(super) slot: usize,
@@ -30,7 +31,7 @@ pub(super) struct SentBatch {
     pub(super) sequence: i32,
 }
 
-/// A request in the making: at most one batch of each partition.
+/// A request under construction: at most one batch per partition.
 #[derive(Debug, Default)]
 pub(super) struct Parcel {
     pub(super) batches: Vec<SentBatch>,
@@ -69,18 +70,19 @@ pub(super) fn version_max(is_first_protocol: bool) -> i16 {
     if is_first_protocol { FIRST_PROTOCOL_VERSION_MAX } else { VERSION_MAX }
 }
 
-/// What an answer means for a batch.
+/// Meaning of an answer for a batch.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// It is written; where, unless the broker has forgotten.
+    /// It is written, at this offset, unless the broker has forgotten it.
     Written(Option<i64>),
-    /// Try again; whether it may be written, and whether the leader is to be looked up.
+    /// Try again; it may be written, and the leader may have to be looked up.
     Again { may_be_written: bool, look_up: bool, error: Error },
-    /// The broker misses batches before it.
+    /// The broker lacks earlier batches.
     OutOfOrder(Error),
-    /// It is not written and never will be; records that are at fault, as far as the broker tells.
+    /// It is not written and never will be; with the records at fault, as far as the broker names
+    /// them.
     Refused(Error, Vec<(usize, Option<String>)>),
-    /// This producer does nothing more.
+    /// This producer can't be used any more.
     Fatal(Error),
 }
 
@@ -101,9 +103,9 @@ pub(super) fn judge(
         46 => Verdict::Written(None),
         // OUT_OF_ORDER_SEQUENCE_NUMBER, UNKNOWN_PRODUCER_ID
         45 | 59 => Verdict::OutOfOrder(error()),
-        // CORRUPT_MESSAGE: on its way to the broker.
+        // CORRUPT_MESSAGE: damaged on its way to the broker.
         2 => Verdict::Again { may_be_written: false, look_up: false, error: error() },
-        // A topic that was just made, or one that is gone.
+        // A topic that was just created, or one that is gone.
         3 | 100 if attempts < MISSING_TRIES => {
             Verdict::Again { may_be_written: false, look_up: true, error: error() }
         }
@@ -111,7 +113,7 @@ pub(super) fn judge(
             let error = error();
             match error.kind() {
                 ErrorKind::Retriable => {
-                    // CONCURRENT_TRANSACTIONS: the transaction before is still being ended.
+                    // CONCURRENT_TRANSACTIONS: the previous transaction is still being ended.
                     Verdict::Again { may_be_written: false, look_up: code != 51, error }
                 }
                 ErrorKind::Timeout => Verdict::Again { may_be_written: true, look_up: true, error },

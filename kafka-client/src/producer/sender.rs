@@ -1,13 +1,14 @@
-//! The task of a producer: which batch goes where, and when.
+//! The task of a producer: it decides where and when each batch is sent.
 //!
-//! Requests, connections, look-ups and calls for transactions are jobs of this task; between them it decides alone. Requests
-//! are handed to their connection by the task itself, one after the other, so that those of a partition arrive in order.
+//! Requests, connections, look-ups and calls for transactions are jobs of this task; between them
+//! it decides alone. The task itself passes requests to their connection, in sequence, so those of
+//! a partition arrive in order.
 
 mod answers;
 mod transactions;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -31,10 +32,10 @@ use super::{
 };
 use crate::{Client, Error, Result, TopicPartition, cluster::Place, connection::Connection};
 
-/// How long the task sleeps when nothing is due.
+/// Time for which the task sleeps when nothing is due.
 const IDLE: Duration = Duration::from_secs(3_600);
 
-/// Something that was waited for.
+/// A finished job.
 enum Done {
     Connected(i32, Result<Arc<Connection>>),
     LookedUp(Vec<usize>, Result<Vec<Result<Place>>>),
@@ -46,12 +47,12 @@ enum Done {
     Ended { reply: Reply, commit: bool, outcome: Result<Option<Identity>> },
 }
 
-/// What the producer is to the brokers now.
+/// The producer's current identity for the brokers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
-    /// Nothing yet, or nothing any more.
+    /// None yet, or none any more.
     Unknown,
-    /// It is asked for.
+    /// It has been requested.
     Asking,
     Known(Identity),
 }
@@ -59,23 +60,25 @@ enum Standing {
 pub(super) struct Sender {
     shared: Arc<Shared>,
     config: Arc<ProducerConfig>,
-    /// Looks up leaders, and has the calls for transactions.
+    /// Looks up leaders, and makes the calls for transactions.
     client: Client,
-    /// Sends batches, on connections of its own.
+    /// Sends batches, on separate connections.
     sends: Client,
     commands: mpsc::UnboundedReceiver<Command>,
+    /// Commands after the end of a transaction, held until it has ended.
+    held: VecDeque<Command>,
     lanes: Vec<Lane>,
     brokers: HashMap<i32, Broker>,
     jobs: JoinSet<Done>,
     standing: Standing,
-    /// Another identity is needed before anything more is sent.
+    /// True if another identity is needed before anything more is sent.
     must_renew: bool,
     renew_after: Instant,
     renew_failures: u32,
     is_looking_up: bool,
     look_up_after: Instant,
     look_up_failures: u32,
-    /// Why nothing could be sent lately, for batches whose time is over.
+    /// The reason why nothing could be sent lately, for batches whose time is over.
     last_error: Option<Error>,
     transactions: Option<Transactions>,
     transaction: Transaction,
@@ -108,6 +111,7 @@ impl Sender {
             sends: client.on_own_connections(&config.client_id),
             config,
             commands,
+            held: VecDeque::new(),
             lanes: Vec::new(),
             brokers: HashMap::new(),
             jobs: JoinSet::new(),
@@ -124,7 +128,7 @@ impl Sender {
         }
     }
 
-    /// Sends until the producer is dropped; what has not gone out then never does.
+    /// Sends until the producer is dropped; unsent batches are then never sent.
     pub(super) async fn run(mut self) {
         loop {
             let next_turn = self.begin_what_is_due(Instant::now());
@@ -137,7 +141,7 @@ impl Sender {
                     }
                 }
                 command = self.commands.recv() => match command {
-                    Some(command) => self.obey(command),
+                    Some(command) => self.take(command),
                     None => return,
                 },
                 () = sleep_until(next_turn) => {}
@@ -145,13 +149,42 @@ impl Sender {
         }
     }
 
+    /// Executes a command and those already queued, so that their batches share requests. Commands
+    /// after the end of a transaction belong to the next one, and are held back until then.
+    fn take(&mut self, command: Command) {
+        let mut next = Some(command);
+        while let Some(command) = next {
+            match command {
+                Command::End { commit: false, reply }
+                    if self.held.is_empty() && self.transaction.waits_to_commit() =>
+                {
+                    self.abort_instead(reply);
+                }
+                command if self.transaction.is_ending() => self.held.push_back(command),
+                command => self.obey(command),
+            }
+            next = self.commands.try_recv().ok();
+        }
+    }
+
+    /// Executes held commands, up to the next end of a transaction. Returns whether there were any.
+    fn goes_on(&mut self) -> bool {
+        let held = self.held.len();
+        while !self.transaction.is_ending()
+            && let Some(command) = self.held.pop_front()
+        {
+            self.obey(command);
+        }
+        self.held.len() < held
+    }
+
     fn obey(&mut self, command: Command) {
         match command {
             Command::Partition(name) => self.lanes.push(Lane::new(name)),
             Command::Batch(slot, batch) => match self.lanes.get_mut(slot) {
                 Some(lane) => lane.queue.push_back(batch),
-                // Slots are told before their batches.
-                None => self.shared.done(batch.bytes, None),
+                // Slots are announced before their batches.
+                None => self.shared.done(batch.number, batch.bytes, None),
             },
             Command::Init(reply) => self.init(reply),
             Command::Begin => self.begin_transaction(),
@@ -160,12 +193,19 @@ impl Sender {
         }
     }
 
-    /// Gives up what is too old, and begins all that can begin. Returns when there may be more to do.
+    /// Gives up batches that are too old, and begins everything that can begin. Returns the time at
+    /// which there may be more to do.
     fn begin_what_is_due(&mut self, now: Instant) -> Instant {
         let mut next_turn = now + IDLE;
         self.give_up_old(now, &mut next_turn);
         self.finish_transaction();
+        while self.goes_on() {
+            self.finish_transaction();
+        }
         if self.lanes.iter().all(|lane| lane.queue.is_empty()) {
+            return next_turn;
+        }
+        if self.refuses_doomed() {
             return next_turn;
         }
         self.look_up(now, &mut next_turn);
@@ -191,7 +231,7 @@ impl Sender {
         next_turn
     }
 
-    /// Fails batches whose delivery timeout is over and that are not on their way.
+    /// Fails batches whose delivery timeout is over and that are not in transit.
     fn give_up_old(&mut self, now: Instant, next_turn: &mut Instant) {
         for slot in 0..self.lanes.len() {
             while let Some(lane) = self.lanes.get_mut(slot)
@@ -240,11 +280,11 @@ impl Sender {
         });
     }
 
-    /// The identity to send under, if it is known. Without transactions it is asked for here.
+    /// The identity to send under, if it is known. Without transactions it is requested here.
     fn identity(&mut self, now: Instant, next_turn: &mut Instant) -> Option<Identity> {
         if self.must_renew {
             if self.transactions.is_some() || self.lanes.iter().any(Lane::is_in_flight) {
-                // The abort of the transaction brings another, or the rest of the answers comes first.
+                // The abort of the transaction brings another, or the remaining answers come first.
                 return None;
             }
             self.must_renew = false;
@@ -268,14 +308,15 @@ impl Sender {
         }
     }
 
-    /// Has the sequence numbers of all partitions begin anew.
+    /// Restarts the sequence numbers of all partitions.
     fn begin_anew(&mut self, is_same_producer: bool) {
         for lane in &mut self.lanes {
             lane.begin_anew(is_same_producer);
         }
     }
 
-    /// Sends requests to a broker with batches of these partitions, one of each, for as long as it may have more.
+    /// Sends requests to a broker with batches of these partitions, one of each, as long as it may
+    /// have more.
     fn send_to(
         &mut self,
         leader: i32,
@@ -331,7 +372,7 @@ impl Sender {
                 }
                 Err(error) => {
                     batch.is_in_flight = false;
-                    self.refuse(*slot, at, error, Vec::new());
+                    self.refuse(*slot, at, error);
                 }
             }
         }

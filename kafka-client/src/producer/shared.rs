@@ -1,6 +1,7 @@
-//! What the caller's side and the task of a producer share.
+//! State shared by the caller's side and the task of a producer.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicUsize, Ordering},
     task::Waker,
 };
@@ -8,28 +9,42 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::BatchReport;
+use super::{BatchReport, RefusedBatch};
 use crate::{Error, Result};
+
+/// Limit on the refused batches that are kept until they are asked for.
+const REFUSED_MAX: usize = 1_000;
 
 /// Shared by a producer and its task.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    /// Bytes of batches that were closed and are not reported.
+    /// Bytes of batches that are closed and not yet reported.
     bytes: AtomicUsize,
     state: Mutex<State>,
-    /// Told when no batch is on its way any more, or the task has ended.
-    idle: Notify,
+    /// Notified whenever a batch is reported.
+    reported: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Batches that were closed and are not reported.
-    pending: usize,
-    reports: Vec<BatchReport>,
+    /// Batches that are closed and not yet reported, by number.
+    pending: BTreeSet<u64>,
+    /// Reports by number, which is the order in which the caller closed the batches: answers come
+    /// in any order.
+    reports: BTreeMap<u64, BatchReport>,
+    refused: BTreeMap<u64, RefusedBatch>,
     waker: Option<Waker>,
     trouble: Option<Error>,
-    /// Why this producer does nothing more.
+    /// The reason why the open transaction can only be aborted.
+    doom: Option<Error>,
+    /// The error that ended this producer's work.
     fatal: Option<Error>,
+}
+
+impl State {
+    fn is_done_up_to(&self, last: u64) -> bool {
+        self.pending.first().is_none_or(|first| *first > last)
+    }
 }
 
 impl Shared {
@@ -37,42 +52,55 @@ impl Shared {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Counts a batch that was closed.
-    pub(super) fn closed(&self, bytes: usize) {
+    /// Counts a closed batch.
+    pub(super) fn closed(&self, number: u64, bytes: usize) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.state.lock().pending += 1;
+        self.state.lock().pending.insert(number);
     }
 
-    /// Counts a batch whose fate is known; without a report if nobody is to hear of it.
-    pub(super) fn done(&self, bytes: usize, report: Option<BatchReport>) {
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        let (is_idle, waker) = {
-            let mut state = self.state.lock();
-            state.pending = state.pending.saturating_sub(1);
-            state.reports.extend(report);
-            (state.pending == 0, state.waker.clone())
-        };
-        if is_idle {
-            self.idle.notify_waiters();
+    /// Keeps a batch that was refused for good, until somebody asks.
+    pub(super) fn refused(&self, number: u64, batch: RefusedBatch) {
+        let mut state = self.state.lock();
+        if state.refused.len() < REFUSED_MAX {
+            state.refused.insert(number, batch);
         }
+    }
+
+    /// Counts a batch whose outcome is known; without a report if nobody needs it.
+    pub(super) fn done(&self, number: u64, bytes: usize, report: Option<BatchReport>) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        let waker = {
+            let mut state = self.state.lock();
+            state.pending.remove(&number);
+            state.reports.extend(report.map(|report| (number, report)));
+            state.waker.clone()
+        };
+        self.reported.notify_waiters();
         if let Some(waker) = waker {
             waker.wake();
         }
     }
 
-    /// Waits until all batches that were closed are reported.
-    pub(super) async fn all_done(&self) {
+    /// Waits until all batches up to this number are reported.
+    pub(super) async fn done_up_to(&self, last: u64) {
         loop {
-            let idle = self.idle.notified();
-            if self.state.lock().pending == 0 {
+            let reported = self.reported.notified();
+            if self.state.lock().is_done_up_to(last) {
                 return;
             }
-            idle.await;
+            reported.await;
         }
     }
 
-    pub(super) fn take_reports(&self) -> Vec<BatchReport> {
-        std::mem::take(&mut self.state.lock().reports)
+    /// Takes the reports up to this number, in order.
+    pub(super) fn take_reports(&self, last: u64) -> Vec<BatchReport> {
+        let mut state = self.state.lock();
+        let later = state.reports.split_off(&last.saturating_add(1));
+        std::mem::replace(&mut state.reports, later).into_values().collect()
+    }
+
+    pub(super) fn take_refused(&self) -> Vec<RefusedBatch> {
+        std::mem::take(&mut self.state.lock().refused).into_values().collect()
     }
 
     pub(super) fn set_waker(&self, waker: &Waker) {
@@ -87,13 +115,59 @@ impl Shared {
         self.state.lock().trouble.take()
     }
 
+    pub(super) fn set_doom(&self, doom: Option<&Error>) {
+        self.state.lock().doom = doom.cloned();
+    }
+
+    pub(super) fn doom(&self) -> Option<Error> {
+        self.state.lock().doom.clone()
+    }
+
     pub(super) fn set_fatal(&self, error: &Error) {
         self.state.lock().fatal.get_or_insert_with(|| error.clone());
     }
 
     /// # Errors
-    /// Why this producer does nothing more.
+    /// Fails with the error that ended this producer's work.
     pub(super) fn check(&self) -> Result {
         self.state.lock().fatal.clone().map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::pin, task::Context};
+
+    use super::*;
+    use crate::TopicPartition;
+
+    fn report(number: u64) -> BatchReport {
+        let partition = TopicPartition::new("topic", 0);
+        BatchReport { partition, records: 1, result: Ok(i64::try_from(number).ok()) }
+    }
+
+    /// Answers of several requests are processed in any order; a reader of reports took the first
+    /// offset that it met for the beginning of the written records.
+    #[test]
+    fn reports_come_in_the_order_of_the_batches_and_a_flush_waits_for_none_that_come_later() {
+        let shared = Shared::default();
+        (1..=4).for_each(|number| shared.closed(number, 10));
+        let mut flushed = pin!(shared.done_up_to(3));
+        let mut context = Context::from_waker(Waker::noop());
+        for number in [3, 1] {
+            shared.done(number, 10, Some(report(number)));
+            assert!(flushed.as_mut().poll(&mut context).is_pending());
+        }
+        shared.done(2, 10, Some(report(2)));
+        assert!(flushed.as_mut().poll(&mut context).is_ready());
+        let offsets = |last| {
+            let reports = shared.take_reports(last).into_iter();
+            reports.map(|report| report.result.unwrap().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(offsets(3), [1, 2, 3]);
+        assert_eq!(shared.bytes(), 10);
+        shared.done(4, 10, Some(report(4)));
+        assert!(offsets(3).is_empty());
+        assert_eq!(offsets(4), [4]);
     }
 }

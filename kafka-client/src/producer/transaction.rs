@@ -1,4 +1,4 @@
-//! Calls for transactions: each goes on until it is done, refused, or its time is over.
+//! Calls for transactions: each continues until it is done, refused, or its time is over.
 
 use std::time::Duration;
 
@@ -18,15 +18,15 @@ use crate::{
     topic_partition::by_topic,
 };
 
-/// Newest `AddPartitionsToTxn` that is a client's; those after it are between brokers.
+/// Newest `AddPartitionsToTxn` for clients; later ones are for brokers.
 const ADD_PARTITIONS_VERSION_MAX: i16 = 3;
 /// Newest versions of the first protocol of transactions.
 const FIRST_PROTOCOL_VERSION_MAX: i16 = 4;
 /// Newest versions of the second one (KIP-890).
 const SECOND_PROTOCOL_VERSION_MAX: i16 = 5;
-/// Level of the feature `transaction.version` from which on the second protocol is spoken.
+/// Level of the feature `transaction.version` from which the second protocol is used.
 const SECOND_PROTOCOL: i16 = 2;
-/// Kafka's word for an epoch that is not known.
+/// Kafka's value for an unknown epoch.
 const NO_LEADER_EPOCH: i32 = -1;
 
 /// The transactions of one transactional id. Cheap to clone.
@@ -42,8 +42,8 @@ impl Transactions {
         Self { client, id, timeout }
     }
 
-    /// Registers the id: fences earlier producers of it, and aborts what they left open. `before` is what this producer was,
-    /// if it only wants another epoch.
+    /// Registers the id: fences its earlier producers, and aborts their open transactions. `before`
+    /// is this producer's previous identity, if it only needs another epoch.
     pub(super) async fn init(&self, before: Option<Identity>) -> Result<Identity> {
         let timeout_ms = i32::try_from(self.timeout.as_millis()).unwrap_or(i32::MAX);
         let request = init_request(before)
@@ -60,8 +60,8 @@ impl Transactions {
         self.client.retrying_soon("InitProducerId", attempt).await
     }
 
-    /// Whether the cluster speaks the second protocol of transactions: partitions are added by writing to them, and each
-    /// transaction has an epoch of its own (KIP-890).
+    /// Returns whether the cluster uses the second protocol of transactions: partitions are added
+    /// by writing to them, and each transaction has its own epoch (KIP-890).
     pub(super) async fn has_second_protocol(&self) -> Result<bool> {
         let level = || self.client.transaction_version(&self.id);
         Ok(self.client.retrying_soon("FindCoordinator", level).await? >= SECOND_PROTOCOL)
@@ -184,7 +184,7 @@ impl Transactions {
             .with_topics(topics.collect())
     }
 
-    /// Commits or aborts. Returns what the producer is from now on, if that changes.
+    /// Commits or aborts. Returns the producer's new identity, if it changes.
     pub(super) async fn end(
         &self,
         identity: Identity,

@@ -1,4 +1,4 @@
-//! Batches as they stand one behind the other in an answer or a log.
+//! Batches as they follow each other in an answer or a log.
 
 use bytes::{Buf, Bytes};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{Error, ErrorKind, Result};
 
-/// A batch that is whole, its records not looked at yet.
+/// A complete batch, whose records have not been read yet.
 #[derive(Clone, Debug)]
 pub struct RecordBatch {
     header: BatchHeader,
@@ -42,7 +42,7 @@ impl RecordBatch {
         Err(Error::new(ErrorKind::Protocol, text))
     }
 
-    /// The records, decompressed if they are compressed; else where they lie.
+    /// The records, decompressed if they are compressed, otherwise in place.
     ///
     /// # Errors
     /// `Protocol` if they can't be decompressed or their number is negative.
@@ -65,8 +65,8 @@ impl RecordBatch {
     }
 }
 
-/// The batches in a run of bytes, in order. A fetch ends within a batch where its size is over: such a tail is left out.
-/// Nothing comes behind an error.
+/// The batches in a run of bytes, in order. A fetch that has reached its size limit ends within a
+/// batch, and that tail is left out. Nothing comes after an error.
 #[derive(Clone, Debug)]
 pub struct RecordBatches {
     rest: Bytes,
@@ -78,7 +78,7 @@ impl RecordBatches {
         Self { rest: bytes }
     }
 
-    /// Bytes behind the batches that were handed out.
+    /// Bytes after the batches that were returned.
     pub fn rest(&self) -> &Bytes {
         &self.rest
     }

@@ -1,4 +1,4 @@
-//! An open batch: records go straight into the bytes that are sent.
+//! An open batch: records are written directly into the bytes that are sent.
 
 use bytes::Bytes;
 
@@ -15,26 +15,26 @@ pub type RecordHeader<'a> = (&'a [u8], Option<&'a [u8]>);
 /// Attributes of a record, of which Kafka uses none.
 const RECORD_ATTRIBUTES: u8 = 0;
 
-/// What a batch is sent under.
+/// Producer fields of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchSeal {
-    /// The idempotent producer; -1 if it is none.
+    /// The idempotent producer; -1 if there is none.
     pub producer_id: i64,
     /// The producer's epoch; -1 without a producer id.
     pub producer_epoch: i16,
     /// Sequence number of the first record; -1 without a producer id.
     pub base_sequence: i32,
-    /// Whether the records belong to the producer's transaction.
+    /// True if the records belong to the producer's transaction.
     pub is_transactional: bool,
 }
 
 impl BatchSeal {
-    /// That of a producer which is not idempotent.
+    /// The seal of a producer that is not idempotent.
     pub const PLAIN: Self =
         Self { producer_id: -1, producer_epoch: -1, base_sequence: -1, is_transactional: false };
 }
 
-/// A batch that records are appended to.
+/// A batch to which records are appended.
 #[derive(Debug)]
 pub struct BatchBuilder {
     /// Room for the header, then the records.
@@ -57,7 +57,7 @@ impl BatchBuilder {
         usize::try_from(self.records).unwrap_or(0)
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no records.
     pub fn is_empty(&self) -> bool {
         self.records == 0
     }
@@ -67,8 +67,8 @@ impl BatchBuilder {
         self.buffer.len()
     }
 
-    /// Appends a record unless the batch, which has others, would become longer than `bytes_max`, or has timestamps that
-    /// are too far from this one. Says whether it did.
+    /// Appends a record unless the batch has others and would become longer than `bytes_max`, or
+    /// its timestamps are too far from this one. Returns whether it did.
     ///
     /// # Errors
     /// `Invalid` if the record is longer than 2 GB.
@@ -123,7 +123,7 @@ impl BatchBuilder {
     /// Ends the batch: compresses the records, and writes the header with the checksum.
     ///
     /// # Errors
-    /// `Invalid` if the records can't be compressed so.
+    /// `Invalid` if the records can't be compressed this way.
     pub fn seal(
         self,
         seal: &BatchSeal,
@@ -164,7 +164,7 @@ impl BatchBuilder {
     }
 }
 
-/// Puts a sealed batch under another seal: for a producer that got another id before the batch was written.
+/// Replaces the seal of a batch: for a producer that got another id before the batch was written.
 pub(crate) fn seal_anew(batch: &Bytes, seal: &BatchSeal) -> Bytes {
     let mut batch = batch.to_vec();
     put(&mut batch, 43, &seal.producer_id.to_be_bytes());

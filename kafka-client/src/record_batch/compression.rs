@@ -1,32 +1,34 @@
-//! Compression of the records of a batch, as Java's clients and brokers do it.
+//! Compression of the records of a batch, compatible with Java's clients and brokers.
 
 use std::io::{self, Read, Write};
 
 use super::xerial;
 use crate::{Error, ErrorKind, Result};
 
-/// Longest run of records that is decompressed. A batch that a broker took was no larger than its socket's limit (100 MB)
-/// before compression; what claims to be longer would only fill the memory.
+/// Longest run of records that is decompressed. A batch that a broker accepted was no larger than
+/// its socket's limit (100 MB) before compression; anything that claims to be longer would only
+/// fill the memory.
 const RECORDS_BYTES_MAX: u64 = 128 << 20;
 
-/// How the records of a batch are compressed (`compression.type`).
+/// Compression of the records of a batch (`compression.type`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     #[default]
     None,
-    /// By gzip.
+    /// Gzip.
     Gzip,
-    /// By Snappy, in the frames of Java's `snappy-java`.
+    /// Snappy, in the frames of Java's `snappy-java`.
     Snappy,
-    /// By LZ4, in its frame format with independent blocks.
+    /// LZ4, in its frame format with independent blocks.
     Lz4,
-    /// By Zstandard.
+    /// Zstandard.
     Zstd,
 }
 
 impl Compression {
-    /// The compression with that name (`compression.type`): `none`, `gzip`, `snappy`, `lz4` or `zstd`.
+    /// The compression with this name (`compression.type`): `none`, `gzip`, `snappy`, `lz4` or
+    /// `zstd`.
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "none" => Self::None,
@@ -80,7 +82,7 @@ impl Compression {
             Self::Snappy => xerial::compress(records, &mut buffer)?,
             Self::Lz4 => {
                 use lz4_flex::frame::{BlockMode, BlockSize, FrameEncoder, FrameInfo};
-                // Java's decoder takes no blocks that depend on each other.
+                // Java's decoder does not accept blocks that depend on each other.
                 let info = FrameInfo::new()
                     .block_mode(BlockMode::Independent)
                     .block_size(BlockSize::Max64KB);
@@ -98,10 +100,10 @@ impl Compression {
         Ok(buffer)
     }
 
-    /// What `compressed` was before; not for [`Compression::None`], where it lies there already.
+    /// Decompresses `compressed`; not for [`Compression::None`], whose bytes are already plain.
     ///
     /// # Errors
-    /// `Protocol` if it is not compressed so, or is longer than any batch.
+    /// `Protocol` if it is not compressed this way, or is longer than any batch.
     pub(super) fn decompress(self, compressed: &[u8]) -> Result<Vec<u8>> {
         let decompressed = match self {
             Self::None => Ok(compressed.to_vec()),

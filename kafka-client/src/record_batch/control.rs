@@ -1,6 +1,6 @@
-//! Control records: what brokers and coordinators write between those of applications.
+//! Control records, which brokers and coordinators write between those of applications.
 
-/// What a control record says, by its key.
+/// Meaning of a control record, by its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ControlRecord {
@@ -8,12 +8,13 @@ pub enum ControlRecord {
     Abort,
     /// The transaction of the batch's producer was committed.
     Commit,
-    /// Something that does not concern consumers, by its number.
+    /// Another type, by its number, that does not concern consumers.
     Other(i16),
 }
 
 impl ControlRecord {
-    /// Reads the key: a version, then a type, of two bytes each. `None` if it is too short. Versions after the first only add.
+    /// Reads the key: a version, then a type, of two bytes each. `None` if it is too short. Later
+    /// versions only add fields.
     pub fn from_key(key: &[u8]) -> Option<Self> {
         let [_, _, high, low, ..] = key else { return None };
         Some(match i16::from_be_bytes([*high, *low]) {

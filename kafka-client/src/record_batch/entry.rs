@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{BatchHeader, reader::Reader};
 use crate::{Error, ErrorKind, Result};
 
-/// A record has no fewer bytes: length, attributes, two deltas, two lengths, number of headers.
+/// Least size of a record: length, attributes, two deltas, two lengths, number of headers.
 const RECORD_BYTES_MIN: usize = 7;
 
 /// One record. Its parts are spans of [`RecordsOfBatch::bytes`].
@@ -15,19 +15,21 @@ const RECORD_BYTES_MIN: usize = 7;
 pub struct RecordEntry {
     /// Offset in the partition.
     pub offset: i64,
-    /// Timestamp in milliseconds since 1970: the producer's, or the broker's where the topic says so.
+    /// Timestamp in milliseconds since 1970: the producer's, or the broker's if the topic is
+    /// configured so.
     pub timestamp: i64,
-    /// The key; `None` is a null.
+    /// The key; `None` for null.
     pub key: Option<Range<usize>>,
-    /// The value; `None` is a null.
+    /// The value; `None` for null.
     pub value: Option<Range<usize>>,
     /// Number of headers.
     pub headers: usize,
-    /// The headers, for [`RecordsOfBatch::header_spans`].
-    header_bytes: Range<usize>,
+    /// The headers in place: for each the length of its name, the name, the length of its value and
+    /// the value. [`RecordsOfBatch::header_spans`] decodes them.
+    pub header_bytes: Range<usize>,
 }
 
-/// The records of one batch: its header, and bytes in which they lie, decompressed if need be.
+/// The records of one batch: its header, and their bytes, decompressed if necessary.
 #[derive(Clone, Debug)]
 pub struct RecordsOfBatch {
     header: BatchHeader,
@@ -45,7 +47,7 @@ impl RecordsOfBatch {
         &self.header
     }
 
-    /// The bytes that the spans of the records refer to.
+    /// The bytes to which the spans of the records refer.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
@@ -57,23 +59,24 @@ impl RecordsOfBatch {
         RecordEntries { header: self.header, bytes: &self.bytes, reader, left }
     }
 
-    /// The names and values of a record's headers, in order, as spans of the bytes. They are decoded as they are asked for.
+    /// The names and values of a record's headers, in order, as spans of the bytes. They are
+    /// decoded on demand.
     pub fn header_spans(
         &self,
         entry: &RecordEntry,
     ) -> impl Iterator<Item = (Range<usize>, Option<Range<usize>>)> {
         let mut reader = Reader::new(&self.bytes, entry.header_bytes.clone());
-        // They were walked over when the entry was read: nothing is missing.
+        // They were walked over when the entry was read, so nothing is missing.
         (0..entry.headers).map_while(move |_| read_header(reader.as_mut()?))
     }
 
-    /// The bytes of a span; empty for one of other records.
+    /// The bytes of a span; empty for a span of other records.
     pub fn slice(&self, span: Range<usize>) -> &[u8] {
         self.bytes.get(span).unwrap_or_default()
     }
 }
 
-/// The records of a batch, one after the other. Nothing comes behind an error.
+/// The records of a batch, in sequence. Nothing comes after an error.
 #[derive(Debug)]
 pub struct RecordEntries<'a> {
     header: BatchHeader,
@@ -119,7 +122,7 @@ fn read_record(header: &BatchHeader, bytes: &[u8], outer: &mut Reader<'_>) -> Op
     let from = outer.at();
     outer.skip(length)?;
     let mut reader = Reader::new(bytes, from..outer.at())?;
-    // Attributes, of which none is in use.
+    // Attributes, none of which is in use.
     reader.skip(1)?;
     let timestamp_delta = reader.number()?;
     let offset_delta = reader.int()?;

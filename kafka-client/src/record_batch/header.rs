@@ -7,11 +7,11 @@ use crate::{Error, ErrorKind, Result};
 pub(super) const HEADER_BYTES: usize = 61;
 /// Bytes of base offset and length, which the length does not count.
 pub(super) const LENGTH_PREFIX_BYTES: usize = 12;
-/// Where the format's number stands, in this format and those before it.
+/// Position of the format's number, in this format and its predecessors.
 pub(super) const MAGIC_AT: usize = 16;
-/// Where the checksum stands.
+/// Position of the checksum.
 pub(super) const CRC_AT: usize = 17;
-/// Where begins what the checksum covers.
+/// Start of the part that the checksum covers.
 pub(super) const CHECKED_FROM: usize = 21;
 /// The format that this module reads and writes.
 pub(super) const MAGIC: u8 = 2;
@@ -26,19 +26,20 @@ const CONTROL: i16 = 1 << 5;
 pub struct BatchHeader {
     /// Offset of the first record. Compaction may have removed that record.
     pub base_offset: i64,
-    /// Epoch of the partition's leader that appended the batch; -1 in one that a producer sends.
+    /// Epoch of the partition's leader that appended the batch; -1 if sent by a producer.
     pub leader_epoch: i32,
-    /// Checksum (CRC-32C) of everything behind it.
+    /// Checksum (CRC-32C) of everything after it.
     pub crc: u32,
     /// Compression, kind of timestamps, transactional or not, control records or not.
     pub attributes: i16,
-    /// Offset of the last record, counted from the base offset; kept when compaction removes that record.
+    /// Offset of the last record, counted from the base offset; kept when compaction removes that
+    /// record.
     pub last_offset_delta: i32,
-    /// What the timestamps of the records count from, in milliseconds since 1970.
+    /// Base of the records' timestamps, in milliseconds since 1970.
     pub base_timestamp: i64,
     /// Greatest timestamp, or the time at which the broker appended the batch.
     pub max_timestamp: i64,
-    /// The idempotent producer; -1 if it is none.
+    /// The idempotent producer; -1 if there is none.
     pub producer_id: i64,
     /// The producer's epoch; -1 without a producer id.
     pub producer_epoch: i16,
@@ -91,10 +92,10 @@ impl BatchHeader {
         bytes
     }
 
-    /// How the records are compressed.
+    /// Compression of the records.
     ///
     /// # Errors
-    /// `Protocol` if it is none that Kafka knows.
+    /// `Protocol` if Kafka does not know it.
     pub fn compression(&self) -> Result<Compression> {
         Compression::from_bits(self.attributes & COMPRESSION_BITS).ok_or_else(|| {
             let text = format!(
@@ -106,17 +107,19 @@ impl BatchHeader {
         })
     }
 
-    /// Whether the broker's time stands for those of the records (`message.timestamp.type=LogAppendTime`).
+    /// Returns whether the broker's time replaces those of the records
+    /// (`message.timestamp.type=LogAppendTime`).
     pub fn is_log_append_time(&self) -> bool {
         self.attributes & LOG_APPEND_TIME != 0
     }
 
-    /// Whether the records belong to a transaction.
+    /// Returns whether the records belong to a transaction.
     pub fn is_transactional(&self) -> bool {
         self.attributes & TRANSACTIONAL != 0
     }
 
-    /// Whether these are no records of an application, but markers such as the end of a transaction.
+    /// Returns whether the records are markers, such as the end of a transaction, rather than an
+    /// application's.
     pub fn is_control(&self) -> bool {
         self.attributes & CONTROL != 0
     }
@@ -126,7 +129,7 @@ impl BatchHeader {
         self.base_offset.saturating_add(i64::from(self.last_offset_delta))
     }
 
-    /// Offset behind the batch.
+    /// Offset after the batch.
     pub fn next_offset(&self) -> i64 {
         self.last_offset().saturating_add(1)
     }
@@ -137,7 +140,7 @@ pub(super) fn attributes(compression: Compression, is_transactional: bool) -> i1
     compression.bits() | if is_transactional { TRANSACTIONAL } else { 0 }
 }
 
-/// Overwrites bytes at a place that is known to be there.
+/// Overwrites bytes at a position that is known to exist.
 pub(super) fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
     if let Some(place) = bytes.get_mut(at..at + value.len()) {
         place.copy_from_slice(value);

@@ -1,10 +1,10 @@
-//! A place in the bytes of a batch's records.
+//! A position in the bytes of a batch's records.
 
 use std::ops::Range;
 
 use super::varint;
 
-/// Moves forward over bytes; what it hands out are spans from their beginning.
+/// Moves forward over bytes; it returns spans counted from their beginning.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
@@ -12,12 +12,12 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of the bytes up to `range`'s end that stands at its beginning. `None` if they are not there.
+    /// A reader of the bytes in `range`, at its beginning. `None` if they do not exist.
     pub(super) fn new(bytes: &'a [u8], range: Range<usize>) -> Option<Self> {
         Some(Self { rest: bytes.get(range.clone())?, end: range.end })
     }
 
-    /// Where it stands.
+    /// Its position.
     pub(super) fn at(&self) -> usize {
         self.end - self.rest.len()
     }
@@ -40,7 +40,7 @@ impl<'a> Reader<'a> {
         i32::try_from(self.number()?).ok()
     }
 
-    /// A length and that many bytes; the inner `None` is a null.
+    /// A length and as many bytes; the inner `None` is a null.
     #[expect(clippy::option_option, reason = "bytes that end early are not a null")]
     pub(super) fn span(&mut self) -> Option<Option<Range<usize>>> {
         let length = self.int()?;

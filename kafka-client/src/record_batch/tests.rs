@@ -1,4 +1,4 @@
-//! Batches of ours read by another codec, and its batches read by ours.
+//! Our batches read by another codec, and its batches read by ours.
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
@@ -15,7 +15,7 @@ use crate::ErrorKind;
 
 type Part = Option<Vec<u8>>;
 
-/// A record as a test wants it: timestamp, key, value, headers.
+/// The parts of a record in a test: timestamp, key, value, headers.
 type Wanted = (i64, Part, Part, Vec<(String, Part)>);
 
 const ALL: [Compression; 5] = [
@@ -31,7 +31,7 @@ fn part() -> impl Strategy<Value = Part> {
 }
 
 fn wanted() -> impl Strategy<Value = Vec<Wanted>> {
-    // kafka-protocol can't hold two headers of one name.
+    // kafka-protocol can't hold two headers with the same name.
     let headers = proptest::collection::btree_map("[a-z]{0,6}", part(), 0..4)
         .prop_map(|headers| headers.into_iter().collect());
     vec((0..i64::from(i32::MAX), part(), part(), headers), 1..40)
@@ -47,7 +47,7 @@ fn build(records: &[Wanted]) -> BatchBuilder {
     builder
 }
 
-/// The records that ours reads, checked and decompressed.
+/// The records that our reader returns, checked and decompressed.
 fn read(bytes: &Bytes) -> Vec<(i64, Wanted)> {
     let mut found = Vec::new();
     for batch in RecordBatches::new(bytes.clone()) {
@@ -147,7 +147,7 @@ proptest! {
         let whole = RecordBatches::new(bytes.into()).next().is_some_and(|batch| {
             batch.is_ok_and(|batch| batch.check().is_ok())
         });
-        // Base offset and leader's epoch are the broker's to write.
+        // Base offset and leader's epoch are written by the broker.
         prop_assert_eq!(whole, at < 8 || (12..16).contains(&at));
     }
 }
@@ -189,7 +189,7 @@ fn a_record_goes_into_the_next_batch_when_this_one_is_full() {
     assert_eq!((builder.len(), builder.byte_len()), (1, 61 + 109));
     assert!(!builder.append(5, None, Some(&value), none.clone(), 61 + 109 + 108).unwrap());
     assert!(builder.append(5, None, Some(&value), none.clone(), 61 + 109 + 109).unwrap());
-    // The distance of the timestamps has no 64 bits.
+    // The distance of the timestamps does not fit into 64 bits.
     assert!(!builder.append(i64::MIN, None, None, none.clone(), usize::MAX).unwrap());
     assert!(builder.append(1, None, None, none, usize::MAX).unwrap());
     let sealed = builder.seal(&BatchSeal::PLAIN, Compression::None, None).unwrap();

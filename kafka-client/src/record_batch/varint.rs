@@ -1,6 +1,6 @@
-//! Numbers of variable length: seven bits per byte, the least significant first, signs folded in (zigzag).
+//! Numbers of variable length: seven bits per byte, the least significant first, zigzag-coded.
 
-/// Longest number of 64 bits.
+/// Size of the longest number of 64 bits.
 const BYTES_MAX: u32 = 10;
 
 /// Appends a number to `buffer`.
@@ -19,7 +19,8 @@ pub(super) fn len(value: i64) -> usize {
     bits.div_ceil(7) as usize
 }
 
-/// Takes a number from the front of `bytes`. `None`, and `bytes` of no meaning, if it ends early or is too long.
+/// Takes a number from the front of `bytes`. `None`, with `bytes` undefined, if it ends early or is
+/// too long.
 pub(super) fn read(bytes: &mut &[u8]) -> Option<i64> {
     let (first, rest) = bytes.split_first()?;
     *bytes = rest;

@@ -1,6 +1,7 @@
-//! Snappy as Java's `snappy-java` frames it: a magic number and two versions, then blocks with their lengths.
+//! Snappy in the frames of Java's `snappy-java`: a magic number and two versions, then blocks with
+//! their lengths.
 //!
-//! Producers of other languages send a single block without a frame, which Java reads too.
+//! Producers in other languages send a single block without a frame, which Java reads too.
 
 use std::io;
 
@@ -9,7 +10,7 @@ use super::compression::too_long;
 const MAGIC: [u8; 8] = [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0];
 /// Version and the oldest version that reads it.
 const VERSIONS: [u8; 8] = [0, 0, 0, 1, 0, 0, 0, 1];
-/// Uncompressed bytes of a block, as Java's default.
+/// Uncompressed bytes of a block, Java's default.
 const BLOCK_BYTES: usize = 32 << 10;
 
 /// Appends `records`, compressed and framed, to `buffer`.
@@ -27,7 +28,7 @@ pub(super) fn compress(records: &[u8], buffer: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// What `compressed` was before, framed or not.
+/// Decompresses `compressed`, framed or not.
 pub(super) fn decompress(compressed: &[u8], bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut decompressed = Vec::new();
     let Some(mut rest) =
@@ -46,11 +47,12 @@ pub(super) fn decompress(compressed: &[u8], bytes_max: u64) -> io::Result<Vec<u8
     Ok(decompressed)
 }
 
-/// Decompresses a block behind what is there.
+/// Decompresses a block and appends it.
 fn append(block: &[u8], bytes_max: u64, decompressed: &mut Vec<u8>) -> io::Result<()> {
     let len = snap::raw::decompress_len(block)?;
     let from = decompressed.len();
-    // A byte of Snappy stands for no more than 64, in copies of three bytes; a longer block is not what it says.
+    // A byte of Snappy stands for no more than 64, in copies of three bytes; a block that claims
+    // more is malformed.
     if (from + len) as u64 > bytes_max || len / 64 > block.len() {
         return Err(too_long());
     }

@@ -1,4 +1,4 @@
-//! The broker, and waiting for what happens there.
+//! The broker, and waiting for events there.
 
 use std::time::{Duration, SystemTime};
 

@@ -21,7 +21,7 @@ use tokio::runtime::{Builder, Handle};
 
 use crate::broker::{client, commit, create_topic, eventually, unique};
 
-/// The leader deals four numbers out.
+/// A leader that deals out four numbers.
 #[derive(Debug)]
 struct Deal;
 
@@ -62,7 +62,7 @@ fn joined(client: &Client, runtime: &Handle, config: ClassicConfig) -> ClassicMe
     member
 }
 
-/// Waits for an assignment of so many numbers.
+/// Waits for an assignment of `count` numbers.
 async fn assigned(member: &ClassicMember, count: usize) -> (Generation, Bytes) {
     let what = format!("{count} numbers assigned; last error {:?}", member.last_error());
     eventually(&what, || {
@@ -121,7 +121,7 @@ async fn a_rebalance_can_be_asked_for_by_the_leader() {
     one.leave(false).await.unwrap();
 }
 
-/// One member's runtime stands still, as a process does whose machine sleeps.
+/// One member's runtime stands still, like a process whose machine sleeps.
 #[test]
 fn a_member_that_is_silent_expires_and_is_lost_and_its_commits_are_refused() {
     let Some(client) = client() else { return };
@@ -134,7 +134,7 @@ fn a_member_that_is_silent_expires_and_is_lost_and_its_commits_are_refused() {
     let silent = joined(&own_client, stopping.handle(), config.clone());
     let (generation, _) = stopping.block_on(assigned(&silent, 4));
     let other = joined(&client, running.handle(), config);
-    // Nothing drives the silent one's task here, so the broker waits for its session to run out.
+    // Nothing drives the silent one's task here, so the broker waits for its session to expire.
     running.block_on(assigned(&other, 4));
     assert!(silent.poll().is_none());
     assert_eq!(silent.generation(), Some(generation.clone()));

@@ -1,7 +1,7 @@
 //! Groups on a real broker, by both protocols.
 //!
-//! The broker's address is in `KAFKA_STREAMS_TEST_BOOTSTRAP`; without it these tests say so and pass. They go by real
-//! time: what they wait for they ask for until it is there, for up to half a minute.
+//! The broker's address is in `KAFKA_STREAMS_TEST_BOOTSTRAP`; without it these tests report that
+//! and pass. They run in real time: they poll for the expected state, for up to half a minute.
 
 #[cfg(test)]
 mod broker;

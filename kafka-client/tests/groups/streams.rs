@@ -57,7 +57,7 @@ impl Owner {
         Self { member, owned: Tasks::default() }
     }
 
-    /// One turn; whether so many active tasks are owned and reported.
+    /// One turn; returns the epoch once `count` active tasks are owned and reported.
     fn has(&mut self, count: usize) -> Option<MemberEpoch> {
         self.member.owner_alive();
         match self.member.poll(&self.owned) {
@@ -117,7 +117,7 @@ async fn two_members_share_and_what_one_leaves_goes_to_the_other() {
     one.member.leave().await.unwrap();
 }
 
-/// One member's runtime stands still, as a process does whose machine sleeps.
+/// One member's runtime stands still, like a process whose machine sleeps.
 #[test]
 fn a_member_that_is_silent_expires_and_is_lost_and_its_commits_are_refused() {
     let Some(client) = client() else { return };
@@ -181,7 +181,7 @@ async fn a_shutdown_that_one_member_asks_for_is_told_to_all() {
     two.member.leave().await.unwrap();
 }
 
-/// Should a newer broker accept it, the member simply joins.
+/// If a newer broker accepts it, the member simply joins.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_static_member_is_refused_or_joins() {
     let Some(client) = client() else { return };

@@ -16,7 +16,7 @@ impl StateDirectory {
     ///
     /// # Errors
     ///
-    /// Those of the operating system; tasks before the failing one are removed.
+    /// Errors of the operating system; tasks before the failing one are removed.
     pub fn remove_unowned(&self, older_than: Duration, now_ms: i64) -> Result<Vec<String>> {
         let now = Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
         let mut removed = Vec::new();
@@ -90,7 +90,7 @@ fn remove_directory(path: &Path) -> Result {
     }
 }
 
-/// When anything in a directory was last modified, since the epoch.
+/// Time of the last modification in a directory, since the epoch.
 fn newest_modification(path: &Path) -> Result<Duration> {
     let fail = |error| Error::from_io("inspect", path, error);
     let metadata = match fs::symlink_metadata(path) {

@@ -89,7 +89,7 @@ impl StateDirectory {
     ///
     /// # Errors
     ///
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub fn global_directory(&self) -> Result<PathBuf> {
         let path = self.inner.path.join(GLOBAL);
         create_directory(&path)?;
@@ -120,7 +120,7 @@ impl StateDirectory {
     ///
     /// # Errors
     ///
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub fn list_tasks(&self) -> Result<Vec<String>> {
         let mut tasks = Vec::new();
         for name in entry_names(&self.inner.path)? {

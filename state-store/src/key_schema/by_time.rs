@@ -1,8 +1,9 @@
-//! The index by which rows of windows and sessions are found in the order of their times, whatever their keys.
+//! The index by which rows of windows and sessions are found in the order of their times, whatever
+//! their keys.
 //!
-//! An entry is `0xff ‖ i64 time ‖ changelog key` and has no value. Local keys of rows begin with a segment, which is not
-//! negative, so that entries lie behind all rows. Java has the rows themselves in order of time, and an index in order of
-//! keys, in its time-ordered stores.
+//! An entry is `0xff ‖ i64 time ‖ changelog key` and has no value. Local keys of rows begin with a
+//! segment, which is not negative, so that entries lie behind all rows. Java has the rows
+//! themselves in order of time, and an index in order of keys, in its time-ordered stores.
 
 const PREFIX: u8 = 0xff;
 const PREFIX_AND_TIME_BYTES: usize = 9;
@@ -23,7 +24,7 @@ pub fn parse_time_entry(local_key: &[u8]) -> Option<(i64, &[u8])> {
     (*prefix == PREFIX).then_some((i64::from_be_bytes(*time), changelog_key))
 }
 
-/// Whether a local key is that of an entry and not of a row.
+/// Returns whether a local key belongs to an index entry rather than a row.
 #[must_use]
 pub fn is_time_entry(local_key: &[u8]) -> bool {
     local_key.first() == Some(&PREFIX)

@@ -1,14 +1,17 @@
-//! Values with the headers and the timestamp of the record that made them: `i32 length ‖ headers ‖ i64 timestamp ‖ value`.
+//! Values with the headers and the timestamp of the record that made them: `i32 length ‖ headers ‖
+//! i64 timestamp ‖ value`.
 //!
-//! The headers are `i32 n ‖ n × (i32 length ‖ name ‖ i32 length, or -1 for none ‖ value)`. A changelog has them as the
-//! headers of its record. Java's stores with headers (KIP-1271) have another layout on disk.
+//! The headers are `i32 n ‖ n × (i32 length ‖ name ‖ i32 length, or -1 for none ‖ value)`. A
+//! changelog has them as the headers of its record. Java's stores with headers (KIP-1271) have
+//! another layout on disk.
 
 /// A header: its name, and its value unless that is null.
 pub type HeaderRef<'a> = (&'a str, Option<&'a [u8]>);
 
 const NULL: i32 = -1;
 
-/// Appends what stands before the timestamp. What is longer than an `i32` can say is left out; no record is so large.
+/// Appends what stands before the timestamp. What is longer than an `i32` can say is left out; no
+/// record is so large.
 pub fn write_headers<'h>(out: &mut Vec<u8>, headers: impl Iterator<Item = HeaderRef<'h>>) {
     let start = out.len();
     out.extend_from_slice(&[0; 8]);

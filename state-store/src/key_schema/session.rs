@@ -1,5 +1,5 @@
-//! Session keys of changelogs, and of the local store, where the segment of the session's end comes first. Java's
-//! `SessionKeySchema`.
+//! Session keys of changelogs, and of the local store, where the segment of the session's end comes
+//! first. Java's `SessionKeySchema`.
 
 use super::{segment_id, split_last_i64};
 

@@ -1,14 +1,15 @@
-//! Versions of values: where they lie in the local store, and what a new one changes there. After Java's
-//! `RocksDBVersionedStore`, whose changelog has plain keys and values in records of the versions' timestamps.
+//! Versions of values: where they lie in the local store, and what a new one changes there. After
+//! Java's `RocksDBVersionedStore`, whose changelog has plain keys and values in records of the
+//! versions' timestamps.
 //!
 //! ```text
 //! latest     0x00 ‖ key
 //! history    0x01 ‖ i64 segment of `to` ‖ key ‖ i64 to ‖ i64 from
 //! row        u8 1, or 0 for a deletion ‖ i64 from ‖ value
 //! ```
-//! A version is valid from its timestamp up to the next one's, which is when it becomes history; the segment says when it
-//! can be forgotten. Where a key was deleted nothing is valid up to its next version; so that the time is known, there
-//! is a row from it to itself.
+//! A version is valid from its timestamp up to the next one's, which is when it becomes history;
+//! the segment says when it can be forgotten. Where a key was deleted nothing is valid up to its
+//! next version; so that the time is known, there is a row from it to itself.
 
 use super::{segment_id, split_last_i64};
 
@@ -16,17 +17,18 @@ const LATEST: u8 = 0;
 const HISTORY: u8 = 1;
 const SEGMENT_END: usize = 9;
 
-/// The time in which a version in the history is valid: `from <= time < to`. Both are the same for a deletion.
+/// The time in which a version in the history is valid: `from <= time < to`. Both are the same for
+/// a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
-    /// When the next version begins, in milliseconds since the epoch.
+    /// Start of the next version, in milliseconds since the epoch.
     pub to: i64,
     /// The version's own timestamp.
     pub from: i64,
 }
 
 impl Span {
-    /// Whether this is no version, but where the key was deleted.
+    /// Returns whether this span is a deletion of the key rather than a version.
     #[must_use]
     pub fn is_deletion(&self) -> bool {
         self.from == self.to
@@ -48,7 +50,8 @@ pub fn history_key(out: &mut Vec<u8>, segment_interval: i64, key: &[u8], span: S
 
 /// Appends the bounds, both inclusive, of the versions of a key in a segment that end after `time`.
 ///
-/// Between them may lie versions of longer keys that begin with the same bytes, which the caller filters.
+/// Between them may lie versions of longer keys that begin with the same bytes, which the caller
+/// filters.
 pub fn history_bounds(
     (lower, upper): (&mut Vec<u8>, &mut Vec<u8>),
     segment: i64,
@@ -61,7 +64,8 @@ pub fn history_bounds(
     upper.extend_from_slice(&[u8::MAX; 16]);
 }
 
-/// The first key of the history of a segment: what lies before has expired when the segment is the first that lives.
+/// The first key of the history of a segment: what lies before has expired when the segment is the
+/// first that lives.
 #[must_use]
 pub fn history_segment_bound(segment: i64) -> Vec<u8> {
     let mut bound = Vec::with_capacity(SEGMENT_END);
@@ -75,7 +79,8 @@ fn history_prefix(out: &mut Vec<u8>, segment: i64, key: &[u8]) {
     out.extend_from_slice(key);
 }
 
-/// Splits a local key: the plain key, and the span of a version in the history or `None` for the latest one.
+/// Splits a local key: the plain key, and the span of a version in the history or `None` for the
+/// latest one.
 #[must_use]
 pub fn parse_versioned_key(local_key: &[u8]) -> Option<(&[u8], Option<Span>)> {
     match local_key.split_first()? {
@@ -114,7 +119,8 @@ pub fn split_version(bytes: &[u8]) -> Option<(i64, Option<&[u8]>)> {
 pub struct Neighbours {
     /// Timestamp of the latest version; `None` if there is none.
     pub latest: Option<i64>,
-    /// The first span in the history that ends after the time. It need not be known if the time is not before `latest`.
+    /// The first span in the history that ends after the time. It need not be known if the time is
+    /// not before `latest`.
     pub behind: Option<Span>,
 }
 
@@ -135,7 +141,8 @@ pub enum VersionEdit {
     Put(Span),
 }
 
-/// What putting a value (or, without one, a deletion) at a time changes, and when the next version begins.
+/// The changes that putting a value (or a deletion, without one) at a time makes, and the start of
+/// the next version.
 #[must_use]
 pub fn plan_version(
     time: i64,

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::api::{is_empty_range, is_sorted_and_distinct};
+use crate::api::{is_empty_range, not_ascending};
 use crate::{
-    Database, Direction, Entries, Entry, Error, ErrorKind, Operation, Result, StoreId, Visit,
+    Database, Direction, Entries, Entry, Error, Operation, Result, SortedRows, StoreId, Visit,
     WriteBatch,
 };
 
@@ -134,11 +134,19 @@ impl Database for MemoryDatabase {
         Ok(())
     }
 
-    fn ingest(&self, store: StoreId, sorted: Vec<Entry>) -> Result<()> {
-        if !is_sorted_and_distinct(&sorted) {
-            return Err(Error::new(ErrorKind::InvalidArgument, "rows to ingest do not ascend"));
+    fn ingest(&self, store: StoreId, rows: &mut SortedRows<'_, '_>) -> Result<()> {
+        let rows: Vec<_> = rows.collect();
+        if !rows.is_sorted_by(|(one, _), (other, _)| one < other) {
+            return Err(not_ascending());
         }
-        self.state.write().rows_mut(store)?.extend(sorted);
+        let mut state = self.state.write();
+        let stored = state.rows_mut(store)?;
+        for (key, value) in rows {
+            match value {
+                Some(value) => drop(stored.insert(key.to_vec(), value.to_vec())),
+                None => drop(stored.remove(key)),
+            }
+        }
         Ok(())
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ErrorKind;
 
 const STORE: StoreId = StoreId(0);
 const ALL: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Unbounded, Bound::Unbounded);
@@ -75,9 +76,10 @@ fn rows_in_a_deleted_range_go_and_their_neighbours_stay() {
 #[test]
 fn rows_to_ingest_must_ascend() {
     let database = MemoryDatabase::new(1);
-    let row = |key: &[u8]| (key.to_vec(), b"v".to_vec());
-    let unsorted = database.ingest(STORE, vec![row(b"b"), row(b"a")]).unwrap_err();
+    let (a, b) = ((&b"a"[..], Some(&b"v"[..])), (&b"b"[..], Some(&b"v"[..])));
+    let unsorted = database.ingest(STORE, &mut [b, a].into_iter()).unwrap_err();
     assert_eq!(unsorted.kind(), ErrorKind::InvalidArgument);
-    database.ingest(STORE, vec![row(b"a"), row(b"b")]).unwrap();
-    assert_eq!(database.approximate_entries(STORE).unwrap(), 2);
+    database.ingest(STORE, &mut [a, b].into_iter()).unwrap();
+    database.ingest(STORE, &mut [(a.0, None)].into_iter()).unwrap();
+    assert_eq!(database.approximate_entries(STORE).unwrap(), 1);
 }

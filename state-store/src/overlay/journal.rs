@@ -1,7 +1,8 @@
-//! What a run of writes replaced, so that it can be taken back: the writes of an attempt that failed.
+//! The values that a run of writes replaced, so that a failed attempt can be undone.
 //!
-//! Invariant: entries are taken back in the reverse order of the writes, so that each finds the overlay as its write
-//! left it. What a write touched is dirty until then, and is neither evicted nor moved to another slot.
+//! Invariant: entries are taken back in the reverse order of the writes, so that each finds the
+//! overlay as its write left it. What a write touched is dirty until then, and is neither evicted
+//! nor moved to another slot.
 
 use super::{
     Overlay,
@@ -31,8 +32,8 @@ pub(super) struct Before<V, C> {
     /// Its places in the chains; `None` if it was not in one.
     pub(super) dirty: Option<Place>,
     pub(super) pending: Option<Place>,
-    /// Whether scans saw it.
-    pub(super) scanned: bool,
+    /// True if the key had been written.
+    pub(super) written: bool,
 }
 
 /// The writes of the attempt that is being made, if one is.
@@ -49,8 +50,9 @@ impl<V, C> Journal<V, C> {
 }
 
 impl<V, C> Overlay<V, C> {
-    /// Notes from now on what writes replace, for [`undo_attempt`](Self::undo_attempt). Between here and the end of the
-    /// attempt there is no commit, and nothing is asked for that is pending.
+    /// Notes from now on what writes replace, for [`undo_attempt`](Self::undo_attempt). Between
+    /// here and the end of the attempt there is no commit, and nothing is asked for that is
+    /// pending.
     pub fn begin_attempt(&mut self) {
         self.journal.is_on = true;
         self.journal.writes.clear();
@@ -62,8 +64,8 @@ impl<V, C> Overlay<V, C> {
         self.journal.writes.clear();
     }
 
-    /// Takes the writes of the attempt back, which is at its end: values, order, and what downstream is owed are those
-    /// of its beginning. What was read meanwhile stays.
+    /// Takes the writes of the attempt back, which is at its end: values, order, and what
+    /// downstream is owed are those of its beginning. What was read meanwhile stays.
     pub fn undo_attempt(&mut self) {
         self.journal.is_on = false;
         while let Some(replaced) = self.journal.writes.pop() {
@@ -74,19 +76,17 @@ impl<V, C> Overlay<V, C> {
         }
     }
 
-    /// What there is of an entry that is going to be written, but for its value.
+    /// The parts of an entry about to be written, except its value.
     pub(super) fn before(&mut self, index: u32) -> Before<V, C> {
         let dirty = self.slab.place_in(Chain::Dirty, index);
         let pending = self.slab.place_in(Chain::Pending, index);
-        let scan_index = self.scan_index.as_ref();
         let slot = self.slab.slot_mut(index);
-        let scanned = scan_index.is_some_and(|keys| keys.contains_key(&slot.key));
-        let (context, charge) = (slot.context.take(), slot.charge);
-        Before { index, value: None, seen: None, context, charge, dirty, pending, scanned }
+        let (context, charge, written) = (slot.context.take(), slot.charge, slot.written);
+        Before { index, value: None, seen: None, context, charge, dirty, pending, written }
     }
 
     fn put_back(&mut self, before: Before<V, C>) {
-        let Before { index, value, seen, context, charge, dirty, pending, scanned } = before;
+        let Before { index, value, seen, context, charge, dirty, pending, written } = before;
         let value = if let Some(value) = value {
             value
         } else {
@@ -103,9 +103,10 @@ impl<V, C> Overlay<V, C> {
         let slot = self.slab.slot_mut(index);
         slot.value = value;
         slot.context = context;
+        slot.written = written;
         if dirty.is_none() {
             self.dirty_bytes -= charge;
-            if !scanned {
+            if !(written && self.scans_clean) {
                 self.forget_for_scans(index);
             }
         }
@@ -128,7 +129,7 @@ mod tests {
         Overlay::new(MemoryBudget::new(1 << 20, 1 << 20).overlay_account())
     }
 
-    /// What is done to an overlay: by whom it is done is a matter of the test.
+    /// An operation on an overlay; the test decides who does it.
     #[derive(Clone, Debug)]
     enum Step {
         Fill(u8, Option<u32>),

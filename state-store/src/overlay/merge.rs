@@ -52,8 +52,7 @@ where
     })
 }
 
-/// Which side has the next row: the database (`Less`), the dirty rows (`Greater`) or both
-/// (`Equal`).
+/// Side that has the next row: the database (`Less`), the dirty rows (`Greater`) or both (`Equal`).
 fn order<V>(
     database: &mut Peekable<Entries<'_>>,
     dirty: &mut Peekable<IntoIter<DirtyRow<V>>>,

@@ -26,10 +26,10 @@ pub use self::merge::merge_range;
 
 /// The slots that an insertion looks at to make room while the budget is exceeded.
 const EVICTION_STEPS: usize = 32;
-/// What the table takes of an entry while it doubles: index and tag, in a table that is half empty and one that it
-/// leaves.
+/// Bytes that an entry takes in the table while it doubles: index and tag, in the half-empty new
+/// table and in the old one.
 const TABLE_BYTES: usize = 16;
-/// What the allocator adds to a key or a value, and a map of keys to each entry.
+/// Overhead of the allocator per key or value, and of a map of keys per entry.
 const ALLOCATION_BYTES: usize = 16;
 
 /// A dirty row as a scan sees it: its key, and its value or `None` if it was deleted.
@@ -44,9 +44,11 @@ pub struct PendingEntry<V, C> {
     pub value: Option<V>,
     /// The context of the last write.
     pub context: C,
-    /// What downstream has seen of the key since the last commit: the value that was forwarded last, or `None` if
-    /// nothing was, so that it knows what the database has.
+    /// The value that downstream has seen since the last commit: the one forwarded last, or `None`
+    /// if none was, in which case downstream knows the value in the database.
     pub forwarded: Option<Option<V>>,
+    /// True if somebody [followed](Overlay::follow) the key.
+    pub followed: bool,
 }
 
 /// Typed values by serialised key, laid over a store of the database.
@@ -59,20 +61,21 @@ pub struct Overlay<V, C> {
     slab: Slab<V, C>,
     dirty_bytes: usize,
     account: OverlayAccount,
-    /// The dirty keys in order; built by the first scan and kept from then on, so that a store
-    /// without scans never pays.
+    /// The keys that scans see, in order; built by the first scan and kept from then on, so that a
+    /// store without scans never pays.
     scan_index: Option<BTreeMap<Box<[u8]>, u32>>,
-    /// Whether the index keeps keys behind their commit, for as long as their entries are there.
+    /// True if scans see written keys after their commit, as long as their entries exist.
     scans_clean: bool,
-    /// What is charged for the copies of keys in `scan_index`.
+    /// Bytes charged for the copies of keys in `scan_index`.
     scan_bytes: usize,
     /// The slot at which the clock goes on to look for entries to evict.
     hand: u32,
-    /// The values that downstream has seen since the last commit, of the entries that were written again behind that. A
-    /// store is flushed twice in a commit where one above it forwards into it, and downstream is owed the step
-    /// from what it has seen. All other entries have in themselves what was forwarded.
+    /// The values that downstream has seen since the last commit, of the entries that were written
+    /// again behind that. A store is flushed twice in a commit where one above it forwards into it,
+    /// and downstream is owed the step from what it has seen. All other entries have in themselves
+    /// what was forwarded.
     forwarded: HashMap<u32, Option<V>>,
-    /// What is charged for the copies of values in `forwarded`.
+    /// Bytes charged for the copies of values in `forwarded`.
     copies: usize,
     journal: Journal<V, C>,
 }
@@ -97,27 +100,41 @@ impl<V, C> Overlay<V, C> {
         }
     }
 
-    /// Shows rows that were written to scans and to [`lookup_written`](Self::lookup_written) also behind their commit, for
-    /// as long as they are not evicted: the database may have let go of them by then.
+    /// Shows rows that were written to scans and to [`lookup_written`](Self::lookup_written) also
+    /// behind their commit, for as long as they are not evicted: the database may have let go of
+    /// them by then.
     #[must_use]
     pub fn with_clean_rows_scanned(self) -> Self {
-        Self { scan_index: Some(BTreeMap::new()), scans_clean: true, ..self }
+        Self { scans_clean: true, ..self }
     }
 
-    /// As [`lookup`](Self::lookup), of a key that was written and not read from the database only.
+    /// Like [`lookup`](Self::lookup), but finds only keys that were written, not those read from
+    /// the database.
     #[must_use]
     pub fn lookup_written(&self, key: &[u8]) -> Option<Option<&V>> {
-        let written = self.scan_index.as_ref().filter(|_| self.scans_clean);
-        written?.get(key).and_then(|_| self.lookup(key))
+        let slot = self.slab.slot(self.find(self.hash(key), key)?);
+        slot.referenced.store(true, Ordering::Relaxed);
+        (slot.written && self.scans_clean).then_some(slot.value.as_ref())
     }
 
-    /// What the overlay knows of a key: `None` if nothing (read the database), `Some(None)` if the
-    /// key has no value.
+    /// Looks a key up: `None` if the overlay does not know it (read the database), `Some(None)` if
+    /// the key has no value.
     #[must_use]
     pub fn lookup(&self, key: &[u8]) -> Option<Option<&V>> {
         let slot = self.slab.slot(self.find(self.hash(key), key)?);
         slot.referenced.store(true, Ordering::Relaxed);
         Some(slot.value.as_ref())
+    }
+
+    /// Notes that somebody goes by a value that downstream has not seen, and so is to hear if it
+    /// goes before it is seen.
+    pub fn follow(&mut self, key: &[u8]) {
+        if !self.has_pending() {
+            return;
+        }
+        let Some(index) = self.find(self.hash(key), key) else { return };
+        let slot = self.slab.slot_mut(index);
+        slot.followed |= slot.is_pending() && slot.value.is_some();
     }
 
     /// Keeps what the database holds for a key, so that the next read needs no serde. `size` is
@@ -132,9 +149,9 @@ impl<V, C> Overlay<V, C> {
     /// Writes a value, or deletes the key with `None`: the key is dirty until the commit, and last
     /// in the order of writes.
     ///
-    /// `size` is about that of the value in bytes, with what its context refers to. With `pending`, downstream sees the
-    /// value through [`next_pending`](Self::next_pending); without, the caller has forwarded it,
-    /// and the key is no longer pending.
+    /// `size` is about that of the value in bytes, with what its context refers to. With `pending`,
+    /// downstream sees the value through [`next_pending`](Self::next_pending); without, the caller
+    /// has forwarded it, and the key is no longer pending.
     pub fn write(&mut self, key: &[u8], value: Option<V>, context: C, size: usize, pending: bool) {
         let hash = self.hash(key);
         let index = if let Some(index) = self.find(hash, key) {
@@ -181,7 +198,7 @@ impl<V, C> Overlay<V, C> {
         dirty
     }
 
-    /// Whether there is a key that downstream has not seen.
+    /// Returns whether there is a key that downstream has not seen.
     pub fn has_pending(&self) -> bool {
         self.slab.first(Chain::Pending).is_some()
     }
@@ -198,9 +215,11 @@ impl<V, C> Overlay<V, C> {
         let index = self.slab.first(Chain::Pending)?;
         self.slab.unlink(Chain::Pending, index);
         let forwarded = self.forwarded.remove(&index);
-        let slot = self.slab.slot(index);
+        let slot = self.slab.slot_mut(index);
+        let followed = std::mem::take(&mut slot.followed);
         let (key, value) = (slot.key.clone(), slot.value.clone());
-        slot.context.clone().map(|context| PendingEntry { key, value, context, forwarded })
+        let context = slot.context.clone()?;
+        Some(PendingEntry { key, value, context, forwarded, followed })
     }
 
     /// The dirty entries in the order of their last writes: key, value (`None` is a tombstone) and
@@ -233,22 +252,24 @@ impl<V, C> Overlay<V, C> {
         }
     }
 
-    /// Makes the index that [`dirty_rows`](Self::dirty_rows) reads, unless it is there; it is kept up to date from then
-    /// on.
+    /// Makes the index that [`dirty_rows`](Self::dirty_rows) reads, unless it is there; it is kept
+    /// up to date from then on.
     pub fn index_for_scans(&mut self) {
         if self.scan_index.is_some() {
             return;
         }
         let slab = &self.slab;
-        let slots = slab.chain(Chain::Dirty).map(|index| (&slab.slot(index).key, index));
-        let index: BTreeMap<_, _> = slots.map(|(key, index)| (key.clone(), index)).collect();
+        let scanned = |slot: &&Slot<V, C>| slot.is_dirty() || (slot.written && self.scans_clean);
+        let slots = slab.occupied().filter(|(_, slot)| scanned(slot));
+        let index: BTreeMap<_, _> = slots.map(|(index, slot)| (slot.key.clone(), index)).collect();
         let bytes = index.keys().map(|key| scan_charge(key.len())).sum();
         self.scan_index = Some(index);
         self.charge_scan(bytes);
     }
 
-    /// The dirty rows between two bounds, in the order of their keys and lent out; `None` is a deleted key. Crossed bounds
-    /// give nothing, nor does an overlay that was not [prepared](Self::index_for_scans). With
+    /// The dirty rows between two bounds, in the order of their keys and lent out; `None` is a
+    /// deleted key. Crossed bounds give nothing, nor does an overlay that was not
+    /// [prepared](Self::index_for_scans). With
     /// [`with_clean_rows_scanned`](Self::with_clean_rows_scanned), clean ones too.
     pub fn dirty_rows(
         &self,
@@ -273,11 +294,8 @@ impl<V, C> Overlay<V, C> {
             self.slab.first(Chain::Pending).is_none(),
             "committed before all was forwarded"
         );
-        while let Some(index) = self.slab.first(Chain::Dirty) {
-            self.slab.unlink(Chain::Dirty, index);
-            self.slab.unlink(Chain::Pending, index);
-            self.slab.slot_mut(index).context = None;
-        }
+        self.slab.empty(Chain::Pending, |_| ());
+        self.slab.empty(Chain::Dirty, |slot| slot.context = None);
         self.dirty_bytes = 0;
         self.drop_copies();
         let limit = self.account.budget().overlay_limit();
@@ -305,7 +323,14 @@ impl<V, C> Overlay<V, C> {
         self.dirty_bytes
     }
 
-    /// Whether there is anything to commit.
+    /// The bytes of all entries, clean and dirty, with their share of the tables, as the budget is
+    /// charged for them.
+    #[must_use]
+    pub fn charged_bytes(&self) -> usize {
+        self.account.used()
+    }
+
+    /// Returns whether there is anything to commit.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
         self.dirty_len() > 0
@@ -317,7 +342,7 @@ impl<V, C> Overlay<V, C> {
         self.table.len()
     }
 
-    /// Whether the overlay knows no key.
+    /// Returns whether the overlay has no entry.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
@@ -344,12 +369,11 @@ impl<V, C> Overlay<V, C> {
     fn mark_dirty(&mut self, index: u32, context: C, pending: bool) {
         let slot = self.slab.slot_mut(index);
         slot.context = Some(context);
+        let is_scanned = std::mem::replace(&mut slot.written, true) && self.scans_clean;
         *slot.referenced.get_mut() = true;
         if !slot.is_dirty() {
             self.dirty_bytes += slot.charge;
-            if let Some(scan_index) = &mut self.scan_index
-                && !scan_index.contains_key(&slot.key)
-            {
+            if let Some(scan_index) = self.scan_index.as_mut().filter(|_| !is_scanned) {
                 let charge = scan_charge(slot.key.len());
                 scan_index.insert(slot.key.clone(), index);
                 self.charge_scan(charge);
@@ -384,7 +408,7 @@ impl<V, C> Overlay<V, C> {
         slot.charge = charge;
     }
 
-    /// What an entry is charged for: its bytes, its slot and its part of the table.
+    /// Bytes charged for an entry: its own, its slot and its part of the table.
     fn charge(key: &[u8], size: usize) -> usize {
         let slot = size_of::<Slot<V, C>>() + TABLE_BYTES;
         slot + key.len() + size + 2 * ALLOCATION_BYTES
@@ -467,7 +491,7 @@ impl<V, C> Overlay<V, C> {
     }
 }
 
-/// What the copy of a key takes in the index of scans.
+/// Bytes that the copy of a key takes in the index of scans.
 fn scan_charge(key_bytes: usize) -> usize {
     key_bytes + 3 * ALLOCATION_BYTES
 }

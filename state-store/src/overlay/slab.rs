@@ -2,8 +2,8 @@
 //! in the order of their last write. Moving an entry to the end of a chain touches its neighbours
 //! only.
 //!
-//! Slots are in blocks that stay where they are: one vector would double when it is full, and be there
-//! twice while it moves, neither of which a budget can be charged for.
+//! Slots are in blocks that stay where they are: one vector would double when it is full, and be
+//! there twice while it moves, neither of which a budget can be charged for.
 
 use std::sync::atomic::AtomicBool;
 
@@ -24,9 +24,13 @@ pub(super) struct Slot<V, C> {
     pub(super) context: Option<C>,
     /// The bytes that the entry is charged for.
     pub(super) charge: usize,
-    /// Whether the entry was read since the clock's hand last passed; set through a shared
+    /// True if the entry was read since the clock's hand last passed; set through a shared
     /// reference.
     pub(super) referenced: AtomicBool,
+    /// True if somebody goes by a value that downstream has not seen.
+    pub(super) followed: bool,
+    /// True if the key was written, not only read, since the entry exists.
+    pub(super) written: bool,
     dirty: Links,
     pending: Links,
 }
@@ -40,6 +44,8 @@ impl<V, C> Slot<V, C> {
             context: None,
             charge,
             referenced: AtomicBool::new(false),
+            followed: false,
+            written: false,
             dirty: Links::UNLINKED,
             pending: Links::UNLINKED,
         }
@@ -63,13 +69,13 @@ impl<V, C> Slot<V, C> {
         self.dirty.linked
     }
 
-    /// Whether downstream has not seen the entry yet.
+    /// Returns whether downstream has not seen the entry yet.
     pub(super) fn is_pending(&self) -> bool {
         self.pending.linked
     }
 }
 
-/// Which chain of the slab is meant.
+/// One of the two chains of the slab.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Chain {
     Dirty,
@@ -175,6 +181,12 @@ impl<V, C> Slab<V, C> {
         slot.expect("an index that is held is that of an occupied slot")
     }
 
+    /// The slots that hold entries, by index.
+    pub(super) fn occupied(&self) -> impl Iterator<Item = (u32, &Slot<V, C>)> {
+        let places = self.blocks.iter().flatten();
+        (0..).zip(places).filter_map(|(index, place)| Some((index, place.as_ref()?)))
+    }
+
     pub(super) fn first(&self, chain: Chain) -> Option<u32> {
         let head = self.ends(chain).head;
         (head != NONE).then_some(head)
@@ -216,7 +228,8 @@ impl<V, C> Slab<V, C> {
         links.linked.then_some(Place { previous: links.previous })
     }
 
-    /// Puts a slot into a place of a chain, or takes it out. The slot behind which the place is must be in the chain.
+    /// Puts a slot into a place of a chain, or takes it out. The slot behind which the place is
+    /// must be in the chain.
     pub(super) fn put_in(&mut self, chain: Chain, index: u32, place: Option<Place>) {
         self.unlink(chain, index);
         let Some(Place { previous }) = place else { return };
@@ -232,6 +245,16 @@ impl<V, C> Slab<V, C> {
             self.slot_mut(next).links_mut(chain).previous = index;
         }
         self.ends_mut(chain).len += 1;
+    }
+
+    /// Takes all slots out of a chain, in its order, and shows each to `visit`.
+    pub(super) fn empty(&mut self, chain: Chain, mut visit: impl FnMut(&mut Slot<V, C>)) {
+        let mut next = std::mem::replace(self.ends_mut(chain), Ends::EMPTY).head;
+        while next != NONE {
+            let slot = self.slot_mut(next);
+            next = std::mem::replace(slot.links_mut(chain), Links::UNLINKED).next;
+            visit(slot);
+        }
     }
 
     /// Takes a slot out of a chain, if it is in it.

@@ -375,6 +375,7 @@ fn rows_that_were_written_are_scanned_behind_their_commit_until_they_are_evicted
     overlay.committed();
     assert_eq!(overlay.lookup_written(b"a"), None);
     assert_eq!(overlay.lookup_written(b"b"), Some(Some(&3)));
+    overlay.index_for_scans();
     let rows: Vec<_> = overlay.dirty_rows(Bound::Unbounded, Bound::Unbounded).collect();
     assert_eq!(rows, [(&b"b"[..], Some(&3)), (&b"c"[..], None)]);
 

@@ -1,7 +1,7 @@
 //! Rows in blocks of memory, found by key: the last row of a key wins.
 //!
-//! Single rows are not allocated, so that the buffer knows what it takes. What a row that was replaced took stays taken
-//! until the buffer is dropped.
+//! Single rows are not allocated, so that the buffer knows what it takes. What a row that was
+//! replaced took stays taken until the buffer is dropped.
 
 use std::hash::BuildHasher;
 
@@ -23,7 +23,7 @@ pub(super) struct Buffer {
     block_bytes: usize,
 }
 
-/// Where a row lies: its key, and the value behind that.
+/// Position of a row: its key, followed by the value.
 #[derive(Clone, Copy, Debug)]
 struct Row {
     block: u32,
@@ -36,7 +36,8 @@ struct Row {
 }
 
 impl Buffer {
-    /// Sets the row of a key; no value is a tombstone. Returns whether it has room: nothing has changed otherwise.
+    /// Sets the row of a key; no value is a tombstone. Returns whether it has room: nothing has
+    /// changed otherwise.
     pub(super) fn put(&mut self, key: &[u8], value: Option<&[u8]>) -> bool {
         let size = key.len() + value.map_or(0, <[u8]>::len);
         let Ok(size) = u32::try_from(size) else { return false };

@@ -1,8 +1,8 @@
 //! Restores a store from its changelog in bulk.
 //!
-//! Of all records of a key in a buffer only the last is written, in the order of the keys. An empty store is loaded with
-//! a sorted file if that is small. The offset goes with the rows, so that a crash continues
-//! where the last buffer ended.
+//! Only the last record of each key in a buffer is written, in the order of the keys. The rows of an
+//! empty store, and large buffers, are loaded as a sorted file, past the engine's memtables. The
+//! offset goes with the rows, so that a crash continues where the last buffer ended.
 
 mod buffer;
 mod versions;
@@ -13,18 +13,15 @@ use self::buffer::Buffer;
 use self::versions::Versions;
 use crate::key_schema::{HeaderRef, parse_versioned_key, split_timestamped_value, split_version};
 use crate::{
-    Database, Direction, Entry, Error, ErrorKind, Result, Segments, StoreFormat, StoreId,
-    WriteBatch,
+    Database, Direction, Error, ErrorKind, Result, Segments, StoreFormat, StoreId, WriteBatch,
 };
 
 /// Bytes of rows in one write to the database.
 const BATCH_BYTES: usize = 256 * 1024;
-/// What a row takes in a batch beside its bytes.
+/// Overhead of a row in a batch, besides its bytes.
 const OPERATION_BYTES: usize = 64;
-/// Memory that rows may take to be loaded as a file: more than that is written a batch at a time.
-const LOAD_BYTES: usize = 4 * 1024 * 1024;
-/// What a row takes beside its bytes while it is loaded.
-const ENTRY_BYTES: usize = size_of::<Entry>() + 32;
+/// Least memory of rows that are loaded as a file: smaller files would be too many.
+const LOAD_BYTES: usize = 1024 * 1024;
 
 /// Collects records of one store's changelog and applies them to the database a buffer at a time.
 ///
@@ -34,15 +31,15 @@ pub struct Restorer {
     format: StoreFormat,
     rows: Buffer,
     max_start: Option<i64>,
-    /// The same when rows were last written.
+    /// Largest start as of the last write of rows.
     applied_start: Option<i64>,
     max_seqnum: i32,
-    /// Whether the timestamps of records count as starts of windows do.
+    /// True if timestamps of records count as starts of windows.
     counts_timestamps: bool,
     latest_time: i64,
     local_key: Vec<u8>,
     local_value: Vec<u8>,
-    /// Whether what was read last is a row and no tombstone.
+    /// True if the record read last is a row, not a tombstone.
     is_put: bool,
 }
 
@@ -64,15 +61,16 @@ impl Restorer {
         }
     }
 
-    /// Counts windows that start later than this as if they started then: they come from records that will be
-    /// processed once more, so that earlier windows are still needed.
+    /// Counts windows that start later than this as if they started then: they come from records
+    /// that will be processed once more, so that earlier windows are still needed.
     #[must_use]
     pub fn with_latest_time(mut self, time: i64) -> Self {
         self.latest_time = time;
         self
     }
 
-    /// Counts the timestamp of each value as the start of a window, for a store whose rows expire by them.
+    /// Counts the timestamp of each value as the start of a window, for a store whose rows expire
+    /// by them.
     #[must_use]
     pub fn with_timestamps_counted(mut self) -> Self {
         self.counts_timestamps = true;
@@ -99,8 +97,8 @@ impl Restorer {
         self.accept()
     }
 
-    /// Reads a record of the changelog without taking it. Returns the row, key and value as they lie in the database;
-    /// `None` for a tombstone.
+    /// Reads a record of the changelog without taking it. Returns the row, key and value as they
+    /// lie in the database; `None` for a tombstone.
     ///
     /// # Errors
     ///
@@ -122,7 +120,8 @@ impl Restorer {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if it is larger than a row can be.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if it is larger than a row
+    /// can be.
     pub fn accept(&mut self) -> Result {
         let value = self.is_put.then_some(&*self.local_value);
         if let Some(segments) = self.format.versions() {
@@ -156,7 +155,7 @@ impl Restorer {
     ///
     /// # Errors
     ///
-    /// As [`accept`](Self::accept).
+    /// The errors of [`accept`](Self::accept).
     pub fn accept_deletion(&mut self) -> Result {
         self.is_put = false;
         self.accept()
@@ -170,7 +169,7 @@ impl Restorer {
     ///
     /// # Errors
     ///
-    /// Those of the database; the buffer is then lost, and the restore starts over from the stored
+    /// Errors of the database; the buffer is then lost, and the restore starts over from the stored
     /// offset.
     pub fn apply(
         &mut self,
@@ -183,63 +182,25 @@ impl Restorer {
             return self.apply_versions(segments, database, store, (changelog, next_offset));
         }
         let (format, oldest) = (self.format, self.oldest());
+        let has_times = format.segments().is_some() || self.counts_timestamps;
         let mut taken = std::mem::take(&mut self.rows);
-        let (bytes, collected) = (taken.bytes(), taken.len());
+        let is_large = taken.bytes() >= LOAD_BYTES;
         let rows = taken.sorted();
         // A tombstone may be of a row that an earlier buffer wrote.
         let rows = rows.filter(|(key, value)| {
             value.is_none() || format.time_of(key).is_none_or(|time| time >= oldest)
         });
-        // Loaded rows may be on disk before their offset; so only a store that has none yet may be loaded, and rows
-        // without an offset are known to be an interrupted load.
+        // Rows of a file may be on disk before all that was written earlier. Without an offset they are known to be of
+        // an interrupted load; behind one they do no harm, unless stream time is to be on disk before them.
         let is_new = database.offset(changelog)?.is_none() && is_empty(database, store)?;
+        let to = Target { database, store, format };
         let mut batch = WriteBatch::new();
-        let written = if is_new && bytes + collected * ENTRY_BYTES <= LOAD_BYTES {
-            let puts = rows.filter_map(|(key, value)| Some((key.to_vec(), value?.to_vec())));
-            let mut puts: Vec<Entry> = puts.collect();
-            let written = puts.len();
-            if written > 0 {
-                let mut entries: Vec<Entry> = Vec::new();
-                for (key, _) in &puts {
-                    let mut entry = Vec::new();
-                    if format.time_entry(key, &mut entry) {
-                        entries.push((entry, Vec::new()));
-                    }
-                }
-                // They lie behind all rows.
-                entries.sort_unstable();
-                puts.append(&mut entries);
-                database.ingest(store, puts)?;
-            }
-            written
+        let written = if is_new {
+            to.load(rows.filter(|(_, value)| value.is_some()))?
+        } else if is_large && !has_times {
+            to.load(rows)?
         } else {
-            // Rows that come before their offset are written again after a crash, to the same values.
-            let mut written = 0;
-            let mut entry = Vec::new();
-            for (key, value) in rows {
-                entry.clear();
-                let indexed = format.time_entry(key, &mut entry);
-                match value {
-                    Some(value) => {
-                        batch.put(store, key, value);
-                        if indexed {
-                            batch.put(store, &entry, &[]);
-                        }
-                    }
-                    None if is_new => continue,
-                    None => {
-                        batch.delete(store, key);
-                        if indexed {
-                            batch.delete(store, &entry);
-                        }
-                    }
-                }
-                written += 1;
-                if batch.bytes() + batch.len() * OPERATION_BYTES >= BATCH_BYTES {
-                    database.write(std::mem::take(&mut batch))?;
-                }
-            }
-            written
+            to.write(rows, &mut batch)?
         };
         batch.set_offset(changelog, next_offset);
         database.write(batch)?;
@@ -285,7 +246,7 @@ impl Restorer {
         self.rows.len()
     }
 
-    /// Whether nothing was collected since the last [`apply`](Self::apply).
+    /// Returns whether no record was collected since the last [`apply`](Self::apply).
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.len() == 0
@@ -297,7 +258,8 @@ impl Restorer {
         self.rows.bytes()
     }
 
-    /// The largest window start (or session end) seen, from which the store's own stream time is rebuilt.
+    /// The largest window start (or session end) seen, from which the store's own stream time is
+    /// rebuilt.
     #[must_use]
     pub fn max_window_start(&self) -> Option<i64> {
         self.max_start.map(|start| start.min(self.latest_time))
@@ -309,7 +271,8 @@ impl Restorer {
         self.max_start
     }
 
-    /// The largest sequence number seen of a window, from which a store that retains duplicates goes on.
+    /// The largest sequence number seen of a window, from which a store that retains duplicates
+    /// goes on.
     #[must_use]
     pub fn max_seqnum(&self) -> i32 {
         self.max_seqnum
@@ -329,6 +292,68 @@ impl Restorer {
     }
 }
 
+/// A store that rows of its changelog are written to.
+struct Target<'d> {
+    database: &'d dyn Database,
+    store: StoreId,
+    format: StoreFormat,
+}
+
+impl Target<'_> {
+    /// Writes rows as a file. Returns their number.
+    fn load<'r>(&self, rows: impl Iterator<Item = (&'r [u8], Option<&'r [u8]>)>) -> Result<usize> {
+        let mut written = 0;
+        let mut rows = rows.inspect(|_| written += 1);
+        if self.format.segments().is_none_or(|segments| !segments.by_time) {
+            self.database.ingest(self.store, &mut rows)?;
+            return Ok(written);
+        }
+        let rows: Vec<_> = rows.collect();
+        let mut entries: Vec<Vec<u8>> = Vec::new();
+        for (key, _) in &rows {
+            let mut entry = Vec::new();
+            if self.format.time_entry(key, &mut entry) {
+                entries.push(entry);
+            }
+        }
+        // They lie behind all rows.
+        entries.sort_unstable();
+        let entries = entries.iter().map(|entry| (&**entry, Some(&[][..])));
+        self.database.ingest(self.store, &mut rows.into_iter().chain(entries))?;
+        Ok(written)
+    }
+
+    /// Writes rows a batch at a time, the last of them to `batch`. Those that come before their offset are written again
+    /// after a crash, to the same values. Returns their number.
+    fn write<'r>(
+        &self,
+        rows: impl Iterator<Item = (&'r [u8], Option<&'r [u8]>)>,
+        batch: &mut WriteBatch,
+    ) -> Result<usize> {
+        let (store, mut written, mut entry) = (self.store, 0, Vec::new());
+        for (key, value) in rows {
+            entry.clear();
+            let indexed = self.format.time_entry(key, &mut entry);
+            if let Some(value) = value {
+                batch.put(store, key, value);
+                if indexed {
+                    batch.put(store, &entry, &[]);
+                }
+            } else {
+                batch.delete(store, key);
+                if indexed {
+                    batch.delete(store, &entry);
+                }
+            }
+            written += 1;
+            if batch.bytes() + batch.len() * OPERATION_BYTES >= BATCH_BYTES {
+                self.database.write(std::mem::take(batch))?;
+            }
+        }
+        Ok(written)
+    }
+}
+
 fn is_empty(database: &dyn Database, store: StoreId) -> Result<bool> {
     let mut rows = database.range(store, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
     Ok(rows.next().transpose()?.is_none())
@@ -337,10 +362,10 @@ fn is_empty(database: &dyn Database, store: StoreId) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MemoryDatabase;
     use crate::key_schema::{
         local_window_key, parse_time_entry, write_session_key, write_window_key,
     };
+    use crate::{Entry, MemoryDatabase};
 
     const STORE: StoreId = StoreId(0);
 

@@ -1,4 +1,5 @@
-//! Restores versions: each record of the changelog is put as its store put it, among the versions that are there.
+//! Restores versions: each record of the changelog is put as its store put it, among the versions
+//! that are there.
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
@@ -14,8 +15,8 @@ pub(super) struct Versions<'d> {
     database: &'d dyn Database,
     store: StoreId,
     segments: Segments,
-    /// Time of the newest version in the database. Records are put in order of time, so that what is put before one is
-    /// no later than it.
+    /// Time of the newest version in the database. Records are put in order of time, so that what
+    /// is put before one is no later than it.
     newest: i64,
     /// The store's own stream time, by which versions expire.
     stream_time: i64,

@@ -1,4 +1,4 @@
-//! What an error of the engine means for the task.
+//! Translation of the engine's errors into kinds of failure.
 //!
 //! The engine gives text: a class, then the operation and file, then the operating system's
 //! message.
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::{Error, ErrorKind};
 
-/// What was being done to which database.
+/// The operation that failed, and its database.
 pub(super) struct Context<'a> {
     pub(super) doing: &'static str,
     pub(super) directory: &'a Path,

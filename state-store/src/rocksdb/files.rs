@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::{OFFSETS, options, unflushed::Unflushed};
 
-/// How often, at most, all databases are looked through for writes that are not flushed.
+/// Least interval between checks of all databases for unflushed writes.
 const LOOK_INTERVAL_MS: i64 = 1_000;
 
 /// The files of one database.
@@ -33,7 +33,8 @@ impl Files {
 
     /// Starts a flush and does not wait for it.
     pub(super) fn start_flush(&self) {
-        // What was to be flushed stays to be so: the next look tries again, or a write fails if the engine has stopped.
+        // What was to be flushed stays to be so: the next look tries again, or a write fails if the
+        // engine has stopped.
         if let Err(error) = self.flush(false) {
             let directory = self.directory.display();
             tracing::debug!(%directory, %error, "a flush could not be started");
@@ -43,8 +44,8 @@ impl Files {
 
 /// The open databases of a process.
 ///
-/// A task that has nothing to do does not come to flush what it wrote last, and its write buffers would take from the
-/// limit that all share. So those who write look after all.
+/// An idle task never gets to flush its last writes, and its write buffers would take from the
+/// limit that all share. So each writer looks after all databases.
 #[derive(Default)]
 pub(super) struct OpenDatabases(Mutex<Open>);
 
@@ -64,7 +65,8 @@ impl OpenDatabases {
         open.next
     }
 
-    /// Takes a database out. Nothing else holds its files behind that, so that they are closed with it.
+    /// Takes a database out. Nothing else holds its files behind that, so that they are closed with
+    /// it.
     pub(super) fn remove(&self, number: u64) {
         self.0.lock().databases.remove(&number);
     }

@@ -5,8 +5,9 @@
 //! flushed together (`atomic_flush`), so that rows and offsets on disk always belong to the same
 //! batches. Closing doesn't flush: a database that is dropped is like one whose process crashed,
 //! and restore continues from the offsets it finds. For a clean close, [`flush`](Database::flush)
-//! first. While it is open, memtables are flushed when they are full, when those of all databases are too
-//! large together, and when what is in them is old ([`flush_older`](Database::flush_older)).
+//! first. While it is open, memtables are flushed when they are full, when those of all databases
+//! are too large together, and when what is in them is old
+//! ([`flush_older`](Database::flush_older)).
 //!
 //! No other module names the crate `rocksdb`.
 
@@ -16,6 +17,7 @@ mod options;
 mod range;
 mod unflushed;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -25,13 +27,15 @@ use std::sync::Arc;
 
 use ::rocksdb::{ColumnFamily, DB, DBIteratorWithThreadMode, IteratorMode, WriteOptions};
 
+use parking_lot::Mutex;
+
 use self::error::Context;
 use self::files::Files;
 use self::range::{half_open, successor};
 use self::unflushed::Unflushed;
-use crate::api::is_sorted_and_distinct;
+use crate::api::not_ascending;
 use crate::{
-    Database, Direction, Entries, Entry, Error, ErrorKind, MemoryBudget, Operation, Result,
+    Database, Direction, Entries, Error, ErrorKind, MemoryBudget, Operation, Result, SortedRows,
     StoreId, Visit, WriteBatch,
 };
 
@@ -41,8 +45,6 @@ pub(crate) use self::options::SharedMemory;
 const OFFSETS: &str = "offsets";
 /// The column family that `RocksDB` insists on. It stays empty.
 const DEFAULT: &str = "default";
-/// The bytes of an ordinary write of rows that were to be ingested.
-const INGEST_BATCH_BYTES: usize = 4 << 20;
 /// The extension of a file of sorted rows on its way into a store.
 const INGEST_EXTENSION: &str = "ingest";
 
@@ -53,6 +55,8 @@ pub struct RocksDatabase {
     budget: MemoryBudget,
     /// Its number among the open databases of the budget.
     number: u64,
+    /// Stores that take many files: few of these are compacted, until all are there.
+    loading: Mutex<BTreeSet<StoreId>>,
 }
 
 impl RocksDatabase {
@@ -89,7 +93,7 @@ impl RocksDatabase {
         let unflushed = Unflushed::default();
         let files = Arc::new(Files { db, directory: dir.to_owned(), stores, unflushed });
         let number = budget.engine().databases.add(files.clone());
-        Ok(Self { files, budget: budget.clone(), number })
+        Ok(Self { files, budget: budget.clone(), number, loading: Mutex::default() })
     }
 
     fn context(&self, doing: &'static str) -> impl Fn(::rocksdb::Error) -> Error {
@@ -138,30 +142,44 @@ impl RocksDatabase {
         Ok(last.map(|(key, _)| key))
     }
 
-    fn ingest_file(&self, store: StoreId, rows: &[Entry]) -> Result {
-        let family = self.family(store)?;
-        let path = self.files.directory.join(format!("{}.{INGEST_EXTENSION}", store.0));
-        let fail = self.context("ingest rows into");
-        let options = options::column_family(&self.budget);
-        let mut writer = ::rocksdb::SstFileWriter::create(&options);
-        writer.open(&path).map_err(&fail)?;
-        for (key, value) in rows {
-            writer.put(key, value).map_err(&fail)?;
+    /// Lets compactions of a store wait for more files, or no longer.
+    fn put_off_compactions(&self, store: StoreId, put_off: bool) -> Result {
+        let mut loading = self.loading.lock();
+        if loading.contains(&store) == put_off {
+            return Ok(());
         }
-        writer.finish().map_err(&fail)?;
-        let ingestion = options::ingestion();
-        self.files.db.ingest_external_file_cf_opts(family, &ingestion, vec![&path]).map_err(&fail)
+        let options = options::compaction_triggers(put_off);
+        let set = self.files.db.set_options_cf(self.family(store)?, &options);
+        set.map_err(self.context("set options of"))?;
+        if put_off {
+            loading.insert(store)
+        } else {
+            loading.remove(&store)
+        };
+        Ok(())
     }
 
-    fn write_rows(&self, store: StoreId, rows: &[Entry]) -> Result {
-        let mut batch = WriteBatch::new();
+    /// Writes rows to a file that a store is to take. Returns whether there are any.
+    fn write_file(&self, path: &Path, rows: &mut SortedRows<'_, '_>) -> Result<bool> {
+        let fail = self.context("write rows to be ingested into");
+        let options = options::column_family(&self.budget);
+        let mut writer = ::rocksdb::SstFileWriter::create(&options);
+        let mut last: Option<&[u8]> = None;
         for (key, value) in rows {
-            batch.put(store, key, value);
-            if batch.bytes() >= INGEST_BATCH_BYTES {
-                self.write(std::mem::take(&mut batch))?;
+            match last.replace(key) {
+                None => writer.open(path).map_err(&fail)?,
+                Some(last) if last < key => {}
+                Some(_) => return Err(not_ascending()),
+            }
+            match value {
+                Some(value) => writer.put(key, value).map_err(&fail)?,
+                None => writer.delete(key).map_err(&fail)?,
             }
         }
-        self.write(batch)
+        if last.is_some() {
+            writer.finish().map_err(&fail)?;
+        }
+        Ok(last.is_some())
     }
 }
 
@@ -237,15 +255,31 @@ impl Database for RocksDatabase {
         Ok(())
     }
 
-    fn ingest(&self, store: StoreId, sorted: Vec<Entry>) -> Result<()> {
-        if !is_sorted_and_distinct(&sorted) {
-            return Err(Error::new(ErrorKind::InvalidArgument, "rows to ingest do not ascend"));
+    fn ingest(&self, store: StoreId, rows: &mut SortedRows<'_, '_>) -> Result<()> {
+        let family = self.family(store)?;
+        let is_empty = self.last_key(store)?.is_none();
+        // The first file may be the only one.
+        self.put_off_compactions(store, !is_empty)?;
+        let path = self.files.directory.join(format!("{}.{INGEST_EXTENSION}", store.0));
+        let ingested = self.write_file(&path, rows).and_then(|is_any| {
+            if !is_any {
+                return Ok(());
+            }
+            let (files, options) = (vec![&path], options::ingestion());
+            let ingested = self.files.db.ingest_external_file_cf_opts(family, &options, files);
+            ingested.map_err(self.context("ingest rows into"))
+        });
+        if ingested.is_err() {
+            // Opening the database removes it, if this can't.
+            let _ = fs::remove_file(&path);
         }
-        let empty = self.last_key(store)?.is_none();
-        if empty && !sorted.is_empty() {
-            self.ingest_file(store, &sorted)
-        } else {
-            self.write_rows(store, &sorted)
+        ingested
+    }
+
+    fn end_ingestion(&self, store: StoreId) {
+        if let Err(error) = self.put_off_compactions(store, false) {
+            // They are not put off any more when it is opened again.
+            tracing::warn!(%error, "compactions are put off still");
         }
     }
 

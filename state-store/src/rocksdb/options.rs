@@ -11,8 +11,9 @@ use ::rocksdb::{
 use super::files::OpenDatabases;
 use crate::MemoryBudget;
 
-/// A memtable is flushed at this size, or sooner if the shared limit or its age asks: so a busy store writes few files,
-/// and an idle one takes nothing of it. Twice Java's size, for its limit is each store's own.
+/// A memtable is flushed at this size, or sooner if the shared limit or its age asks: so a busy
+/// store writes few files, and an idle one takes nothing of it. Twice Java's size, for its limit is
+/// each store's own.
 const WRITE_BUFFER_BYTES: usize = 32 << 20;
 /// The least that all memtables together may take, however small the budget is.
 const LEAST_WRITE_BUFFERS_BYTES: usize = 16 << 20;
@@ -27,7 +28,8 @@ const BLOOM_BITS_PER_KEY: f64 = 10.0;
 /// Bounds the log of changes to the set of files.
 const MANIFEST_BYTES: usize = 4 << 20;
 
-/// What all databases of a budget share: block cache, write buffer limit, and the list of them.
+/// The parts that all databases of a budget share: block cache, write buffer limit, and the list of
+/// open databases.
 pub(crate) struct SharedMemory {
     cache: Cache,
     write_buffers: WriteBufferManager,
@@ -57,8 +59,8 @@ pub(super) fn database(budget: &MemoryBudget) -> Result<Options, ::rocksdb::Erro
     options.create_missing_column_families(true);
     options.set_atomic_flush(true);
     options.set_write_buffer_manager(&budget.engine().write_buffers);
-    // The engine's default environment, of which a process has one: its threads work for all databases, as many
-    // as there are processors, as Java has it.
+    // The engine's default environment, of which a process has one: its threads work for all
+    // databases, as many as there are processors, as Java has it.
     let threads = background_threads();
     let mut environment = Env::new()?;
     environment.set_background_threads(threads);
@@ -88,13 +90,26 @@ pub(super) fn column_family(budget: &MemoryBudget) -> Options {
     let mut options = Options::default();
     options.set_block_based_table_factory(&blocks);
     options.set_compression_type(::rocksdb::DBCompressionType::None);
-    // Rows are rewritten a few times instead of once for each level, for up to twice the space; as Java has it.
+    // Rows are rewritten a few times instead of once for each level, for up to twice the space; as
+    // Java has it.
     options.set_compaction_style(DBCompactionStyle::Universal);
     options.set_write_buffer_size(WRITE_BUFFER_BYTES);
     options.set_arena_block_size(ARENA_BLOCK_BYTES);
     // So that writes go on while a few flushes are under way.
     options.set_max_write_buffer_number(MAX_WRITE_BUFFERS);
     options
+}
+
+/// From how many files of a column family on they are compacted, and writes slow down and stop: the engine's defaults, or
+/// far more while files are ingested one after the other, for each compaction writes anew what the last one wrote.
+pub(super) fn compaction_triggers(put_off: bool) -> [(&'static str, &'static str); 3] {
+    let [compaction, slow_down, stop] =
+        if put_off { ["64", "256", "512"] } else { ["4", "20", "36"] };
+    [
+        ("level0_file_num_compaction_trigger", compaction),
+        ("level0_slowdown_writes_trigger", slow_down),
+        ("level0_stop_writes_trigger", stop),
+    ]
 }
 
 pub(super) fn flush(wait: bool) -> FlushOptions {

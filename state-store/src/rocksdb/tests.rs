@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{MemoryDatabase, Restorer, StoreFormat};
+use crate::{Entry, MemoryDatabase, Restorer, StoreFormat};
 
 const ORDERS: StoreId = StoreId(0);
 const CUSTOMERS: StoreId = StoreId(1);
@@ -28,6 +28,11 @@ fn put(database: &RocksDatabase, store: StoreId, key: &[u8], value: &[u8], offse
 fn keys(database: &RocksDatabase, store: StoreId) -> Vec<Vec<u8>> {
     let rows = database.range(store, ALL.0, ALL.1, Direction::Forward).unwrap();
     rows.map(|row| row.unwrap().0).collect()
+}
+
+fn ingest(database: &dyn Database, store: StoreId, rows: &[Entry]) -> Result<()> {
+    let mut rows = rows.iter().map(|(key, value)| (&**key, Some(&**value)));
+    database.ingest(store, &mut rows)
 }
 
 fn sorted_rows(rows: u32) -> Vec<Entry> {
@@ -151,25 +156,27 @@ fn a_batch_that_names_an_unknown_store_changes_nothing() {
 }
 
 #[test]
-fn an_empty_store_ingests_a_file_and_a_filled_one_takes_ordinary_writes() {
+fn ingested_rows_are_durable_at_once_and_replace_and_delete_what_is_there() {
     let directory = tempfile::tempdir().unwrap();
     let database = open(directory.path());
-    database.ingest(ORDERS, sorted_rows(1_000)).unwrap();
+    ingest(&database, ORDERS, &sorted_rows(1_000)).unwrap();
     assert_eq!(keys(&database, ORDERS).len(), 1_000);
-    database.ingest(ORDERS, vec![(b"\xff".to_vec(), b"v".to_vec())]).unwrap();
-    assert_eq!(keys(&database, ORDERS).len(), 1_001);
-    let left: Vec<_> = ingest_files(directory.path());
-    assert!(left.is_empty(), "{left:?}");
+    put(&database, ORDERS, b"\xff", b"v", 1);
+    let (first, second) = (0_u32.to_be_bytes(), 1_u32.to_be_bytes());
+    let rows = [(&first[..], None), (&second[..], Some(&b"new"[..])), (b"\xff\xff", None)];
+    database.ingest(ORDERS, &mut rows.into_iter()).unwrap();
+    assert_eq!(database.get(ORDERS, &first).unwrap(), None);
+    assert_eq!(database.get(ORDERS, &second).unwrap().unwrap(), b"new");
+    assert_eq!(keys(&database, ORDERS).len(), 1_000);
+    assert!(ingest_files(directory.path()).is_empty());
     drop(database);
     let database = open(directory.path());
-    assert_eq!(
-        keys(&database, ORDERS).len(),
-        1_000,
-        "the file is durable, the write was not flushed"
-    );
-    database.ingest(CUSTOMERS, Vec::new()).unwrap();
-    let error = database.ingest(CUSTOMERS, sorted_rows(2).into_iter().rev().collect()).unwrap_err();
+    assert_eq!(keys(&database, ORDERS).len(), 1_000, "what a file goes over is flushed first");
+    ingest(&database, CUSTOMERS, &[]).unwrap();
+    let descending: Vec<_> = sorted_rows(2).into_iter().rev().collect();
+    let error = ingest(&database, CUSTOMERS, &descending).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(ingest_files(directory.path()).is_empty());
 }
 
 #[test]
@@ -177,11 +184,11 @@ fn a_store_that_was_cleared_takes_a_file_again() {
     let directory = tempfile::tempdir().unwrap();
     let database = open(directory.path());
     put(&database, ORDERS, b"\xff\xff", b"old", 1);
-    database.ingest(CUSTOMERS, sorted_rows(10)).unwrap();
+    ingest(&database, CUSTOMERS, &sorted_rows(10)).unwrap();
     database.clear(ORDERS).unwrap();
     assert!(keys(&database, ORDERS).is_empty());
     assert_eq!(keys(&database, CUSTOMERS).len(), 10);
-    database.ingest(ORDERS, sorted_rows(10)).unwrap();
+    ingest(&database, ORDERS, &sorted_rows(10)).unwrap();
     database.flush().unwrap();
     drop(database);
     assert_eq!(keys(&open(directory.path()), ORDERS).len(), 10);
@@ -194,13 +201,62 @@ fn an_unfinished_ingestion_leaves_nothing_behind() {
     fs::write(directory.path().join("0.ingest"), b"half a file").unwrap();
     let database = open(directory.path());
     assert!(ingest_files(directory.path()).is_empty());
-    database.ingest(ORDERS, sorted_rows(3)).unwrap();
+    ingest(&database, ORDERS, &sorted_rows(3)).unwrap();
     assert_eq!(keys(&database, ORDERS).len(), 3);
 }
 
 fn ingest_files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     entries.filter(|path| path.extension().is_some_and(|name| name == INGEST_EXTENSION)).collect()
+}
+
+/// More than a buffer of a restore must hold to be a file.
+const LARGE_ROWS: u32 = 20_000;
+
+/// Pushes rows, of which each buffer overwrites some of the last one's and deletes others.
+fn push_large(restorer: &mut Restorer, buffer: u32) {
+    for row in buffer * LARGE_ROWS / 2..buffer * LARGE_ROWS / 2 + LARGE_ROWS {
+        let value = [u8::try_from(buffer).unwrap(); 100];
+        let value = (buffer == 0 || row % 10 != 0).then_some(&value[..]);
+        restorer.push(&row.to_be_bytes(), value, 0).unwrap();
+    }
+}
+
+#[test]
+fn large_buffers_of_a_restore_are_files_and_a_crash_between_them_does_no_harm() {
+    let (directory, memory) = (tempfile::tempdir().unwrap(), MemoryDatabase::new(2));
+    let mut expected = Restorer::new(StoreFormat::KeyValue);
+    for buffer in 0..4 {
+        push_large(&mut expected, buffer);
+        expected.apply(&memory, ORDERS, "changelog", i64::from(buffer + 1)).unwrap();
+    }
+    let restore = |database: &RocksDatabase, buffers: std::ops::Range<u32>| {
+        let mut restorer = Restorer::new(StoreFormat::KeyValue);
+        for buffer in buffers {
+            push_large(&mut restorer, buffer);
+            assert!(restorer.bytes() > 2 << 20);
+            restorer.apply(database, ORDERS, "changelog", i64::from(buffer + 1)).unwrap();
+        }
+    };
+    let database = open(directory.path());
+    restore(&database, 0..1);
+    database.flush().unwrap();
+    restore(&database, 1..3);
+    assert_eq!(*database.loading.lock(), [ORDERS].into());
+    drop(database);
+    // The files have outlived the offsets that were written behind them.
+    let database = open(directory.path());
+    assert_eq!(database.offset("changelog").unwrap(), Some(1));
+    assert_ne!(keys(&database, ORDERS).len(), 0);
+    restore(&database, 1..4);
+    database.end_ingestion(ORDERS);
+    assert!(database.loading.lock().is_empty());
+    let all = |database: &dyn Database| -> Vec<Entry> {
+        let rows = database.range(ORDERS, ALL.0, ALL.1, Direction::Forward).unwrap();
+        rows.collect::<Result<_>>().unwrap()
+    };
+    assert!(all(&database) == all(&memory));
+    assert_eq!(database.offset("changelog").unwrap(), Some(4));
 }
 
 #[test]
@@ -229,7 +285,7 @@ fn ranges_keep_to_their_bounds_in_either_direction() {
 fn a_range_sees_the_store_as_it_was() {
     let directory = tempfile::tempdir().unwrap();
     let database = open(directory.path());
-    database.ingest(ORDERS, sorted_rows(10)).unwrap();
+    ingest(&database, ORDERS, &sorted_rows(10)).unwrap();
     let rows = database.range(ORDERS, ALL.0, ALL.1, Direction::Forward).unwrap();
     let mut batch = WriteBatch::new();
     batch.delete_range(ORDERS, &0_u32.to_be_bytes(), &5_u32.to_be_bytes());
@@ -242,7 +298,7 @@ fn a_range_sees_the_store_as_it_was() {
 fn a_deleted_range_is_gone_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let database = open(directory.path());
-    database.ingest(ORDERS, sorted_rows(100)).unwrap();
+    ingest(&database, ORDERS, &sorted_rows(100)).unwrap();
     let mut batch = WriteBatch::new();
     batch.delete_range(ORDERS, &10_u32.to_be_bytes(), &90_u32.to_be_bytes());
     database.write(batch).unwrap();
@@ -393,8 +449,9 @@ fn run(database: &dyn Database, step: &Step) {
         Step::DeleteRange(from, to) => batch.delete_range(ORDERS, &[*from], &[*to]),
         Step::DeleteAll => batch.delete_all(ORDERS),
         Step::Ingest(keys) => {
-            let rows = keys.iter().map(|key| (vec![*key], b"ingested".to_vec())).collect();
-            database.ingest(ORDERS, rows).unwrap();
+            let rows: Vec<Entry> =
+                keys.iter().map(|key| (vec![*key], b"ingested".to_vec())).collect();
+            ingest(database, ORDERS, &rows).unwrap();
         }
         Step::Flush => database.flush().unwrap(),
     }

@@ -20,8 +20,8 @@ impl Unflushed {
         self.0.lock().written = true;
     }
 
-    /// Whether the oldest write that is not flushed is `age_ms` old, for who has just written: what is new comes from
-    /// records since the last look.
+    /// Returns whether the oldest write that is not flushed is `age_ms` old, for a caller that has
+    /// just written: what is new comes from records since the last look.
     pub(super) fn is_due(&self, now_ms: i64, age_ms: i64) -> bool {
         let age = &mut *self.0.lock();
         let looked_ms = age.looked_ms.replace(now_ms).unwrap_or(now_ms);
@@ -34,13 +34,14 @@ impl Unflushed {
         now_ms.saturating_sub(since_ms) >= age_ms
     }
 
-    /// As [`is_due`](Self::is_due), for who has not written, and knows nothing of new records.
+    /// Like [`is_due`](Self::is_due), for a caller that has not written and knows of no new
+    /// records.
     pub(super) fn is_overdue(&self, now_ms: i64, age_ms: i64) -> bool {
         let since_ms = self.0.lock().since_ms;
         since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms) >= age_ms)
     }
 
-    /// Whether there are writes that are not flushed.
+    /// Returns whether there are unflushed writes.
     pub(super) fn is_any(&self) -> bool {
         self.0.lock().written
     }

@@ -1,10 +1,10 @@
-//! Where each task is meant to be, and the moves that even it out.
+//! The intended member of each task, and the moves that balance the load.
 //!
-//! Members are numbered, and processes too; both in the order of their names. Two levels are kept even:
-//! a process has its share of all tasks by its number of members, within one, and the members of a
-//! process are even within one. From both it follows that all members are even within one.
-//! Invariant: a balancing move always reduces what is uneven, so the balancing ends, and no
-//! sequence of moves could be shorter.
+//! Members are numbered, and processes too; both in the order of their names. Balance has two
+//! levels: each process has a share of all tasks by its number of members, within one, and the
+//! loads of the members of a process differ by at most one. It follows that the loads of all
+//! members differ by at most one. Invariant: a balancing move always reduces the imbalance, so
+//! balancing ends, and no sequence of moves could be shorter.
 #![expect(
     clippy::indexing_slicing,
     reason = "members and processes are never removed, and only the board hands out their numbers"
@@ -20,16 +20,16 @@ use uuid::Uuid;
 use super::{AssignorMember, AssignorTasks, MemberId};
 use crate::{TaskId, membership::TaskAssignment};
 
-/// The tasks that a step places or moves. Each is evened out on its own terms.
+/// The tasks that a step placed or moves. Each class has its own measure of balance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// Tasks with state: even among themselves.
+    /// Tasks with state: balanced among themselves.
     Stateful,
-    /// Tasks without state: they even out the sum of all tasks.
+    /// Tasks without state: they balance the sum of all tasks.
     Stateless,
 }
 
-/// Members, processes and the place of each task.
+/// Members, processes and the intended member of each task.
 #[derive(Debug)]
 pub(super) struct Board<'a> {
     members: Vec<Member<'a>>,
@@ -37,8 +37,8 @@ pub(super) struct Board<'a> {
     tasks: &'a AssignorTasks,
     acceptable_lag: i64,
     /// Member of each task that is placed.
-    places: BTreeMap<TaskId, usize>,
-    /// Member that each task was active on before.
+    placed: BTreeMap<TaskId, usize>,
+    /// Member on which each task was active before.
     owners: BTreeMap<TaskId, usize>,
 }
 
@@ -65,7 +65,7 @@ impl Member<'_> {
 struct Process<'a> {
     members: Vec<usize>,
     tags: &'a BTreeMap<String, String>,
-    /// Least lag that a member of the process reported of each task.
+    /// Least lag that a member of the process reported for each task.
     lags: BTreeMap<TaskId, i64>,
     load: usize,
     stateful_load: usize,
@@ -86,7 +86,7 @@ impl<'a> Board<'a> {
             processes: Vec::new(),
             tasks,
             acceptable_lag,
-            places: BTreeMap::new(),
+            placed: BTreeMap::new(),
             owners: BTreeMap::new(),
         };
         for (number, (id, facts)) in members.iter().enumerate() {
@@ -147,31 +147,31 @@ impl<'a> Board<'a> {
         self.processes[process].tags
     }
 
-    /// How far the state of a task on a process is behind; `None` if it has none.
+    /// Lag of a task's state on a process; `None` if it has none.
     pub(super) fn lag(&self, process: usize, task: TaskId) -> Option<i64> {
         self.processes[process].lags.get(&task).copied()
     }
 
-    /// The member that a task was active on before.
+    /// The member on which a task was active before.
     pub(super) fn owner(&self, task: TaskId) -> Option<usize> {
         self.owners.get(&task).copied()
     }
 
-    /// The member that a task is meant for.
-    pub(super) fn place(&self, task: TaskId) -> Option<usize> {
-        self.places.get(&task).copied()
+    /// The intended member of a task.
+    pub(super) fn intended(&self, task: TaskId) -> Option<usize> {
+        self.placed.get(&task).copied()
     }
 
     pub(super) fn placed(&self) -> impl Iterator<Item = (TaskId, usize)> {
-        self.places.iter().map(|(&task, &member)| (task, member))
+        self.placed.iter().map(|(&task, &member)| (task, member))
     }
 
-    /// How many tasks are meant for a member.
+    /// Number of tasks intended for a member.
     pub(super) fn load(&self, member: usize) -> usize {
         self.members[member].stateful.len() + self.members[member].stateless.len()
     }
 
-    /// The most tasks, of `total`, that a process may have by its number of members.
+    /// The most tasks, out of `total`, that a process may have by its number of members.
     pub(super) fn quota(&self, process: usize, total: usize) -> usize {
         (total * self.processes[process].members.len()).div_ceil(self.members.len())
     }
@@ -180,7 +180,7 @@ impl<'a> Board<'a> {
         if self.tasks.stateful.contains(&task) { Class::Stateful } else { Class::Stateless }
     }
 
-    /// The load of a member that steps of this class make even, and the whole load to break ties.
+    /// The load of a member that steps of this class balance, and the whole load to break ties.
     fn loads(&self, member: usize, class: Class) -> (usize, usize) {
         let load = self.load(member);
         match class {
@@ -198,7 +198,7 @@ impl<'a> Board<'a> {
 
     fn put(&mut self, task: TaskId, member: usize) {
         let class = self.class_of(task);
-        self.places.insert(task, member);
+        self.placed.insert(task, member);
         let seat = &mut self.members[member];
         seat.tasks(class).insert(task);
         *seat.by_subtopology.entry(task.subtopology).or_default() += 1;
@@ -224,8 +224,8 @@ impl<'a> Board<'a> {
         self.members[member].by_subtopology.get(&task.subtopology).copied().unwrap_or(0)
     }
 
-    /// Leaves tasks where they were: where they warm up, as that is where they were meant to go,
-    /// else with their owner.
+    /// Leaves tasks with their previous members: where they warm up, since that was their
+    /// destination, otherwise with their owner.
     pub(super) fn keep_previous(&mut self) {
         for warming in [true, false] {
             for member in self.members() {
@@ -234,7 +234,7 @@ impl<'a> Board<'a> {
                 for &task in tasks {
                     let exists =
                         self.tasks.stateful.contains(&task) || self.tasks.stateless.contains(&task);
-                    if exists && !self.places.contains_key(&task) {
+                    if exists && !self.placed.contains_key(&task) {
                         self.put(task, member);
                     }
                 }
@@ -242,15 +242,15 @@ impl<'a> Board<'a> {
         }
     }
 
-    /// Places the tasks without a place: where their state is, if there is room, else where the
-    /// load is least.
+    /// Places the remaining tasks: where their state is, if there is room, otherwise where the load
+    /// is least.
     pub(super) fn place_rest(&mut self, class: Class) {
         let all = match class {
             Class::Stateful => &self.tasks.stateful,
             Class::Stateless => &self.tasks.stateless,
         };
         let rest: Vec<TaskId> =
-            all.iter().filter(|task| !self.places.contains_key(task)).copied().collect();
+            all.iter().filter(|task| !self.placed.contains_key(task)).copied().collect();
         for task in rest {
             let process = self.room_with_state(class, task).or_else(|| {
                 self.processes().min_by_key(|&process| {
@@ -267,7 +267,7 @@ impl<'a> Board<'a> {
         }
     }
 
-    /// The process below its share that is furthest on with the state of a task.
+    /// The process below its share that has the most recent state of a task.
     fn room_with_state(&self, class: Class, task: TaskId) -> Option<usize> {
         let total = self.total(class);
         let with_state = self
@@ -280,7 +280,7 @@ impl<'a> Board<'a> {
         best.map(|(_, process)| process)
     }
 
-    /// Evens out the tasks that count for `class` by moving tasks of `class` alone.
+    /// Balances the tasks that count for `class` by moving tasks of `class` alone.
     pub(super) fn balance(&mut self, class: Class) {
         while let Some((from, to)) = self.uneven_processes(class) {
             let giver = self.giver_in(from, class);
@@ -307,7 +307,7 @@ impl<'a> Board<'a> {
         }
     }
 
-    /// How far a process is above its exact share, in tasks times the number of members.
+    /// Excess of a process over its exact share, in tasks times the number of members.
     fn deviation(&self, process: usize, class: Class) -> i64 {
         let has = self.process_load(process, class) * self.members.len();
         let share = self.total(class) * self.members_of(process).len();
@@ -323,7 +323,8 @@ impl<'a> Board<'a> {
                 let loads = self.loads(giver, class);
                 (self.deviation(process, class), loads, Reverse(giver))
             })?;
-        // A process that is a whole task below its share comes first, else the idlest member's.
+        // A process that is a whole task below its share comes first, otherwise the least loaded
+        // member's.
         let below = |&process: &usize| self.deviation(process, class) < 0;
         let to = self.processes().filter(below).min_by_key(|&process| {
             let members = self.members_of(process).iter();
@@ -365,8 +366,8 @@ impl<'a> Board<'a> {
         }
     }
 
-    /// The task that is best moved. That is one that its giver never ran, else one whose state the
-    /// receiving process has, else one of the sub-topology that the giver has more of.
+    /// The best task to move: one that its giver never ran, otherwise one whose state the receiving
+    /// process has, otherwise one of the sub-topology of which the giver has more.
     fn pick(&self, class: Class, giver: usize, receiver: usize) -> Option<TaskId> {
         let to = self.process_of(receiver);
         self.movable(giver, class).iter().copied().min_by_key(|&task| {

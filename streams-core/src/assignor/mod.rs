@@ -1,13 +1,13 @@
-//! Which member owns which task.
+//! Assignment of tasks to members.
 //!
-//! One pure function, [`assign`], that serves every coordinator whose leader is ours: the embedded
+//! A pure function, [`assign`], serves every coordinator whose leader is ours: the embedded
 //! cluster's and the classic protocol's. It is deterministic: the same members, tasks and settings
 //! give the same answer, and its own answer fed back as `previous` changes nothing.
 //!
-//! It works in three steps. [`board`] spreads the tasks evenly, keeping what it can where it was.
-//! [`movement`] lets a stateful task stay with whoever has its state while the member that it is meant
-//! for warms up (KIP-441). [`standby`] puts replicas on other processes (KIP-708). What a member may
-//! start at once, and what another must give up first, is the coordinator's business.
+//! It works in three steps. [`board`] spreads the tasks evenly, keeping as many as it can in place.
+//! [`movement`] leaves a stateful task with a member that has its state while its intended member
+//! warms up (KIP-441). [`standby`] puts replicas on other processes (KIP-708). The coordinator
+//! decides which tasks a member may start at once, and which another must give up first.
 
 mod board;
 mod movement;
@@ -33,17 +33,17 @@ use crate::{
 /// The name of a member of a group.
 pub(crate) type MemberId = String;
 
-/// What the assignor knows of a member: a stream thread.
+/// A member, which is a stream thread, as the assignor sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AssignorMember {
-    /// Process that the member runs in. Members of a process share its local state, so a lag that one
-    /// of them reports counts for all.
+    /// Process of the member. Members of a process share its local state, so a lag that one of them
+    /// reports counts for all.
     pub(crate) process_id: Uuid,
-    /// `client.tag.*`: standbys go where the tags differ from those of the active task.
+    /// `client.tag.*`: standbys go to members whose tags differ from those of the active task's.
     pub(crate) client_tags: BTreeMap<String, String>,
-    /// What it was assigned last.
+    /// Its previous assignment.
     pub(crate) previous: TaskAssignment,
-    /// How far its local state is behind.
+    /// Progress of its local state.
     pub(crate) offsets: TaskOffsets,
 }
 
@@ -67,9 +67,10 @@ impl From<&InternalTopics> for AssignorTasks {
 /// Assigns each task to exactly one member as active, and stateful tasks to others as standby and
 /// warm-up.
 ///
-/// Active tasks are even within one over members and, in proportion to their members, over
-/// processes; so are the stateful ones among them, but for those that wait for a warm-up. A task
-/// leaves its previous owner only if balance asks for it. Without members the answer is empty.
+/// Numbers of active tasks differ by at most one between members and, in proportion to their
+/// members, between processes; so do those of stateful tasks, except for tasks that wait for a
+/// warm-up. A task leaves its previous owner only if balance requires it. Without members the
+/// answer is empty.
 ///
 /// Java's `HighAvailabilityTaskAssignor`.
 pub(crate) fn assign(
@@ -79,8 +80,8 @@ pub(crate) fn assign(
 ) -> BTreeMap<MemberId, TaskAssignment> {
     let mut previous: BTreeMap<MemberId, TaskAssignment> =
         members.iter().map(|(id, member)| (id.clone(), member.previous.clone())).collect();
-    // A move that has to wait frees nothing yet, so that the next look may find a better one. Looking
-    // again until nothing changes gives an answer that stays.
+    // A move that has to wait frees nothing yet, so the next round may find a better one. Repeating
+    // until nothing changes gives a stable answer.
     for _ in 0..MAX_ROUNDS {
         let next = assign_from(members, &previous, tasks, settings);
         if next == previous {
@@ -91,7 +92,7 @@ pub(crate) fn assign(
     previous
 }
 
-/// Looks that `assign` takes at most; two suffice but for unusual histories.
+/// Limit on the rounds of `assign`; two suffice except for unusual histories.
 const MAX_ROUNDS: usize = 8;
 
 fn assign_from(

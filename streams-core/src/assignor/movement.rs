@@ -1,20 +1,19 @@
 //! Stateful tasks that stay where their state is while another member warms up (KIP-441).
 //!
-//! Invariant: a task stays away from the member that it is meant for only if another process has
-//! clearly better state, and at most `max.warmup.replicas` warm-ups run at once, those that have
-//! begun first.
+//! Invariant: a task stays away from its intended member only if another process has clearly better
+//! state, and at most `max.warmup.replicas` warm-ups run at once, earlier ones first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{StandbySettings, board::Board};
 use crate::TaskId;
 
-/// Where the plan for stateful tasks differs from the board.
+/// Differences of the plan for stateful tasks from the board.
 #[derive(Debug, Default)]
 pub(super) struct Movements {
-    /// Tasks that stay active on another member than the one they are meant for.
+    /// Tasks that stay active on a member other than the intended one.
     pub(super) stays: BTreeMap<TaskId, usize>,
-    /// Members that build up the state of a task which they are meant to run.
+    /// Members that build up the state of a task that they are intended to run.
     pub(super) warmups: BTreeMap<TaskId, usize>,
 }
 
@@ -27,7 +26,7 @@ impl Movements {
         let mut movements = Self::default();
         let mut wanted = Vec::new();
         for &task in stateful {
-            let Some(member) = board.place(task) else { continue };
+            let Some(member) = board.intended(task) else { continue };
             let Some(process) = better_process(board, task, member, settings) else { continue };
             let keeper = movements.keeper(board, task, process);
             if let Some(keeper) = keeper {
@@ -42,7 +41,7 @@ impl Movements {
         movements
     }
 
-    /// The member of a process that runs a task for the time being: its owner, if it is there.
+    /// The member of a process that runs a task for now: its owner, if it is there.
     fn keeper(&self, board: &Board<'_>, task: TaskId, process: usize) -> Option<usize> {
         if let Some(owner) = board.owner(task).filter(|&owner| board.process_of(owner) == process) {
             return Some(owner);
@@ -52,20 +51,20 @@ impl Movements {
         members.min_by_key(|&member| board.load(member) + guests(member))
     }
 
-    /// The process that a task is active on.
+    /// The process on which a task is active.
     pub(super) fn active_process(&self, board: &Board<'_>, task: TaskId) -> Option<usize> {
-        let member = self.stays.get(&task).copied().or_else(|| board.place(task))?;
+        let member = self.stays.get(&task).copied().or_else(|| board.intended(task))?;
         Some(board.process_of(member))
     }
 
-    /// The process that a task warms up on.
+    /// The process on which a task warms up.
     pub(super) fn warmup_process(&self, board: &Board<'_>, task: TaskId) -> Option<usize> {
         self.warmups.get(&task).map(|&member| board.process_of(member))
     }
 }
 
-/// A process that should run `task` rather than `member`, which it is meant for, because its state is
-/// clearly further on.
+/// A process that should run `task` instead of the intended `member`, because its state is clearly
+/// more recent.
 fn better_process(
     board: &Board<'_>,
     task: TaskId,
@@ -83,7 +82,8 @@ fn better_process(
     if own.is_some_and(|own| least > acceptable && own <= least.saturating_add(acceptable)) {
         return None;
     }
-    // The owner keeps the task unless another is clearly better: a move would only interrupt it.
+    // The owner keeps the task unless another process is clearly better: a move would only
+    // interrupt it.
     let good = acceptable.max(least.saturating_add(acceptable));
     let owner = board.owner(task).map(|owner| board.process_of(owner));
     let owner = owner.filter(|&owner| board.lag(owner, task).is_some_and(|lag| lag <= good));

@@ -1,8 +1,8 @@
-//! Standby replicas: on other processes than the active task, in other racks if there are any.
+//! Standby replicas, on other processes than the active task, and in other racks if there are any.
 //!
-//! Invariant: no process has a task twice. Placement prefers, in this order: tags that differ from those
-//! of the other replicas, processes below their share, processes that had the standby before, processes
-//! that have state of the task, and the least load.
+//! Invariant: no process has a task twice. Placement prefers, in this order: tags that differ from
+//! those of the other replicas, processes below their share, processes that had the standby before,
+//! processes that have state of the task, and the least load.
 
 use std::{
     cmp::Reverse,
@@ -12,7 +12,7 @@ use std::{
 use super::{StandbySettings, board::Board, movement::Movements};
 use crate::TaskId;
 
-/// The members that keep standbys, by task.
+/// The members with standbys, by task.
 pub(super) fn place(
     board: &Board<'_>,
     movements: &Movements,
@@ -37,7 +37,7 @@ struct Plan<'b, 'a> {
     total: usize,
     /// Standbys of each process.
     placed: BTreeMap<usize, BTreeSet<TaskId>>,
-    /// Processes that had each task as standby.
+    /// Processes that had each task as a standby.
     previous: BTreeMap<TaskId, BTreeSet<usize>>,
 }
 
@@ -57,7 +57,8 @@ impl<'b, 'a> Plan<'b, 'a> {
         let mut before = self.previous.get(&task).cloned().unwrap_or_default();
         before.retain(|process| usable(process));
         let chosen = if warmup.is_some() {
-            // While the task moves no new standby is begun: its next place may well be the old owner.
+            // While the task moves no new standby begins: its next process may well be the old
+            // owner's.
             before.into_iter().take(replicas).collect()
         } else {
             let chosen = self.choose(task, active, &before, replicas);
@@ -100,7 +101,7 @@ impl<'b, 'a> Plan<'b, 'a> {
         chosen
     }
 
-    /// What is wrong with a set of replicas: equal tags first, then processes above their share.
+    /// Cost of a set of replicas: equal tags first, then processes above their share.
     fn cost(&self, active: usize, processes: &BTreeSet<usize>) -> (usize, usize) {
         let all: Vec<usize> = processes.iter().copied().chain([active]).collect();
         let pairs =
@@ -122,15 +123,15 @@ impl<'b, 'a> Plan<'b, 'a> {
         self.standbys(process) >= self.board.quota(process, self.total)
     }
 
-    /// Tasks of any role per thousand members of the process.
+    /// Tasks in any role per thousand members of the process.
     fn relative_load(&self, process: usize) -> usize {
         let members = self.board.members_of(process);
         let active: usize = members.iter().map(|&member| self.board.load(member)).sum();
         (active + self.standbys(process)) * 1_000 / members.len().max(1)
     }
 
-    /// Spreads the standbys of each process over its members, each with the member that had it, as
-    /// far as that is even.
+    /// Spreads the standbys of each process over its members, each with its previous member as far
+    /// as that is balanced.
     fn into_members(self) -> Vec<(TaskId, usize)> {
         let mut placed = Vec::new();
         for (process, tasks) in self.placed {

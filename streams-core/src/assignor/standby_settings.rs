@@ -1,4 +1,4 @@
-//! The settings by which tasks are assigned.
+//! Settings of the assignment of tasks.
 
 use std::time::Duration;
 

@@ -25,12 +25,12 @@ fn id(number: usize) -> MemberId {
     format!("m{number:03}")
 }
 
-/// One member for each entry, in the process that the entry names.
+/// One member per entry, in the process that the entry names.
 fn members(processes: &[u128]) -> Members {
     processes.iter().enumerate().map(|(n, &process)| (id(n), member(process))).collect()
 }
 
-/// Sub-topologies of these sizes; every second one has state if `mixed`, else all have.
+/// Sub-topologies of these sizes; if `mixed`, every second one has state, otherwise all have.
 fn tasks(sizes: &[i32], mixed: bool) -> AssignorTasks {
     let mut tasks = AssignorTasks::default();
     for (number, &size) in (0..).zip(sizes) {
@@ -57,7 +57,7 @@ fn report_lags(members: &mut Members, tasks: &BTreeSet<TaskId>, lag: i64) {
     }
 }
 
-/// Every member has the state of its active tasks.
+/// Gives every member the state of its active tasks.
 fn run(members: &mut Members) {
     for member in members.values_mut() {
         let active: Vec<TaskId> = member.previous.active.iter().copied().collect();
@@ -136,7 +136,7 @@ fn sizes() -> impl Strategy<Value = Vec<i32>> {
     vec(0..250, 1..5)
 }
 
-/// Any history: tasks scattered over roles and members, lags at random.
+/// Arbitrary histories: tasks scattered over roles and members, with random lags.
 fn histories() -> impl Strategy<Value = (Members, AssignorTasks)> {
     let sizes = vec(1..12, 1..4);
     let processes = (1_u128..6).prop_flat_map(|processes| vec(0..processes, 1..9));
@@ -201,8 +201,8 @@ proptest! {
         let second = assign(&members, &tasks, &settings(0));
         check_complete(&second, &tasks);
         check_balanced(&second, &members, &tasks);
-        // Two classes are evened out one after the other: the second may have to undo what the first
-        // did to the sum, by a task for each rounding.
+        // The two classes are balanced in turn: the second may have to undo the first's effect on
+        // the sum, by one task per rounding.
         let slack = if mixed { 2 } else { 0 };
         let share = owners(&first).len().div_ceil(members.len()) + slack;
         let moved = moved(&first, &second);

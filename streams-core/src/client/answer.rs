@@ -1,7 +1,8 @@
-//! What a call on the cluster will have to say.
+//! The pending answer of a call on the cluster.
 //!
-//! A call begins when it is made; its answer is asked for later, by whoever has something else to do meanwhile.
-//! Invariant: an answer comes once, and what may still be pending wakes the one who asked last.
+//! A call begins when it is made; its answer is taken later, by a caller that has other work
+//! meanwhile. Invariant: an answer comes once, and while it is pending it wakes the caller that
+//! asked last.
 
 use std::{
     fmt,
@@ -19,10 +20,11 @@ use crate::{
     time::{Clock, duration_ms},
 };
 
-/// The answer of a call that has begun. Java's `KafkaFuture`.
+/// The answer of a call in progress. Java's `KafkaFuture`.
 ///
-/// It is a future; [`poll_with`](Self::poll_with) asks without an executor, and [`wait`](Self::wait) blocks where that
-/// does no harm. To drop it takes nothing back: what was asked may happen.
+/// It is a future; [`poll_with`](Self::poll_with) polls it without an executor, and
+/// [`wait`](Self::wait) blocks where that does no harm. Dropping it cancels nothing: the call may
+/// still take effect.
 ///
 /// ```
 /// use std::task::Waker;
@@ -44,22 +46,24 @@ enum State<T> {
 }
 
 impl<T> Answer<T> {
-    /// One that is there already.
+    /// Creates an answer that is available now.
     pub const fn ready(result: Result<T>) -> Self {
         Self(State::Ready(result))
     }
 
-    /// One that `future` gives. It must wake by itself; it is polled only when somebody asks.
+    /// Creates an answer from `future`, which must wake by itself; it is polled only when somebody
+    /// asks.
     pub fn later(future: impl Future<Output = Result<T>> + Send + 'static) -> Self {
         Self(State::Later(Box::pin(future)))
     }
 
-    /// What `call` says when it is made after a delay on a clock.
+    /// Creates an answer from `call`, which is made after a delay on a clock.
     pub(super) fn delayed(delay: Delay, call: impl FnOnce() -> Result<T> + Send + 'static) -> Self {
         Self(State::Delayed(delay, Box::new(call)))
     }
 
-    /// The answer if it is there. Else `waker` is woken when to ask again.
+    /// Returns the answer if it is available. Otherwise `waker` is woken when it is time to ask
+    /// again.
     pub fn poll_with(&mut self, waker: &Waker) -> Option<Result<T>> {
         match Pin::new(self).poll(&mut Context::from_waker(waker)) {
             Poll::Ready(result) => Some(result),
@@ -70,7 +74,7 @@ impl<T> Answer<T> {
     /// Waits for the answer and blocks this thread meanwhile. The call itself ends in time.
     ///
     /// # Errors
-    /// What the call fails with.
+    /// The error of the call.
     pub fn wait(mut self) -> Result<T> {
         if let State::Delayed(delay, _) = &mut self.0 {
             delay.sleep();
@@ -98,17 +102,17 @@ pub(crate) fn wait_for_a_wake(most: Duration) {
 }
 
 impl<T: Send + 'static> Answer<T> {
-    /// The same with something else made of what it says.
+    /// Converts the value of the answer.
     pub fn map<U>(self, convert: impl FnOnce(T) -> U + Send + 'static) -> Answer<U> {
         self.and_then(|said| Ok(convert(said)))
     }
 
-    /// The same with something else made of what it says, which may fail.
+    /// Converts the value of the answer with a function that may fail.
     pub fn and_then<U>(self, convert: impl FnOnce(T) -> Result<U> + Send + 'static) -> Answer<U> {
         self.then(|result| result.and_then(convert))
     }
 
-    /// The same with its errors made into others.
+    /// Converts the errors of the answer.
     pub fn map_err(self, convert: impl FnOnce(Error) -> Error + Send + 'static) -> Self {
         self.then(|result| result.map_err(convert))
     }
@@ -161,7 +165,7 @@ impl<T: fmt::Debug> fmt::Debug for Answer<T> {
     }
 }
 
-/// Wakes a thread that waits.
+/// Wakes a waiting thread.
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -170,7 +174,7 @@ impl Wake for Unpark {
     }
 }
 
-/// A time on a clock that has to come first.
+/// A time on a clock that must be reached first.
 pub(super) struct Delay {
     clock: Arc<dyn Clock>,
     until_ms: i64,
@@ -179,7 +183,8 @@ pub(super) struct Delay {
 }
 
 impl Delay {
-    /// A delay from now on. Who asks in vain is woken by the first ring of `alarms` after it.
+    /// Starts a delay now. A caller that asks too early is woken by the first ring of `alarms`
+    /// after the delay.
     pub(super) fn new(clock: Arc<dyn Clock>, delay: Duration, alarms: Arc<Alarms>) -> Self {
         let until_ms = clock.now_ms().saturating_add(duration_ms(delay));
         Self { clock, until_ms, alarms, slept: false }
@@ -209,7 +214,7 @@ impl fmt::Debug for Delay {
     }
 }
 
-/// Who is to be woken when.
+/// Wakers, each with its time.
 #[derive(Debug, Default)]
 pub(super) struct Alarms(Mutex<Vec<(i64, Waker)>>);
 

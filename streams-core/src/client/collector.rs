@@ -1,31 +1,36 @@
-//! What tasks write with: a producer, and what it had no room for.
+//! The output of tasks: a producer, and the records for which it had no room.
 //!
-//! A producer that is full does not take a record, but the record that a task is processing has to go on to the end of every
-//! branch: half of it can't wait. So what is appended then waits here, in order and before everything that comes later, until
-//! the producer takes it. Whoever lends this to tasks begins nothing that writes while something waits: so no more waits than
-//! what one record, one punctuation or one step of a commit wrote.
+//! A full producer does not take a record, but the record that a task is processing has to continue
+//! to the end of every branch: half of it can't wait. So records that are appended then wait here,
+//! in order and before all later ones, until the producer takes them. The owner, which lends this
+//! to tasks, begins nothing that writes while something waits: so no more waits than the output of
+//! one record, one punctuation or one step of a commit.
 //!
 //! Invariant: records reach the producer in the order in which they were appended, each once.
 
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
 use super::{
-    Answer, Appended, BatchReport, PartitionSlot, ProduceRecord, Producer, ProducerId, Records,
-    RefusedRecord,
+    Answer, Appended, BatchReport, Flow, PartitionSlot, ProduceRecord, Producer, ProducerId,
+    Records, RefusedRecord,
 };
 use crate::{
     Error, ErrorKind, Headers, Result, TopicPartition,
     planted::{PlantedBug, is_planted},
 };
 
-/// Bytes of memory that are kept for what waits next.
+/// Bytes of memory that are kept for the next waiting records.
 const KEPT_BYTES: usize = 64 * 1024;
 
-/// A producer that takes everything, as far as whoever appends can tell. Java's `RecordCollector`.
+/// A producer that takes everything, as far as its callers can tell. Java's `RecordCollector`.
 #[derive(Debug)]
 pub(crate) struct Collector {
     producer: Box<dyn Producer>,
     /// The producer's id, which is compared for each record.
     id: ProducerId,
     waiting: Waiting,
+    /// Records appended to each slot since they were last taken, with the topic.
+    appended: Vec<(Arc<str>, Flow)>,
 }
 
 /// Records that wait for room, in order.
@@ -33,7 +38,7 @@ pub(crate) struct Collector {
 struct Waiting {
     records: Records,
     slots: Vec<PartitionSlot>,
-    /// So many of them the producer has taken.
+    /// Number of them that the producer has taken.
     taken: usize,
     headers: Headers,
 }
@@ -49,7 +54,7 @@ impl Waiting {
         self.slots.push(slot);
     }
 
-    /// Has `producer` take what it has room for.
+    /// Gives `producer` as many records as it has room for.
     fn drain(&mut self, producer: &mut dyn Producer) -> Result {
         while let Some(slot) = self.slots.get(self.taken) {
             let Some(record) = self.records.get(self.taken, 0) else { break };
@@ -83,31 +88,50 @@ impl Waiting {
 impl Collector {
     pub(crate) fn new(producer: Box<dyn Producer>) -> Self {
         let id = producer.id();
-        Self { producer, id, waiting: Waiting::default() }
+        Self { producer, id, waiting: Waiting::default(), appended: Vec::new() }
     }
 
-    /// As [`Producer::partitions`].
+    /// Like [`Producer::partitions`].
     pub(crate) fn partitions(&mut self, topic: &str) -> Result<i32> {
         self.producer.partitions(topic)
     }
 
-    /// As [`Producer::slot`].
+    /// Like [`Producer::slot`].
     pub(crate) fn slot(&mut self, to: &TopicPartition) -> Result<PartitionSlot> {
-        self.producer.slot(to)
+        let slot = self.producer.slot(to)?;
+        // Slots are numbered in the order in which they are made.
+        if slot.index() >= self.appended.len() {
+            let entry = (to.topic.clone(), Flow::default());
+            self.appended.resize(slot.index() + 1, entry);
+        }
+        Ok(slot)
     }
 
-    /// Whether a slot is the producer's.
+    /// Adds the records appended to each topic since the last call.
+    pub(crate) fn take_appended(&mut self, topics: &mut BTreeMap<Arc<str>, Flow>) {
+        for (topic, flow) in &mut self.appended {
+            let flow = std::mem::take(flow);
+            if flow.records > 0 {
+                topics.entry(topic.clone()).or_default().add(flow);
+            }
+        }
+    }
+
+    /// Returns whether a slot belongs to the producer.
     #[inline]
     pub(crate) fn knows(&self, slot: PartitionSlot) -> bool {
         slot.producer() == self.id
     }
 
-    /// Appends a record: to the producer's open batch, or to what waits.
+    /// Appends a record: to the producer's open batch, or to the waiting records.
     ///
     /// # Errors
-    /// Those of [`Producer::append`].
+    /// The errors of [`Producer::append`].
     #[inline]
     pub(crate) fn append(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result {
+        if let Some((_, flow)) = self.appended.get_mut(slot.index()) {
+            flow.count(record.byte_len());
+        }
         if self.waiting.is_empty() || is_planted(PlantedBug::OvertakeWhenFull) {
             match self.producer.append(slot, record)? {
                 Appended::Full if is_planted(PlantedBug::ForgetWhenFull) => return Ok(()),
@@ -122,22 +146,32 @@ impl Collector {
     /// Looks a partition up and appends a record to it.
     ///
     /// # Errors
-    /// Those of [`Producer::slot`] and [`Producer::append`].
+    /// The errors of [`Producer::slot`] and [`Producer::append`].
     pub(crate) fn append_to(&mut self, to: &TopicPartition, record: ProduceRecord<'_>) -> Result {
         let slot = self.slot(to)?;
         self.append(slot, record)
     }
 
-    /// Whether records wait for room: nothing is to be begun that writes.
+    /// Returns whether records wait for room: nothing may begin that writes.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// Gives the producer what waits, as far as it has room. Returns whether nothing waits any more.
+    /// Like [`Producer::send_due`].
+    pub(crate) fn send_due(&mut self) -> Option<Duration> {
+        self.producer.send_due()
+    }
+
+    /// Like [`Producer::send_idle`].
+    pub(crate) fn send_idle(&mut self) {
+        self.producer.send_idle();
+    }
+
+    /// Gives the producer the waiting records, as far as it has room. Returns whether none is left.
     ///
     /// # Errors
-    /// Those of [`Producer::append`], `Unavailable` if there was no room for too long.
+    /// The errors of [`Producer::append`]; `Unavailable` if there was no room for too long.
     pub(crate) fn drain(&mut self) -> Result<bool> {
         if !self.waiting.is_empty() {
             self.waiting.drain(&mut *self.producer)?;
@@ -145,17 +179,17 @@ impl Collector {
         Ok(self.waiting.is_empty())
     }
 
-    /// Gives up what waits.
+    /// Drops the waiting records.
     pub(crate) fn forget(&mut self) {
         if !is_planted(PlantedBug::KeepWaitingAfterAbort) {
             self.waiting.clear();
         }
     }
 
-    /// Sends everything and waits for it, as [`Producer::flush`].
+    /// Sends everything and waits for it, like [`Producer::flush`].
     ///
     /// # Errors
-    /// Those of the producer, or `Unavailable` if it has no room even then.
+    /// The errors of the producer, or `Unavailable` if it has no room even then.
     pub(crate) fn flush(&mut self) -> Result<Vec<BatchReport>> {
         let mut reports = Vec::new();
         loop {
@@ -172,13 +206,13 @@ impl Collector {
         }
     }
 
-    /// As [`Producer::begin_flush`], when nothing waits.
+    /// Like [`Producer::begin_flush`], when nothing waits.
     pub(crate) fn begin_flush(&mut self) -> Answer<Vec<BatchReport>> {
         debug_assert!(!self.is_full(), "what waits would not be in the flush");
         self.producer.begin_flush()
     }
 
-    /// As [`Producer::take_refused`].
+    /// Like [`Producer::take_refused`].
     pub(crate) fn take_refused(&mut self) -> Vec<RefusedRecord> {
         self.producer.take_refused()
     }

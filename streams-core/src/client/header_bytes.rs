@@ -1,9 +1,11 @@
-//! Headers as bytes: laid out as in a record of Kafka's format 2, so that those that were fetched are read where they lie.
+//! Headers as bytes: laid out as in a record of Kafka's format 2, so that fetched ones are read in
+//! place.
 //!
-//! Each has the length of its name, the name, the length of its value and the value. Lengths are numbers of variable length
-//! (seven bits per byte, the least significant first, signs folded in); -1 stands for a null.
+//! Each header has the length of its name, the name, the length of its value and the value. Lengths
+//! are numbers of variable length (seven bits per byte, the least significant first, zigzag-coded);
+//! -1 stands for a null.
 
-/// Longest length, which is a number of 32 bits.
+/// Largest size of a length, which is a number of 32 bits.
 const LENGTH_BYTES_MAX: usize = 5;
 
 /// Appends a header to `buffer`.
@@ -28,7 +30,7 @@ fn low_byte(value: u64) -> u8 {
     low
 }
 
-/// A known number of headers in bytes, read one after the other.
+/// A known number of headers in bytes, read in sequence.
 #[derive(Clone, Debug)]
 pub(super) struct HeaderReader<'a> {
     rest: &'a [u8],
@@ -50,7 +52,7 @@ impl<'a> HeaderReader<'a> {
 impl<'a> Iterator for HeaderReader<'a> {
     type Item = (&'a str, Option<&'a [u8]>);
 
-    /// The next header. One that is cut short, which the reader of the batch has ruled out, is empty.
+    /// The next header. A truncated one, which the reader of the batch has ruled out, is empty.
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         Some(self.read().unwrap_or_default())
@@ -88,7 +90,7 @@ fn read_part<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
 mod tests {
     use super::*;
 
-    /// The bytes are worked out by hand, as Java's `DefaultRecord.writeTo` lays headers.
+    /// The bytes are worked out by hand, following Java's `DefaultRecord.writeTo`.
     #[test]
     fn headers_lie_as_in_a_record_of_format_2() {
         let zeros = [0; 64];

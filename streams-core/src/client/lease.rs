@@ -1,14 +1,15 @@
-//! How long a member may write.
+//! Limit on the time for which a member may write.
 
 use std::{fmt, sync::Arc, time::Duration};
 
-/// Tells a producer how long the group counts on the member that it writes for. Cheap to clone.
+/// Tells a producer for how long the group counts on the member for which it writes. Cheap to
+/// clone.
 ///
-/// What a member has in its buffers must not reach the cluster once others have its tasks: without transactions nothing
-/// else keeps it from overwriting their newer rows in a changelog. So a record may be on its way for a part of the
-/// session only ([`delivery`](Self::delivery)), and is taken only while that much of the session is left
-/// ([`admits_for`](Self::admits_for)): what a process that is halted had in its buffers is too old when it goes on after
-/// its session.
+/// Records in a member's buffers must not reach the cluster once others have its tasks: without
+/// transactions nothing else keeps them from overwriting newer rows in a changelog. So a record may
+/// be in transit only for a part of the session ([`delivery`](Self::delivery)), and is accepted
+/// only while that much of the session is left ([`admits_for`](Self::admits_for)): when a suspended
+/// process resumes after its session, the records in its buffers are too old.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,8 +33,9 @@ struct Limit {
 }
 
 impl Lease {
-    /// A lease under which a record may be on its way for `delivery`. `left` tells how much of the session is left:
-    /// nothing if it is over, `None` while it has no end, as before the member is in.
+    /// Creates a lease under which a record may be in transit for `delivery`. `left` returns the
+    /// rest of the session: zero if it is over, `None` while it has no end, as before the member
+    /// has joined.
     pub fn new(
         delivery: Duration,
         left: impl Fn() -> Option<Duration> + Send + Sync + 'static,
@@ -41,24 +43,24 @@ impl Lease {
         Self(Some(Limit { delivery, left: Arc::new(left) }))
     }
 
-    /// One that never ends, for who writes as a member of no group.
+    /// Creates a lease that never ends, for writers without a group.
     pub const fn unlimited() -> Self {
         Self(None)
     }
 
-    /// How long a record may be on its way; `None` if that does not matter.
+    /// Time for which a record may be in transit; `None` if it is not limited.
     pub fn delivery(&self) -> Option<Duration> {
         self.0.as_ref().map(|limit| limit.delivery)
     }
 
-    /// For how long from now on records may be taken, so that each is written, or given up, before the session can be
-    /// over; zero if none may be taken now.
+    /// Time for which records may still be accepted, so that each is written, or given up, before
+    /// the session can be over; zero if none may be accepted now.
     pub fn admits_for(&self) -> Duration {
         let Some(limit) = &self.0 else { return Duration::MAX };
         limit.left().map_or(Duration::MAX, |left| left.saturating_sub(limit.delivery))
     }
 
-    /// Whether the session is over.
+    /// Returns whether the session is over.
     pub fn is_over(&self) -> bool {
         self.0.as_ref().is_some_and(|limit| limit.left().is_some_and(|left| left.is_zero()))
     }

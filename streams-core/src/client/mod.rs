@@ -1,21 +1,24 @@
-//! What the runtime asks of a Kafka cluster: four small traits, shaped for batches.
+//! The runtime's view of a Kafka cluster: four small traits, designed for batches.
 //!
-//! [`Consumer`], [`Producer`], [`Admin`] and [`Membership`] are all that a stream thread knows of
-//! the outside; [`ClientSupplier`] makes them. One suite of contract tests holds for every
-//! implementation. Invariants: no public type names a client library or a protocol crate; a call
-//! returns no later than the wait it is given, so that a simulator can step the runtime. What has to wait for the
-//! cluster begins, and its [`Answer`] is asked for later.
+//! [`Consumer`], [`Producer`], [`Admin`] and [`Membership`] are a stream thread's whole view of the
+//! outside; [`ClientSupplier`] makes them. One suite of contract tests covers every implementation.
+//! Invariants: no public type names a client library or a protocol crate; a call returns no later
+//! than the wait it is given, so that a simulator can step the runtime. A call that has to wait for
+//! the cluster only begins, and its [`Answer`] is taken later.
 //!
 //! Errors: [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) had no effect and may be
-//! repeated, [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) may have had its effect,
+//! retried, [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) may have taken effect,
 //! [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) means that this member or producer is a zombie.
 
 mod admin;
 pub(crate) mod answer;
 mod collector;
 mod consumer;
+#[cfg(feature = "rdkafka")]
+mod data_plane;
 #[cfg(feature = "embedded")]
 pub mod embedded;
+mod flow;
 mod header_bytes;
 #[cfg(any(feature = "fuzzing", feature = "rdkafka", test))]
 #[cfg_attr(
@@ -27,15 +30,22 @@ mod java_protocol;
 mod kafka;
 mod lease;
 mod membership;
+#[cfg(feature = "rdkafka")]
+pub mod native;
 mod producer;
+#[cfg(feature = "rdkafka")]
+mod propagation;
 #[cfg(feature = "rdkafka")]
 pub mod rdkafka;
 mod records;
 mod refused;
 mod slots;
 mod supplier;
+#[cfg(feature = "rdkafka")]
+mod wake;
 
-pub(crate) use self::collector::Collector;
+#[cfg(feature = "rdkafka")]
+pub use self::data_plane::clients_for;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::java_protocol::feed_group_decoders;
 pub use self::{
@@ -53,4 +63,5 @@ pub use self::{
         ProducerSettings,
     },
 };
+pub(crate) use self::{collector::Collector, flow::Flow};
 pub use crate::{assignor::StandbySettings, membership::NewTopic};

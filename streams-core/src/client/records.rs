@@ -7,16 +7,16 @@ use crate::{Headers, TopicPartition};
 
 /// Records as bytes: an index over one contiguous buffer. Built once, then shared.
 ///
-/// They are copied into a buffer of their own by [`push`](Self::push), or lie where a client has fetched them and are
-/// [`over`](Self::over) its bytes, of which several batches may share one buffer: nothing is copied then, and headers are
-/// decoded when somebody asks for them.
+/// They are copied into an owned buffer by [`push`](Self::push), or stay where a client has fetched
+/// them and refer to its bytes ([`over`](Self::over)), of which several batches may share one
+/// buffer: then nothing is copied, and headers are decoded on demand.
 #[derive(Clone, Debug, Default)]
 pub struct Records {
     buffer: Buffer,
     index: Vec<RecordSpans>,
 }
 
-/// Where a record lies in the buffer of its batch.
+/// Spans of a record in the buffer of its batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordSpans {
     /// Offset, counted from the base offset of the batch.
@@ -29,11 +29,11 @@ pub struct RecordSpans {
     pub value: Option<Range<usize>>,
     /// Number of headers.
     pub headers: usize,
-    /// Span of the headers, which lie as in a record of Kafka's format 2.
+    /// Span of the headers, laid out as in a record of Kafka's format 2.
     pub header_bytes: Range<usize>,
 }
 
-/// Bytes of one's own, or those that are shared.
+/// Owned or shared bytes.
 #[derive(Clone, Default)]
 struct Buffer {
     own: Vec<u8>,
@@ -48,7 +48,7 @@ impl Buffer {
         }
     }
 
-    /// The bytes, to be added to: a copy of them if they are shared.
+    /// The bytes, for appending: a copy if they are shared.
     fn own(&mut self) -> &mut Vec<u8> {
         if let Some(shared) = self.shared.take() {
             self.own = (*shared).as_ref().to_vec();
@@ -64,12 +64,13 @@ impl fmt::Debug for Buffer {
 }
 
 impl Records {
-    /// No records.
+    /// Creates an empty batch.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// No records yet of those that lie in `bytes`, such as a decompressed batch. [`add`](Self::add) says where they are.
+    /// Creates an empty batch over `bytes`, such as a decompressed batch. [`add`](Self::add) adds
+    /// records in them.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -96,12 +97,17 @@ impl Records {
         Self { buffer, index: Vec::new() }
     }
 
-    /// Adds a record that lies in the bytes already, behind the last one. A span that is not in them reads as null.
+    /// Reserves room for this many more records in the index.
+    pub fn reserve(&mut self, records: usize) {
+        self.index.reserve(records);
+    }
+
+    /// Appends a record that is already in the bytes. A span outside them reads as null.
     pub fn add(&mut self, spans: RecordSpans) {
         self.index.push(spans);
     }
 
-    /// Copies a record to the end, one offset behind the last.
+    /// Copies a record to the end, one offset after the last.
     pub fn push<'h>(
         &mut self,
         timestamp: i64,
@@ -113,8 +119,8 @@ impl Records {
         self.push_at(delta, timestamp, key, value, headers);
     }
 
-    /// Copies a record to the end, at `offset_delta` from the base offset, which must exceed the last one's:
-    /// compaction leaves gaps.
+    /// Copies a record to the end, at `offset_delta` from the base offset, which must exceed the
+    /// last one's: compaction leaves gaps.
     pub fn push_at<'h>(
         &mut self,
         offset_delta: i64,
@@ -146,7 +152,7 @@ impl Records {
         self.index.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no records.
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
     }
@@ -163,7 +169,12 @@ impl Records {
         self.index.clear();
     }
 
-    /// The record at `index`, its offset counted from `base_offset`.
+    /// Keeps the first `len` records, and all bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.index.truncate(len);
+    }
+
+    /// The record at `index`, with its offset counted from `base_offset`.
     #[inline]
     pub fn get(&self, index: usize, base_offset: i64) -> Option<RecordView<'_>> {
         let spans = self.index.get(index)?;
@@ -208,7 +219,13 @@ impl<'a> RecordView<'a> {
         HeaderReader::new(bytes, self.spans.headers)
     }
 
-    /// Replaces what is in `headers` by this record's headers.
+    /// Bytes of key, value and headers.
+    pub(crate) fn byte_len(&self) -> usize {
+        let part = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
+        part(self.key) + part(self.value) + self.spans.header_bytes.len()
+    }
+
+    /// Replaces the content of `headers` by this record's headers.
     pub fn read_headers(&self, headers: &mut Headers) {
         headers.clear();
         for (name, value) in self.headers() {
@@ -229,8 +246,9 @@ pub struct RecordBatch {
 }
 
 impl RecordBatch {
-    /// The records `range` of `records`, whose offsets count from `base_offset`. `next_offset` is the
-    /// consumer's position behind the batch: it may skip control records and compacted ones.
+    /// Creates a batch of the records `range` of `records`, whose offsets count from `base_offset`.
+    /// `next_offset` is the consumer's position after the batch: it may skip control records and
+    /// compacted ones.
     pub fn new(
         topic_partition: TopicPartition,
         records: Arc<Records>,
@@ -241,18 +259,18 @@ impl RecordBatch {
         Self { topic_partition, records, base_offset, range, next_offset, leader_epoch: None }
     }
 
-    /// The same, read from a leader of that epoch.
+    /// The same, read from a leader of this epoch.
     #[must_use]
     pub fn with_leader_epoch(self, leader_epoch: Option<i32>) -> Self {
         Self { leader_epoch, ..self }
     }
 
-    /// The epoch of the leader that the last record came from, if it is known.
+    /// The epoch of the leader that served the last record, if known.
     pub fn leader_epoch(&self) -> Option<i32> {
         self.leader_epoch
     }
 
-    /// Where the records come from.
+    /// Partition of the records.
     pub fn topic_partition(&self) -> &TopicPartition {
         &self.topic_partition
     }
@@ -262,12 +280,12 @@ impl RecordBatch {
         self.range.len()
     }
 
-    /// Whether there are none; such a batch only moves the position.
+    /// Returns whether there are no records; such a batch only moves the position.
     pub fn is_empty(&self) -> bool {
         self.range.is_empty()
     }
 
-    /// The position behind this batch.
+    /// The position after this batch.
     pub fn next_offset(&self) -> i64 {
         self.next_offset
     }

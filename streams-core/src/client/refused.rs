@@ -5,23 +5,25 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::ProduceRecord;
 use crate::{Error, TopicPartition};
 
-/// A record that the cluster refuses whenever it is sent, such as one that is larger than its topic allows.
+/// A record that the cluster refuses whenever it is sent, for example because it is larger than its
+/// topic allows.
 #[derive(Clone, Debug)]
 pub struct RefusedRecord {
-    /// Where it was to go.
+    /// The partition to which it was sent.
     pub topic_partition: TopicPartition,
-    /// What it is known by.
+    /// Its identity.
     pub fingerprint: Fingerprint,
-    /// Whether it is known to be at fault itself. Else its batch was refused, maybe for another record of it.
+    /// True if the record itself is known to be at fault. Otherwise its batch was refused, maybe
+    /// for another record of it.
     pub is_named: bool,
-    /// Why, with the setting to change.
+    /// The reason, with the setting to change.
     pub error: Error,
 }
 
-/// As much of a key as stands in a message.
+/// Number of key bytes shown in a message.
 const KEY_BYTES_SHOWN: usize = 64;
 
-/// A record for a message: its size and the beginning of its key.
+/// Description of a record for a message: its size and the beginning of its key.
 pub(crate) fn in_words(key: Option<&[u8]>, value: Option<&[u8]>) -> String {
     let bytes = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
     let key = key.map_or_else(
@@ -35,8 +37,25 @@ pub(crate) fn in_words(key: Option<&[u8]>, value: Option<&[u8]>) -> String {
     format!("a record of {bytes} bytes {key}")
 }
 
-/// As much of a timestamp as a client has room for beside the record: the milliseconds of 34 years, where a word has 64
-/// bits.
+/// Advice on records that a broker refuses for good with this code of Kafka.
+#[cfg(feature = "rdkafka")]
+pub(crate) fn advice_on_refusal(code: i32) -> Option<&'static str> {
+    match code {
+        10 | 18 => Some(
+            "raise max.message.bytes of the topic (message.max.bytes of its brokers), or lower producer.max.request.size",
+        ),
+        32 => Some(
+            "a timestamp is too far from the broker's clock: see message.timestamp.after.max.ms and \
+             message.timestamp.before.max.ms of the topic",
+        ),
+        87 => Some("a compacted topic takes no record without a key"),
+        44 => Some("the broker's create or produce policy forbids it"),
+        _ => None,
+    }
+}
+
+/// The part of a timestamp for which a client has room beside the record: the milliseconds of 34
+/// years, if a word has 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TimeBits(pub(crate) usize);
 
@@ -44,13 +63,13 @@ impl TimeBits {
     pub(crate) const BITS: u32 = usize::BITS - 24;
 
     pub(crate) fn of(timestamp: i64) -> Self {
-        // librdkafka takes the time 0 for "now", so that it is sent as 1.
+        // librdkafka takes the time 0 for "now", so it is sent as 1.
         let timestamp = if timestamp == 0 { 1 } else { timestamp };
         Self(usize::try_from(timestamp.rem_euclid(1 << Self::BITS)).unwrap_or(0))
     }
 }
 
-/// Tells a record from the others of its partition by its timestamp, key and value.
+/// Distinguishes a record from the others of its partition by its timestamp, key and value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
     record: u64,
@@ -58,7 +77,7 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// The fingerprint of a record. Headers are not looked at.
+    /// The fingerprint of a record. Headers don't count.
     pub fn of(record: &ProduceRecord<'_>) -> Self {
         Self::new(TimeBits::of(record.timestamp), record.key, record.value)
     }
@@ -71,12 +90,12 @@ impl Fingerprint {
         Self { record: hasher.finish(), key }
     }
 
-    /// Of the whole record.
+    /// Hash of the whole record.
     pub(crate) fn record(self) -> u64 {
         self.record
     }
 
-    /// Of the key alone.
+    /// Hash of the key alone.
     pub(crate) fn key(self) -> u64 {
         self.key
     }

@@ -1,7 +1,7 @@
-//! Partitions as a producer knows them: resolved once, then named by an index.
+//! Partitions as a producer knows them: resolved once, then identified by an index.
 //!
-//! Invariant: a slot means its partition for as long as its producer lives, whatever becomes of the topic. A slot of another
-//! producer is refused and never taken for one of this.
+//! Invariant: a slot means its partition for as long as its producer lives, whatever happens to the
+//! topic. A slot of another producer is refused and never mistaken for one of this one.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use crate::{Error, ErrorKind, Result, TopicPartition};
 
-/// Tells the slots of one producer from those of every other one in this process.
+/// Distinguishes the slots of one producer from those of every other one in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ProducerId(u32);
 
@@ -21,8 +21,8 @@ impl ProducerId {
     }
 }
 
-/// A partition that a producer has looked up, which it knows by an index from then on. It is of use with that producer
-/// alone: who goes on with another one looks the partition up again.
+/// A partition that a producer has looked up, identified by an index from then on. It is valid with
+/// that producer only: a caller that switches to another one looks the partition up again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PartitionSlot {
     producer: ProducerId,
@@ -35,13 +35,13 @@ impl PartitionSlot {
         self.producer
     }
 
-    /// The number of the partition among those that the producer resolved, from 0 on in the order in which it did.
+    /// The number of the partition among those that the producer resolved, from 0 on in order.
     pub const fn index(self) -> usize {
         self.index as usize
     }
 }
 
-/// The partitions that a producer has resolved, each with what the producer keeps of it.
+/// The partitions that a producer has resolved, each with its data.
 ///
 /// ```
 /// use streams_core::{TopicPartition, client::Slots};
@@ -64,7 +64,7 @@ pub struct Slots<T> {
 }
 
 impl<T> Slots<T> {
-    /// The slots of a new producer.
+    /// Creates the slots of a new producer.
     pub fn new() -> Self {
         Self { producer: ProducerId::unique(), index: HashMap::new(), entries: Vec::new() }
     }
@@ -74,10 +74,10 @@ impl<T> Slots<T> {
         self.producer
     }
 
-    /// The slot of a partition, which `make` makes when it is new.
+    /// The slot of a partition; `make` makes the data of a new one.
     ///
     /// # Errors
-    /// Those of `make`.
+    /// The errors of `make`.
     pub fn resolve(
         &mut self,
         to: &TopicPartition,
@@ -95,7 +95,7 @@ impl<T> Slots<T> {
         Ok(PartitionSlot { producer, index })
     }
 
-    /// What is kept of a partition.
+    /// The data of a partition.
     ///
     /// # Errors
     /// `InvalidState` if the slot is another producer's.
@@ -107,7 +107,7 @@ impl<T> Slots<T> {
         }
     }
 
-    /// What is kept of a partition, to be changed.
+    /// The data of a partition, mutably.
     ///
     /// # Errors
     /// `InvalidState` if the slot is another producer's.
@@ -130,7 +130,7 @@ impl<T> Slots<T> {
         }
     }
 
-    /// The partition of the slot with this [`index`](PartitionSlot::index), and what is kept of it.
+    /// The partition of the slot with this [`index`](PartitionSlot::index), and its data.
     pub fn at(&self, index: usize) -> Option<(&TopicPartition, &T)> {
         self.entries.get(index).map(|(partition, entry)| (partition, entry))
     }
@@ -140,12 +140,12 @@ impl<T> Slots<T> {
         self.entries.len()
     }
 
-    /// Whether no partition was resolved.
+    /// Returns whether no partition was resolved.
     pub const fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// All partitions with what is kept of them, in the order in which they were resolved.
+    /// All partitions with their data, in the order in which they were resolved.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&TopicPartition, &mut T)> {
         self.entries.iter_mut().map(|(partition, entry)| (&*partition, entry))
     }

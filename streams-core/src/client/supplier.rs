@@ -1,33 +1,33 @@
-//! Making clients.
+//! The maker of clients.
 
 use std::{fmt::Debug, sync::Arc};
 
 use super::{Admin, Consumer, JoinGroup, Lease, Membership, Producer};
 use crate::Result;
 
-/// Which records of transactions a consumer sees.
+/// Visibility of transactional records for a consumer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IsolationLevel {
-    /// All records, those of open and aborted transactions too.
+    /// All records, including those of open and aborted transactions.
     #[default]
     ReadUncommitted,
-    /// Only records outside of transactions or of committed ones.
+    /// Only records outside transactions or of committed ones.
     ReadCommitted,
 }
 
-/// Where to begin a source topic without a committed offset.
+/// Start position in a source topic without a committed offset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OffsetReset {
-    /// At the first record that is still there; the default of Kafka Streams.
+    /// At the first record that still exists; the default of Kafka Streams.
     #[default]
     Earliest,
-    /// Behind the last record.
+    /// After the last record.
     Latest,
     /// Nowhere: it is an error.
     None,
 }
 
-/// What a consumer reads. Java's `KafkaClientSupplier` has a method for each.
+/// The role of a consumer. Java's `KafkaClientSupplier` has a method for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConsumerRole {
     /// The inputs of tasks; `main.consumer.` has its settings.
@@ -39,18 +39,18 @@ pub enum ConsumerRole {
     Global,
 }
 
-/// How a consumer is made.
+/// Settings of a consumer.
 #[derive(Clone, Debug, Default)]
 pub struct ConsumerSettings {
     /// Name of the client, for messages and quotas.
     pub client_id: String,
-    /// Which records it sees.
+    /// Visibility of transactional records.
     pub isolation: IsolationLevel,
-    /// What it reads, which chooses the settings that are its own.
+    /// Its role, which chooses role-specific settings.
     pub role: ConsumerRole,
 }
 
-/// How a producer is made.
+/// Settings of a producer.
 #[derive(Clone, Debug, Default)]
 pub struct ProducerSettings {
     /// Name of the client, for messages and quotas.
@@ -59,13 +59,13 @@ pub struct ProducerSettings {
     pub transactional_id: Option<String>,
     /// The membership for which it writes.
     pub lease: Lease,
-    /// Whether each record is sent in a batch of its own, so that one which is refused takes no others with it.
+    /// True if each record is sent in its own batch, so that a refused one takes no others with it.
     pub one_by_one: bool,
 }
 
 /// Makes the clients of one cluster. Cheap to share; Java's `KafkaClientSupplier`.
 pub trait ClientSupplier: Send + Sync + Debug {
-    /// A consumer with nothing assigned.
+    /// A consumer without assigned partitions.
     ///
     /// # Errors
     /// `Config` if settings are refused, `Unavailable` if the cluster can't be reached.

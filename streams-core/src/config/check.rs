@@ -1,4 +1,4 @@
-//! Looks at all settings and lists what is wrong with them, each by itself and then together.
+//! Checks all settings, first each by itself and then together, and lists the problems.
 
 use super::choice::{GroupProtocol, ProcessingGuarantee};
 use super::client_keys::{
@@ -13,13 +13,13 @@ use super::suggest;
 use super::table;
 use super::unsupported;
 
-/// The longest name, the longest value and the greatest number of client tags, as in Java, since
-/// each member sends its tags in every rebalance.
+/// The longest name, the longest value and the greatest number of client tags, as in Java; each
+/// member sends its tags in every rebalance.
 const TAG_KEY_LENGTH_MAX: usize = 20;
 const TAG_VALUE_LENGTH_MAX: usize = 30;
 const TAGS_MAX: usize = 5;
 
-/// Every problem of the settings, in the order of their keys; those of several keys come last.
+/// Every problem of the settings, in the order of their keys; problems of several keys come last.
 pub(super) fn problems(settings: &Settings) -> Vec<ConfigProblem> {
     let mut problems = missing(settings);
     for (key, value) in settings.iter() {
@@ -30,7 +30,7 @@ pub(super) fn problems(settings: &Settings) -> Vec<ConfigProblem> {
     problems
 }
 
-/// What a person should know although the settings work.
+/// Warnings about settings that work.
 pub(super) fn warnings(settings: &Settings) -> Vec<String> {
     let mut warnings = Vec::new();
     for entry in table::all() {
@@ -64,14 +64,15 @@ fn missing(settings: &Settings) -> Vec<ConfigProblem> {
 
 fn problem_of(settings: &Settings, key: &str, value: &str) -> Option<ConfigProblem> {
     if let Some(entry) = table::by_any_name(key) {
-        // An empty value of a required key is reported as missing, of an optional one it is unset.
+        // An empty value of a required key is reported as missing; an empty value of an optional
+        // key unsets it.
         if value.is_empty() && matches!(entry.default, DefaultValue::Required | DefaultValue::Null)
         {
             return None;
         }
         return match entry.scope {
             Scope::Streams => checked(entry.kind, key, value),
-            // The narrowest of what the clients take, then what the table says of it.
+            // The narrowest kind among those of the clients, then the kind in the table.
             Scope::Clients => {
                 client_value_problem(settings, &ClientClass::ALL, key, ("", key), value)
                     .or_else(|| checked(entry.kind, key, value))
@@ -136,7 +137,7 @@ fn suggestion(key: &str) -> Option<String> {
     })
 }
 
-/// A key for the clients, which must be one that they know.
+/// Checks a key for the clients, which must be one that they know.
 fn client_problem(
     settings: &Settings,
     class: ClientClass,
@@ -180,8 +181,8 @@ fn client_problem(
     })
 }
 
-/// What is wrong with the value of a key of `classes`' clients: Kafka Streams decides it, or one of
-/// them does not take it.
+/// Checks a value for the clients of `classes`: the problem if Kafka Streams decides the setting
+/// itself, or if one of them does not take the value.
 fn client_value_problem(
     settings: &Settings,
     classes: &[ClientClass],
@@ -243,7 +244,7 @@ fn tag_problem(key: &str, tag: &str, value: &str) -> Option<ConfigProblem> {
     None
 }
 
-/// What is wrong with values that are fine by themselves. Values that are not have been reported.
+/// Conflicts between values that are fine by themselves. Values that are not have been reported.
 fn conflicts(settings: &Settings, reported: &[ConfigProblem]) -> Vec<ConfigProblem> {
     let fine = |key: &str| {
         let names = table::by_key(key).map_or(&[] as &[&str], |entry| entry.old_names);
@@ -328,7 +329,8 @@ fn in_flight_conflict(settings: &Settings) -> Option<ConfigProblem> {
     })
 }
 
-/// A broker that assigns the tasks itself answers a static member with `INVALID_REQUEST` (KIP-1071).
+/// A broker that assigns the tasks itself answers a static member with `INVALID_REQUEST`
+/// (KIP-1071).
 fn static_member_conflict(settings: &Settings) -> Option<ConfigProblem> {
     let protocol: GroupProtocol = settings.choice("group.protocol");
     let (key, id) = settings.main_consumer("group.instance.id")?;
@@ -384,7 +386,7 @@ fn tag_conflicts(settings: &Settings) -> Vec<ConfigProblem> {
     conflicts
 }
 
-/// Whether a key without prefix goes to the clients that know it.
+/// Returns whether a key without prefix goes to the clients that know it.
 pub(super) fn passes_to(class: ClientClass, key: &str) -> bool {
     match table::by_any_name(key) {
         Some(entry) => entry.scope == Scope::Clients,

@@ -1,14 +1,14 @@
-//! The settings that are one of a few names, each as an enum whose names are the table's values.
+//! Settings with a few named values, each an enum whose names are the table's values.
 
 use std::fmt;
 
-/// An enum that a setting's text names.
+/// An enum that is the value of a setting.
 pub(super) trait Choice: Copy + Default + 'static {
-    /// The value of that name; `None` if there is none. For classes, Java's full name counts too.
+    /// The value with this name; `None` if there is none. For classes, Java's full name counts too.
     fn from_name(name: &str) -> Option<Self>;
 }
 
-/// Defines an enum whose variants have names, so that the names stand in one place: the table's
+/// Defines an enum whose variants have names, so that each name is written once: the table's
 /// validator, the reader and `Display` all take them from here.
 macro_rules! choices {
     ($(
@@ -27,7 +27,7 @@ macro_rules! choices {
             /// The names of all values, in the order of the variants.
             pub(super) const NAMES: &'static [&'static str] = &[$($text),+];
 
-            /// Where Java keeps the classes of these names; empty if they are no classes.
+            /// Java's package of the classes with these names; empty if they are no classes.
             pub(super) const PACKAGE: &'static str = $package;
 
             /// The value's name in a configuration.
@@ -54,26 +54,37 @@ macro_rules! choices {
 }
 
 choices! {
-    /// What a record's effects count for after a failure: `processing.guarantee`.
+    /// Guarantee for the effects of a record after a failure: `processing.guarantee`.
     ProcessingGuarantee in "" {
         /// Every record is processed; after a failure some are processed again.
         #[default]
         AtLeastOnce = "at_least_once",
-        /// Every record's effects on state and output topics are there once: results, changelog and
-        /// offsets are committed in one transaction for each thread (KIP-447).
+        /// The effects of each record on state and output topics appear once: results, changelog
+        /// and offsets are committed in one transaction per thread (KIP-447).
         ExactlyOnceV2 = "exactly_once_v2",
     }
 
-    /// How instances agree on who does what: `group.protocol`.
+    /// Protocol by which instances agree on their tasks: `group.protocol`.
     GroupProtocol in "" {
-        /// One of the instances decides, by the protocol that all brokers and Java's instances speak.
+        /// One of the instances decides, by the protocol that all brokers and Java's instances
+        /// speak.
         #[default]
         Classic = "classic",
-        /// The broker decides (KIP-1071). It needs Kafka 4.2 or later, and all instances must speak it.
+        /// The broker decides (KIP-1071). It needs Kafka 4.2 or later, and all instances must speak
+        /// it.
         Streams = "streams",
     }
 
-    /// What happens to a record that cannot be deserialized: `deserialization.exception.handler`.
+    /// The client that carries the records: `client.data.plane`. Java has no such setting.
+    DataPlane in "" {
+        /// librdkafka's consumers and producers.
+        #[default]
+        RdKafka = "rdkafka",
+        /// This library's own consumers and producers.
+        Native = "native",
+    }
+
+    /// Response to a record that cannot be deserialized: `deserialization.exception.handler`.
     DeserializationHandlerChoice in "org.apache.kafka.streams.errors." {
         /// Log it and stop the thread.
         #[default]
@@ -82,7 +93,7 @@ choices! {
         LogAndContinue = "LogAndContinueExceptionHandler",
     }
 
-    /// What happens when a processor fails: `processing.exception.handler`.
+    /// Response to a processor that fails: `processing.exception.handler`.
     ProcessingHandlerChoice in "org.apache.kafka.streams.errors." {
         /// Log it and stop the thread.
         #[default]
@@ -91,14 +102,14 @@ choices! {
         LogAndContinue = "LogAndContinueProcessingExceptionHandler",
     }
 
-    /// What happens when a record cannot be written: `production.exception.handler`.
+    /// Response to a record that cannot be written: `production.exception.handler`.
     ProductionHandlerChoice in "org.apache.kafka.streams.errors." {
-        /// Retry what may pass, fail on the rest.
+        /// Retry errors that may pass, fail on the rest.
         #[default]
         Default = "DefaultProductionExceptionHandler",
     }
 
-    /// Where a record's timestamp comes from unless its source says otherwise:
+    /// Origin of a record's timestamp unless its source says otherwise:
     /// `default.timestamp.extractor`.
     TimestampExtractorChoice in "org.apache.kafka.streams.processor." {
         /// The record's own timestamp; a negative one is an error.
@@ -112,20 +123,20 @@ choices! {
         WallclockTimestampExtractor = "WallclockTimestampExtractor",
     }
 
-    /// What happens to a record of a source topic whose timestamp is further ahead of the wall clock than
-    /// `timestamp.max.ahead.ms`: `timestamp.ahead.policy`. Java has no such setting.
+    /// Response to a record of a source topic whose timestamp is further ahead of the wall clock
+    /// than `timestamp.max.ahead.ms`: `timestamp.ahead.policy`. Java has no such setting.
     TimestampAheadPolicy in "" {
         /// The thread ends with an error that names the record.
         #[default]
         Fail = "fail",
-        /// The record is processed as if its timestamp were the latest one that is let in.
+        /// The record is processed as if its timestamp were the latest one permitted.
         Clamp = "clamp",
-        /// The record is dropped, logged and counted, and sent as a dead letter where a topic for them is
-        /// configured.
+        /// The record is dropped, logged and counted, and sent as a dead letter where a topic for
+        /// them is configured.
         Drop = "drop",
     }
 
-    /// One rewriting of the topology: an item of `topology.optimization`.
+    /// A rewriting of the topology: an item of `topology.optimization`.
     TopologyOptimization in "" {
         /// A table reads its source topic back instead of keeping a changelog of its own.
         #[default]
@@ -136,7 +147,7 @@ choices! {
         SingleStoreSelfJoin = "single.store.self.join",
     }
 
-    /// The kind of store that DSL operators use unless told: `default.dsl.store`.
+    /// Kind of the stores of DSL operators, unless an operator names its own: `default.dsl.store`.
     DslStore in "" {
         /// RocksDB, on disk.
         #[default]
@@ -145,28 +156,29 @@ choices! {
         InMemory = "in_memory",
     }
 
-    /// What stores of DSL operators keep beside a value: `dsl.store.format` (KIP-1285).
+    /// Data that stores of DSL operators keep besides a value: `dsl.store.format` (KIP-1285).
     DslStoreFormat in "" {
         /// Its timestamp.
         #[default]
         Default = "DEFAULT",
-        /// Its timestamp and a place for headers.
+        /// Its timestamp and its headers.
         Headers = "HEADERS",
     }
 
-    /// What happens to local state whose changelog is gone: `state.changelog.lost`. Java has no such setting: there the
-    /// state begins anew.
+    /// Response to local state whose changelog is gone: `state.changelog.lost`. Java has no such
+    /// setting: there the state starts empty.
     ChangelogLost in "" {
         /// Stop with an error. The state stays on disk.
         #[default]
         Fail = "fail",
-        /// Write the changelog anew from the local state.
+        /// Rewrite the changelog from the local state.
         Rewrite = "rewrite",
-        /// Drop the local state, and begin with what the changelog has.
+        /// Drop the local state, and begin with the contents of the changelog.
         RestartEmpty = "restart-empty",
     }
 
-    /// What happens to a row of a changelog that can't be read: `state.changelog.corrupt`. Java has no such setting.
+    /// Response to a row of a changelog that can't be read: `state.changelog.corrupt`. Java has no
+    /// such setting.
     ChangelogCorrupt in "" {
         /// Stop with an error that names the row.
         #[default]
@@ -175,8 +187,8 @@ choices! {
         Skip = "skip",
     }
 
-    /// Where the main consumer starts in a partition without a committed offset, unless the source
-    /// says otherwise: the consumer's `auto.offset.reset`.
+    /// Start position of the main consumer in a partition without a committed offset, unless the
+    /// source says otherwise: the consumer's `auto.offset.reset`.
     AutoOffsetReset in "" {
         /// At the oldest record; the default in Kafka Streams.
         #[default]
@@ -189,7 +201,7 @@ choices! {
 }
 
 impl TopologyOptimization {
-    /// Every optimization: what the value `all` stands for.
+    /// Every optimization: the meaning of the value `all`.
     pub const ALL: [Self; 3] =
         [Self::ReuseKTableSourceTopics, Self::MergeRepartitionTopics, Self::SingleStoreSelfJoin];
 }

@@ -1,8 +1,9 @@
-//! The keys of the Kafka clients: which prefix leads to which client, which keys each knows, and
-//! which of them belong to Kafka Streams.
+//! The keys of the Kafka clients: the client that each prefix leads to, the keys that each client
+//! knows, and the keys that Kafka Streams decides itself.
 //!
-//! A key that no list has is refused here and nowhere else, so that what passes is taken by the
-//! clients too. The lists are Java's keys and librdkafka's; the latter say which values it takes.
+//! A key that no list has is refused here and nowhere else, so the clients take every key that
+//! passes. The lists are Java's keys and librdkafka's; the latter also hold the values that it
+//! takes.
 
 use std::fmt;
 
@@ -12,9 +13,9 @@ use super::kind::{Kind, Unit};
 use super::librdkafka_keys;
 use super::settings::Settings;
 
-/// The session timeout of the consumer unless it is set.
+/// The consumer's session timeout unless one is set.
 pub(super) const SESSION_TIMEOUT_MS: i64 = 45_000;
-/// The timeout of transactions that exactly-once asks for unless it is set.
+/// The transaction timeout with exactly-once unless one is set.
 pub(super) const EOS_TRANSACTION_TIMEOUT_MS: i64 = 10_000;
 
 /// A client that Kafka Streams makes, for [`ValidConfig::client_overrides`].
@@ -46,7 +47,7 @@ impl ClientRole {
         }
     }
 
-    /// The keys that such a client knows.
+    /// The keys that this client knows.
     #[cfg(all(test, feature = "rdkafka"))]
     pub(crate) fn keys(self) -> impl Iterator<Item = &'static str> {
         self.class().keys()
@@ -74,7 +75,7 @@ pub(super) enum ClientClass {
 impl ClientClass {
     pub(super) const ALL: [Self; 3] = [Self::Consumer, Self::Producer, Self::Admin];
 
-    /// The keys that such a client knows.
+    /// The keys that this kind of client knows.
     pub(super) fn keys(self) -> impl Iterator<Item = &'static str> {
         let own = match self {
             Self::Consumer => CONSUMER,
@@ -109,7 +110,7 @@ impl fmt::Display for ClientClass {
     }
 }
 
-/// What a prefix leads to.
+/// The target of a prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
     /// A client of that kind.
@@ -134,14 +135,14 @@ pub(super) const PREFIXES: &[(&str, Target)] = &[
 
 /// Splits a key with a known prefix into prefix, its target, and the rest.
 pub(super) fn split_prefix(key: &str) -> Option<(&'static str, Target, &str)> {
-    // librdkafka has keys of its own that begin as those of the internal topics do.
+    // librdkafka has keys of its own that begin like those of the internal topics.
     if librdkafka_keys::BOTH.iter().any(|(own, _)| *own == key) {
         return None;
     }
     PREFIXES.iter().find_map(|(prefix, target)| Some((*prefix, *target, key.strip_prefix(prefix)?)))
 }
 
-/// Whether any client knows the key.
+/// Returns whether any client knows the key.
 pub(super) fn is_client_key(key: &str) -> bool {
     ClientClass::ALL.into_iter().any(|class| class.knows(key))
 }
@@ -151,8 +152,8 @@ pub(super) fn all() -> impl Iterator<Item = &'static str> {
     ClientClass::ALL.into_iter().flat_map(ClientClass::keys)
 }
 
-/// The values that a client takes for a key, where it is known: those of the keys that Kafka Streams
-/// reads as well, of Java's keys as they are translated, and of librdkafka's own.
+/// The values that a client takes for a key, where known: those of the keys that Kafka Streams
+/// reads as well, of Java's keys in translation, and of librdkafka's own keys.
 pub(super) fn kind_of(class: ClientClass, key: &str) -> Option<Kind> {
     const SOCKET_TIMEOUT: Kind = Kind::Number { min: 10, max: 300_000, unit: Unit::Millis };
     const LEVEL: Kind = Kind::Number { min: -1, max: 12, unit: Unit::Plain };
@@ -173,7 +174,7 @@ pub(super) fn kind_of(class: ClientClass, key: &str) -> Option<Kind> {
             ],
         }),
         ("buffer.memory", ClientClass::Producer) => {
-            // librdkafka counts it in KiB, as an `int`.
+            // librdkafka counts in KiB, as an `int`.
             Some(Kind::Number { min: 0, max: 2_199_023_254_528, unit: Unit::Bytes })
         }
         (
@@ -196,12 +197,12 @@ pub(super) fn kind_of(class: ClientClass, key: &str) -> Option<Kind> {
 /// A client setting that Kafka Streams decides itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Controlled {
-    /// The value that is used, or `None` where no text can say it.
+    /// The value that is used, or `None` where no text can express it.
     pub(super) value: Option<&'static str>,
     pub(super) why: &'static str,
 }
 
-/// Whether Kafka Streams decides this setting of the client behind `prefix` (empty for a key
+/// Returns the setting if Kafka Streams decides it for the client behind `prefix` (empty for a key
 /// without one, which goes to every client that knows it). Java warns and overrides; here it is an
 /// error, since a setting without effect misleads.
 pub(super) fn controlled(settings: &Settings, prefix: &str, key: &str) -> Option<Controlled> {

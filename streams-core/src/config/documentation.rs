@@ -45,7 +45,7 @@ pub(super) fn render() -> String {
     text
 }
 
-/// Writing into a string cannot fail, which is why results of `write!` are dropped in this file.
+/// Writing into a string cannot fail, so this file drops the results of `write!`.
 fn row(entry: &Entry) -> String {
     let default = match entry.default {
         DefaultValue::Required => "required".to_owned(),

@@ -2,7 +2,7 @@
 
 use super::kind::Kind;
 
-/// How much a key matters, in Java's three steps. The documentation is ordered by it.
+/// Importance of a key, in Java's three steps. The documentation is ordered by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Importance {
     High,
@@ -10,12 +10,12 @@ pub(super) enum Importance {
     Low,
 }
 
-/// What holds where a key is not set.
+/// Value of a key that is not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DefaultValue {
     /// The key must be set.
     Required,
-    /// Nothing; Java's null.
+    /// No value; Java's null.
     Null,
     /// This value.
     Value(&'static str),
@@ -23,7 +23,7 @@ pub(super) enum DefaultValue {
     Computed(&'static str),
 }
 
-/// Who reads a key's value.
+/// Reader of a key's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
     /// Kafka Streams.
@@ -32,7 +32,7 @@ pub(super) enum Scope {
     Clients,
 }
 
-/// A key with all there is to know about it.
+/// A key and all facts about it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     pub(super) key: &'static str,
@@ -42,7 +42,7 @@ pub(super) struct Entry {
     pub(super) scope: Scope,
     /// Names that Java once had for this key. They work, with a warning.
     pub(super) old_names: &'static [&'static str],
-    /// What the key does: full sentences, as Markdown.
+    /// Effect of the key: full sentences, as Markdown.
     pub(super) doc: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration: all of it, in one error.
+//! The error of a configuration, with all its problems.
 
 use std::fmt;
 
@@ -10,20 +10,20 @@ use super::settings::{HIDDEN, is_secret};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConfigProblemKind {
-    /// No such key. Correct its spelling or remove it.
+    /// There is no such key. Correct its spelling or remove it.
     UnknownKey,
-    /// A key of Java Kafka Streams or of the clients that cannot be set here. Remove it and do what
-    /// the advice says.
+    /// A key of Java Kafka Streams or of the clients that cannot be set here. Remove it and follow
+    /// the advice.
     Unsupported,
     /// The value is malformed, out of range or not one of the permitted ones. Correct it.
     InvalidValue,
     /// A required key is not set, or is empty. Set it.
     Missing,
-    /// The value is fine by itself, but does not go with another one. Change one of the two.
+    /// The value is valid by itself but contradicts another one. Change one of the two.
     Conflict,
 }
 
-/// One thing that is wrong with a configuration: the key, its value, what is wrong, what to do.
+/// One problem of a configuration: the key, its value, the fault, and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigProblem {
     kind: ConfigProblemKind,
@@ -46,7 +46,7 @@ impl ConfigProblem {
         Self { kind, key: key.to_owned(), value: shown, wrong: wrong.into(), advice: advice.into() }
     }
 
-    /// What kind of problem it is.
+    /// Kind of the problem.
     pub fn kind(&self) -> ConfigProblemKind {
         self.kind
     }
@@ -56,17 +56,17 @@ impl ConfigProblem {
         &self.key
     }
 
-    /// The value as it was set; `None` where the key is missing. Secrets are masked.
+    /// The value as it was set; `None` if the key is missing. Secrets are masked.
     pub fn value(&self) -> Option<&str> {
         self.value.as_deref()
     }
 
-    /// What is wrong, as a phrase.
+    /// The fault, as a phrase.
     pub fn wrong(&self) -> &str {
         &self.wrong
     }
 
-    /// What to do about it, as a phrase.
+    /// The remedy, as a phrase.
     pub fn advice(&self) -> &str {
         &self.advice
     }
@@ -88,11 +88,11 @@ impl fmt::Display for ConfigProblem {
     }
 }
 
-/// A configuration that cannot be used, with every problem it has.
+/// A configuration that cannot be used, with all its problems.
 ///
-/// The message has a line that counts the problems and then one line for each of them. The caller
-/// must correct the configuration; trying again does not help. Java's counterpart is
-/// `ConfigException`, which reports the first problem only.
+/// The first line of the message counts the problems; one line for each follows. The caller must
+/// correct the configuration; trying again does not help. Java's counterpart is `ConfigException`,
+/// which reports the first problem only.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}", render(problems))]
 pub struct ConfigError {

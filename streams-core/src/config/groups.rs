@@ -1,13 +1,15 @@
-//! The typed values of a checked configuration, in groups: how each is read from its settings.
+//! The typed values of a checked configuration, in groups, each with the code that reads it from
+//! the settings.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::choice::{
-    AutoOffsetReset, ChangelogCorrupt, ChangelogLost, Choice as _, DeserializationHandlerChoice,
-    DslStore, DslStoreFormat, GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice,
-    ProductionHandlerChoice, TimestampAheadPolicy, TimestampExtractorChoice, TopologyOptimization,
+    AutoOffsetReset, ChangelogCorrupt, ChangelogLost, Choice as _, DataPlane,
+    DeserializationHandlerChoice, DslStore, DslStoreFormat, GroupProtocol, ProcessingGuarantee,
+    ProcessingHandlerChoice, ProductionHandlerChoice, TimestampAheadPolicy,
+    TimestampExtractorChoice, TopologyOptimization,
 };
 use super::client_keys::{EOS_TRANSACTION_TIMEOUT_MS, SESSION_TIMEOUT_MS};
 use super::settings::{Settings, as_count, as_span, parse_number};
@@ -36,6 +38,8 @@ pub(super) struct Identity {
     pub(super) bootstrap_servers: String,
     pub(super) client_id: Option<String>,
     pub(super) application_server: Option<String>,
+    pub(super) metrics_listen: Option<String>,
+    pub(super) data_plane: DataPlane,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +136,8 @@ impl Identity {
             bootstrap_servers: settings.text("bootstrap.servers"),
             client_id: settings.optional_text("client.id"),
             application_server: settings.optional_text("application.server"),
+            metrics_listen: settings.optional_text("metrics.listen"),
+            data_plane: settings.choice("client.data.plane"),
         }
     }
 }

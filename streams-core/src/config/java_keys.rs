@@ -1,5 +1,5 @@
-//! The keys of Java's clients and of topics, as lists; with them what librdkafka knows by another
-//! name and Kafka Streams decides.
+//! Lists of the keys of Java's clients and of topics; also those that librdkafka knows by another
+//! name and those that Kafka Streams decides.
 
 /// Keys that every client knows, besides all that start with `ssl.` or `sasl.`.
 pub(super) const COMMON: &[&str] = &[

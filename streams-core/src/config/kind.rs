@@ -1,11 +1,11 @@
-//! What values a key takes: one check for each kind, which says what is wrong and what to do.
+//! Kinds of values: one check per kind, which names the fault and the remedy.
 
 use super::suggest;
 
-/// What a whole number counts.
+/// Unit of a whole number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
-    /// Things.
+    /// A plain count.
     Plain,
     /// Milliseconds.
     Millis,
@@ -16,14 +16,16 @@ pub(super) enum Unit {
 /// The kind of a key's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Any text, also none.
+    /// Any text, including none.
     Text,
-    /// A name that may stand in names of topics.
+    /// A name that may be part of the names of topics.
     TopicName,
     /// Broker addresses separated by commas.
     Servers,
     /// An address, or nothing.
     Endpoint,
+    /// An address to listen at, whose port may be 0; or nothing.
+    Listen,
     /// A directory.
     Path,
     /// `true` or `false`.
@@ -32,9 +34,9 @@ pub(super) enum Kind {
     Number { min: i64, max: i64, unit: Unit },
     /// -1 for the broker's default, or a number of replicas.
     ReplicationFactor,
-    /// One of some names. `refused` are names that Java takes or took, each with what to do.
+    /// One of some names. `refused` holds names that Java takes or took, each with its remedy.
     OneOf { names: &'static [&'static str], refused: &'static [(&'static str, &'static str)] },
-    /// A built-in component that Java names by its class; `own` says how to use one's own.
+    /// A built-in component that Java names by its class; `own` tells how to use another one.
     Class { package: &'static str, names: &'static [&'static str], own: &'static str },
     /// Some of `names` separated by commas, or one of `alone` by itself.
     Set { names: &'static [&'static str], alone: &'static [&'static str] },
@@ -42,7 +44,7 @@ pub(super) enum Kind {
     Tags { max: usize },
 }
 
-/// Why a value does not pass.
+/// Reason why a value does not pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Complaint {
     pub(super) wrong: String,
@@ -56,22 +58,22 @@ impl Complaint {
 }
 
 impl Kind {
-    /// A number of things, in the range of Java's `int`.
+    /// A count, in the range of Java's `int`.
     pub(super) const fn int_from(min: i64) -> Self {
         Self::Number { min, max: i32::MAX as i64, unit: Unit::Plain }
     }
 
-    /// A number of things, in the range of Java's `long`.
+    /// A count, in the range of Java's `long`.
     pub(super) const fn long_from(min: i64) -> Self {
         Self::Number { min, max: i64::MAX, unit: Unit::Plain }
     }
 
-    /// A span, in the range of Java's `long`.
+    /// A duration, in the range of Java's `long`.
     pub(super) const fn millis_from(min: i64) -> Self {
         Self::Number { min, max: i64::MAX, unit: Unit::Millis }
     }
 
-    /// A span, in the range of Java's `int`.
+    /// A duration, in the range of Java's `int`.
     pub(super) const fn int_millis_from(min: i64) -> Self {
         Self::Number { min, max: i32::MAX as i64, unit: Unit::Millis }
     }
@@ -81,13 +83,14 @@ impl Kind {
         Self::Number { min, max: i64::MAX, unit: Unit::Bytes }
     }
 
-    /// Whether `value` is one that this kind takes.
+    /// Checks that this kind takes `value`.
     pub(super) fn check(&self, value: &str) -> Result<(), Complaint> {
         match *self {
             Self::TopicName => check_topic_name(value),
             Self::Servers => check_servers(value),
-            Self::Endpoint if value.is_empty() => Ok(()),
+            Self::Endpoint | Self::Listen if value.is_empty() => Ok(()),
             Self::Endpoint => check_address(value),
+            Self::Listen => check_host_and_port(value, 0),
             Self::Path if value.is_empty() => {
                 Complaint::new("it is empty", "name a directory that this process may write to")
             }
@@ -102,13 +105,13 @@ impl Kind {
         }
     }
 
-    /// The values that this kind takes, in words, as Markdown.
+    /// Describes the values that this kind takes, as Markdown.
     pub(super) fn describe(&self) -> String {
         match *self {
             Self::Text => "text".into(),
             Self::TopicName => "letters, digits, `.`, `_` and `-`".into(),
             Self::Servers => "`host:port`, separated by commas".into(),
-            Self::Endpoint => "`host:port`".into(),
+            Self::Endpoint | Self::Listen => "`host:port`".into(),
             Self::Path => "directory".into(),
             Self::Bool => "`true`, `false`".into(),
             Self::Number { min, max, unit } => describe_range(min, max, unit),
@@ -122,7 +125,7 @@ impl Kind {
     }
 }
 
-/// The items of a list separated by commas, without empty ones.
+/// Items of a comma-separated list, without empty ones.
 pub(super) fn split_list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
@@ -188,8 +191,8 @@ fn check_replication_factor(value: &str) -> Result<(), Complaint> {
     }
 }
 
-/// The rule of the broker for names of topics. An application id must follow it too, since it
-/// starts the names of the internal topics.
+/// The broker's rule for names of topics. An application id must follow it too, since the names of
+/// the internal topics begin with it.
 fn check_topic_name(value: &str) -> Result<(), Complaint> {
     const PERMITTED: &str = "use letters, digits, `.`, `_` and `-`";
     const LENGTH_MAX: usize = 249;
@@ -225,17 +228,21 @@ fn check_servers(value: &str) -> Result<(), Complaint> {
     split_list(value).try_for_each(check_address)
 }
 
-/// `host:port`, `[::1]:port`, each with an optional `protocol://` in front, as Java's clients read
-/// it.
+/// Checks `host:port` or `[::1]:port`, each with an optional `protocol://` in front, as Java's
+/// clients read it.
 fn check_address(address: &str) -> Result<(), Complaint> {
+    let bare = address.split_once("://").map_or(address, |(_, rest)| rest);
+    check_host_and_port(bare, 1)
+}
+
+fn check_host_and_port(address: &str, port_min: u16) -> Result<(), Complaint> {
     const FORM: &str = "write `host:port`, for example `localhost:9092`";
 
-    let bare = address.split_once("://").map_or(address, |(_, rest)| rest);
-    let Some((host, port)) = bare.rsplit_once(':') else {
+    let Some((host, port)) = address.rsplit_once(':') else {
         return Complaint::new(format!("`{address}` has no port"), FORM);
     };
-    if !port.parse::<u16>().is_ok_and(|port| port > 0) {
-        return Complaint::new(format!("`{port}` is no port from 1 to 65535"), FORM);
+    if !port.parse::<u16>().is_ok_and(|port| port >= port_min) {
+        return Complaint::new(format!("`{port}` is no port from {port_min} to 65535"), FORM);
     }
     let in_brackets = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let plain = in_brackets.unwrap_or(host);
@@ -321,7 +328,7 @@ fn check_tags(value: &str, max: usize) -> Result<(), Complaint> {
     Ok(())
 }
 
-/// The advice for a value that is not one of some names: the nearest one, or all of them.
+/// The advice for a value that is none of some names: the nearest name, or all of them.
 fn one_of(value: &str, names: &[&str]) -> String {
     match suggest::nearest(value, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`? the values are {}", quoted(names)),
@@ -393,6 +400,16 @@ mod tests {
         assert_eq!(wrong(Kind::Servers, ":9092"), "`:9092` has no host name");
         assert_eq!(wrong(Kind::Servers, "::1:9092"), "`::1:9092` has no host name");
         assert_eq!(wrong(Kind::Servers, " , "), "it is empty");
+    }
+
+    #[test]
+    fn an_address_to_listen_at_may_leave_the_port_to_the_system() {
+        for value in ["", "127.0.0.1:0", "[::]:9404", "metrics.local:65535"] {
+            assert_eq!(Kind::Listen.check(value), Ok(()), "{value}");
+        }
+        assert_eq!(wrong(Kind::Listen, "9404"), "`9404` has no port");
+        assert_eq!(wrong(Kind::Listen, "host:70000"), "`70000` is no port from 0 to 65535");
+        assert_eq!(wrong(Kind::Listen, "http://host:80"), "`http://host:80` has no host name");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! The settings of librdkafka that may be set by their own names, with the values that it takes.
+//! Settings of librdkafka that may be set by their own names, with their values.
 //!
-//! Taken from its `CONFIGURATION.md`, without what Kafka Streams decides itself, callbacks and
-//! deprecated ones. What begins with `ssl.` or `sasl.` is read elsewhere. A test of
-//! the clients of librdkafka holds this list against the library that is linked.
+//! Taken from its `CONFIGURATION.md`, without the settings that Kafka Streams decides itself,
+//! callbacks and deprecated ones. Settings that begin with `ssl.` or `sasl.` are read elsewhere. A
+//! test of librdkafka's clients compares this list with the library that is linked.
 
 use super::kind::{Kind, Unit};
 

@@ -1,11 +1,11 @@
 //! The configuration of an application, in Java Kafka Streams' keys.
 //!
-//! [`StreamsConfig`] collects settings and never fails; [`StreamsConfig::validate`] looks at all of
-//! them at once and gives either a [`ValidConfig`] with typed getters, or a [`ConfigError`] that
-//! lists every problem with what to do about it. Settings are data: whatever needs code (an
-//! exception handler of your own, a timestamp extractor, a serde) is handed over in code instead.
+//! [`StreamsConfig`] collects settings and never fails; [`StreamsConfig::validate`] checks all of
+//! them at once and returns either a [`ValidConfig`] with typed getters, or a [`ConfigError`] that
+//! lists every problem and its remedy. Settings are data: anything that needs code (an exception
+//! handler of your own, a timestamp extractor, a serde) is passed in code instead.
 //!
-//! Not here: what a setting does. This module names no other module of the crate.
+//! Not here: the effects of a setting. This module names no other module of the crate.
 //!
 //! Invariant: every key is one entry of `table`, or one of `unsupported`, or a key of the Kafka
 //! clients in `client_keys`. A `ValidConfig` exists only for settings without a problem, so its
@@ -33,8 +33,8 @@ mod valid;
 mod tests;
 
 pub use self::choice::{
-    AutoOffsetReset, ChangelogCorrupt, ChangelogLost, DeserializationHandlerChoice, DslStore,
-    DslStoreFormat, GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice,
+    AutoOffsetReset, ChangelogCorrupt, ChangelogLost, DataPlane, DeserializationHandlerChoice,
+    DslStore, DslStoreFormat, GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice,
     ProductionHandlerChoice, TimestampAheadPolicy, TimestampExtractorChoice, TopologyOptimization,
 };
 pub use self::client_keys::ClientRole;

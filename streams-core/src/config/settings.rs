@@ -1,7 +1,7 @@
-//! The settings as they were given: keys and values, and how a key's effective value is found.
+//! The settings as they were given, and the lookup of a key's effective value.
 //!
-//! Invariant: reading never fails. Whether a value is well formed is the business of `check`, which
-//! runs first; what is malformed reads as the kind's zero.
+//! Invariant: reading never fails. `check`, which runs first, decides whether a value is well
+//! formed; a malformed one reads as the kind's zero.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,10 +12,10 @@ use super::entry::DefaultValue;
 use super::kind::split_list;
 use super::table;
 
-/// What is shown in place of a secret.
+/// Text shown in place of a secret.
 pub(super) const HIDDEN: &str = "[hidden]";
 
-/// Whether the value of `key` must not be printed.
+/// Returns whether the value of `key` must not be printed.
 pub(super) fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     ["password", "secret", "jaas", "passphrase", "private.key", "keystore.key", "key.pem"]
@@ -23,7 +23,7 @@ pub(super) fn is_secret(key: &str) -> bool {
         .any(|word| key.contains(word))
 }
 
-/// Keys and values as given, trimmed, the last value of each key.
+/// Keys and values as given, trimmed; the last value of a key counts.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Settings(BTreeMap<String, String>);
 
@@ -41,15 +41,15 @@ impl Settings {
         self.0.get(key).map(String::as_str)
     }
 
-    /// The value set for a key of the table, by its own name or else by an old one. An empty value
-    /// of a key without a default is as good as none.
+    /// The value set for a key of the table, by its current name or else by an old one. An empty
+    /// value counts as unset if the key has no default.
     pub(super) fn explicit(&self, key: &str) -> Option<&str> {
         let Some(entry) = table::by_key(key) else { return self.get(key) };
         let given = self.get(key).or_else(|| entry.old_names.iter().find_map(|old| self.get(old)));
         given.filter(|value| !(value.is_empty() && entry.default == DefaultValue::Null))
     }
 
-    /// The value in force: what was set, or the table's default.
+    /// The effective value: the one that was set, or the table's default.
     pub(super) fn effective(&self, key: &str) -> Option<&str> {
         self.explicit(key).or_else(|| match table::by_key(key)?.default {
             DefaultValue::Value(value) => Some(value),
@@ -57,13 +57,13 @@ impl Settings {
         })
     }
 
-    /// What the main consumer gets for a client's `key`, with the key as it was set. The narrower
+    /// The main consumer's value of a client's `key`, with the key as it was set. The narrower
     /// prefix wins, as in Java.
     pub(super) fn main_consumer(&self, key: &str) -> Option<(String, &str)> {
         self.first_of(&["main.consumer.", "consumer.", ""], key)
     }
 
-    /// What the producer gets for a client's `key`, with the key as it was set.
+    /// The producer's value of a client's `key`, with the key as it was set.
     pub(super) fn producer(&self, key: &str) -> Option<(String, &str)> {
         self.first_of(&["producer.", ""], key)
     }
@@ -76,7 +76,7 @@ impl Settings {
         })
     }
 
-    /// All settings under a prefix, which is taken off.
+    /// All settings under a prefix, with the prefix removed.
     pub(super) fn with_prefix<'a>(
         &'a self,
         prefix: &'a str,
@@ -101,17 +101,17 @@ impl Settings {
         parse_number(self.effective(key))
     }
 
-    /// A number that the table keeps from being negative.
+    /// A number that the table keeps non-negative.
     pub(super) fn count(&self, key: &str) -> usize {
         as_count(self.number(key))
     }
 
-    /// A span in milliseconds that the table keeps from being negative.
+    /// A duration in milliseconds that the table keeps non-negative.
     pub(super) fn span(&self, key: &str) -> Duration {
         as_span(self.number(key))
     }
 
-    /// A list separated by commas.
+    /// The items of a comma-separated list.
     pub(super) fn list(&self, key: &str) -> Vec<String> {
         split_list(self.effective(key).unwrap_or_default()).map(str::to_owned).collect()
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::check;
 use super::choice::{
-    DeserializationHandlerChoice, GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice,
-    ProductionHandlerChoice, TimestampAheadPolicy, TimestampExtractorChoice, TopologyOptimization,
+    DataPlane, DeserializationHandlerChoice, GroupProtocol, ProcessingGuarantee,
+    ProcessingHandlerChoice, ProductionHandlerChoice, TimestampAheadPolicy,
+    TimestampExtractorChoice, TopologyOptimization,
 };
 use super::documentation;
 use super::error::{ConfigError, ConfigProblem, ConfigProblemKind};
@@ -17,15 +18,15 @@ use super::valid::ValidConfig;
 
 /// The settings of an application, collected by key or by typed methods.
 ///
-/// Keys and defaults are those of Java Kafka Streams, so that a Java configuration can be taken
-/// over; [`documentation`](Self::documentation) lists them. Setting a key again replaces its value.
+/// Keys and defaults are those of Java Kafka Streams, so a Java configuration can be reused;
+/// [`documentation`](Self::documentation) lists them. Setting a key again replaces its value.
 /// Nothing is checked before [`validate`](Self::validate), which then reports all problems at once.
 /// Java's counterpart is `StreamsConfig` with its `Properties`.
 ///
-/// Settings for the clients have a prefix, and the narrower one wins: `consumer.` for all consumers,
-/// `main.consumer.`, `restore.consumer.` and `global.consumer.` for one, `producer.`, `admin.`. A
-/// client's key without prefix goes to every client that knows it. `topic.` leads to the internal
-/// topics, `client.tag.` names this instance's tags.
+/// Settings for the clients have a prefix, and the narrower one wins: `consumer.` for all
+/// consumers, `main.consumer.`, `restore.consumer.` and `global.consumer.` for one, `producer.`,
+/// `admin.`. A client's key without prefix goes to every client that knows it. `topic.` configures
+/// the internal topics, `client.tag.` names this instance's tags.
 ///
 /// ```
 /// use std::time::Duration;
@@ -45,13 +46,13 @@ use super::valid::ValidConfig;
 #[must_use = "a configuration does nothing until an application is started with it"]
 pub struct StreamsConfig {
     settings: Settings,
-    /// Values that have no text, found by the typed methods.
+    /// Values without a textual form, found by the typed methods.
     unprintable: Vec<ConfigProblem>,
 }
 
 impl StreamsConfig {
-    /// A configuration with an application id (`application.id`), brokers (`bootstrap.servers`:
-    /// `host:port` separated by commas), and defaults for all the rest.
+    /// Creates a configuration with an application id (`application.id`), brokers
+    /// (`bootstrap.servers`: `host:port` separated by commas), and defaults for everything else.
     pub fn new(application_id: impl Into<String>, bootstrap_servers: impl Into<String>) -> Self {
         let empty = Self { settings: Settings::default(), unprintable: Vec::new() };
         empty
@@ -59,8 +60,8 @@ impl StreamsConfig {
             .set("bootstrap.servers", bootstrap_servers.into())
     }
 
-    /// A configuration from keys and values alone, for example those of a file; `application.id`
-    /// and `bootstrap.servers` must be among them.
+    /// Creates a configuration from keys and values alone, for example those of a file;
+    /// `application.id` and `bootstrap.servers` must be among them.
     pub fn from_entries<K, V>(entries: impl IntoIterator<Item = (K, V)>) -> Self
     where
         K: AsRef<str>,
@@ -112,7 +113,7 @@ impl StreamsConfig {
         self.set_span("probing.rebalance.interval.ms", interval)
     }
 
-    /// What a record's effects count for after a failure (`processing.guarantee`).
+    /// Guarantee for the effects of a record after a failure (`processing.guarantee`).
     pub fn processing_guarantee(self, guarantee: ProcessingGuarantee) -> Self {
         self.set("processing.guarantee", guarantee)
     }
@@ -140,8 +141,9 @@ impl StreamsConfig {
         }
     }
 
-    /// The overlays' share of the memory budget, over all threads (`statestore.cache.max.bytes`,
-    /// default 10 MiB). With 0, caching is off: every update is forwarded at once.
+    /// The overlays' share of the memory budget, summed over all threads
+    /// (`statestore.cache.max.bytes`, default 10 MiB). 0 turns caching off: every update is
+    /// forwarded at once.
     pub fn statestore_cache_max_bytes(self, bytes: usize) -> Self {
         self.set("statestore.cache.max.bytes", bytes)
     }
@@ -151,9 +153,9 @@ impl StreamsConfig {
         self.set("state.memory.max.bytes", bytes)
     }
 
-    /// How long a task waits for an empty partition, so as to process in the order of timestamps
-    /// (`max.task.idle.ms`, default zero: only for what the broker already has). `None` waits for
-    /// nothing.
+    /// Time for which a task waits for an empty partition, in order to process records by timestamp
+    /// (`max.task.idle.ms`, default zero: it waits only for records that the broker already has).
+    /// `None` turns the waiting off.
     pub fn max_task_idle(self, idle: Option<Duration>) -> Self {
         match idle {
             Some(span) => self.set_span("max.task.idle.ms", span),
@@ -161,13 +163,13 @@ impl StreamsConfig {
         }
     }
 
-    /// How long a task may fail on timeouts before the error is raised (`task.timeout.ms`, default
-    /// 5 minutes).
+    /// Time for which a task may fail on timeouts before the error is raised (`task.timeout.ms`,
+    /// default 5 minutes).
     pub fn task_timeout(self, timeout: Duration) -> Self {
         self.set_span("task.timeout.ms", timeout)
     }
 
-    /// How long a thread without work waits for input (`poll.ms`, default 100 ms).
+    /// Time for which a thread without work waits for input (`poll.ms`, default 100 ms).
     pub fn poll_interval(self, span: Duration) -> Self {
         self.set_span("poll.ms", span)
     }
@@ -178,7 +180,7 @@ impl StreamsConfig {
         self.set("buffered.records.per.partition", records)
     }
 
-    /// After what time the directory of a task that moved away is deleted
+    /// Delay before the directory of a task that has moved away is deleted
     /// (`state.cleanup.delay.ms`, default 10 minutes).
     pub fn state_cleanup_delay(self, delay: Duration) -> Self {
         self.set_span("state.cleanup.delay.ms", delay)
@@ -203,51 +205,52 @@ impl StreamsConfig {
         self.set("topology.optimization", text)
     }
 
-    /// The start of the names of threads, clients and metrics (`client.id`).
+    /// Prefix of the names of threads, clients and metrics (`client.id`).
     pub fn client_id(self, client_id: impl Into<String>) -> Self {
         self.set("client.id", client_id.into())
     }
 
-    /// The `host:port` that other instances are told for interactive queries
+    /// The `host:port` of this instance that other instances get for interactive queries
     /// (`application.server`).
     pub fn application_server(self, host_and_port: impl Into<String>) -> Self {
         self.set("application.server", host_and_port.into())
     }
 
-    /// What happens to a record that cannot be deserialized (`deserialization.exception.handler`).
+    /// Response to a record that cannot be deserialized (`deserialization.exception.handler`).
     pub fn deserialization_exception_handler(self, choice: DeserializationHandlerChoice) -> Self {
         self.set("deserialization.exception.handler", choice)
     }
 
-    /// What happens when a processor fails (`processing.exception.handler`).
+    /// Response to a processor that fails (`processing.exception.handler`).
     pub fn processing_exception_handler(self, choice: ProcessingHandlerChoice) -> Self {
         self.set("processing.exception.handler", choice)
     }
 
-    /// How often a record on which a processor failed is processed again before the handler decides on it
-    /// (`processing.retries`, default 0), and the pause before that (`processing.retry.backoff.ms`), which doubles each time.
+    /// Number of times that a record is processed again after a processor failed on it, before the
+    /// handler decides (`processing.retries`, default 0), and the pause before each retry
+    /// (`processing.retry.backoff.ms`), which doubles every time.
     pub fn processing_retry(self, times: u32, back_off: Duration) -> Self {
         self.set("processing.retries", times).set_span("processing.retry.backoff.ms", back_off)
     }
 
-    /// What happens when a record cannot be written (`production.exception.handler`).
+    /// Response to a record that cannot be written (`production.exception.handler`).
     pub fn production_exception_handler(self, choice: ProductionHandlerChoice) -> Self {
         self.set("production.exception.handler", choice)
     }
 
-    /// Topic for the records that the built-in exception handlers give up on
+    /// Topic for the records that the built-in exception handlers give up
     /// (`errors.dead.letter.queue.topic.name`).
     pub fn dead_letter_queue_topic(self, topic: impl Into<String>) -> Self {
         self.set("errors.dead.letter.queue.topic.name", topic.into())
     }
 
-    /// Where timestamps come from unless a source says otherwise (`default.timestamp.extractor`).
+    /// Origin of timestamps unless a source says otherwise (`default.timestamp.extractor`).
     pub fn default_timestamp_extractor(self, choice: TimestampExtractorChoice) -> Self {
         self.set("default.timestamp.extractor", choice)
     }
 
-    /// How far the timestamps of source topics may be ahead of the wall clock
-    /// (`timestamp.max.ahead.ms`); `None`, the default, lets all in.
+    /// Limit on how far the timestamps of source topics may be ahead of the wall clock
+    /// (`timestamp.max.ahead.ms`); `None`, the default, permits any.
     pub fn timestamp_max_ahead(self, ahead: Option<Duration>) -> Self {
         match ahead {
             Some(span) => self.set_span("timestamp.max.ahead.ms", span),
@@ -255,25 +258,30 @@ impl StreamsConfig {
         }
     }
 
-    /// What happens to a record whose timestamp is further ahead (`timestamp.ahead.policy`, default
+    /// Response to a record whose timestamp is further ahead (`timestamp.ahead.policy`, default
     /// `fail`).
     pub fn timestamp_ahead_policy(self, policy: TimestampAheadPolicy) -> Self {
         self.set("timestamp.ahead.policy", policy)
     }
 
-    /// Whether generated names of stores and internal topics are refused
+    /// Refuses generated names of stores and internal topics
     /// (`ensure.explicit.internal.resource.naming`, default false).
     pub fn ensure_explicit_internal_resource_naming(self, ensure: bool) -> Self {
         self.set("ensure.explicit.internal.resource.naming", ensure)
     }
 
-    /// Who decides which instance has which task (`group.protocol`, default classic).
+    /// The client that carries the records (`client.data.plane`, default librdkafka's).
+    pub fn data_plane(self, plane: DataPlane) -> Self {
+        self.set("client.data.plane", plane)
+    }
+
+    /// Protocol by which instances agree on their tasks (`group.protocol`, default classic).
     pub fn group_protocol(self, protocol: GroupProtocol) -> Self {
         self.set("group.protocol", protocol)
     }
 
-    /// After what silence the group takes a member for dead (the consumer's `session.timeout.ms`,
-    /// default 45 s).
+    /// Time without a heartbeat after which the group considers a member dead (the consumer's
+    /// `session.timeout.ms`, default 45 s).
     pub fn session_timeout(self, timeout: Duration) -> Self {
         self.set_span("consumer.session.timeout.ms", timeout)
     }
@@ -289,14 +297,14 @@ impl StreamsConfig {
         self.settings.get(key)
     }
 
-    /// Checks every setting, alone and together with the others.
+    /// Checks every setting, by itself and together with the others.
     ///
     /// # Errors
     ///
-    /// Lists every problem: unknown keys (with the key that was probably meant), values that are
+    /// Reports every problem: unknown keys (with the key that was probably meant), values that are
     /// malformed, out of range or not permitted, missing required keys, keys of Java that cannot be
-    /// set here (with what to do instead), client settings that Kafka Streams decides itself, and
-    /// values that do not go together.
+    /// set here (with their replacement), client settings that Kafka Streams decides itself, and
+    /// values that contradict each other.
     pub fn validate(&self) -> Result<ValidConfig, ConfigError> {
         let mut problems = self.unprintable.clone();
         problems.extend(check::problems(&self.settings));
@@ -312,7 +320,7 @@ impl StreamsConfig {
         documentation::render()
     }
 
-    /// Sets a span in whole milliseconds; what is beyond Java's `long` fails the check.
+    /// Sets a duration in whole milliseconds; one beyond Java's `long` fails the check.
     fn set_span(self, key: &str, span: Duration) -> Self {
         self.set(key, span.as_millis())
     }

@@ -1,16 +1,16 @@
-//! "Did you mean": the nearest of some names to a mistyped one.
+//! "Did you mean": the name nearest to a mistyped one.
 //!
-//! Not a spelling checker: a name that is far from all others has no suggestion, since a wrong one
+//! Not a spelling checker: a name that is far from all others gets no suggestion, since a wrong one
 //! misleads.
 
 use strsim::{damerau_levenshtein, jaro_winkler};
 
-/// Similarity from which a name is suggested even if it is many edits away, as when a word of it is
-/// missing.
+/// Similarity above which a name is suggested even if it is many edits away, for example if one of
+/// its words is missing.
 const SIMILAR: f64 = 0.92;
 
-/// The candidate nearest to `name`, if one is near: a quarter of its letters may be wrong, or it
-/// starts alike and shares nearly all of its letters.
+/// The candidate nearest to `name`, if one is near: up to a quarter of its letters may be wrong, or
+/// it starts alike and shares nearly all of its letters.
 pub(super) fn nearest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -51,7 +51,8 @@ pub(super) fn typo_of<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// Case and the choice between dot, dash and underscore are no difference that a person sees.
+/// Drops the differences that a person does not see: case, and the choice between dot, dash and
+/// underscore.
 fn normalised(name: &str) -> String {
     name.chars()
         .map(|letter| match letter {

@@ -445,7 +445,7 @@ fn java_classes_are_answered_with_what_to_do_instead() {
     for (key, instead) in [
         ("rocksdb.config.setter", "set `state.memory.max.bytes`"),
         ("processor.wrapper.class", "`StreamsBuilder::processor_wrapper`"),
-        ("metric.reporters", "export them"),
+        ("metric.reporters", "`metrics.listen`"),
         ("dsl.store.suppliers.class", "`default.dsl.store`"),
         ("task.assignor.class", "built in"),
         ("default.client.supplier", "hand the clients over"),
@@ -477,6 +477,13 @@ fn the_group_protocol_is_classic_or_that_of_the_brokers() {
     let streams = minimal().group_protocol(GroupProtocol::Streams);
     assert_eq!(valid(&streams).group_protocol(), GroupProtocol::Streams);
     only_problem("group.protocol", "consumer");
+}
+
+#[test]
+fn the_records_are_carried_by_librdkafka_or_by_a_client_of_our_own() {
+    assert_eq!(valid(&minimal()).data_plane(), DataPlane::RdKafka);
+    assert_eq!(valid(&minimal().data_plane(DataPlane::Native)).data_plane(), DataPlane::Native);
+    only_problem("client.data.plane", "java");
 }
 
 #[test]

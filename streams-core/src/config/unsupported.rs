@@ -1,19 +1,19 @@
-//! Keys of Java Kafka Streams that cannot be set here, each with why and what to do instead.
+//! Keys of Java Kafka Streams that cannot be set here, each with the reason and the replacement.
 //!
-//! Most of them name Java classes. Some only switch what is always, or never, so here: for those
-//! the values that say so are accepted, which lets a Java configuration be taken over.
+//! Most of them name Java classes. Others only switch something that is always on, or always off,
+//! here: of those, the values that agree are accepted, so a Java configuration can be reused.
 
-/// A key of Java's that this library does not read.
+/// A key of Java that this library does not read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unsupported {
     pub(super) key: &'static str,
-    /// Values that say what is so anyway; any other one is refused.
+    /// Values that agree with the fixed behaviour; any other is refused.
     pub(super) accepts: &'static [&'static str],
     pub(super) why: &'static str,
     pub(super) instead: &'static str,
 }
 
-/// The entry of a key, if it is one of them.
+/// The entry of a key, if the key is in the list.
 pub(super) fn by_key(key: &str) -> Option<&'static Unsupported> {
     ALL.iter().find(|unsupported| unsupported.key == key)
 }
@@ -23,7 +23,7 @@ const fn never(key: &'static str, why: &'static str, instead: &'static str) -> U
     Unsupported { key, accepts: &[], why, instead }
 }
 
-/// A key that may have one of some values.
+/// A key that accepts some values only.
 const fn only(
     key: &'static str,
     accepts: &'static [&'static str],
@@ -41,7 +41,7 @@ const RACK: &str = "tasks are not assigned by the racks of the brokers";
 const INTERNAL: &str = "it is an internal switch of the Java implementation";
 const REMOVE: &str = "remove it";
 
-/// All of them, in the order of their keys.
+/// All unsupported keys, in order.
 pub(super) const ALL: &[Unsupported] = &[
     never("__assignment.listener__", CLASS, REMOVE),
     never(
@@ -75,20 +75,24 @@ pub(super) const ALL: &[Unsupported] = &[
         "enable.metrics.push",
         &["false"],
         "metrics are not pushed to the brokers (KIP-714)",
-        "read the metrics from the application and export them from there",
+        "set `metrics.listen`, and have Prometheus read them there",
     ),
     only(
         "enable.transactional.statestores",
         &["true"],
-        "stores are always transactional: what is not committed never reaches the disk",
+        "stores are always transactional: uncommitted writes never reach the disk",
         REMOVE,
     ),
-    never("metric.reporters", CLASS, "read the metrics from the application and export them"),
+    never(
+        "metric.reporters",
+        CLASS,
+        "set `metrics.listen`, or register `KafkaStreams::metrics_collector`",
+    ),
     only(
         "metrics.recording.level",
-        &["INFO"],
-        "the counters of an instance are always on, and there are no others",
-        "remove it, and read `KafkaStreams::metrics`",
+        &["INFO", "DEBUG", "TRACE"],
+        "all metrics are always on, whatever their level is in Java",
+        REMOVE,
     ),
     only(
         "processing.exception.handler.global.enabled",
@@ -117,7 +121,7 @@ pub(super) const ALL: &[Unsupported] = &[
     ),
     never(
         "statestore.uncommitted.max.bytes",
-        "what is not committed is part of the stores' one memory budget",
+        "uncommitted writes are part of the stores' one memory budget",
         "set `statestore.cache.max.bytes` and `state.memory.max.bytes`",
     ),
     never("task.assignor.class", CLASS, "remove it: the sticky, lag-aware assignor is built in"),

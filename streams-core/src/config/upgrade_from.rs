@@ -1,11 +1,11 @@
-//! The version of Java Kafka Streams that an application is being moved from.
+//! The version of Java Kafka Streams from which an application is being migrated.
 
 use std::fmt;
 
-/// The value of `upgrade.from`: the version whose running instances must still be understood while
-/// an application is rolled over, instance by instance.
+/// The value of `upgrade.from`: the version of the running instances that must still be understood
+/// while an application is replaced instance by instance.
 ///
-/// Versions compare as versions do, so that a caller asks `upgrade_from <= UpgradeFrom::new(3, 4)`.
+/// Versions are ordered, so a caller asks `upgrade_from <= UpgradeFrom::new(3, 4)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UpgradeFrom {
     major: u16,
@@ -26,7 +26,7 @@ impl UpgradeFrom {
         Self { major, minor, patch: 0 }
     }
 
-    /// Reads `3.4` or `0.10.1`; `None` for anything that is not two or three numbers.
+    /// Reads `3.4` or `0.10.1`; `None` for anything but two or three numbers.
     pub(super) fn from_name(name: &str) -> Option<Self> {
         let mut parts = name.split('.').map(str::parse::<u16>);
         let major = parts.next()?.ok()?;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::check;
 use super::choice::{
-    AutoOffsetReset, ChangelogCorrupt, ChangelogLost, DeserializationHandlerChoice, DslStore,
-    DslStoreFormat, GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice,
+    AutoOffsetReset, ChangelogCorrupt, ChangelogLost, DataPlane, DeserializationHandlerChoice,
+    DslStore, DslStoreFormat, GroupProtocol, ProcessingGuarantee, ProcessingHandlerChoice,
     ProductionHandlerChoice, TimestampAheadPolicy, TimestampExtractorChoice, TopologyOptimization,
 };
 use super::client_keys::{ClientRole, Target, split_prefix};
@@ -15,9 +15,9 @@ use super::groups::Groups;
 use super::settings::Settings;
 use super::upgrade_from::UpgradeFrom;
 
-/// The configuration of an application after [`StreamsConfig::validate`]: every getter has a value.
+/// A checked configuration, made by [`StreamsConfig::validate`]: every getter has a value.
 ///
-/// Spans may be as long as Java's `long` in milliseconds, which stands for "never" in many
+/// Durations may be as long as Java's `long` in milliseconds, which means "never" in many
 /// configurations: add them to a time with saturating arithmetic.
 ///
 /// [`StreamsConfig::validate`]: super::StreamsConfig::validate
@@ -35,13 +35,13 @@ impl ValidConfig {
         Self { warnings: check::warnings(&settings), settings, groups }
     }
 
-    /// What should be logged although the configuration works, such as deprecated names.
+    /// Warnings to log although the configuration works, such as deprecated names.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// The value in force for a key of Kafka Streams, or the value that was set for any other key,
-    /// as text. `None` where neither was set and there is no default. Java: `appConfigs()`.
+    /// The effective value of a key of Kafka Streams, or the value that was set for any other key,
+    /// as text. `None` if none was set and there is no default. Java: `appConfigs()`.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.settings.effective(key)
     }
@@ -52,9 +52,9 @@ impl ValidConfig {
         self.settings.iter()
     }
 
-    /// What was set for a client, without prefixes: keys without a prefix that the client knows,
-    /// then those of its prefixes, of which the narrower wins. Defaults are not among them, nor the
-    /// application's id and brokers. They may hold secrets.
+    /// Settings of a client, without prefixes: keys without a prefix that the client knows, then
+    /// those with its prefixes, where the narrower prefix wins. They do not include defaults, the
+    /// application id or the brokers. They may hold secrets.
     pub fn client_overrides(&self, role: ClientRole) -> BTreeMap<&str, &str> {
         let plain = self.settings.iter().filter(|(key, _)| check::passes_to(role.class(), key));
         let mut overrides: BTreeMap<&str, &str> = plain.collect();
@@ -62,14 +62,15 @@ impl ValidConfig {
             overrides.extend(self.settings.with_prefix(prefix));
         }
         if matches!(role, ClientRole::RestoreConsumer | ClientRole::GlobalConsumer) {
-            // These are in no group, and their position is the store's, so neither can be meant.
+            // These clients are in no group, and the store decides their position, so neither
+            // setting can apply.
             overrides.remove("auto.offset.reset");
             overrides.remove("group.instance.id");
         }
         overrides
     }
 
-    /// What was set for the internal topics with `topic.`, without the prefix.
+    /// Settings of the internal topics, set with `topic.`, without the prefix.
     pub fn topic_overrides(&self) -> BTreeMap<&str, &str> {
         let topics = self.settings.iter().filter_map(|(key, value)| match split_prefix(key)? {
             (_, Target::Topic, rest) => Some((rest, value)),
@@ -93,14 +94,19 @@ impl ValidConfig {
         &self.groups.identity.bootstrap_servers
     }
 
-    /// `client.id`; `None` where the runtime shall make one of the application id and a random id.
+    /// `client.id`; `None` if the runtime makes one from the application id and a random id.
     pub fn client_id(&self) -> Option<&str> {
         self.groups.identity.client_id.as_deref()
     }
 
-    /// `application.server`: the `host:port` that other instances are told.
+    /// `application.server`: the `host:port` of this instance that other instances get.
     pub fn application_server(&self) -> Option<&str> {
         self.groups.identity.application_server.as_deref()
+    }
+
+    /// `metrics.listen`: the `host:port` at which metrics and health are served.
+    pub fn metrics_listen(&self) -> Option<&str> {
+        self.groups.identity.metrics_listen.as_deref()
     }
 
     /// `num.standby.replicas`.
@@ -123,7 +129,7 @@ impl ValidConfig {
         self.groups.assignment.probing_rebalance_interval
     }
 
-    /// `rack.aware.assignment.tags`: the client tags by which standbys are spread.
+    /// `rack.aware.assignment.tags`: the client tags by which standbys are spread out.
     pub fn rack_aware_assignment_tags(&self) -> &[String] {
         &self.groups.assignment.rack_aware_assignment_tags
     }
@@ -143,17 +149,18 @@ impl ValidConfig {
         self.groups.processing.commit_interval
     }
 
-    /// `poll.ms`: how long a thread without work waits for input.
+    /// `poll.ms`: the time for which a thread without work waits for input.
     pub fn poll_interval(&self) -> Duration {
         self.groups.processing.poll
     }
 
-    /// `metadata.max.age.ms`: after what time the topics' partitions are asked for again.
+    /// `metadata.max.age.ms`: the time after which the partitions of topics are requested again.
     pub fn metadata_max_age(&self) -> Duration {
         self.groups.processing.metadata_max_age
     }
 
-    /// `max.task.idle.ms`: -1 waits for nothing, 0 for what the broker already has.
+    /// `max.task.idle.ms`: with -1 a task never waits, with 0 only for records that the broker
+    /// already has.
     pub fn max_task_idle_ms(&self) -> i64 {
         self.groups.processing.max_task_idle_ms
     }
@@ -173,18 +180,18 @@ impl ValidConfig {
         self.groups.processing.repartition_purge_interval
     }
 
-    /// `log.summary.interval.ms`; `None` where the summary is off.
+    /// `log.summary.interval.ms`; `None` if the summary is off.
     pub fn log_summary_interval(&self) -> Option<Duration> {
         self.groups.processing.log_summary_interval
     }
 
     /// `__emit.interval.ms.kstreams.outer.join.spurious.results.fix__`: the shortest time between
-    /// two looks for unmatched records of a stream join.
+    /// two searches for unmatched records of a stream join.
     pub fn outer_join_emit_interval(&self) -> Duration {
         self.groups.processing.outer_join_emit_interval
     }
 
-    /// `__emit.interval.ms.kstreams.windowed.aggregation__`: the shortest time between two looks
+    /// `__emit.interval.ms.kstreams.windowed.aggregation__`: the shortest time between two searches
     /// for closed windows.
     pub fn windowed_emit_interval(&self) -> Duration {
         self.groups.processing.windowed_emit_interval
@@ -195,7 +202,7 @@ impl ValidConfig {
         self.groups.processing.default_timestamp_extractor
     }
 
-    /// `timestamp.max.ahead.ms`; `None` where every timestamp is let in.
+    /// `timestamp.max.ahead.ms`; `None` if every timestamp is permitted.
     pub fn timestamp_max_ahead(&self) -> Option<Duration> {
         self.groups.processing.timestamp_max_ahead
     }
@@ -215,13 +222,14 @@ impl ValidConfig {
         self.groups.state.memory_max_bytes
     }
 
-    /// `statestore.cache.max.bytes`: the overlays' share of the budget, at most all of it. With 0,
-    /// caching is off.
+    /// `statestore.cache.max.bytes`: the overlays' share of the budget, at most all of it. 0 turns
+    /// caching off.
     pub fn statestore_cache_max_bytes(&self) -> usize {
         self.groups.state.cache_max_bytes
     }
 
-    /// Whether stores with caching hold updates back until the commit: the cache has any size.
+    /// Returns whether stores with caching hold updates back until the commit, which they do unless
+    /// the cache has size 0.
     pub fn is_caching_enabled(&self) -> bool {
         self.groups.state.cache_max_bytes > 0
     }
@@ -286,7 +294,7 @@ impl ValidConfig {
         self.groups.errors.dead_letter_queue_topic.as_deref()
     }
 
-    /// `topology.optimization`: the rewritings that are on.
+    /// `topology.optimization`: the rewritings that are turned on.
     pub fn topology_optimization(&self) -> &BTreeSet<TopologyOptimization> {
         &self.groups.topology.optimization
     }
@@ -306,12 +314,17 @@ impl ValidConfig {
         self.groups.topology.windowstore_changelog_additional_retention_ms
     }
 
-    /// `upgrade.from`: the version of Java Kafka Streams that still runs beside this instance.
+    /// `upgrade.from`: the version of Java Kafka Streams that still runs besides this instance.
     pub fn upgrade_from(&self) -> Option<UpgradeFrom> {
         self.groups.topology.upgrade_from
     }
 
-    /// `group.protocol`: who decides which instance has which task.
+    /// `client.data.plane`: the client that carries the records.
+    pub fn data_plane(&self) -> DataPlane {
+        self.groups.identity.data_plane
+    }
+
+    /// `group.protocol`: the protocol by which instances agree on their tasks.
     pub fn group_protocol(&self) -> GroupProtocol {
         self.groups.group.protocol
     }
@@ -331,12 +344,12 @@ impl ValidConfig {
         self.groups.group.max_poll_interval
     }
 
-    /// The main consumer's `max.poll.records`, default 1000 as Kafka Streams has it.
+    /// The main consumer's `max.poll.records`, default 1000 as in Kafka Streams.
     pub fn max_poll_records(&self) -> usize {
         self.groups.group.max_poll_records
     }
 
-    /// The main consumer's `auto.offset.reset`, default earliest as Kafka Streams has it.
+    /// The main consumer's `auto.offset.reset`, default earliest as in Kafka Streams.
     pub fn auto_offset_reset(&self) -> AutoOffsetReset {
         self.groups.group.auto_offset_reset
     }
@@ -346,8 +359,8 @@ impl ValidConfig {
         self.groups.group.instance_id.as_deref()
     }
 
-    /// The producer's `transaction.timeout.ms`, default 10 s as Kafka Streams has it. It matters
-    /// with exactly-once only.
+    /// The producer's `transaction.timeout.ms`, default 10 s as in Kafka Streams. It matters with
+    /// exactly-once only.
     pub fn transaction_timeout(&self) -> Duration {
         self.groups.group.transaction_timeout
     }

@@ -19,7 +19,8 @@ pub struct DeadLetter {
 }
 
 /// The dead letter that the built-in handlers send: the input record as it was, with Java's headers
-/// `__streams.errors.` `exception`, `stacktrace`, `message`, `topic`, `partition` and `offset` added.
+/// `__streams.errors.` `exception`, `stacktrace`, `message`, `topic`, `partition` and `offset`
+/// added.
 pub fn dead_letter(topic: &str, context: &ErrorContext<'_>, error: &Error) -> DeadLetter {
     let mut headers = context.headers.clone();
     let mut add = |name: &str, text: &str| {
@@ -28,9 +29,9 @@ pub fn dead_letter(topic: &str, context: &ErrorContext<'_>, error: &Error) -> De
     add("exception", &format!("{:?}", error.kind()));
     add("stacktrace", &format!("{}: {error}", context.node));
     add("message", &error.root_cause().to_string());
-    if let Some(place) = context.topic_partition {
-        add("topic", &place.topic);
-        add("partition", &place.partition.to_string());
+    if let Some(partition) = context.topic_partition {
+        add("topic", &partition.topic);
+        add("partition", &partition.partition.to_string());
         add("offset", &context.offset.to_string());
     }
     DeadLetter {

@@ -6,7 +6,7 @@ use super::{
     DeserializationExceptionHandler, ProcessingExceptionHandler, ProductionExceptionHandler,
 };
 
-/// Handlers given in code instead of by configuration.
+/// Handlers given in code rather than by configuration.
 #[derive(Clone, Default)]
 pub(crate) struct Handlers {
     pub(crate) deserialization: Option<Arc<dyn DeserializationExceptionHandler>>,
@@ -15,7 +15,7 @@ pub(crate) struct Handlers {
 }
 
 impl Handlers {
-    /// Whether any is code.
+    /// Returns whether any handler is given in code.
     pub(crate) const fn are_code(&self) -> bool {
         self.deserialization.is_some() || self.processing.is_some() || self.production.is_some()
     }

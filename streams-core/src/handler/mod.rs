@@ -1,8 +1,8 @@
-//! Who decides what happens to a record that can't be processed.
+//! Handlers, which decide on records that can't be processed.
 //!
 //! Three kinds of error have a handler each: bytes that can't be read, user code that fails, and
 //! records that can't be written. A handler answers fail or continue, and may send dead letters;
-//! nothing is dropped without a log line and a count.
+//! every dropped record is logged and counted.
 
 mod dead_letter;
 mod handlers;
@@ -18,28 +18,30 @@ pub use self::{
     retry::{Retry, RetryThen},
 };
 
-/// The record in question and where it failed. Java's `ErrorHandlerContext`.
+/// The record in question and the point of failure. Java's `ErrorHandlerContext`.
 #[derive(Clone, Debug)]
 pub struct ErrorContext<'a> {
     /// The task.
     pub task: TaskId,
     /// The node that failed.
     pub node: &'a str,
-    /// Where the input record came from; `None` in a punctuation.
+    /// Origin of the input record; `None` in a punctuation.
     pub topic_partition: Option<&'a TopicPartition>,
     /// Offset of the input record; -1 in a punctuation.
     pub offset: i64,
     /// Timestamp of the input record or punctuation, in milliseconds since the epoch.
     pub timestamp: i64,
-    /// Key bytes of the input record; `None` too in a punctuation, and for a change that a cache or a buffer held back.
+    /// Key bytes of the input record; `None` in a punctuation, and for a change that a cache or a
+    /// buffer held back.
     pub key: Option<&'a [u8]>,
-    /// Value bytes of the input record; `None` where the key's are.
+    /// Value bytes of the input record; `None` where the key is.
     pub value: Option<&'a [u8]>,
     /// Headers of the input record.
     pub headers: &'a Headers,
-    /// Number of the attempt to process the record that failed: 1, unless it was tried again.
+    /// Number of the attempt to process the record that failed; 1 for the first.
     pub attempt: u32,
-    /// Whether what the attempt did can be undone, so that the answer may be [`Reaction::Retry`].
+    /// True if the effects of the attempt can be undone, so that the answer may be
+    /// [`Reaction::Retry`].
     pub can_retry: bool,
 }
 
@@ -54,7 +56,8 @@ pub trait ProcessingExceptionHandler: Send + Sync {
     /// The answer for this record.
     fn handle(&self, context: &ErrorContext<'_>, error: &Error) -> HandlerResponse;
 
-    /// Whether the answer may be [`Reaction::Retry`]. Only then it is noted what each record does, so that it can be undone.
+    /// Returns whether the answer may be [`Reaction::Retry`]. Only then are the effects of each
+    /// record noted, so that they can be undone.
     fn may_retry(&self) -> bool {
         false
     }
@@ -76,16 +79,17 @@ pub trait ProductionExceptionHandler: Send + Sync {
     fn handle(&self, context: &ErrorContext<'_>, topic: &str, error: &Error) -> HandlerResponse;
 }
 
-/// Logs and fails the task; sends a dead letter first if a topic for them is configured. With exactly-once
-/// that dead letter is part of the transaction, which the failure aborts.
+/// Logs the error and fails the task; first sends a dead letter if a topic for them is configured.
+/// With exactly-once that dead letter is part of the transaction, which the failure aborts.
 #[derive(Clone, Debug, Default)]
 pub struct LogAndFail {
     /// `errors.dead.letter.queue.topic.name`.
     pub dead_letter_topic: Option<String>,
 }
 
-/// Logs, drops the record and goes on; sends a dead letter if a topic for them is configured. Chosen by the
-/// configuration it has one line per 30 seconds and node, with the number of records; handed over in code, one per record.
+/// Logs the error, drops the record and continues; sends a dead letter if a topic for them is
+/// configured. Chosen by the configuration it logs one line per 30 seconds and node, with the
+/// number of records; given in code, one per record.
 #[derive(Clone, Debug, Default)]
 pub struct LogAndContinue {
     /// `errors.dead.letter.queue.topic.name`.
@@ -93,14 +97,14 @@ pub struct LogAndContinue {
 }
 
 impl LogAndContinue {
-    /// With dead letters to this topic.
+    /// Sends dead letters to this topic.
     pub fn with_dead_letters(topic: impl Into<String>) -> Self {
         Self { dead_letter_topic: Some(topic.into()) }
     }
 }
 
-/// What [`LogAndContinue`] is when the configuration chooses it: the task says in the log what it dropped, one line
-/// per interval where it drops many records.
+/// Form of [`LogAndContinue`] that the configuration chooses: the task logs the records that it
+/// drops, one line per interval if there are many.
 #[derive(Debug)]
 pub(crate) struct Continue {
     pub(crate) dead_letter_topic: Option<String>,

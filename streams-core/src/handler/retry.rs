@@ -1,4 +1,4 @@
-//! Another try before a record is given up.
+//! Retries before a record is given up.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use crate::Error;
 /// The longest pause before another attempt, unless the first pause is longer.
 const BACK_OFF_MAX: Duration = Duration::from_secs(30);
 
-/// How often something that failed is tried again, and after which pauses: the first one is given, each further one is
-/// twice as long, up to 30 seconds.
+/// The number of retries of an operation that failed, and the pauses before them: the first pause
+/// is given, each further one is twice as long, up to 30 seconds.
 ///
-/// For a processing exception handler: [`then`](Self::then) says what happens in the end. Async operators of the DSL have
-/// one, too.
+/// For a processing exception handler: [`then`](Self::then) names the handler that decides in the
+/// end. Async operators of the DSL take one, too.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,25 +31,26 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// Tries again `times` times at most, first after `back_off`.
+    /// Retries up to `times` times, first after `back_off`.
     #[must_use]
     pub const fn new(times: u32, back_off: Duration) -> Self {
         Self { times, back_off }
     }
 
-    /// Never tries again.
+    /// Never retries.
     #[must_use]
     pub const fn never() -> Self {
         Self::new(0, Duration::ZERO)
     }
 
-    /// Greatest number of attempts behind the first one.
+    /// Greatest number of retries.
     #[must_use]
     pub const fn times(&self) -> u32 {
         self.times
     }
 
-    /// Pause behind an attempt that failed, of which the first has the number 1; `None` if it was the last one.
+    /// Pause after an attempt that failed, where the first attempt has number 1; `None` after the
+    /// last one.
     #[must_use]
     pub fn pause_after(&self, attempt: u32) -> Option<Duration> {
         if attempt > self.times {
@@ -62,36 +63,39 @@ impl Retry {
     /// Sum of all pauses.
     #[must_use]
     pub fn pauses(&self) -> Duration {
-        // Beyond so many the pauses are longer than anything that is permitted.
+        // With more attempts the pauses exceed anything that is permitted.
         let pauses = (1..=self.times.min(1_000)).filter_map(|attempt| self.pause_after(attempt));
         pauses.fold(Duration::ZERO, Duration::saturating_add)
     }
 
-    /// A processing exception handler that tries the record again, and asks `handler` when that was in vain, or can't be
-    /// done.
+    /// Creates a processing exception handler that retries the record, and asks `handler` once the
+    /// retries are used up or none is possible.
     #[must_use]
     pub const fn then<H>(self, handler: H) -> RetryThen<H> {
         RetryThen { retry: self, handler }
     }
 }
 
-/// Tries a record again after pauses, and asks another handler when it has failed for the last time. Made by
+/// Processes a record again after pauses, and asks another handler after the last failure. Made by
 /// [`Retry::then`].
 ///
-/// An attempt that failed is undone before the next one: what it wrote to stores and topics, dead letters, counts and
-/// punctuations. So state and topics have what one attempt did, the last one. Not undone is what user code did elsewhere:
-/// calls of other services, fields of processors of the program's own (see
-/// [`Processor::undo`](crate::processor::Processor::undo)), lines in logs. The whole record is processed again, from its
-/// source on; its attempts are counted by record, whichever node failed.
+/// A failed attempt is undone before the next one: its writes to stores and topics, dead letters,
+/// counts and punctuations. State and topics therefore show the effects of one attempt only, the
+/// last one. Not undone are effects of user code elsewhere: calls of other services, fields of the
+/// program's own processors (see [`Processor::undo`](crate::processor::Processor::undo)), lines in
+/// logs. The whole record is processed again, starting at its source; attempts are counted per
+/// record, whichever node failed.
 ///
-/// Meanwhile the record stays at the head of its task: no other record of the task is processed, so that order is as without
-/// failures. The stream thread does not wait: it processes other tasks, hears from its group and commits what came before
-/// the record; punctuations by the wall clock go on. A task that is closed or handed over leaves the record unprocessed and
-/// its offset uncommitted: the next owner begins with its first attempt.
+/// Meanwhile the record stays at the head of its task: no other record of the task is processed, so
+/// the order is the same as without failures. The stream thread does not wait: it processes other
+/// tasks, takes part in its group and commits the work before the record; wall-clock punctuations
+/// continue. A task that is closed or handed over leaves the record unprocessed and its offset
+/// uncommitted: the next owner begins with its first attempt.
 ///
-/// Where an attempt can't be undone, `handler` is asked at once ([`ErrorContext::can_retry`]): in punctuations, for changes
-/// that a cache or a buffer of records held back and forwards at a commit, for results of async operators, which retry by
-/// themselves, and for a record that was given to a [`CustomStore`](crate::store::CustomStore) already.
+/// If an attempt can't be undone, `handler` is asked at once ([`ErrorContext::can_retry`]): in
+/// punctuations, for changes that a cache or a buffer of records held back and forwards at a
+/// commit, for results of async operators, which retry by themselves, and for a record that already
+/// reached a [`CustomStore`](crate::store::CustomStore).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryThen<H> {
     retry: Retry,

@@ -1,14 +1,14 @@
-//! Where the tasks of a group are, for queries.
+//! Hosts of the tasks of a group, for queries.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::TopicPartition;
 
-/// What the instances of a group have, by their `host:port` (`application.server`). One without an address is left out.
-/// Java's `StreamsMetadataState` is made of the same.
+/// Partitions of the instances of a group, by `host:port` (`application.server`). An instance
+/// without an address is left out. The data behind Java's `StreamsMetadataState`.
 pub type GroupHosts = BTreeMap<String, HostPartitions>;
 
-/// Partitions of source topics whose tasks one instance has.
+/// Partitions of source topics whose tasks an instance has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostPartitions {
     /// Those of its active tasks.

@@ -1,4 +1,4 @@
-//! What a coordinator must know of a topology.
+//! The part of a topology that a coordinator must know.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,8 +17,8 @@ pub struct GroupTopology {
 pub struct Subtopology {
     /// Topics of the user that it reads.
     pub source_topics: BTreeSet<String>,
-    /// Patterns of topics of the user that it reads, each with the indexes of those [co-partition
-    /// groups](Self::copartition_groups) which its topics belong to.
+    /// Patterns of topics of the user that it reads, each with the indexes of the [co-partition
+    /// groups](Self::copartition_groups) that its topics belong to.
     pub source_patterns: Vec<(TopicPattern, BTreeSet<usize>)>,
     /// Repartition topics that it reads.
     pub repartition_source_topics: BTreeMap<String, InternalTopic>,
@@ -28,16 +28,16 @@ pub struct Subtopology {
     pub changelog_topics: BTreeMap<String, InternalTopic>,
     /// Sets of topics (of the user, or repartition topics) that must have equal partition counts.
     pub copartition_groups: Vec<BTreeSet<String>>,
-    /// Whether it has state that must be restored before it runs.
+    /// True if it has state that must be restored before it runs.
     pub stateful: bool,
 }
 
-/// An internal topic as it is to be created.
+/// Description of an internal topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InternalTopic {
-    /// Fixed number of partitions; `None` derives it (repartition: from what is written to it or
-    /// joined with it; changelog: from the tasks).
+    /// Fixed number of partitions; `None` derives it (repartition: from its writers or the topics
+    /// it is joined with; changelog: from the tasks).
     pub partitions: Option<i32>,
-    /// Topic settings, Java's names and values.
+    /// Topic settings, with Java's names and values.
     pub config: BTreeMap<String, String>,
 }

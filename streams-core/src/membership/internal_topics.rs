@@ -1,8 +1,8 @@
-//! What a topology's tasks and internal topics are on a given cluster.
+//! Tasks and internal topics of a topology on a given cluster.
 //!
-//! A pure function of the topology and of the partition counts that exist, so that every coordinator
+//! A pure function of the topology and of the existing partition counts, so that every coordinator
 //! comes to the same answer. Invariant: a result is complete and consistent, or it is an error that
-//! names topics, counts and the way out.
+//! names topics, counts and the remedy.
 
 mod partition_counts;
 
@@ -26,8 +26,8 @@ pub struct InternalTopics {
 }
 
 impl InternalTopics {
-    /// What to say of internal topics of an application that the cluster refuses to create: for want of access, or for
-    /// what the cause says.
+    /// The error for internal topics of an application that the cluster refuses to create: for lack
+    /// of access, or for the reason in the cause.
     pub(crate) fn refused<'a>(
         application_id: &str,
         topics: impl IntoIterator<Item = &'a NewTopic>,
@@ -46,22 +46,24 @@ impl InternalTopics {
         format!("internal topics can't be created{advice}: {names}")
     }
 
-    /// Derives tasks and internal topics from `topology` and `existing`, the partition counts of the
-    /// topics on the cluster. New topics ask for `replication_factor` copies; -1 leaves it to the cluster.
+    /// Derives tasks and internal topics from `topology` and `existing`, the partition counts of
+    /// the topics on the cluster. New topics get `replication_factor` copies; -1 leaves it to the
+    /// cluster.
     ///
     /// A repartition topic without a fixed number of partitions gets the largest number among the
-    /// sources of the sub-topologies that write it, then the number of the topics it must be
-    /// co-partitioned with; a changelog topic gets one for each task. Java's `RepartitionTopics`,
-    /// `CopartitionedTopicsEnforcer` and `ChangelogTopics`.
+    /// sources of the sub-topologies that write it, and then the number of the topics it must be
+    /// co-partitioned with; a changelog topic gets one partition per task. Java's
+    /// `RepartitionTopics`, `CopartitionedTopicsEnforcer` and `ChangelogTopics`.
     ///
-    /// Of a topology with patterns the topics that they stand for are [among those that it reads](GroupTopology::matched). What
-    /// none of them tells the number of partitions has no tasks and is not created yet, and internal topics may have more
-    /// partitions than topics that are gone left them tasks.
+    /// In a topology with patterns, the matching topics are [among its source
+    /// topics](GroupTopology::matched). A sub-topology whose number of partitions none of them
+    /// determines has no tasks and its topics are not created yet, and internal topics may have
+    /// more partitions than tasks if topics were deleted.
     ///
     /// # Errors
-    /// `MissingSourceTopic` if a topic of the user does not exist, `InvalidTopic` if partition counts
-    /// contradict each other or an internal topic exists with another count, `Topology` if nothing
-    /// says how many partitions a repartition topic is to have.
+    /// `MissingSourceTopic` if a topic of the user does not exist, `InvalidTopic` if partition
+    /// counts contradict each other or an internal topic exists with another count, `Topology` if
+    /// nothing determines the number of partitions of a repartition topic.
     pub fn derive(
         topology: &GroupTopology,
         existing: &BTreeMap<String, i32>,
@@ -124,7 +126,7 @@ fn check_source_topics(topology: &GroupTopology, existing: &BTreeMap<String, i32
     Err(Error::new(ErrorKind::MissingSourceTopic, text))
 }
 
-/// A sub-topology has a task for each partition of its largest source topic.
+/// A sub-topology has as many tasks as its largest source topic has partitions.
 fn task_count(subtopology: &Subtopology, counts: &PartitionCounts) -> i32 {
     partition_counts::sources(subtopology).filter_map(|topic| counts.of(topic)).max().unwrap_or(0)
 }
@@ -142,7 +144,7 @@ fn internal_topics<'a>(
         let partitions = if tasks == 0 { 0 } else { topic.partitions.unwrap_or(tasks) };
         (name, topic, partitions)
     });
-    // Nothing reads those without partitions yet.
+    // Nothing reads topics without partitions yet.
     repartition.chain(changelog).filter(|(_, _, partitions)| *partitions > 0)
 }
 

@@ -1,8 +1,9 @@
-//! The topics that patterns stand for.
+//! The topics that match patterns.
 //!
-//! A topology with patterns is the same for all members of a group; what it reads follows from the topics that exist. Whoever
-//! coordinates the group puts those in, and goes on with a topology that names topics only. Invariant: a topic has one reader,
-//! and no internal topic of the application is taken for one of the user's.
+//! A topology with patterns is the same for all members of a group; its input follows from the
+//! existing topics. The coordinator of the group adds those, and continues with a topology that
+//! only names topics. Invariant: a topic has one reader, and no internal topic of the application
+//! is mistaken for one of the user's.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -10,13 +11,14 @@ use super::{GroupTopology, Subtopology, TopicPattern};
 use crate::{Error, ErrorKind, Result};
 
 impl GroupTopology {
-    /// Whether it reads topics by pattern.
+    /// Returns whether it reads topics by pattern.
     pub fn has_patterns(&self) -> bool {
         self.subtopologies.values().any(|part| !part.source_patterns.is_empty())
     }
 
-    /// The topology with those of the `existing` topics that its patterns stand for among the topics that it reads. Internal
-    /// topics of the application, which `group_id` names, are left out, also those of a former topology.
+    /// The topology with those of the `existing` topics that match its patterns added to its source
+    /// topics. Internal topics of the application `group_id` are left out, including those of a
+    /// former topology.
     ///
     /// # Errors
     /// `InvalidTopic` if a topic matches two patterns, which Java refuses, too.
@@ -46,7 +48,7 @@ impl GroupTopology {
         Ok(Cow::Owned(matched))
     }
 
-    /// The sub-topology that reads a topic by a pattern, the pattern, and the groups that its topics belong to.
+    /// The sub-topology that reads a topic by a pattern, the pattern, and the groups of its topics.
     fn reader_by_pattern(
         &self,
         topic: &str,
@@ -74,7 +76,7 @@ impl GroupTopology {
 }
 
 impl Subtopology {
-    /// Whether it reads a topic, by name or by pattern.
+    /// Returns whether it reads a topic, by name or by pattern.
     pub(crate) fn reads(&self, topic: &str) -> bool {
         self.source_topics.contains(topic)
             || self.repartition_source_topics.contains_key(topic)

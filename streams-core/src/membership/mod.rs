@@ -1,8 +1,8 @@
 //! The vocabulary of group membership: members, epochs, tasks and targets.
 //!
 //! One model, that of KIP-1071: a member has an epoch, owns active, standby and warm-up tasks, and
-//! is told a target; it gives up before another takes over. Coordinators that speak it stand behind
-//! [`crate::client::Membership`]. Invariant: plain data, no clock and no network.
+//! gets a target; it gives up a task before another member takes it over. Coordinators with this
+//! model are behind [`crate::client::Membership`]. Invariant: plain data, no clock and no network.
 
 mod assignment;
 mod group_hosts;

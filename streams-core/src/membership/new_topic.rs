@@ -1,4 +1,4 @@
-//! An internal topic that a coordinator is to create.
+//! An internal topic that a coordinator creates.
 
 use std::collections::BTreeMap;
 

@@ -12,17 +12,17 @@ pub struct TaskId {
 }
 
 impl TaskId {
-    /// What fills the global stores of an instance: it is in no group, and the same in every instance. Written
-    /// `global`; Java's `-1_-1`.
+    /// The task that fills the global stores of an instance: it is in no group, and the same in
+    /// every instance. Written `global`; Java's `-1_-1`.
     pub const GLOBAL: Self = Self { subtopology: u32::MAX, partition: -1 };
 
-    /// Task `partition` of sub-topology `subtopology`.
+    /// Names task `partition` of sub-topology `subtopology`.
     pub const fn new(subtopology: u32, partition: i32) -> Self {
         Self { subtopology, partition }
     }
 }
 
-/// As `Display`, so that lists of tasks read well in log lines.
+/// Like `Display`, so that lists of tasks read well in log lines.
 impl fmt::Debug for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -38,7 +38,7 @@ impl fmt::Display for TaskId {
     }
 }
 
-/// A text is not the name of a task.
+/// The error for a text that is not the name of a task.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a task: expected SUBTOPOLOGY_PARTITION, for example 0_3")]
 pub struct ParseTaskIdError(String);
@@ -62,7 +62,7 @@ impl FromStr for TaskId {
 mod tests {
     use super::TaskId;
 
-    /// Log lines of assignments named tasks `TaskId { subtopology: 0, partition: 1 }`.
+    /// Log lines of assignments printed tasks as `TaskId { subtopology: 0, partition: 1 }`.
     #[test]
     fn lists_of_tasks_print_as_tasks_do() {
         let tasks = [TaskId::new(0, 1), TaskId::GLOBAL];

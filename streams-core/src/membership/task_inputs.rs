@@ -1,4 +1,4 @@
-//! Which partitions a task reads.
+//! The partitions that a task reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,9 @@ use crate::TopicPartition;
 /// Partitions of source topics by the task that reads them.
 pub type TaskInputs = BTreeMap<TaskId, BTreeSet<TopicPartition>>;
 
-/// The partitions that tasks of `topology` read where topics have `counts` partitions: of each source topic the one with
-/// the task's number, if there is one. Of topics that are merged, one may have fewer than the others.
+/// The partitions that tasks of `topology` read if topics have `counts` partitions: from each
+/// source topic the one with the task's number, if it exists. One of several merged topics may have
+/// fewer than the others.
 pub(crate) fn task_inputs(
     topology: &GroupTopology,
     tasks: impl IntoIterator<Item = TaskId>,

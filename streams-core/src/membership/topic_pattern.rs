@@ -6,10 +6,10 @@ use regex::Regex;
 
 use crate::{Error, ErrorKind, Result};
 
-/// A regular expression that stands for all topics whose whole name matches it. In place of Java's `Pattern`.
+/// A regular expression for all topics whose whole name matches it. Replaces Java's `Pattern`.
 ///
-/// The syntax is that of the crate `regex`: Java's without look-around and back-references. Two patterns are equal
-/// if their texts are.
+/// The syntax is that of the crate `regex`: Java's without look-around and back-references. Two
+/// patterns are equal if their texts are.
 ///
 /// ```
 /// use streams_core::topology::TopicPattern;
@@ -26,12 +26,12 @@ pub struct TopicPattern {
 }
 
 impl TopicPattern {
-    /// The pattern of this text.
+    /// Creates the pattern with this text.
     ///
     /// # Errors
-    /// `Topology` if it is no regular expression.
+    /// `Topology` if it is not a regular expression.
     pub fn new(text: &str) -> Result<Self> {
-        // By itself first: what is put around it may make one of what is none.
+        // By itself first: the added group could turn an invalid expression into a valid one.
         let whole = Regex::new(text).and_then(|_| Regex::new(&format!(r"\A(?:{text})\z")));
         let whole = whole.map_err(|cause| {
             let what = format!("`{text}` is no pattern of topics");
@@ -40,12 +40,12 @@ impl TopicPattern {
         Ok(Self { text: text.into(), whole })
     }
 
-    /// The text that it was made of.
+    /// The text of the pattern.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it stands for this topic.
+    /// Returns whether it matches this topic.
     pub fn matches(&self, topic: &str) -> bool {
         self.whole.is_match(topic)
     }

@@ -1,6 +1,6 @@
-//! Where a task is while it works, for other threads to read.
+//! The node and record that a task is working on, for other threads to read.
 //!
-//! The task writes it for each record and each node with plain stores, which cost nothing that can be measured; a
+//! The task updates it for each record and node with plain stores, whose cost can't be measured; a
 //! reader may see parts of two moments, which is good enough for a message.
 
 use std::{
@@ -13,11 +13,11 @@ use std::{
 
 use crate::{TaskId, TopicPartition, store::RecordContext, time::Date};
 
-/// Stands for no node.
+/// Means that no node runs.
 const NONE: usize = usize::MAX;
-/// Stands for no input: a punctuation.
+/// Means that there is no input: a punctuation.
 const PUNCTUATION: usize = usize::MAX;
-/// Stands for no input: the task has not had a record.
+/// Means that there is no input: the task has not had a record yet.
 const START: usize = usize::MAX - 1;
 
 /// Names of a topology's nodes and stores, by their numbers.
@@ -32,7 +32,7 @@ pub(crate) struct Names {
 pub(crate) struct AtWork {
     node: AtomicUsize,
     input: AtomicUsize,
-    /// Offset of the record; of a punctuation, its time.
+    /// Offset of the record, or the time of a punctuation.
     offset: AtomicI64,
 }
 
@@ -44,7 +44,7 @@ impl Default for AtWork {
 }
 
 impl AtWork {
-    /// A node begins. Returns the one above it, to [`leave`](Self::leave) to.
+    /// Notes that a node begins. Returns the node above it, for [`leave`](Self::leave).
     #[inline]
     pub(crate) fn enter(&self, node: usize) -> usize {
         let above = self.node.load(Relaxed);
@@ -52,20 +52,20 @@ impl AtWork {
         above
     }
 
-    /// A node is through.
+    /// Notes that a node has finished.
     #[inline]
     pub(crate) fn leave(&self, above: usize) {
         self.node.store(above, Relaxed);
     }
 
-    /// The record of an input comes next.
+    /// Notes the record of an input that comes next.
     #[inline]
     pub(crate) fn record(&self, input: usize, offset: i64) {
         self.input.store(input, Relaxed);
         self.offset.store(offset, Relaxed);
     }
 
-    /// The record or punctuation of a context comes next.
+    /// Notes the record or punctuation of a context that comes next.
     #[inline]
     pub(crate) fn context(&self, context: &RecordContext) {
         match context.input {
@@ -75,7 +75,7 @@ impl AtWork {
     }
 }
 
-/// A look at a task from any thread.
+/// A handle by which any thread can look at a task.
 #[derive(Clone, Debug)]
 pub(crate) struct TaskWatch {
     pub(crate) task: TaskId,
@@ -85,8 +85,8 @@ pub(crate) struct TaskWatch {
 }
 
 impl TaskWatch {
-    /// Where the task is; `None` if no node of it runs. One that is the same at two times has most likely been there
-    /// in between.
+    /// The task's current node and record; `None` if no node of it runs. If two looks agree, the
+    /// task has most likely been there in between.
     pub(crate) fn whereabouts(&self) -> Option<Whereabouts> {
         let node = self.names.nodes.get(self.at_work.node.load(Relaxed))?.clone();
         let offset = self.at_work.offset.load(Relaxed);
@@ -99,7 +99,7 @@ impl TaskWatch {
     }
 }
 
-/// The node of a task that ran at some moment, and the record that it ran for.
+/// The node of a task that ran at some moment, and its record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Whereabouts {
     task: TaskId,

@@ -1,4 +1,4 @@
-//! What a processor may do.
+//! The actions open to a processor.
 
 use std::task::{Poll, Waker};
 use std::{any::Any, pin::Pin, sync::Arc, time::Duration};
@@ -26,7 +26,7 @@ impl std::fmt::Debug for StoreAccess<'_> {
 }
 
 impl<'a> StoreAccess<'a> {
-    /// The store behind a reference.
+    /// Returns the store behind a reference.
     ///
     /// # Errors
     /// `Topology` if the store was not connected to this node.
@@ -35,7 +35,7 @@ impl<'a> StoreAccess<'a> {
         StoreAccess { node: self.node, task: self.task }.into_store(store)
     }
 
-    /// A global store, to read. Nobody need be connected to it.
+    /// Read access to a global store; no connection is required.
     ///
     /// # Errors
     /// `Topology` if the store is not one of this topology.
@@ -89,8 +89,9 @@ fn not_connected(node: &NodeInfo, store: usize, names: &Names) -> Error {
     Error::new(ErrorKind::Topology, text)
 }
 
-/// What a processor may do while it holds a record or runs a punctuation: forward, read and write the
-/// stores that it is connected to, schedule, and ask for a commit. Java's `ProcessorContext`.
+/// The interface of a processor to its task while it processes a record or runs a punctuation: it
+/// forwards, reads and writes the connected stores, schedules, and asks for a commit. Java's
+/// `ProcessorContext`.
 pub struct Context<'a, K, V> {
     pub(crate) node: &'a NodeInfo,
     pub(crate) children: &'a mut Children<K, V>,
@@ -98,11 +99,11 @@ pub struct Context<'a, K, V> {
 }
 
 impl<K, V> Context<'_, K, V> {
-    /// Sends a record to all children, in the order in which they were added. It returns when all of
+    /// Sends a record to all children, in the order in which they were added. Returns when all of
     /// them have processed it.
     ///
     /// # Errors
-    /// An error that a handler decided to fail on; pass it on with `?`.
+    /// An error on which a handler decided to fail; pass it on with `?`.
     #[inline]
     pub fn forward(&mut self, record: Record<'_, K, V>) -> Result {
         if !self.is_as_current(&record) {
@@ -111,18 +112,19 @@ impl<K, V> Context<'_, K, V> {
         push_all(self.children, record, self.task)
     }
 
-    /// Whether a record has the timestamp and headers of the current one.
+    /// Returns whether a record has the timestamp and headers of the current one.
     #[inline]
     fn is_as_current(&self, record: &Record<'_, K, V>) -> bool {
         self.task.has_headers(record.headers) && record.timestamp == self.task.record.timestamp
     }
 
-    /// Replaces the headers of the current record for what sees it after this node: its siblings that come behind it, and
-    /// the stores and caches that they write to. A record that this node forwards has the headers that it is given.
+    /// Replaces the headers of the current record for everything that sees it after this node: the
+    /// siblings after this one, and the stores and caches that they write to. A record that this
+    /// node forwards keeps the headers it is given.
     ///
-    /// Elsewhere a record never changes, so that siblings can't disturb each other. In Java all of them hold one list of
-    /// headers, and a processor that adds to `record.headers()` changes what its siblings see; this is for processors that
-    /// are handed over with topologies that rely on it.
+    /// Elsewhere a record never changes, so that siblings can't disturb each other. In Java all of
+    /// them share one list of headers, and a processor that adds to `record.headers()` changes what
+    /// its siblings see; this method is for processors of topologies that rely on it.
     ///
     /// ```
     /// use streams_core::{BoxError, Record, processor::{Context, Processor}};
@@ -146,8 +148,9 @@ impl<K, V> Context<'_, K, V> {
         self.task.record.headers = (!headers.is_empty()).then(|| Arc::new(headers.clone()));
     }
 
-    /// Forwards a record whose timestamp or headers differ from those of the current one. While it is
-    /// below, it is the current one: stores and caches below take time and headers from there.
+    /// Forwards a record whose timestamp or headers differ from those of the current one. Below
+    /// this node it is the current record: stores and caches there take their time and headers from
+    /// it.
     fn forward_changed(&mut self, to: Option<usize>, record: Record<'_, K, V>) -> Result {
         static NONE: Headers = Headers::new();
         let headers = (!record.headers.is_empty()).then(|| Arc::new(record.headers.clone()));
@@ -167,14 +170,14 @@ impl<K, V> Context<'_, K, V> {
         done
     }
 
-    /// Sends a record to the child of this name alone.
+    /// Sends a record to the child with this name only.
     ///
     /// # Errors
-    /// `Topology` if there is no such child, else as [`forward`](Self::forward).
+    /// `Topology` if there is no such child, and the errors of [`forward`](Self::forward).
     pub fn forward_to(&mut self, child: &str, record: Record<'_, K, V>) -> Result {
-        let place = self.children.iter().position(|candidate| &*candidate.name == child);
-        if let Some(place) = place {
-            return self.forward_changed(Some(place), record);
+        let index = self.children.iter().position(|candidate| &*candidate.name == child);
+        if let Some(index) = index {
+            return self.forward_changed(Some(index), record);
         }
         let names: Vec<&str> = self.children.iter().map(|child| &*child.name).collect();
         let (node, names) = (&self.node.name, names.join(", "));
@@ -182,7 +185,7 @@ impl<K, V> Context<'_, K, V> {
         Err(Error::new(ErrorKind::Topology, text))
     }
 
-    /// The store behind a reference. Read all you need, write, then forward.
+    /// Returns the store behind a reference. Read all you need, write, then forward.
     ///
     /// # Errors
     /// `Topology` if the store was not connected to this node.
@@ -191,7 +194,8 @@ impl<K, V> Context<'_, K, V> {
         StoreAccess { node: self.node, task: self.task }.into_store(store)
     }
 
-    /// A global store, to read: every instance has all of it, and any node may read it without being connected to it.
+    /// Read access to a global store: every instance has all of it, and any node may read it
+    /// without a connection.
     ///
     /// # Errors
     /// `Topology` if the store is not one of this topology.
@@ -209,7 +213,7 @@ impl<K, V> Context<'_, K, V> {
         StoreAccess { node: self.node, task: self.task }
     }
 
-    /// Has [`Processor::punctuate`](super::Processor::punctuate) called every `interval` of a clock.
+    /// Calls [`Processor::punctuate`](super::Processor::punctuate) every `interval` of a clock.
     pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> PunctuatorId {
         self.task.schedule.add(self.node.id, interval, kind, self.task.now_ms)
     }
@@ -219,9 +223,10 @@ impl<K, V> Context<'_, K, V> {
         self.task.schedule.cancel(id);
     }
 
-    /// Has [`Processor::would_close`](super::Processor::would_close) and [`Processor::idle`](super::Processor::idle) called while
-    /// no record has come to the task for `idle` of the wall clock, and none is waiting on the cluster: for operators that
-    /// are to let go of something although stream time stands still. Said in `init`.
+    /// Calls [`Processor::would_close`](super::Processor::would_close) and
+    /// [`Processor::idle`](super::Processor::idle) while no record has reached the task for `idle`
+    /// of the wall clock, and none is waiting on the cluster: for operators that must release
+    /// records although stream time stands still. To be called in `init`.
     pub fn watch_idle(&mut self, idle: Duration) {
         self.task.idle.watch(self.node.id, idle);
     }
@@ -231,25 +236,26 @@ impl<K, V> Context<'_, K, V> {
         self.task.commit_requested = true;
     }
 
-    /// The greatest timestamp that the task has seen, in milliseconds since the epoch; -1 before the
-    /// first record.
+    /// The greatest timestamp that the task has seen, in milliseconds since the epoch; -1 before
+    /// the first record.
     pub fn current_stream_time_ms(&self) -> i64 {
         self.task.stream_time
     }
 
-    /// The wall clock as of this turn of the thread, in milliseconds since the epoch.
+    /// The wall clock at this turn of the thread, in milliseconds since the epoch.
     pub fn current_system_time_ms(&self) -> i64 {
         self.task.now_ms
     }
 
-    /// The time up to which the windows of a store that closed have been emitted, as it was committed or said last; `None`
-    /// before the first time. Java's `processorMetadataForKey`.
+    /// The time up to which the closed windows of a store have been emitted, as last committed or
+    /// set; `None` before the first time. Java's `processorMetadataForKey`.
     pub fn emitted_until(&self, store: &str) -> Option<i64> {
         self.task.emitted_until.get(store).copied()
     }
 
-    /// Says up to which time the windows of a store that closed have been emitted: it goes with the offsets of the next
-    /// commit, and is there when the task starts anew. Java's `addProcessorMetadataKeyValue`.
+    /// Sets the time up to which the closed windows of a store have been emitted: it is committed
+    /// with the next offsets, and available when the task starts again. Java's
+    /// `addProcessorMetadataKeyValue`.
     pub fn set_emitted_until(&mut self, store: &str, time: i64) {
         self.task.note_emitted(store);
         self.task.emitted_changed = true;
@@ -261,19 +267,20 @@ impl<K, V> Context<'_, K, V> {
         }
     }
 
-    /// The least time of the wall clock between two looks for windows that have closed.
+    /// The least time of the wall clock between two searches for closed windows.
     pub fn windowed_emit_interval(&self) -> Duration {
         let interval_ms = self.task.shared_settings.windowed_emit_interval_ms;
         Duration::from_millis(interval_ms.unsigned_abs())
     }
 
-    /// The least time of the wall clock between two looks for records that a join of streams has not joined.
+    /// The least time of the wall clock between two searches for records that a stream join left
+    /// unmatched.
     pub fn outer_join_emit_interval(&self) -> Duration {
         let interval_ms = self.task.shared_settings.outer_join_emit_interval_ms;
         Duration::from_millis(interval_ms.unsigned_abs())
     }
 
-    /// Where the current record came from.
+    /// Origin of the current record.
     pub fn record_metadata(&self) -> RecordMetadata {
         self.task.record_metadata()
     }
@@ -283,10 +290,11 @@ impl<K, V> Context<'_, K, V> {
         self.task.record.timestamp
     }
 
-    /// Runs `body` as if the record of `context` were the current one: for what a cached store held back.
+    /// Runs `body` with the record of `context` as the current one: for changes that a cached store
+    /// held back.
     ///
     /// # Errors
-    /// What `body` returns.
+    /// The error of `body`.
     pub fn with_record_context<R>(
         &mut self,
         context: &RecordContext,
@@ -300,14 +308,15 @@ impl<K, V> Context<'_, K, V> {
         done
     }
 
-    /// Keeps the current record beyond its turn, for [`with_held`](Self::with_held). Whoever holds records says so with
-    /// [`set_in_flight`](Self::set_in_flight).
+    /// Keeps the current record beyond its turn, for [`with_held`](Self::with_held). A node that
+    /// holds records reports them with [`set_in_flight`](Self::set_in_flight).
     pub fn hold(&self) -> HeldRecord {
         HeldRecord { context: self.task.record.clone(), raw: self.task.raw() }
     }
 
-    /// Runs `body` with a record that was held as the current one: what it forwards has the place of that record, and a
-    /// failure is asked about with its bytes. Stream time stays where it is.
+    /// Runs `body` with a held record as the current one: records that it forwards have the
+    /// position of that record, and a handler that is asked about a failure gets its bytes. Stream
+    /// time does not move.
     pub fn with_held<R>(
         &mut self,
         held: &HeldRecord,
@@ -319,28 +328,30 @@ impl<K, V> Context<'_, K, V> {
         done
     }
 
-    /// Whether a record that is held is the current one, or was made of it.
+    /// Returns whether a held record is the current one, or was made from it.
     pub fn is_current(&self, held: &HeldRecord) -> bool {
         let current = &self.task.record;
         (held.context.input, held.context.offset) == (current.input, current.offset)
     }
 
-    /// Says which records this node holds. As long as there are some, [`Processor::resume`](super::Processor::resume) is
-    /// called in each turn, and a commit waits until there are none: offsets are committed of what is complete. A node that
-    /// may hold records says so in its `init`, with none. Not for processors of global stores.
+    /// Reports the records that this node holds. While there are any,
+    /// [`Processor::resume`](super::Processor::resume) is called in each turn, and a commit waits
+    /// until there are none: only offsets of completed records are committed. A node that may hold
+    /// records calls this in its `init`, with none. Not for processors of global stores.
     pub fn set_in_flight(&mut self, in_flight: InFlight) {
         self.task.in_flight.set(self.node.id, in_flight);
     }
 
-    /// Wakes the thread of this task, which then calls [`Processor::resume`](super::Processor::resume).
+    /// Wakes the thread of this task, which then calls
+    /// [`Processor::resume`](super::Processor::resume).
     pub fn waker(&mut self) -> Waker {
         self.task.in_flight.waker().clone()
     }
 
-    /// Polls a future, within a tokio runtime that drives what it waits for.
+    /// Polls a future, within a tokio runtime that drives its sockets and timers.
     ///
     /// # Errors
-    /// `Fatal` if the system starts no thread for that.
+    /// `Fatal` if the system can't start the thread of the runtime.
     pub fn poll<F: Future + ?Sized>(
         &self,
         future: Pin<&mut F>,
@@ -350,10 +361,10 @@ impl<K, V> Context<'_, K, V> {
         self.task.shared_settings.reactor.poll(|| future.poll(&mut polling))
     }
 
-    /// Has the processing exception handler decide on the current record, which failed here.
+    /// Asks the processing exception handler about the current record, which failed here.
     ///
     /// # Errors
-    /// That the handler decided to fail; pass it on with `?`.
+    /// The error, if the handler decided to fail; pass it on with `?`.
     pub fn fail(&mut self, error: BoxError) -> Result {
         match error.downcast::<Error>() {
             Ok(error) => Err(*error),
@@ -361,32 +372,34 @@ impl<K, V> Context<'_, K, V> {
         }
     }
 
-    /// The longest time for which a record may be in flight, in milliseconds, so that a transaction can still be committed;
-    /// `None` without transactions.
+    /// The longest time for which a record may be in flight, in milliseconds, so that a transaction
+    /// can still be committed; `None` without transactions.
     pub fn in_flight_ms_max(&self) -> Option<i64> {
         self.task.shared_settings.in_flight_ms_max
     }
 
     /// The record context of a change that was held back.
     pub fn context_of(&self, origin: &Origin) -> RecordContext {
-        let place = origin.metadata.topic_partition.as_ref();
+        let partition = origin.metadata.topic_partition.as_ref();
         RecordContext {
             timestamp: origin.timestamp,
             offset: origin.metadata.offset,
-            input: place.and_then(|place| self.task.inputs.iter().position(|input| input == place)),
+            input: partition
+                .and_then(|partition| self.task.inputs.iter().position(|input| input == partition)),
             headers: origin.headers.clone(),
         }
     }
 
-    /// Where the current record comes from, for a change that is to be held back.
+    /// Origin of the current record, for a change that is going to be held back.
     pub fn origin(&self) -> Origin {
         let RecordContext { timestamp, headers, .. } = &self.task.record;
         let metadata = self.task.record_metadata();
         Origin { timestamp: *timestamp, metadata, headers: headers.clone() }
     }
 
-    /// Drops the current record and counts it. Says why in the log, with its place, for the first record
-    /// that this node drops; of those after it one per 30 seconds, with their number.
+    /// Drops the current record and counts it. Logs the reason and the record's position for the
+    /// first record that this node drops; after that one line per 30 seconds, with the number of
+    /// records.
     #[cold]
     pub fn drop_record(&mut self, reason: &str) {
         let (input, offset) = (self.task.record.input, self.task.record.offset);

@@ -2,14 +2,15 @@
 
 use crate::{client::RecordBatch, store::RecordContext};
 
-/// A record that a processor holds while something outside of the task works on it: its place, time and headers, and its
-/// bytes for the exception handler. Made by [`Context::hold`](super::Context::hold).
+/// A record that a processor holds while something outside the task works on it: its position, time
+/// and headers, and its bytes for the exception handler. Made by
+/// [`Context::hold`](super::Context::hold).
 #[derive(Clone, Debug)]
 pub struct HeldRecord {
     pub(crate) context: RecordContext,
-    /// The batch that it was read in, and its index there.
+    /// The batch in which it was read, and its index there.
     pub(crate) raw: Option<RawRecord>,
 }
 
-/// Handle of the batch that a record was read in, and its index there.
+/// Handle of the batch in which a record was read, and its index there.
 pub(crate) type RawRecord = (RecordBatch, usize);

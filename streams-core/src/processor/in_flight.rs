@@ -1,37 +1,37 @@
-//! Records that processors of a task hold back while something outside of the task works on them.
+//! Records that the processors of a task hold while something outside the task works on them.
 
 use std::task::Waker;
 
 use crate::client::answer::waker_of_this_thread;
 
-/// What a processor holds of records that it has not finished, as it says with
+/// Unfinished records of a processor, as it reports them with
 /// [`Context::set_in_flight`](super::Context::set_in_flight).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InFlight {
     /// Number of records.
     pub records: usize,
-    /// Whether the task is to take no further records for now.
+    /// True if the task should take no further records for now.
     pub is_full: bool,
-    /// Time of the wall clock at which the processor has something to do in any case, in milliseconds since the epoch: the
-    /// end of a back-off, or a time-out.
+    /// Time of the wall clock at which the processor must be called in any case, in milliseconds
+    /// since the epoch: the end of a back-off, or a time-out.
     pub due_ms: Option<i64>,
-    /// Whether something works on one of the records, and wakes the task when it is through.
+    /// True if something works on one of the records and wakes the task when it has finished.
     pub awaits_wake: bool,
 }
 
-/// What all nodes of a task hold.
+/// Unfinished records of all nodes of a task.
 #[derive(Debug, Default)]
 pub(crate) struct NodesInFlight {
     /// Nodes that hold records, by their numbers.
     nodes: Vec<(usize, InFlight)>,
     is_full: bool,
-    /// Whether a node may hold records.
+    /// True if a node may hold records.
     may_hold: bool,
     waker: Option<Waker>,
 }
 
 impl NodesInFlight {
-    /// A node says what it holds.
+    /// Sets the report of a node.
     pub(crate) fn set(&mut self, node: usize, in_flight: InFlight) {
         self.may_hold = true;
         match self.nodes.iter_mut().find(|(id, _)| *id == node) {
@@ -42,17 +42,17 @@ impl NodesInFlight {
         self.is_full = self.nodes.iter().any(|(_, in_flight)| in_flight.is_full);
     }
 
-    /// Whether a node may hold records.
+    /// Returns whether a node may hold records.
     pub(crate) const fn may_hold(&self) -> bool {
         self.may_hold
     }
 
-    /// Whether no node holds a record.
+    /// Returns whether no node holds a record.
     pub(crate) fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }
 
-    /// Whether the task is to take no further records for now.
+    /// Returns whether the task should take no further records for now.
     #[inline]
     pub(crate) const fn is_full(&self) -> bool {
         self.is_full
@@ -63,17 +63,17 @@ impl NodesInFlight {
         self.nodes.iter().map(|(node, _)| *node).collect()
     }
 
-    /// When one of them has something to do in any case.
+    /// Earliest time at which one of the nodes must be called in any case.
     pub(crate) fn due_ms(&self) -> Option<i64> {
         self.nodes.iter().filter_map(|(_, in_flight)| in_flight.due_ms).min()
     }
 
-    /// Whether something is at work that wakes the task.
+    /// Returns whether something is working that wakes the task.
     pub(crate) fn awaits_wake(&self) -> bool {
         self.nodes.iter().any(|(_, in_flight)| in_flight.awaits_wake)
     }
 
-    /// Wakes the thread that the task runs on, which is this one.
+    /// Wakes the thread that the task runs on, which is the current one.
     pub(crate) fn waker(&mut self) -> &Waker {
         self.waker.get_or_insert_with(waker_of_this_thread)
     }

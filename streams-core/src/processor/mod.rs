@@ -1,11 +1,12 @@
 //! The Processor API: user code inside a topology.
 //!
-//! A [`Processor`] sees one record at a time, depth first: what it forwards has been processed by
-//! all that is below it when `forward` returns. Everything it may do while it holds a record goes
-//! through its [`Context`].
+//! A [`Processor`] sees one record at a time, depth first: when `forward` returns, every node below
+//! has processed the forwarded record. All its actions while it processes a record go through its
+//! [`Context`].
 //!
-//! Behind it are the nodes of a task, and what they reach of it. Invariant: none of this knows how a topology is
-//! described or a task is run; topologies are built of nodes, and tasks of topologies.
+//! The rest of the module are the nodes of a task, and the parts of the task that they use.
+//! Invariant: nothing here knows how a topology is described or a task is run; topologies are built
+//! from nodes, and tasks from topologies.
 
 mod at_work;
 mod context;
@@ -33,7 +34,7 @@ pub(crate) use self::{
     reactor::Reactor,
     sink::{SinkNode, SinkTopic},
     source::{Loaded, Reading, Source, SourceNode},
-    state::{Head, HeldHead, Readiness, TaskSettings, TaskState},
+    state::{Head, HeldHead, Readiness, Spread, Tally, TaskSettings, TaskState},
     wrapper::Around,
 };
 pub use self::{
@@ -49,11 +50,11 @@ pub use self::{
 
 use crate::{BoxError, Record, Result};
 
-/// A node of user code: receives records of keys `KIn` and values `VIn`, and forwards records of keys
-/// `KOut` and values `VOut`. Made once for each task; Java's `processor.api.Processor`.
+/// A node of user code: receives records of keys `KIn` and values `VIn`, and forwards records of
+/// keys `KOut` and values `VOut`. One is made per task; Java's `processor.api.Processor`.
 ///
 /// An error of [`process`](Self::process) or [`punctuate`](Self::punctuate) goes to the processing
-/// exception handler with the node's name and the record's place.
+/// exception handler with the node's name and the record's position.
 ///
 /// ```
 /// use streams_core::{BoxError, Record, processor::{Context, Processor}};
@@ -73,7 +74,7 @@ use crate::{BoxError, Record, Result};
 /// }
 /// ```
 pub trait Processor<KIn, VIn, KOut, VOut>: Send {
-    /// Called once, before the first record: the place to schedule punctuations.
+    /// Called once, before the first record; schedules punctuations, for example.
     ///
     /// # Errors
     /// Any error; it fails the task.
@@ -92,7 +93,7 @@ pub trait Processor<KIn, VIn, KOut, VOut>: Send {
         context: &mut Context<'_, KOut, VOut>,
     ) -> Result<(), BoxError>;
 
-    /// Called when a punctuation that [`Context::schedule`] made is due.
+    /// Called when a punctuation made by [`Context::schedule`] is due.
     ///
     /// # Errors
     /// Any error; the processing exception handler decides what follows.
@@ -105,8 +106,8 @@ pub trait Processor<KIn, VIn, KOut, VOut>: Send {
         Ok(())
     }
 
-    /// Called at each commit, before anything is written, of a node that forwards for a cached store:
-    /// forwards what the store held back.
+    /// Called at each commit, before anything is written, on a node that forwards for a cached
+    /// store: forwards the changes that the store held back.
     ///
     /// # Errors
     /// Any error; it fails the task.
@@ -115,25 +116,27 @@ pub trait Processor<KIn, VIn, KOut, VOut>: Send {
         Ok(())
     }
 
-    /// Called in each turn of the thread, and until nothing is left before each commit, of a node that holds records: goes on
-    /// with those that are through. Said by [`Context::set_in_flight`].
+    /// Called on a node that holds records, in each turn of the thread, and before each commit
+    /// until none is left: continues with those that are ready. Enabled by
+    /// [`Context::set_in_flight`].
     ///
     /// # Errors
-    /// Any error; it fails the task. What concerns one record goes to [`Context::fail`].
+    /// Any error; it fails the task. Errors of a single record go to [`Context::fail`].
     fn resume(&mut self, context: &mut Context<'_, KOut, VOut>) -> Result<(), BoxError> {
         let _ = context;
         Ok(())
     }
 
-    /// Called of each node when an attempt to process a record has failed and a handler has it [tried
-    /// again](crate::handler::RetryThen): stores and topics are as they were before the record by then. A processor that
-    /// has put something of the record into its own fields, or holds it, forgets that here.
+    /// Called on each node when an attempt to process a record has failed and a handler asks for
+    /// [another](crate::handler::RetryThen): by then stores and topics are as they were before the
+    /// record. A processor that has put data of the record into its own fields, or holds it,
+    /// forgets that here.
     fn undo(&mut self, context: &mut Context<'_, KOut, VOut>) {
         let _ = context;
     }
 
-    /// Whether something that this processor holds back would go on if stream time were `time`: asked while no record comes,
-    /// of a processor that said so by [`Context::watch_idle`].
+    /// Returns whether this processor holds back something that it would release if stream time
+    /// were `time`: asked while no record comes, if the processor called [`Context::watch_idle`].
     ///
     /// # Errors
     /// Any error; the processing exception handler decides what follows.
@@ -146,8 +149,9 @@ pub trait Processor<KIn, VIn, KOut, VOut>: Send {
         Ok(false)
     }
 
-    /// Called when [`would_close`](Self::would_close) said so: no record has come for the time that [`Context::watch_idle`]
-    /// said, and stream time would be `time` had it gone on with the wall clock since. Lets go of what no longer has to wait.
+    /// Called when [`would_close`](Self::would_close) returned true: no record has come for the
+    /// time given to [`Context::watch_idle`], and `time` is the stream time if it had followed the
+    /// wall clock since. Releases whatever no longer has to wait.
     ///
     /// # Errors
     /// Any error; the processing exception handler decides what follows.

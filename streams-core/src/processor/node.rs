@@ -1,31 +1,31 @@
-//! The wiring of a task: an owned tree of nodes, and links to those with several parents.
+//! The wiring of a task: an owned tree of nodes, and links to nodes with several parents.
 
 use std::{any::Any, sync::Arc};
 
 use super::{Names, TaskState};
 use crate::{Error, ErrorKind, Record, Result};
 
-/// What a parent sees of a node: one virtual call per node and record.
+/// A node as its parent sees it: one virtual call per node and record.
 pub(crate) trait Node<K, V>: Send {
-    /// Processes a record, and all that it forwards, to the end of every branch.
+    /// Processes a record, and all records that it forwards, to the end of every branch.
     fn push(&mut self, record: Record<'_, K, V>, task: &mut TaskState) -> Result;
 
-    /// Acts on an event that is its own, else passes it to its children.
+    /// Handles an event addressed to it, and passes others on to its children.
     fn control(&mut self, event: Event, task: &mut TaskState) -> Result;
 }
 
-/// What a node knows of itself while it runs.
+/// A node's own data at run time.
 #[derive(Debug)]
 pub(crate) struct NodeInfo {
     pub(crate) id: usize,
     pub(crate) name: Arc<str>,
     /// Stores that it is connected to.
     pub(crate) stores: Vec<usize>,
-    /// Whether it fills a global store.
+    /// True if it fills a global store.
     pub(crate) global: bool,
 }
 
-/// Everything that reaches a node and is not a record.
+/// Anything that reaches a node and is not a record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event {
     /// The task starts; for every node.
@@ -34,20 +34,21 @@ pub(crate) enum Event {
     Punctuate { node: usize, punctuation: super::Punctuation },
     /// A commit begins: this node forwards what its cached store held back.
     Flush { node: usize },
-    /// This node goes on with the records that it holds.
+    /// This node continues with the records that it holds.
     Resume { node: usize },
-    /// The current record has been undone, and is going to be processed again; for every node.
+    /// The current record has been undone, and will be processed again; for every node.
     Undo,
-    /// No record comes, and stream time would be this: does the node hold something back that would go on?
+    /// No record comes, and stream time would be this: does the node hold back something that it
+    /// would release?
     AskIdle { node: usize, time: i64 },
-    /// It does, and lets go of it.
+    /// It does, and releases it.
     Idle { node: usize, time: i64 },
     /// The task ends; for every node.
     Close,
 }
 
 impl Event {
-    /// Whether it is for the node of this number.
+    /// Returns whether the event is for the node with this number.
     pub(crate) fn is_for(&self, id: usize) -> bool {
         match self {
             Self::Init | Self::Undo | Self::Close => true,
@@ -59,13 +60,13 @@ impl Event {
         }
     }
 
-    /// Whether other nodes than one must see it too.
+    /// Returns whether every node must see the event.
     pub(crate) fn is_for_all(&self) -> bool {
         matches!(self, Self::Init | Self::Undo | Self::Close)
     }
 }
 
-/// A child with its name, for forwarding to it alone.
+/// A child with its name, for records that are forwarded to it alone.
 pub(crate) struct Child<K, V> {
     pub(crate) id: usize,
     pub(crate) name: Arc<str>,
@@ -73,7 +74,7 @@ pub(crate) struct Child<K, V> {
 }
 
 impl<K, V> Child<K, V> {
-    /// Has the node process a record, to the end of every branch.
+    /// Makes the node process a record, to the end of every branch.
     #[inline]
     pub(crate) fn push(&mut self, record: Record<'_, K, V>, task: &mut TaskState) -> Result {
         let above = task.at_work.enter(self.id);
@@ -86,8 +87,8 @@ impl<K, V> Child<K, V> {
 /// The children of a node, in the order in which they were added.
 pub(crate) type Children<K, V> = Vec<Child<K, V>>;
 
-/// Has each child process a record, in order. If one of them replaces the current record's headers, those behind it see
-/// the new ones.
+/// Makes each child process a record, in order. If one of them replaces the current record's
+/// headers, those after it see the new ones.
 #[inline]
 pub(crate) fn push_all<K, V>(
     children: &mut [Child<K, V>],
@@ -122,7 +123,7 @@ pub(crate) struct SharedNode {
     pub(crate) control: fn(&mut dyn Any, Event, &mut TaskState) -> Result,
 }
 
-/// What all nodes of a task reach.
+/// The nodes of a task that have several parents, and their slots.
 #[derive(Default)]
 pub(crate) struct SharedNodes {
     /// Nodes with several parents.
@@ -144,10 +145,12 @@ impl SharedNodes {
     }
 }
 
-/// Stands in each parent for a node with several parents, which lives in a slot of the task.
+/// Represents, in each of its parents, a node with several parents, which lives in a slot of the
+/// task.
 ///
 /// The node is taken out while it runs; the graph is acyclic, so nobody asks for it meanwhile.
-/// Control events do not pass: the task sends them to each slot itself, so that a shared node sees them once.
+/// Control events do not pass through: the task sends them to each slot itself, so that a shared
+/// node sees them once.
 pub(crate) struct Link {
     pub(crate) slot: usize,
 }

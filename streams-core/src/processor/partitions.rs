@@ -1,9 +1,9 @@
-//! Which partitions a record goes to.
+//! The partitions that a record goes to.
 
-/// The partitions of a topic that a record goes to: what a [`StreamPartitioner`](super::StreamPartitioner) says
-/// (KIP-837).
+/// The partitions of a topic that a record goes to: the answer of a
+/// [`StreamPartitioner`](super::StreamPartitioner) (KIP-837).
 ///
-/// Made of a number, of an `Option` of one, where `None` leaves it to the key, or of a list.
+/// Made from a number, from an `Option` of one, where `None` leaves it to the key, or from a list.
 ///
 /// ```
 /// use streams_core::processor::Partitions;
@@ -14,13 +14,14 @@
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Partitions {
-    /// That of the hash of the key; one in turn for a record without a key. Java's empty `Optional`.
+    /// The partition of the key's hash; for records without a key, each partition in turn. Java's
+    /// empty `Optional`.
     ByKey,
-    /// This one.
+    /// This partition.
     One(i32),
-    /// Each of these, once. To none if there are none: the record is dropped, and counted as dropped.
+    /// Each of these partitions, once. An empty list drops the record, which is counted as dropped.
     Several(Vec<i32>),
-    /// Each that the topic has.
+    /// Every partition of the topic.
     All,
 }
 

@@ -5,7 +5,7 @@ use std::{any::Any, marker::PhantomData, sync::Arc};
 use super::{Children, Context, Event, Node, NodeInfo, Processor, TaskState};
 use crate::{BoxError, Error, ErrorKind, Record, Result, store::RecordContext};
 
-/// A processor with this task's children below it.
+/// A processor with its children in this task.
 pub(crate) struct ProcessorNode<P, KIn, VIn, KOut, VOut> {
     pub(crate) info: Arc<NodeInfo>,
     pub(crate) processor: P,
@@ -26,7 +26,8 @@ impl<P, KIn, VIn, KOut, VOut> ProcessorNode<P, KIn, VIn, KOut, VOut> {
         Context { node: info, children, task }
     }
 
-    /// An error that came up from a child was handled there; one of this node goes to the handler.
+    /// An error that came up from a child was handled there; an error of this node goes to the
+    /// handler.
     #[cold]
     fn failed(&self, error: BoxError, task: &mut TaskState) -> Result {
         match error.downcast::<Error>() {
@@ -36,8 +37,9 @@ impl<P, KIn, VIn, KOut, VOut> ProcessorNode<P, KIn, VIn, KOut, VOut> {
         }
     }
 
-    /// A punctuation that fails, or a close while no record comes, goes to the handler too, but without a record: the one before it is not to blame.
-    /// Without its `init`, `flush` or `resume` a processor can't go on, whatever a handler says of records.
+    /// A punctuation that fails, or a close while no record comes, goes to the handler too, but
+    /// without a record: the previous one is not to blame. If `init`, `flush` or `resume` fails, a
+    /// processor can't go on, whatever a handler decides about records.
     #[cold]
     fn event_failed(&self, event: Event, error: BoxError, task: &mut TaskState) -> Result {
         let timestamp = match event {
@@ -125,7 +127,7 @@ where
     }
 }
 
-/// The context of what no record causes.
+/// The context of a call that no record caused.
 fn no_record(timestamp: i64) -> RecordContext {
     RecordContext { timestamp, offset: -1, input: None, headers: None }
 }

@@ -4,25 +4,25 @@ use std::time::Duration;
 
 use crate::time::duration_ms;
 
-/// Which clock a punctuation follows.
+/// The clock that a punctuation follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PunctuationType {
-    /// The task's stream time: the greatest timestamp seen. Aligned to the epoch, so the first record
-    /// triggers it; it never runs without records.
+    /// The task's stream time: the greatest timestamp seen. Aligned to the epoch, so the first
+    /// record triggers it; it never runs without records.
     StreamTime,
-    /// The machine's clock, first one interval after it is scheduled.
+    /// The machine's clock; first called one interval after it is scheduled.
     WallClockTime,
 }
 
-/// Names a punctuation within its node, for [`Processor::punctuate`](super::Processor::punctuate) and for
-/// cancelling it.
+/// Names a punctuation within its node, for [`Processor::punctuate`](super::Processor::punctuate)
+/// and for cancelling it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PunctuatorId(pub(crate) u32);
 
 /// A punctuation that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Punctuation {
-    /// Which of the node's punctuations it is.
+    /// Identifies the punctuation within its node.
     pub id: PunctuatorId,
     /// The time of its clock in milliseconds since the epoch.
     pub timestamp: i64,
@@ -34,7 +34,7 @@ pub(crate) struct Schedule {
     entries: Vec<Entry>,
     next_id: u32,
     is_attempt: bool,
-    /// The entries as of the beginning of the attempt that is being made, once one was added or ended.
+    /// The entries at the beginning of the current attempt, once one was added or ended.
     before: Option<Vec<Entry>>,
 }
 
@@ -44,7 +44,7 @@ struct Entry {
     node: usize,
     kind: PunctuationType,
     interval_ms: i64,
-    /// `None` once its next time is beyond the range of time.
+    /// `None` once its next time is out of range.
     due: Option<i64>,
 }
 
@@ -69,7 +69,7 @@ impl Schedule {
         id
     }
 
-    /// Whether nothing is scheduled.
+    /// Returns whether nothing is scheduled.
     pub(crate) const fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -86,12 +86,12 @@ impl Schedule {
         }
     }
 
-    /// Notes from now on what is added and ended.
+    /// Starts to note the punctuations that are added and ended.
     pub(crate) fn begin_attempt(&mut self) {
         (self.is_attempt, self.before) = (true, None);
     }
 
-    /// Takes back what was added and ended since the attempt began.
+    /// Takes back the additions and ends since the attempt began.
     pub(crate) fn undo_attempt(&mut self) {
         self.is_attempt = false;
         if let Some(before) = self.before.take() {
@@ -99,12 +99,12 @@ impl Schedule {
         }
     }
 
-    /// What was added and ended stays.
+    /// Keeps the additions and ends of the attempt.
     pub(crate) fn end_attempt(&mut self) {
         (self.is_attempt, self.before) = (false, None);
     }
 
-    /// The next punctuation that is due at `time`, earliest first, moved on to its next time: missed
+    /// The next punctuation that is due at `time`, earliest first, and advances it: missed
     /// intervals collapse into one call, and the next is aligned to the interval.
     pub(crate) fn next_due(
         &mut self,
@@ -120,7 +120,7 @@ impl Schedule {
         Some((entry.node, Punctuation { id: entry.id, timestamp: time }))
     }
 
-    /// When the next wall-clock punctuation is due.
+    /// Time of the next wall-clock punctuation.
     pub(crate) fn next_wall_clock(&self) -> Option<i64> {
         let wall = self.entries.iter().filter(|entry| entry.kind == PunctuationType::WallClockTime);
         wall.filter_map(|entry| entry.due).min()

@@ -1,7 +1,7 @@
-//! What drives the sockets and timers of user futures.
+//! The runtime that drives the sockets and timers of user futures.
 //!
-//! Futures are polled on the thread of their task. A runtime beside it, which the first of them starts, only waits for
-//! what they wait for, and runs what they spawn.
+//! Futures are polled on the thread of their task. A separate runtime, started by the first of
+//! them, only waits for their events and runs the tasks that they spawn.
 
 use std::task::Poll;
 use std::{fmt, sync::OnceLock};
@@ -28,7 +28,7 @@ impl Drop for OwnRuntime {
 }
 
 impl Reactor {
-    /// Polls something in the context of the runtime.
+    /// Polls a future in the context of the runtime.
     ///
     /// # Errors
     /// `Fatal` if the system starts no thread.
@@ -43,7 +43,7 @@ impl Reactor {
                     let text = "the operating system starts no thread for async operators";
                     Error::with_source(ErrorKind::Fatal, text, cause)
                 })?;
-            // Another thread may have been faster: then this one ends at once.
+            // Another thread may have been faster: then this runtime ends at once.
             drop(self.runtime.set(OwnRuntime(Some(runtime))));
         }
         let _entered = self.runtime.get().and_then(|own| own.0.as_ref()).map(Runtime::enter);

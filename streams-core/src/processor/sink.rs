@@ -17,7 +17,7 @@ pub type TopicNameExtractor<K, V> = Arc<dyn Fn(&Record<'_, K, V>) -> String + Se
 /// Chooses the partitions of each record among the given number. Java's `StreamPartitioner`.
 pub type StreamPartitioner<K, V> = Arc<dyn Fn(&str, &K, &V, i32) -> Partitions + Send + Sync>;
 
-/// Where a sink writes.
+/// The topic that a sink writes to.
 pub(crate) enum SinkTopic<K, V> {
     Fixed(Arc<str>),
     Dynamic(TopicNameExtractor<K, V>),
@@ -32,11 +32,11 @@ impl<K, V> Clone for SinkTopic<K, V> {
     }
 }
 
-/// The partitions of a topic, as of a version of the instance's view of topics.
+/// The partitions of a topic, at one version of the instance's view of topics.
 #[derive(Default)]
 struct Targets {
     partitions: Vec<TopicPartition>,
-    /// Their slots, as far as they were written to, of the producer that the task was lent then.
+    /// Their slots at the producer that the task was lent then, as far as they were written to.
     slots: Vec<Option<PartitionSlot>>,
     version: Option<u64>,
 }
@@ -46,7 +46,7 @@ impl Targets {
         self.partitions.first().map(|partition| &partition.topic)
     }
 
-    /// The name of the topic, for messages.
+    /// Name of the topic, for messages.
     fn name(&self) -> &str {
         self.topic().map_or("", |topic| topic)
     }
@@ -122,8 +122,8 @@ impl<K, V> SinkNode<K, V> {
         }
     }
 
-    /// Learns the partitions of the topic, anew when the instance's view of topics has changed. A dynamic topic is looked
-    /// up whenever it is another one.
+    /// Looks up the partitions of the topic, again when the instance's view of topics has changed.
+    /// A dynamic topic is looked up whenever it changes.
     fn look_up(&mut self, record: &Record<'_, K, V>, task: &mut TaskState) -> Result {
         let version = task.shared_settings.partition_counts.version();
         let stale = is_planted(PlantedBug::StaleSinkCount);
@@ -144,7 +144,8 @@ impl<K, V> SinkNode<K, V> {
         if seen >= count {
             self.targets.version = Some(version);
         }
-        // A producer that has not heard of new partitions yet is asked again for the next record.
+        // If the producer does not know of new partitions yet, it is asked again for the next
+        // record.
         self.targets.set(&topic, count.min(seen));
         Ok(())
     }
@@ -181,7 +182,7 @@ impl<K, V> SinkNode<K, V> {
         Ok((key == Written::Bytes, value == Written::Bytes))
     }
 
-    /// What the partitioner says, if there is one.
+    /// The answer of the partitioner, if there is one.
     fn chosen(&self, record: &Record<'_, K, V>) -> Partitions {
         let (Some(choose), Some(topic)) = (&self.partitioner, self.targets.topic()) else {
             return Partitions::ByKey;

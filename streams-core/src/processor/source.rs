@@ -8,12 +8,12 @@ use crate::{
     serde::SerdeRef,
 };
 
-/// What a timestamp extractor is told.
+/// Input of a timestamp extractor.
 #[derive(Debug)]
 pub struct ExtractTimestamp<'a, K, V> {
-    /// The record; its timestamp is the one on the topic.
+    /// The record; its timestamp is the one in the topic.
     pub record: Record<'a, K, V>,
-    /// Where it is.
+    /// Its partition.
     pub topic_partition: &'a TopicPartition,
     /// Its offset.
     pub offset: i64,
@@ -21,23 +21,23 @@ pub struct ExtractTimestamp<'a, K, V> {
     pub partition_time: i64,
 }
 
-/// Gives each record its event time, in milliseconds since the epoch; a negative one drops the record.
-/// Java's `TimestampExtractor`.
+/// Gives each record its event time, in milliseconds since the epoch; a negative one drops the
+/// record. Java's `TimestampExtractor`.
 pub type TimestampExtractor<K, V> =
     Arc<dyn Fn(&ExtractTimestamp<'_, K, V>) -> Result<i64, BoxError> + Send + Sync>;
 
-/// What became of a record that was read.
+/// Result of reading a record.
 #[derive(Debug)]
 pub(crate) enum Loaded {
     /// It waits to be pushed, at this timestamp.
     Ready(i64),
-    /// Its timestamp, which is this, is negative: it is to be dropped.
+    /// Its timestamp, this one, is negative: it must be dropped.
     WithoutTime(i64),
-    /// Its key or value (which of them is said) can't be read: a handler is to decide.
+    /// The named part, key or value, can't be decoded; a handler decides.
     Unreadable(&'static str, BoxError),
 }
 
-/// The surroundings of a record that is to be decoded.
+/// The surroundings of a record that is being decoded.
 pub(crate) struct Reading<'a> {
     pub(crate) settings: &'a TaskSettings,
     pub(crate) topic_partition: &'a TopicPartition,
@@ -59,7 +59,7 @@ pub(crate) trait Source: Send {
         reading: &Reading<'_>,
     ) -> Result<Loaded>;
 
-    /// Pushes the head of `input` through everything below.
+    /// Pushes the head of `input` through all nodes below.
     fn push(
         &mut self,
         input: usize,
@@ -68,14 +68,14 @@ pub(crate) trait Source: Send {
         task: &mut TaskState,
     ) -> Result;
 
-    /// What is below: [`Children`] of the source's types.
+    /// The nodes below: [`Children`] of the source's types.
     fn children(&mut self) -> &mut dyn Any;
 
-    /// Passes an event on.
+    /// Passes on an event.
     fn control(&mut self, event: Event, task: &mut TaskState) -> Result;
 }
 
-/// Bytes become a record here, once; all that is below borrows it.
+/// Turns bytes into a record, once; every node below borrows it.
 pub(crate) struct SourceNode<K, V> {
     pub(crate) info: Arc<NodeInfo>,
     pub(crate) key_serde: SerdeRef<K>,

@@ -19,16 +19,16 @@ pub struct Headers(Vec<Header>);
 
 type Header = (Box<str>, Option<Box<[u8]>>);
 
-/// What the allocator adds to headers that are shared.
+/// Overhead of the allocator for shared headers.
 const HEAP_BYTES: usize = 64;
 
 impl Headers {
-    /// No headers; does not allocate.
+    /// Creates empty headers; does not allocate.
     pub const fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// Adds a header behind those that are there.
+    /// Appends a header.
     pub fn add(&mut self, name: &str, value: Option<&[u8]>) {
         self.0.push((name.into(), value.map(Into::into)));
     }
@@ -38,13 +38,16 @@ impl Headers {
         self.0.retain(|(key, _)| **key != *name);
     }
 
-    /// The value of the last header of this name: `None` if there is none, `Some(None)` if it is null.
+    /// The value of the last header with this name: `None` if there is none, `Some(None)` if it is
+    /// null.
     pub fn last(&self, name: &str) -> Option<Option<&[u8]>> {
         self.iter().rfind(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
     /// All headers, in order.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, Option<&[u8]>)> {
+    pub fn iter(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (&str, Option<&[u8]>)> + ExactSizeIterator + Clone {
         self.0.iter().map(|(name, value)| (&**name, value.as_deref()))
     }
 
@@ -53,12 +56,12 @@ impl Headers {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no headers.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The memory that they take, in bytes, about.
+    /// Approximate size in memory, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let of =
             |(name, value): &Header| name.len() + value.as_ref().map_or(0, |value| value.len());

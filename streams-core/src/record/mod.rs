@@ -1,4 +1,4 @@
-//! Records: the borrowed view that travels through a topology, headers, and places on a topic.
+//! Records: the borrowed view that travels through a topology, headers, and partitions of topics.
 
 mod headers;
 mod topic_partition;

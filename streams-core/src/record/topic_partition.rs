@@ -1,4 +1,4 @@
-//! The place of a partition.
+//! The name of a partition.
 
 use std::{fmt, sync::Arc};
 
@@ -12,7 +12,7 @@ pub struct TopicPartition {
 }
 
 impl TopicPartition {
-    /// Partition `partition` of `topic`.
+    /// Names partition `partition` of `topic`.
     pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
         Self { topic: topic.into(), partition }
     }

@@ -27,7 +27,7 @@ impl<K, V> Clone for Record<'_, K, V> {
 impl<K, V> Copy for Record<'_, K, V> {}
 
 impl<'a, K, V> Record<'a, K, V> {
-    /// A record of these parts.
+    /// Creates a record of these parts.
     pub const fn new(key: &'a K, value: &'a V, timestamp: i64, headers: &'a Headers) -> Self {
         Self { key, value, timestamp, headers }
     }
@@ -55,7 +55,7 @@ impl<'a, K, V> Record<'a, K, V> {
     }
 }
 
-/// Where the record that is being processed came from.
+/// Origin of the record that is being processed.
 ///
 /// In a stream-time punctuator there is none: topic `None`, partition and offset -1, as in Java.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,11 +74,11 @@ impl RecordMetadata {
 
     /// The topic, if a record caused the call.
     pub fn topic(&self) -> Option<&str> {
-        self.topic_partition.as_ref().map(|place| &*place.topic)
+        self.topic_partition.as_ref().map(|partition| &*partition.topic)
     }
 
     /// The partition; -1 if the call does not come from a record.
     pub fn partition(&self) -> i32 {
-        self.topic_partition.as_ref().map_or(-1, |place| place.partition)
+        self.topic_partition.as_ref().map_or(-1, |partition| partition.partition)
     }
 }

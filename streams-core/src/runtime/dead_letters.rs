@@ -1,4 +1,4 @@
-//! The producer of a thread that writes nothing but dead letters.
+//! The producer of a thread that writes only dead letters.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::{
     },
 };
 
-/// Is made with the first dead letter: most instances never have one. It is never transactional, so that after a crash
-/// a dead letter may be there twice.
+/// Made with the first dead letter, since most instances never have one. It is never transactional,
+/// so a crash may duplicate a dead letter.
 #[derive(Debug)]
 pub(super) struct DeadLetterProducer {
     app: Arc<App>,

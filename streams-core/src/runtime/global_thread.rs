@@ -1,8 +1,9 @@
 //! One turn of the thread that fills the global stores of an instance.
 //!
-//! It reads all partitions of their topics, in no group, first to the ends that they had when it began and then for
-//! good. Rows and positions are written together, once a turn, and other tasks read them from the database. Invariant:
-//! what is read and not written is dropped with the task, which begins anew from the positions in the database.
+//! It reads all partitions of their topics, in no group, first to the ends that they had when it
+//! began and then for good. Rows and positions are written together, once per turn, and other tasks
+//! read them from the database. Invariant: unwritten records are dropped with the task, which
+//! starts again from the positions in the database.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,19 +36,19 @@ pub(crate) struct GlobalThread {
     consumer: Box<dyn Consumer>,
     admin: Box<dyn Admin>,
     databases: TaskDatabases,
-    /// `None` until it has begun, and after a failure that it goes on from.
+    /// `None` until it has begun, and after a failure from which it recovers.
     task: Option<GlobalTask>,
-    /// Partitions that are not read to the ends that they had at the beginning.
+    /// Partitions that have not been read to the ends that they had at the beginning.
     filling: Vec<Filling>,
-    /// For dead letters.
+    /// The output of dead letters.
     collector: Option<Box<Collector>>,
-    /// Since when the cluster could not serve what it was asked.
+    /// Start of the current outage, if there is one.
     failing_since: Option<i64>,
 }
 
-/// How far one partition has come.
+/// Progress of one partition.
 struct Filling {
-    place: TopicPartition,
+    partition: TopicPartition,
     store: String,
     position: i64,
     end: i64,
@@ -61,7 +62,7 @@ impl Filling {
         RestoreProgress {
             task: TaskId::GLOBAL,
             store: self.store.clone(),
-            changelog: self.place.clone(),
+            changelog: self.partition.clone(),
             restored: self.records,
             remaining: u64::try_from(self.end - self.position).unwrap_or(0),
             rate: self.records.saturating_mul(1_000) / elapsed_ms,
@@ -69,7 +70,7 @@ impl Filling {
     }
 }
 
-/// What the cluster has of the partitions: from where, to which end of the log, and to which end a reader sees.
+/// The logs of the partitions on the cluster: start, end of the log, and end for a reader.
 struct Logs {
     firsts: BTreeMap<TopicPartition, i64>,
     ends: BTreeMap<TopicPartition, i64>,
@@ -83,7 +84,8 @@ impl std::fmt::Debug for GlobalThread {
 }
 
 impl GlobalThread {
-    /// The thread of an instance whose topology has global stores. It locks and opens their databases.
+    /// Creates the thread of an instance whose topology has global stores. It locks and opens their
+    /// databases.
     pub(crate) fn new(app: Arc<App>) -> Result<Self> {
         let name = format!("{}-GlobalStreamThread", app.client_id());
         let client_id = format!("{}-global-consumer", app.client_id());
@@ -110,21 +112,22 @@ impl GlobalThread {
         &self.name
     }
 
-    /// Whether the stores have all that their topics had when it began.
+    /// Returns whether the stores have everything that their topics had when it began.
     pub(crate) fn is_filled(&self) -> bool {
         self.task.is_some() && self.filling.is_empty()
     }
 
-    /// Whether the cluster could not serve the last call.
+    /// Returns whether the cluster could not serve the last call.
     pub(crate) fn is_failing(&self) -> bool {
         self.failing_since.is_some()
     }
 
-    /// One turn: poll, process, write. Waits at most `max_wait`, and only if there is nothing to do.
+    /// One turn: poll, process, write. Waits at most `max_wait`, and only if there is no work.
     ///
     /// # Errors
-    /// What the thread can't go on from: a topic that is missing, a handler that decided to fail, an error of a
-    /// processor, state that can't be written, or a cluster that was out of reach for longer than `task.timeout.ms`.
+    /// Errors from which the thread can't recover: a missing topic, a handler that decided to fail,
+    /// an error of a processor, state that can't be written, or a cluster that was out of reach for
+    /// longer than `task.timeout.ms`.
     pub(crate) fn run_once(&mut self, now_ms: i64, max_wait: Duration) -> Result<Turn> {
         match self.turn(now_ms, max_wait) {
             Ok(turn) => {
@@ -141,13 +144,14 @@ impl GlobalThread {
         }
     }
 
-    /// Goes on without a call that the cluster did not serve, unless it has been out of reach for too long.
+    /// Continues without a call that the cluster did not serve, unless it has been out of reach for
+    /// too long.
     fn try_again(&mut self, error: Error, now_ms: i64) -> Result {
         if self.failing_since.is_none() {
             tracing::warn!(thread = %self.name, "the cluster does not serve this thread, trying again: {error}");
         }
         let since = *self.failing_since.get_or_insert(now_ms);
-        // The call that failed may have taken all the time there is.
+        // The failed call may have taken all the remaining time.
         let now_ms = self.app.clock.now_ms().max(now_ms);
         if now_ms - since > duration_ms(self.app.config.task_timeout()) {
             let span = Span(since, now_ms);
@@ -160,8 +164,8 @@ impl GlobalThread {
 
     fn drop_task(&mut self) {
         if let Some(task) = self.task.take() {
-            for place in task.inputs() {
-                self.consumer.unassign(place);
+            for partition in task.inputs() {
+                self.consumer.unassign(partition);
             }
         }
     }
@@ -176,7 +180,7 @@ impl GlobalThread {
         let wait = until_due.map_or(max_wait, |until_due| max_wait.min(until_due));
         let batches = match self.consumer.poll(self.app.config.max_poll_records(), wait) {
             Err(error) if error.kind() == ErrorKind::InvalidState => {
-                // What was truncated or deleted is looked into when the task begins anew.
+                // A truncated or deleted log is examined when the task starts again.
                 tracing::warn!(thread = %self.name, "global stores begin anew from their positions: {error}");
                 self.drop_task();
                 return Ok(Turn { worked: true });
@@ -185,12 +189,13 @@ impl GlobalThread {
         };
         let worked = !batches.is_empty();
         for filling in &mut self.filling {
-            let own = batches.iter().filter(|batch| *batch.topic_partition() == filling.place);
+            let own = batches.iter().filter(|batch| *batch.topic_partition() == filling.partition);
             let records: usize = own.map(RecordBatch::len).sum();
             filling.records += u64::try_from(records).unwrap_or(0);
         }
         if let Err(error) = self.process(batches, now_ms) {
-            // What was processed is not written, and must not be; nor the dead letters that are still to be sent.
+            // The processed records are not written, and must not be; nor the dead letters that are
+            // still to be sent.
             self.drop_task();
             self.collector = Some(dead_letters(&self.app));
             return Err(error);
@@ -199,17 +204,17 @@ impl GlobalThread {
         Ok(Turn { worked })
     }
 
-    /// Processes what was polled and writes it, with the positions behind it.
+    /// Processes the polled records and writes the results, with the new positions.
     fn process(&mut self, batches: Vec<RecordBatch>, now_ms: i64) -> Result {
         let Some(task) = &mut self.task else { return Ok(()) };
         for batch in batches {
             task.add_batch(batch);
         }
         let processed = task.process(now_ms, &mut self.collector);
-        count(&self.app.shared.counters.dropped, task.take_dropped());
+        self.app.shared.counters.add(task.take_counted());
         let processed = processed?;
         if let Some(collector) = &mut self.collector {
-            // A position behind a record says that its dead letter is written.
+            // A position after a record means that its dead letter is written.
             collector.flush()?.into_iter().try_for_each(|report| report.result.map(drop))?;
         }
         task.commit(&mut self.collector)?;
@@ -217,7 +222,7 @@ impl GlobalThread {
         Ok(())
     }
 
-    /// Makes the task, finds where its partitions begin, and hands them to the consumer.
+    /// Makes the task, finds the start of its partitions, and assigns them to the consumer.
     fn begin(&mut self, now_ms: i64) -> Result {
         let partitions = self.partitions()?;
         let app = self.app.clone();
@@ -228,13 +233,14 @@ impl GlobalThread {
         let logs = self.logs(task.inputs())?;
         let positions = self.positions(&task, &logs)?;
         self.filling.clear();
-        for (place, position) in &positions {
-            self.consumer.assign(place, *position)?;
-            let end = *logs.visible_ends.get(place).unwrap_or(position);
+        for (partition, position) in &positions {
+            self.consumer.assign(partition, *position)?;
+            let end = *logs.visible_ends.get(partition).unwrap_or(position);
             if *position < end {
-                let store = task.filled_by(place).and_then(|store| app.topology.stores.get(store));
+                let store =
+                    task.filled_by(partition).and_then(|store| app.topology.stores.get(store));
                 self.filling.push(Filling {
-                    place: place.clone(),
+                    partition: partition.clone(),
                     store: store.map(|store| store.spec.name.to_string()).unwrap_or_default(),
                     position: *position,
                     end,
@@ -278,25 +284,27 @@ impl GlobalThread {
         Ok(Logs { firsts, ends, visible_ends })
     }
 
-    /// Where each partition begins: at the position in the database, else at the first record. A store of which the log
-    /// has lost a position is emptied first: what came in between may have deleted rows of it.
+    /// Start of each partition: the position in the database, otherwise the first record. If the
+    /// log no longer has a position, its store is emptied first: the missing records may have
+    /// deleted rows of it.
     fn positions(&self, task: &GlobalTask, logs: &Logs) -> Result<Vec<(TopicPartition, i64)>> {
         let mut positions = Vec::new();
         let mut lost = BTreeSet::new();
         let mut known = BTreeSet::new();
-        for place in task.inputs() {
-            let (Some(first), Some(end)) = (logs.firsts.get(place), logs.ends.get(place)) else {
-                let text = format!("the cluster did not say where {place} begins and ends");
+        for partition in task.inputs() {
+            let (Some(first), Some(end)) = (logs.firsts.get(partition), logs.ends.get(partition))
+            else {
+                let text = format!("the cluster did not say where {partition} begins and ends");
                 return Err(Error::new(ErrorKind::Unavailable, text));
             };
-            let stored = task.stored_position(place)?;
-            let store = task.filled_by(place);
+            let stored = task.stored_position(partition)?;
+            let store = task.filled_by(partition);
             known.extend(store.filter(|_| stored.is_some()));
             if let Some(gone) = stored.filter(|stored| stored < first || stored > end) {
-                self.check_reset(place, gone)?;
+                self.check_reset(partition, gone)?;
                 lost.extend(store);
             }
-            positions.push((place.clone(), stored.unwrap_or(*first)));
+            positions.push((partition.clone(), stored.unwrap_or(*first)));
         }
         for (store, def) in
             self.app.topology.stores.iter().enumerate().filter(|(_, def)| def.global)
@@ -309,14 +317,14 @@ impl GlobalThread {
             if !of_another_topic && !lost.contains(&store) {
                 continue;
             }
-            for (place, position) in &mut positions {
-                if task.filled_by(place) == Some(store) {
-                    *position = logs.firsts.get(place).copied().unwrap_or(*position);
+            for (partition, position) in &mut positions {
+                if task.filled_by(partition) == Some(store) {
+                    *position = logs.firsts.get(partition).copied().unwrap_or(*position);
                 }
             }
             let own: Vec<_> = positions
                 .iter()
-                .filter(|(place, _)| task.filled_by(place) == Some(store))
+                .filter(|(partition, _)| task.filled_by(partition) == Some(store))
                 .cloned()
                 .collect();
             task.clear(store, &own)?;
@@ -329,30 +337,30 @@ impl GlobalThread {
         database.map_or(Ok(false), |(database, id)| has_rows(&**database, id))
     }
 
-    /// A log has no such offset any more.
-    fn check_reset(&self, place: &TopicPartition, gone: i64) -> Result {
-        if self.app.offset_reset(&place.topic) == OffsetReset::None {
+    /// Checks whether a position that the log no longer has may be reset.
+    fn check_reset(&self, partition: &TopicPartition, gone: i64) -> Result {
+        if self.app.offset_reset(&partition.topic) == OffsetReset::None {
             let text = format!(
-                "{place}@{gone}, where its global store was, is not in the log any more, and its source says to reset \
+                "{partition}@{gone}, where its global store was, is not in the log any more, and its source says to reset \
                  to none; choose earliest, or remove the local state"
             );
             return Err(Error::new(ErrorKind::InvalidState, text));
         }
         tracing::warn!(
             thread = %self.name,
-            "{place} has no offset {gone} any more: its global store is emptied and filled again"
+            "{partition} has no offset {gone} any more: its global store is emptied and filled again"
         );
         Ok(())
     }
 
-    /// Looks which partitions have reached their ends, and tells the listener.
+    /// Checks which partitions have reached their ends, and tells the listener.
     fn report(&mut self, now_ms: i64) {
         if self.filling.is_empty() {
             return;
         }
         let listener = self.listener();
         for filling in &mut self.filling {
-            let position = self.consumer.position(&filling.place).unwrap_or(filling.position);
+            let position = self.consumer.position(&filling.partition).unwrap_or(filling.position);
             let moved = std::mem::replace(&mut filling.position, position) != position;
             let Some(listener) = listener.as_ref().filter(|_| moved) else { continue };
             listener.on_batch_restored(&filling.progress(now_ms));
@@ -370,14 +378,14 @@ impl GlobalThread {
         self.app.shared.restore_listener()
     }
 
-    /// Where the task was when user code panicked.
+    /// The node and record of the task at a panic of user code.
     pub(crate) fn after_panic(&mut self) -> Option<String> {
-        let (place, collector) = self.task.as_mut()?.interrupted()?;
+        let (whereabouts, collector) = self.task.as_mut()?.interrupted()?;
         self.collector = Some(collector);
-        Some(place)
+        Some(whereabouts)
     }
 
-    /// Closes the processors and makes what is on disk durable. Everything is written already.
+    /// Closes the processors and makes the state on disk durable. Everything is already written.
     pub(crate) fn close(&mut self) -> Result {
         let Some(mut task) = self.task.take() else { return Ok(()) };
         let closed = task.close();

@@ -1,6 +1,7 @@
-//! A restorer as its stream thread's servant: it takes orders, works, and hands state back.
+//! Executor of a stream thread's orders: it restores tasks, and hands state back.
 //!
-//! Invariant: for each task that came with an order, one outcome goes back, or its state is closed here.
+//! Invariant: for each task that came with an order, one outcome goes back, or its state is closed
+//! here.
 
 use std::{
     collections::VecDeque,
@@ -15,17 +16,17 @@ use super::{
 };
 use crate::{Error, Result, TaskId, task::TaskDatabases};
 
-/// How often it says how far it has come, in milliseconds.
+/// Interval between two reports of its progress, in milliseconds.
 const PROGRESS_INTERVAL_MS: i64 = 100;
 
-/// Executes what a stream thread orders, and restores in between.
+/// Executes the orders of a stream thread, and restores in between.
 pub(crate) struct RestoreWorker {
     app: Arc<App>,
     restorer: Restorer,
     thread: Orders,
     waiting: VecDeque<Order>,
     said_ms: Option<i64>,
-    /// It has said that it failed, and was not told to close all tasks since.
+    /// True if it has reported that it failed, and has not been told to close all tasks since.
     failed: bool,
     ended: bool,
 }
@@ -49,14 +50,15 @@ impl RestoreWorker {
         }
     }
 
-    /// Whether its thread has told it to end, and it has.
+    /// Returns whether its thread has told it to end, and it has.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// Executes what was ordered, then reads and applies what there is. Returns whether anything happened.
+    /// Executes the orders, then reads and applies the available records. Returns whether anything
+    /// happened.
     ///
-    /// An error that it can't go on from is told to the stream thread.
+    /// An unrecoverable error is reported to the stream thread.
     pub(crate) fn run_once(&mut self, now_ms: i64) -> bool {
         let ordered = self.execute_orders(now_ms);
         let worked = match self.restorer.run_once(now_ms) {
@@ -80,7 +82,7 @@ impl RestoreWorker {
         worked || ordered
     }
 
-    /// Waits for an order, at most for `timeout`.
+    /// Waits for an order, for at most `timeout`.
     pub(super) fn wait(&mut self, timeout: Duration) {
         match self.thread.waiting.recv_timeout(timeout) {
             Ok(order) => self.waiting.push_back(order),
@@ -89,25 +91,26 @@ impl RestoreWorker {
         }
     }
 
-    /// Whether it has tasks to restore or to keep up to date.
+    /// Returns whether it has tasks to restore or to keep up to date.
     pub(super) fn has_tasks(&self) -> bool {
         self.restorer.has_tasks()
     }
 
-    /// Says that it failed, after which all its tasks are to be closed.
+    /// Reports a failure, after which all its tasks must be closed.
     pub(crate) fn fail(&mut self, error: Error) {
         if !std::mem::replace(&mut self.failed, true) {
             self.tell(Outcome::Failed(error));
         }
     }
 
-    /// The databases of a task that it has.
+    /// The databases of one of its tasks.
     pub(crate) fn databases(&self, task: TaskId) -> Option<TaskDatabases> {
         self.restorer.databases(task)
     }
 
     fn tell(&self, outcome: Outcome) {
-        // A thread that has ended without waiting for outcomes has dropped its state, as in a crash.
+        // A thread that has ended without waiting for outcomes has dropped its state, as in a
+        // crash.
         let _ = self.thread.outcomes.send(outcome);
     }
 

@@ -1,7 +1,7 @@
-//! Where the state of an instance's tasks lies between openings.
+//! Storage of the state of an instance's tasks between openings.
 //!
-//! [`TaskStorage`] is the state directory on disk, or what a simulation puts in its place. Invariant: of the
-//! threads of an instance at most one has a task's database open, and it holds the task's lock.
+//! [`TaskStorage`] is the state directory on disk, or its replacement in a simulation. Invariant:
+//! at most one thread of an instance has a task's database open, and it holds the task's lock.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,16 +17,17 @@ pub(crate) trait TaskStorage: Send + Sync {
     /// The process to which the tasks belong; the same after a restart.
     fn process_id(&self) -> Uuid;
 
-    /// Locks a task; whether it was free.
+    /// Locks a task; returns whether it was free.
     fn lock_task(&self, task: TaskId) -> bool;
 
-    /// Gives a task up.
+    /// Unlocks a task.
     fn unlock_task(&self, task: TaskId);
 
     /// The tasks that have state, without the global stores.
     fn tasks(&self) -> Result<Vec<TaskId>>;
 
-    /// Opens the database of a locked task, with these stores; that of the global stores for [`TaskId::GLOBAL`].
+    /// Opens the database of a locked task, with these stores; that of the global stores for
+    /// [`TaskId::GLOBAL`].
     fn open(
         &self,
         task: TaskId,

@@ -1,8 +1,8 @@
-//! State that lies on disk while no thread of the instance has it open: it is reported to the group, so that tasks
-//! come back to it.
+//! State on disk while no thread of the instance has it open: it is reported to the group, so that
+//! tasks come back to it.
 //!
-//! Invariant: a task is known here only while nobody has it open. Of the instance's threads one reports, for the group
-//! takes what a member reports as its process's.
+//! Invariant: a task is listed here only while nobody has it open. One of the instance's threads
+//! reports, since the group takes a member's report as its process's.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use super::app::App;
 use crate::{ErrorKind, Result, TaskId, task::TaskDatabases};
 
-/// Up to where the state of tasks has read its changelogs, as offsets summed over its stores.
+/// Per task, the sum of its stores' changelog offsets on disk.
 #[derive(Debug, Default)]
 pub(crate) struct StoredState {
     sums: Mutex<BTreeMap<TaskId, i64>>,
@@ -22,7 +22,7 @@ pub(crate) struct StoredState {
 }
 
 impl StoredState {
-    /// The state of these tasks was removed from disk.
+    /// Removes tasks whose state was removed from disk.
     pub(super) fn forget(&self, removed: &[String]) {
         self.sums.lock().retain(|task, _| !removed.contains(&task.to_string()));
     }
@@ -41,7 +41,7 @@ impl Reporter {
         Self { app, thread }
     }
 
-    /// What this thread is to report: all of it, if it is the first of its instance.
+    /// Sums that this thread should report: all of them, if it is the first of its instance.
     pub(super) fn offset_sums(&self) -> BTreeMap<TaskId, i64> {
         let StoredState { sums, threads } = &self.app.shared.stored_state;
         if threads.lock().first() == Some(&self.thread) {
@@ -59,7 +59,7 @@ impl Drop for Reporter {
 }
 
 impl App {
-    /// Looks at the state that earlier instances left behind.
+    /// Finds the state that earlier instances left on disk.
     ///
     /// # Errors
     /// `State` if some of it can't be read.
@@ -98,8 +98,8 @@ impl App {
         }
     }
 
-    /// Makes the state of a task durable, closes it, and unlocks it for others of this process. What it has is committed:
-    /// the changelog may be gone when it is opened again.
+    /// Makes the state of a task durable, closes it, and unlocks it for others of this process. Its
+    /// rows are committed: the changelog may be gone when it is opened again.
     pub(super) fn close_task(&self, task: TaskId, databases: TaskDatabases) {
         if let Err(error) = databases.flush() {
             tracing::warn!(%task, "what its state has committed last is read again from its changelogs: {error}");
@@ -113,8 +113,8 @@ impl App {
         self.unlock_task(task);
     }
 
-    /// Up to where the stores of a task have read its changelogs; `None` if it has none, or can't tell. What is only
-    /// `persisted` does not count what is in memory.
+    /// Sum of the changelog offsets of a task's stores; `None` if it has none, or can't tell. With
+    /// `persisted`, rows that are only in memory don't count.
     pub(super) fn offset_sum(
         &self,
         task: TaskId,

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::TaskStorage;
 use crate::{Result, TaskId};
 
-/// A disk in memory: what it has outlives an instance.
+/// A disk in memory, whose contents outlive an instance.
 #[derive(Clone, Default)]
 pub(super) struct Disk(
     Arc<Mutex<BTreeMap<TaskId, Arc<dyn Database>>>>,

@@ -1,4 +1,4 @@
-//! Compact binary by serde and bincode.
+//! Compact binary serdes by serde and bincode.
 
 use std::{any::type_name, fmt, marker::PhantomData, sync::Arc};
 
@@ -33,11 +33,11 @@ impl<T: Serialize + DeserializeOwned> Serde<T> for BincodeSerde<T> {
     }
 }
 
-/// Reads a value, and says how many bytes it took.
+/// Reads a value and returns it with the number of bytes read.
 ///
-/// bincode makes room for as many bytes as a length claims before it looks if they are there: a damaged
-/// record could claim all memory. So what a value may claim is limited by the size of its record. A byte
-/// claims at most sixteen, where it is a small `u128`; a limit is a constant, hence the steps.
+/// bincode reserves as many bytes as a length claims before it checks that they exist: a damaged
+/// record could claim all memory. The size of the record therefore limits the claim of a value. A
+/// byte claims at most sixteen, as a small `u128`; a limit must be a constant, hence the steps.
 fn decode<T: DeserializeOwned>(data: &[u8]) -> Result<(T, usize), DecodeError> {
     match data.len() {
         ..0x400 => decode_limited::<T, 0x4000>(data),
@@ -63,7 +63,7 @@ pub fn bincode<T: Serialize + DeserializeOwned + 'static>() -> SerdeRef<T> {
 mod tests {
     use super::*;
 
-    /// A damaged record said that its text has 2^63 bytes, and the attempt to make room for them ended the
+    /// A damaged record claimed a text of 2^63 bytes, and the attempt to reserve them ended the
     /// thread.
     #[test]
     fn a_length_beyond_the_record_is_an_error_and_takes_no_memory() {

@@ -1,4 +1,4 @@
-//! JSON text by serde.
+//! JSON serdes by serde.
 
 use std::{any::type_name, fmt, marker::PhantomData, sync::Arc};
 
@@ -36,8 +36,8 @@ pub fn json<T: Serialize + DeserializeOwned + 'static>() -> SerdeRef<T> {
 mod tests {
     use super::*;
 
-    /// Without the feature `float_roundtrip` of `serde_json` this number came back with another last digit: a
-    /// sum in a store drifted when it was restored.
+    /// Without the feature `float_roundtrip` of `serde_json` this number came back with another
+    /// last digit, and a sum in a store drifted whenever it was restored.
     #[test]
     fn a_number_is_read_back_to_the_last_digit() {
         for number in [9.533_333_333_333_333_f64, 9.966_666_666_666_667, 12.133_333_333_333_335] {

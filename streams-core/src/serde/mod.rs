@@ -1,8 +1,8 @@
-//! Turning data into bytes and back.
+//! Conversion of data to bytes and back.
 //!
 //! A [`Serde`] is chosen for each end of a topic or store: given explicitly, inherited from
-//! upstream, or registered for the type in [`Serdes`]. Null is a type: an `Option` whose `None` is
-//! written as a null. Invariant: the bytes of the built-in serdes are Java's.
+//! upstream, or registered for the type in [`Serdes`]. Null is part of a type: an `Option` whose
+//! `None` is written as a null. Invariant: the bytes of the built-in serdes are Java's.
 
 #[cfg(feature = "bincode")]
 mod bincode;
@@ -31,7 +31,7 @@ pub use self::{
 /// A serde that tasks share.
 pub type SerdeRef<T> = Arc<dyn Serde<T>>;
 
-/// What [`Serde::serialize`] did.
+/// Result of [`Serde::serialize`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
     /// It appended the bytes of the datum, possibly none.
@@ -40,7 +40,7 @@ pub enum Written {
     Null,
 }
 
-/// Writes and reads data of one type. Java's `Serde`, its serializer and its deserializer.
+/// Writes and reads data of one type. Java's `Serde`, `Serializer` and `Deserializer` in one.
 ///
 /// ```
 /// use streams_core::serde::{self, Serde, Written};
@@ -52,20 +52,20 @@ pub enum Written {
 /// # Ok::<(), streams_core::BoxError>(())
 /// ```
 pub trait Serde<T>: Send + Sync {
-    /// Appends the bytes of `data` to `out`, or appends nothing and says that it is null.
+    /// Appends the bytes of `data` to `out`, or appends nothing and returns that it is null.
     ///
     /// # Errors
-    /// Any error that says why `data` has no bytes; the caller adds the topic and node.
+    /// Any error that says why `data` can't be written; the caller adds the topic and node.
     fn serialize(&self, topic: &str, data: &T, out: &mut Vec<u8>) -> Result<Written, BoxError>;
 
-    /// Reads what `serialize` wrote; `None` is a null.
+    /// Reads the output of `serialize`; `None` is a null.
     ///
     /// # Errors
-    /// Any error that says why `data` can't be read, a null where the type has none included.
+    /// Any error that says why `data` can't be read; a null is one if the type has none.
     fn deserialize(&self, topic: &str, data: Option<&[u8]>) -> Result<T, BoxError>;
 }
 
-/// A null where the type has none.
+/// A null for a type that has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unexpected null; declare the type as Option<_> to accept nulls")]
 pub struct UnexpectedNull;

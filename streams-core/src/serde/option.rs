@@ -32,7 +32,7 @@ impl<T> Serde<Option<T>> for OptionSerde<T> {
     }
 }
 
-/// The serde of `Option<T>`, made of that of `T`.
+/// Creates the serde of `Option<T>` from that of `T`.
 pub fn option<T: 'static>(serde: SerdeRef<T>) -> SerdeRef<Option<T>> {
     Arc::new(OptionSerde(serde))
 }

@@ -9,10 +9,11 @@ use std::{
 
 use super::{SerdeRef, boolean, bytes, double, float, integer, long, option, short, string, unit};
 
-/// The default serde of each type, in place of Java's `default.key.serde` and `default.value.serde`.
+/// The default serde of each type, in place of Java's `default.key.serde` and
+/// `default.value.serde`.
 ///
-/// Registered from the start, each also as an `Option`: `String`, `Vec<u8>`, `i16`, `i32`, `i64`,
-/// `f32`, `f64`, `bool`, `Uuid` and `()`.
+/// Registered initially, each also as an `Option`: `String`, `Vec<u8>`, `i16`, `i32`, `i64`, `f32`,
+/// `f64`, `bool`, `Uuid` and `()`.
 #[derive(Clone)]
 pub struct Serdes(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
 

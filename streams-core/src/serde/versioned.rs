@@ -1,20 +1,21 @@
-//! Data of several versions in one topic or store: each is read as the newest.
+//! Data of several versions in one topic or store, all read as the newest version.
 
 use std::sync::Arc;
 
 use super::{Serde, SerdeRef, Written, not_null};
 use crate::BoxError;
 
-/// In front of the version's number. No UTF-8 text begins with it, so that text without a version is told apart.
+/// Precedes the number of the version. No UTF-8 text begins with it, so text without a version can
+/// be told apart.
 const MARK: u8 = 0xf5;
 
-/// The versions of a type, oldest first, made by [`versioned`] or [`unversioned`]; [`serde`](Self::serde) writes the
-/// newest and reads all of them.
+/// The versions of a type, oldest first, made by [`versioned`] or [`unversioned`];
+/// [`serde`](Self::serde) writes the newest and reads all of them.
 pub struct Versioned<T> {
     newest: SerdeRef<T>,
-    /// Number of the newest version; zero is written without a number.
+    /// Number of the newest version; zero is written without the mark and the number.
     number: u8,
-    /// Whether what has no number is of the first version.
+    /// True if data without a number are of the first version.
     unversioned: bool,
     older: Arc<dyn Older<T>>,
 }
@@ -24,7 +25,7 @@ trait Older<T>: Send + Sync {
     fn read(&self, version: u8, topic: &str, data: &[u8]) -> Result<T, BoxError>;
 }
 
-/// What is older than the first version.
+/// The (empty) past of the first version.
 struct Nothing;
 
 impl<T> Older<T> for Nothing {
@@ -33,7 +34,7 @@ impl<T> Older<T> for Nothing {
     }
 }
 
-/// The version before the newest, and those before it.
+/// The version before the newest, and its predecessors.
 struct Upcast<Old, F> {
     old: SerdeRef<Old>,
     number: u8,
@@ -55,9 +56,10 @@ where
     }
 }
 
-/// The first version of a type whose data are to have a number in front of them, from the first record on: two bytes
-/// more. For formats whose bytes do not say how they were written, as [`bincode`](super::bincode) and plain Avro, and
-/// for stores that outlive a change of their type. Without a counterpart in Java.
+/// The first version of a type whose data begin with a number from the first record on, at a cost
+/// of two bytes. For formats whose bytes do not tell how they were written, such as
+/// [`bincode`](super::bincode) and plain Avro, and for stores that outlive a change of their type.
+/// Without a counterpart in Java.
 ///
 /// ```
 /// use streams_core::serde::{self, Serde};
@@ -76,9 +78,10 @@ pub fn versioned<T: 'static>(first: SerdeRef<T>) -> Versioned<T> {
     Versioned { newest: first, number: 1, unversioned: false, older: Arc::new(Nothing) }
 }
 
-/// The version of a type whose data are there without a number: what comes behind it, by
-/// [`upcast`](Versioned::upcast), has one. The old data must be text, as JSON is, or must never begin with the byte
-/// `0xf5`; of other formats every row is to have a number, by [`versioned`]. Without a counterpart in Java.
+/// The version of a type whose existing data have no number; the versions added by
+/// [`upcast`](Versioned::upcast) have one. The existing data must be text, such as JSON, or must
+/// never begin with the byte `0xf5`; in other formats every row must have a number, by
+/// [`versioned`]. Without a counterpart in Java.
 ///
 /// ```
 /// use streams_core::serde::{self, Serde};
@@ -96,10 +99,10 @@ pub fn unversioned<T: 'static>(first: SerdeRef<T>) -> Versioned<T> {
 }
 
 impl<T: 'static> Versioned<T> {
-    /// Adds the next version: how it is written, and how data of the version before become data of it.
+    /// Adds the next version: its serde, and the conversion of data from the version before.
     ///
     /// # Panics
-    /// Behind version 255.
+    /// If there are 255 versions already.
     #[must_use]
     #[track_caller]
     pub fn upcast<New: 'static>(
@@ -124,7 +127,7 @@ impl<T: 'static> Versioned<T> {
         Arc::new(self)
     }
 
-    /// The version of bytes, and the data behind its number.
+    /// Splits bytes into the version and the data after its number.
     fn split<'a>(&self, data: &'a [u8]) -> Result<(u8, &'a [u8]), BoxError> {
         match data {
             [MARK, version, data @ ..] if (1..=self.number).contains(version) => Ok((*version, data)),

@@ -1,4 +1,4 @@
-//! Describing stores.
+//! Descriptions of stores.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData, sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{serde::SerdeRef, time::duration_ms};
 
-/// What is known of a store without its types.
+/// The description of a store, without its types.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct StoreSpec {
@@ -20,39 +20,39 @@ pub struct StoreSpec {
     pub name: Arc<str>,
     /// Its layout in the database and the changelog.
     pub format: StoreFormat,
-    /// Whether it is in RocksDB rather than in memory.
+    /// True if it is in RocksDB rather than in memory.
     pub persistent: bool,
-    /// Whether it has a changelog.
+    /// True if it has a changelog.
     pub logging: bool,
-    /// Whether updates are held back until the commit, if the configuration has a cache.
+    /// True if updates are held back until the commit, provided that the configuration has a cache.
     pub caching: bool,
-    /// Settings of the changelog topic that differ from the usual ones.
+    /// Settings of the changelog topic that differ from the defaults.
     pub changelog_config: BTreeMap<String, String>,
-    /// How long rows of a window store or a session store are kept, in milliseconds.
+    /// Time for which a window store or a session store keeps its rows, in milliseconds.
     pub retention_ms: Option<i64>,
-    /// Whether a window store keeps all values of a key and a window start.
+    /// True if a window store keeps all values with the same key and window start.
     pub retain_duplicates: bool,
-    /// Which headers of records the changelog has.
+    /// The record headers that the changelog keeps.
     pub logged_headers: LoggedHeaders,
-    /// How many rows a key-value store keeps at most.
+    /// Limit on the rows of a key-value store.
     pub max_entries: Option<usize>,
-    /// For how long a row of a key-value store is there, in milliseconds of stream time.
+    /// Lifetime of a row of a key-value store, in milliseconds of stream time.
     pub ttl_ms: Option<i64>,
 }
 
 impl StoreSpec {
-    /// Whether the store has a stream time, by which its rows expire.
+    /// Returns whether the store has a stream time, by which its rows expire.
     pub(crate) fn has_stream_time(&self) -> bool {
         self.format.has_stream_time() || self.ttl_ms.is_some()
     }
 }
 
-/// Makes a store, once a task, of its final description.
+/// Makes a store from its final description, once per task.
 pub(crate) type MakeStore = Arc<dyn Fn(&StoreSpec) -> Box<dyn StateStore> + Send + Sync>;
 
-/// Describes one store: what it holds, where, and whether it is logged and cached.
+/// Describes one store: its contents, its medium, and whether it is logged and cached.
 ///
-/// Java's `StoreBuilder`. Logged, not cached and in RocksDB unless said otherwise.
+/// Java's `StoreBuilder`. By default logged, not cached and in RocksDB.
 pub struct StoreBuilder<S> {
     pub(crate) spec: StoreSpec,
     pub(crate) make: MakeStore,
@@ -76,14 +76,14 @@ impl<S: StateStore> StoreBuilder<S> {
         self
     }
 
-    /// Has no changelog: the rows are lost with the machine.
+    /// Disables the changelog: the rows are lost with the machine.
     #[must_use]
     pub fn with_logging_disabled(mut self) -> Self {
         self.spec.logging = false;
         self
     }
 
-    /// Has a changelog, whose topic gets these settings beside the usual ones.
+    /// Enables the changelog, with these topic settings added to the defaults.
     #[must_use]
     pub fn with_logging_enabled(mut self, config: BTreeMap<String, String>) -> Self {
         self.spec.logging = true;
@@ -91,22 +91,22 @@ impl<S: StateStore> StoreBuilder<S> {
         self
     }
 
-    /// Holds updates back until the commit, if the configuration has a cache.
+    /// Holds updates back until the commit, provided that the configuration has a cache.
     #[must_use]
     pub fn with_caching_enabled(mut self) -> Self {
         self.spec.caching = true;
         self
     }
 
-    /// Shows each update at once.
+    /// Forwards each update at once.
     #[must_use]
     pub fn with_caching_disabled(mut self) -> Self {
         self.spec.caching = false;
         self
     }
 
-    /// Writes the headers of each record that deletes a row to the changelog, as stores of Java's DSL do with
-    /// `dsl.store.format=HEADERS` (KIP-1285).
+    /// Writes the headers of each record that deletes a row to the changelog, as stores of Java's
+    /// DSL do with `dsl.store.format=HEADERS` (KIP-1285).
     #[must_use]
     pub fn with_headers_of_deletions_logged(mut self) -> Self {
         self.spec.logged_headers = LoggedHeaders::OfDeletions;
@@ -115,17 +115,17 @@ impl<S: StateStore> StoreBuilder<S> {
 }
 
 impl<K: 'static, V: Clone + Send + 'static> StoreBuilder<KeyValueStore<K, V>> {
-    /// Keeps so many rows: where there would be more, the row that was read or written longest ago is deleted, in the
-    /// changelog too. Such a store is not cached. Behind a restore, the order of use begins with the order of the keys.
-    /// Java's `lruMap`.
+    /// Limits the number of rows: beyond it, the row that was read or written longest ago is
+    /// deleted, in the changelog too. Such a store is not cached. After a restore, the order of use
+    /// starts as the order of the keys. Java's `lruMap`.
     #[must_use]
     pub fn keeping_at_most(mut self, max_entries: usize) -> Self {
         self.spec.max_entries = Some(max_entries);
         self
     }
 
-    /// Writes the headers of each record that changes a row to the changelog, as the subscriptions of a join by foreign
-    /// key need.
+    /// Writes the headers of each record that changes a row to the changelog, as the subscriptions
+    /// of a join by foreign key need.
     #[must_use]
     pub fn with_headers_logged(mut self) -> Self {
         self.spec.logged_headers = LoggedHeaders::All;
@@ -134,12 +134,13 @@ impl<K: 'static, V: Clone + Send + 'static> StoreBuilder<KeyValueStore<K, V>> {
 }
 
 impl<K: 'static, V: Clone + Send + 'static> StoreBuilder<TimestampedKeyValueStore<K, V>> {
-    /// Lets a row expire when stream time has reached its timestamp plus `ttl`: it can't be read from then on. Stream time is
-    /// the greatest timestamp that was put into the store. Java has nothing like it.
+    /// Lets a row expire when stream time has reached its timestamp plus `ttl`: from then on it
+    /// can't be read. Stream time is the greatest timestamp that was put into the store. Without a
+    /// counterpart in Java.
     ///
-    /// Commits go through the store bit by bit, and delete expired rows from it and from the changelog in one; so neither grows
-    /// for ever, and a restore brings nothing back. Nothing is forwarded when a row expires. A row that is written again
-    /// lives by its new timestamp.
+    /// Commits sweep the store bit by bit, and delete expired rows from both the store and the
+    /// changelog; neither grows for ever, and a restore brings no expired row back. Nothing is
+    /// forwarded when a row expires. A row that is written again lives by its new timestamp.
     ///
     /// ```
     /// use std::time::Duration;
@@ -157,16 +158,18 @@ impl<K: 'static, V: Clone + Send + 'static> StoreBuilder<TimestampedKeyValueStor
 }
 
 impl<K: 'static, V: Clone + Send + 'static> StoreBuilder<WindowStore<K, V>> {
-    /// Finds the windows of all keys that start between two times by an index, as those that have closed: Java's
-    /// `RocksDbTimeOrderedWindowBytesStoreSupplier`. Each row takes an entry more; the changelog is the same.
+    /// Keeps an index by time, to find the windows of all keys that start between two times, such
+    /// as those that have closed: Java's `RocksDbTimeOrderedWindowBytesStoreSupplier`. Each row
+    /// takes one more entry; the changelog is the same.
     #[must_use]
     pub fn in_order_of_time(mut self) -> Self {
         self.set_by_time();
         self
     }
 
-    /// Keeps all values of a key and a window start, each under a sequence number of its own, and the headers of their
-    /// records in the changelog, as the windows of a join of streams need. Java's `retainDuplicates`.
+    /// Keeps all values with the same key and window start, each under its own sequence number, and
+    /// the headers of their records in the changelog, as the windows of a stream join need. Java's
+    /// `retainDuplicates`.
     #[must_use]
     pub fn retaining_duplicates(mut self) -> Self {
         self.spec.retain_duplicates = true;
@@ -177,8 +180,9 @@ impl<K: 'static, V: Clone + Send + 'static> StoreBuilder<WindowStore<K, V>> {
 }
 
 impl<K: 'static, V: Clone + Send + 'static> StoreBuilder<SessionStore<K, V>> {
-    /// Finds the sessions of all keys that end between two times by an index, as those that have closed: Java's
-    /// `RocksDbTimeOrderedSessionBytesStoreSupplier`. Each row takes an entry more; the changelog is the same.
+    /// Keeps an index by time, to find the sessions of all keys that end between two times, such as
+    /// those that have closed: Java's `RocksDbTimeOrderedSessionBytesStoreSupplier`. Each row takes
+    /// one more entry; the changelog is the same.
     #[must_use]
     pub fn in_order_of_time(mut self) -> Self {
         self.set_by_time();
@@ -230,7 +234,8 @@ impl Stores {
         })
     }
 
-    /// A key-value store in memory that keeps so many rows at most: [`keeping_at_most`](StoreBuilder::keeping_at_most).
+    /// A key-value store in memory with a limited number of rows:
+    /// [`keeping_at_most`](StoreBuilder::keeping_at_most).
     pub fn lru_map<K: 'static, V: Clone + Send + 'static>(
         name: impl Into<Arc<str>>,
         max_entries: usize,
@@ -240,7 +245,7 @@ impl Stores {
         Self::key_value(name, key, value).in_memory().keeping_at_most(max_entries)
     }
 
-    /// A key-value store with a timestamp beside each value.
+    /// A key-value store with a timestamp for each value.
     pub fn timestamped_key_value<K: 'static, V: Clone + Send + 'static>(
         name: impl Into<Arc<str>>,
         key: SerdeRef<K>,
@@ -253,8 +258,9 @@ impl Stores {
         })
     }
 
-    /// A key-value store with a timestamp and headers beside each value, which the changelog has, too; a deletion has the
-    /// headers of the record that caused it there. Java's `timestampedKeyValueStoreWithHeadersBuilder` (KIP-1271).
+    /// A key-value store with a timestamp and headers for each value, which the changelog has, too;
+    /// the changelog record of a deletion has the headers of the record that caused it. Java's
+    /// `timestampedKeyValueStoreWithHeadersBuilder` (KIP-1271).
     pub fn key_value_with_headers<K: 'static, V: Clone + Send + 'static>(
         name: impl Into<Arc<str>>,
         key: SerdeRef<K>,
@@ -268,7 +274,8 @@ impl Stores {
         })
     }
 
-    /// A store of the program's own, of which `make` makes an empty one for each task. Java's `StoreBuilder.build`.
+    /// A store of the program's own; `make` makes an empty one for each task. Java's
+    /// `StoreBuilder.build`.
     pub fn custom<S: CustomStore>(
         name: impl Into<Arc<str>>,
         make: impl Fn() -> S + Send + Sync + 'static,
@@ -278,20 +285,20 @@ impl Stores {
         })
     }
 
-    /// A buffer that holds the changes of a table back.
+    /// A buffer that holds back the changes of a table.
     pub fn change_buffer<K: 'static, V: Clone + Send + 'static>(
         name: impl Into<Arc<str>>,
         key: SerdeRef<K>,
         value: SerdeRef<V>,
     ) -> StoreBuilder<ChangeBuffer<K, V>> {
-        // Its rows have the bytes of the changelog, as those of a plain store.
+        // Its rows have the bytes of the changelog, like those of a plain store.
         StoreBuilder::new(spec(name, StoreFormat::KeyValue, None), move |spec| {
             ChangeBuffer::new(spec.name.clone(), key.clone(), value.clone())
         })
     }
 
-    /// A buffer that holds the changes of a table back and knows how many bytes it holds, which takes the bytes of
-    /// the values at each change: [`ChangeBuffer::bytes`].
+    /// A buffer that holds back the changes of a table and measures them in bytes, for which it
+    /// serialises the values at each change: [`ChangeBuffer::bytes`].
     pub fn measured_change_buffer<K: 'static, V: Clone + Send + 'static>(
         name: impl Into<Arc<str>>,
         key: SerdeRef<K>,
@@ -302,7 +309,8 @@ impl Stores {
         })
     }
 
-    /// A window store; rows whose window starts more than `retention` before the newest go.
+    /// A window store; rows whose window starts more than `retention` before the newest are
+    /// removed.
     pub fn window<K: 'static, V: Clone + Send + 'static>(
         name: impl Into<Arc<str>>,
         retention: Duration,
@@ -317,7 +325,7 @@ impl Stores {
         })
     }
 
-    /// A store of versions, in which the values that a key had can be read for `history`.
+    /// A store of versions, in which past values of a key can be read for `history`.
     pub fn versioned_key_value<K: 'static, V: Clone + Send + 'static>(
         name: impl Into<Arc<str>>,
         history: Duration,
@@ -330,7 +338,7 @@ impl Stores {
         })
     }
 
-    /// A store with a list of values by key.
+    /// A store with a list of values per key.
     pub fn list_value<K: 'static, V: Clone + Send + 'static>(
         name: impl Into<Arc<str>>,
         key: SerdeRef<K>,
@@ -341,7 +349,7 @@ impl Stores {
         })
     }
 
-    /// A buffer that holds the records of a stream back.
+    /// A buffer that holds back the records of a stream.
     pub fn record_buffer<K: 'static, V: 'static>(
         name: impl Into<Arc<str>>,
         key: SerdeRef<K>,
@@ -352,7 +360,7 @@ impl Stores {
         })
     }
 
-    /// A store of records of two streams that have not been joined.
+    /// A store of records of two streams that found no match so far.
     pub fn outer_join<K: 'static, L: Clone + Send + 'static, R: Clone + Send + 'static>(
         name: impl Into<Arc<str>>,
         key: SerdeRef<K>,
@@ -365,7 +373,7 @@ impl Stores {
         })
     }
 
-    /// A session store; sessions that end more than `retention` before the newest go.
+    /// A session store; sessions that end more than `retention` before the newest are removed.
     pub fn session<K: 'static, V: Clone + Send + 'static>(
         name: impl Into<Arc<str>>,
         retention: Duration,
@@ -380,7 +388,7 @@ impl Stores {
         })
     }
 
-    /// A window store with a timestamp beside each value.
+    /// A window store with a timestamp for each value.
     pub fn timestamped_window<K: 'static, V: Clone + Send + 'static>(
         name: impl Into<Arc<str>>,
         retention: Duration,

@@ -1,4 +1,4 @@
-//! How a value of a store becomes bytes, in the database and in the changelog.
+//! Conversion of a store's values to bytes, for the database and for the changelog.
 
 use state_store::key_schema::{
     HeaderRef, split_headers, split_timestamped_value, write_headers, write_timestamped_value,
@@ -23,26 +23,28 @@ pub trait ValueCodec<V>: Send + Sync {
     /// Appends the database's bytes of `value`; [`Written::Null`] deletes the key.
     ///
     /// # Errors
-    /// What the value's serde says.
+    /// Errors of the value's serde.
     fn write(&self, topic: &str, value: &V, out: &mut Vec<u8>) -> Result<Written, BoxError>;
 
     /// Reads the database's bytes.
     ///
     /// # Errors
-    /// What the value's serde says, or that the bytes are too short.
+    /// Errors of the value's serde; or the bytes are too short.
     fn read(&self, topic: &str, bytes: &[u8]) -> Result<V, BoxError>;
 
-    /// The changelog's value and timestamp for what `write` wrote, in a record of that timestamp.
+    /// The changelog's value and timestamp for the bytes of `write`, in a record of this timestamp.
     fn changelog<'b>(&self, bytes: &'b [u8], record_timestamp: i64) -> (&'b [u8], i64);
 
-    /// The headers of the changelog's record for what `write` wrote; `None` if the value has none of its own.
+    /// The headers of the changelog's record for the bytes of `write`; `None` if the value has none
+    /// of its own.
     fn headers(&self, bytes: &[u8]) -> Option<Headers> {
         let _ = bytes;
         None
     }
 }
 
-/// A value with the timestamp and the headers of the record that made it. Java's `ValueTimestampHeaders` (KIP-1271).
+/// A value with the timestamp and the headers of the record that made it. Java's
+/// `ValueTimestampHeaders` (KIP-1271).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueTimestampHeaders<V> {
     /// The value.
@@ -113,7 +115,8 @@ impl<V> std::fmt::Debug for TimestampedCodec<V> {
     }
 }
 
-/// Headers and an `i64` timestamp before the value; the changelog has the plain value, in a record with both.
+/// Headers and an `i64` timestamp before the value; the changelog has the plain value, in a record
+/// with both.
 pub struct HeadersCodec<V>(pub SerdeRef<V>);
 
 impl<V> ValueCodec<ValueTimestampHeaders<V>> for HeadersCodec<V> {

@@ -1,9 +1,9 @@
-//! A value that a scan came to.
+//! A value found by a scan.
 
 use super::{ValueCodec, rows::failed};
 use crate::{ErrorKind, Result};
 
-/// A value that a scan came to. It is lent, and decoded only if it is wanted.
+/// A value found by a scan. It is borrowed, and decoded only on demand.
 pub(super) struct Found<'s, V> {
     store: &'s str,
     codec: &'s dyn ValueCodec<V>,
@@ -16,7 +16,7 @@ enum Lent<'s, V> {
 }
 
 impl<'s, V: Clone> Found<'s, V> {
-    /// A value that the overlay has of a write.
+    /// A written value in the overlay.
     pub(super) fn written(store: &'s str, codec: &'s dyn ValueCodec<V>, value: &'s V) -> Self {
         Self { store, codec, value: Lent::Written(value) }
     }
@@ -26,7 +26,7 @@ impl<'s, V: Clone> Found<'s, V> {
         Self { store, codec, value: Lent::Stored(bytes) }
     }
 
-    /// Whether the overlay has it, whatever the database has.
+    /// Returns whether the value is in the overlay, whatever the database has.
     pub(super) fn is_written(&self) -> bool {
         matches!(self.value, Lent::Written(_))
     }
@@ -39,7 +39,7 @@ impl<'s, V: Clone> Found<'s, V> {
         }
     }
 
-    /// What `read` makes of the value.
+    /// Returns the result of `read` on the value.
     pub(super) fn read<R>(self, read: impl FnOnce(&V) -> R) -> Result<R> {
         match self.value {
             Lent::Written(value) => Ok(read(value)),

@@ -1,12 +1,12 @@
-//! Reading global stores.
+//! Read access to global stores.
 
 use std::{fmt, marker::PhantomData};
 
 use super::KeyValueStore;
 use crate::{Direction, Result};
 
-/// A typed reference to a global store of a topology, made when the store is added to it. Any processor may read the
-/// store with it.
+/// A typed reference to a global store of a topology, made when the store is added to it. Any
+/// processor may use it to read the store.
 pub struct GlobalStoreRef<S> {
     pub(crate) index: usize,
     store: PhantomData<fn() -> S>,
@@ -32,10 +32,12 @@ impl<S> fmt::Debug for GlobalStoreRef<S> {
     }
 }
 
-/// What a processor sees of a global store: it reads, and can't write. Java's read-only decorator of global stores.
+/// A processor's view of a global store, for reading only. Java's read-only decorator of global
+/// stores.
 ///
-/// Each call sees the rows as of that moment, all of them written whole: another thread fills the store. So two
-/// calls may see different rows, and none sees what the topic has and this instance has not read yet.
+/// Each call sees the rows of that moment, all of them complete: another thread fills the store.
+/// Two calls may therefore see different rows, and neither sees records of the topic that this
+/// instance has not read yet.
 pub struct GlobalStore<'a, S> {
     store: &'a mut S,
 }
@@ -55,7 +57,8 @@ impl<K, V: Clone> GlobalStore<'_, KeyValueStore<K, V>> {
     /// The value of a key.
     ///
     /// # Errors
-    /// `Serialization` if the key has no bytes, `State` or `Deserialization` if the row can't be read.
+    /// `Serialization` if the key can't be written, `State` or `Deserialization` if the row can't
+    /// be read.
     pub fn get(&mut self, key: &K) -> Result<Option<V>> {
         self.store.get_uncached(key)
     }
@@ -63,7 +66,7 @@ impl<K, V: Clone> GlobalStore<'_, KeyValueStore<K, V>> {
     /// All rows, in the order of the serialised keys.
     ///
     /// # Errors
-    /// As [`range`](Self::range).
+    /// The errors of [`range`](Self::range).
     pub fn all(
         &mut self,
         direction: Direction,
@@ -74,8 +77,8 @@ impl<K, V: Clone> GlobalStore<'_, KeyValueStore<K, V>> {
     /// The rows from `from` to `to`, both included; `None` is unbounded.
     ///
     /// # Errors
-    /// `Serialization` if a bound has no bytes, `State` if the database fails. Rows that can't be read are errors of
-    /// the iterator.
+    /// `Serialization` if a bound can't be written, `State` if the database fails. Rows that can't
+    /// be read are errors of the iterator.
     pub fn range(
         &mut self,
         from: Option<&K>,
@@ -88,7 +91,7 @@ impl<K, V: Clone> GlobalStore<'_, KeyValueStore<K, V>> {
     /// The rows whose serialised key begins with `prefix`.
     ///
     /// # Errors
-    /// As [`range`](Self::range).
+    /// The errors of [`range`](Self::range).
     pub fn prefix_scan(
         &mut self,
         prefix: &[u8],
@@ -96,7 +99,7 @@ impl<K, V: Clone> GlobalStore<'_, KeyValueStore<K, V>> {
         self.store.prefix_scan(prefix)
     }
 
-    /// A number near that of the rows.
+    /// Approximate number of rows.
     ///
     /// # Errors
     /// `State` if the database fails.

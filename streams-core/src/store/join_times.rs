@@ -1,8 +1,9 @@
-//! Time, as both sides of a join of streams see it.
+//! Time as both sides of a stream join see it.
 
-/// What the sides of a left or outer join of streams in one task know of time: Java's `TimeTracker`.
+/// Time as known to the sides of a left or outer stream join in one task: Java's `TimeTracker`.
 ///
-/// It begins anew with each task: what was kept before a restart comes out with the first record behind it that may look.
+/// It starts again with each task: records that were kept before a restart are released with the
+/// first record after it that may look.
 #[derive(Clone, Copy, Debug)]
 pub struct JoinTimes {
     stream_time: i64,
@@ -17,7 +18,8 @@ impl Default for JoinTimes {
 }
 
 impl JoinTimes {
-    /// The greatest timestamp of both sides, in milliseconds since the epoch; -1 before the first record.
+    /// The greatest timestamp of both sides, in milliseconds since the epoch; -1 before the first
+    /// record.
     pub const fn stream_time(&self) -> i64 {
         self.stream_time
     }
@@ -28,18 +30,20 @@ impl JoinTimes {
         self.stream_time
     }
 
-    /// The least timestamp that a record which was not joined may have; `None` if that is not known, as behind a restart.
+    /// The least timestamp that a kept, unmatched record may have; `None` if unknown, as after a
+    /// restart.
     pub const fn earliest(&self) -> Option<i64> {
         self.earliest
     }
 
-    /// Says that a record of this timestamp was not joined.
+    /// Notes that a record with this timestamp was kept.
     pub fn kept(&mut self, timestamp: i64) {
         self.earliest = Some(self.earliest.map_or(timestamp, |earliest| earliest.min(timestamp)));
     }
 
-    /// Whether it is time to look for records whose windows have closed, which is done every `interval_ms` at most; if
-    /// so, what was known of the earliest of them is forgotten until [`looked_up_to`](Self::looked_up_to).
+    /// Returns whether it is time to search for records whose windows have closed, which is done
+    /// every `interval_ms` at most; if so, the earliest timestamp is unknown until
+    /// [`looked_up_to`](Self::looked_up_to).
     pub fn may_look(&mut self, now_ms: i64, interval_ms: i64) -> bool {
         let may = now_ms >= self.next_look_ms;
         if may {
@@ -49,7 +53,7 @@ impl JoinTimes {
         may
     }
 
-    /// Says that a look at what was kept ended at this timestamp.
+    /// Notes that a search of the kept records ended at this timestamp.
     pub const fn looked_up_to(&mut self, timestamp: i64) {
         self.earliest = Some(timestamp);
     }

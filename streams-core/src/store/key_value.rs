@@ -8,13 +8,13 @@ use std::{
 use state_store::Direction;
 
 use super::{
-    ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec, ValueAndTimestamp,
-    ValueCodec, ValueTimestampHeaders, recency::Recency, rows::Rows, segmented::stream_time_entry,
-    ttl::Ttl,
+    ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec, StoreUsage,
+    ValueAndTimestamp, ValueCodec, ValueTimestampHeaders, recency::Recency, rows::Rows,
+    segmented::stream_time_entry, ttl::Ttl,
 };
 use crate::{Error, Result, serde::SerdeRef};
 
-/// A key-value store whose values carry the timestamp of their record: that of tables.
+/// A key-value store whose values carry the timestamp of their record; used by tables.
 pub type TimestampedKeyValueStore<K, V> = KeyValueStore<K, ValueAndTimestamp<V>>;
 
 /// A key-value store whose values carry the timestamp and the headers of their record. Java's
@@ -28,21 +28,21 @@ pub struct PendingChange<K, V> {
     pub key: K,
     /// Its value now; `None` if it was deleted.
     pub new: Option<V>,
-    /// Its value as downstream has seen it last, if it was asked for.
+    /// Its value as downstream last saw it, if requested.
     pub old: Option<V>,
-    /// The record that wrote last.
+    /// The record that last wrote the key.
     pub context: RecordContext,
 }
 
 /// One value by key. Java's `KeyValueStore`.
 ///
-/// Ranges are in the order of the serialised keys, bounds included. Keys and values that change are
-/// written to the database and the changelog at the commit, each once.
+/// Ranges are in the order of the serialised keys, bounds included. Changed rows are written to the
+/// database and the changelog at the commit, each once.
 pub struct KeyValueStore<K, V> {
     rows: Rows<K, V>,
-    /// How many rows it keeps, and which of them were used last.
+    /// Limit on the number of rows, and the order in which they were last used.
     most: Option<(usize, Recency)>,
-    /// By what its rows expire, if they do.
+    /// Expiry of its rows, if they expire.
     ttl: Option<Ttl<V>>,
 }
 
@@ -58,7 +58,7 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         Self { rows, most, ttl: None }
     }
 
-    /// With rows that expire by their timestamps, if the store is described so.
+    /// Lets rows expire by their timestamps, if the store is described so.
     pub(super) fn with_timestamps(self, spec: &StoreSpec, timestamp: fn(&V) -> i64) -> Self {
         Self { ttl: spec.ttl_ms.map(|ttl_ms| Ttl::new(ttl_ms, timestamp)), ..self }
     }
@@ -74,14 +74,14 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         &self.rows.name
     }
 
-    /// Whether updates are held back until the commit: then a processor forwards what
-    /// [`next_pending`](Self::next_pending) gives it, instead of each update.
+    /// Returns whether updates are held back until the commit: then a processor forwards the
+    /// changes from [`next_pending`](Self::next_pending) instead of each update.
     pub fn caching(&self) -> bool {
         self.rows.caching()
     }
 
-    /// Stream time of a store whose [rows expire](super::StoreBuilder::with_ttl): the greatest timestamp that was put, -1
-    /// before the first. `None` if they don't.
+    /// Stream time of a store whose [rows expire](super::StoreBuilder::with_ttl): the greatest
+    /// timestamp that was put, -1 before the first. `None` if they don't.
     pub fn observed_stream_time(&self) -> Option<i64> {
         self.ttl.as_ref().map(Ttl::stream_time)
     }
@@ -89,9 +89,17 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     /// The value of a key.
     ///
     /// # Errors
-    /// `Serialization` if the key has no bytes, `State` or `Deserialization` if the row can't be read.
+    /// `Serialization` if the key can't be written, `State` or `Deserialization` if the row can't
+    /// be read.
     pub fn get(&mut self, key: &K) -> Result<Option<&V>> {
+        self.look_up(key, false)
+    }
+
+    fn look_up(&mut self, key: &K, follow: bool) -> Result<Option<&V>> {
         let mut row = self.rows.at(key)?;
+        if follow {
+            row.follow();
+        }
         if let Some((_, recency)) = &mut self.most
             && row.read(|value| Ok::<_, Error>(value.is_some()))?
         {
@@ -101,7 +109,18 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         Ok(row.get()?.filter(|value| ttl.is_none_or(|ttl| !ttl.is_expired(value))))
     }
 
-    /// The value of a key, as of now, even if another instance of the store writes to the same database.
+    /// The value of a key, like [`get`](Self::get), for an operator that keeps a result derived
+    /// from it. If a cache holds the value back, [`next_pending`](Self::next_pending) then returns
+    /// its deletion, too.
+    ///
+    /// # Errors
+    /// The errors of [`get`](Self::get).
+    pub fn get_followed(&mut self, key: &K) -> Result<Option<&V>> {
+        self.look_up(key, true)
+    }
+
+    /// The current value of a key, even if another instance of the store writes to the same
+    /// database.
     pub(super) fn get_uncached(&mut self, key: &K) -> Result<Option<V>> {
         let value = self.rows.at(key)?.get_uncached()?;
         Ok(value.filter(|value| self.ttl.as_ref().is_none_or(|ttl| !ttl.is_expired(value))))
@@ -110,7 +129,7 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     /// Sets or, with `None`, deletes the value of a key.
     ///
     /// # Errors
-    /// `Serialization` if the key has no bytes.
+    /// `Serialization` if the key can't be written.
     pub fn put(&mut self, key: &K, value: Option<V>) -> Result {
         self.advance(value.as_ref());
         let row = self.rows.at(key)?;
@@ -123,8 +142,8 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         Ok(())
     }
 
-    /// Writes a row of a store that keeps a limited number, and first deletes the one that was used longest ago if there
-    /// would be too many.
+    /// Writes a row of a store with a limited number of rows, and first deletes the least recently
+    /// used one if there would be too many.
     fn write_limited(&mut self, key: &[u8], value: Option<V>) {
         if let Some((most, recency)) = &mut self.most {
             if value.is_some() {
@@ -139,11 +158,11 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         self.rows.at_row(key).write(value);
     }
 
-    /// Replaces the value of a key by the first part of what `update` makes of it, and returns the second.
-    /// The key is serialised once for both the read and the write.
+    /// Replaces the value of a key by the first part of the result of `update`, and returns the
+    /// second. The key is serialised once for both the read and the write.
     ///
     /// # Errors
-    /// As [`get`](Self::get), or what `update` returns: then nothing changes.
+    /// The errors of [`get`](Self::get), and of `update`: then nothing changes.
     pub fn update<R, E: From<Error>>(
         &mut self,
         key: &K,
@@ -165,10 +184,10 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         Ok(result)
     }
 
-    /// Sets the value of a key that has none; returns the value that it has otherwise.
+    /// Sets the value of a key that has none; otherwise returns its value.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// The errors of [`get`](Self::get).
     pub fn put_if_absent(&mut self, key: &K, value: V) -> Result<Option<V>> {
         let old = self.get(key)?.cloned();
         if old.is_none() {
@@ -177,10 +196,10 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         Ok(old)
     }
 
-    /// Deletes a key and returns the value that it had.
+    /// Deletes a key and returns its previous value.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// The errors of [`get`](Self::get).
     pub fn delete(&mut self, key: &K) -> Result<Option<V>> {
         self.update(key, |old| Ok((None, old.cloned())))
     }
@@ -188,7 +207,7 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     /// All rows, in the order of the serialised keys.
     ///
     /// # Errors
-    /// As [`range`](Self::range).
+    /// The errors of [`range`](Self::range).
     pub fn all(
         &mut self,
         direction: Direction,
@@ -199,8 +218,8 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     /// The rows from `from` to `to`, both included; `None` is unbounded.
     ///
     /// # Errors
-    /// `Serialization` if a bound has no bytes, `State` if the database fails. Rows that can't be
-    /// read are errors of the iterator.
+    /// `Serialization` if a bound can't be written, `State` if the database fails. Rows that can't
+    /// be read are errors of the iterator.
     pub fn range(
         &mut self,
         from: Option<&K>,
@@ -215,7 +234,7 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     /// The rows whose serialised key begins with `prefix`.
     ///
     /// # Errors
-    /// As [`range`](Self::range).
+    /// The errors of [`range`](Self::range).
     pub fn prefix_scan(
         &mut self,
         prefix: &[u8],
@@ -234,7 +253,8 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         Ok(Bound::Included(bytes))
     }
 
-    /// Java warns of bounds in the wrong order and returns nothing; so does this, without the warning.
+    /// Given bounds in the wrong order, Java logs a warning and returns nothing; this returns
+    /// nothing, without the warning.
     fn between<'s>(
         &'s mut self,
         from: &Bound<Vec<u8>>,
@@ -243,7 +263,7 @@ impl<K, V: Clone> KeyValueStore<K, V> {
     ) -> Result<impl Iterator<Item = Result<(K, V)>> + use<'s, K, V>> {
         let (from, to) = (as_slice(from), as_slice(to));
         match (from, to) {
-            // From a key up to itself, without it: nothing, and in order for every engine.
+            // From a key up to the same key, exclusive: empty, and valid for every engine.
             (Bound::Included(first), Bound::Included(last) | Bound::Excluded(last))
                 if first > last =>
             {
@@ -268,7 +288,7 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         Ok(rows.map(move |row| row.and_then(|(key, value)| Ok((keys.read(&key)?, value)))))
     }
 
-    /// A number near that of the rows at the last commit.
+    /// Approximate number of rows at the last commit.
     ///
     /// # Errors
     /// `State` if the database fails.
@@ -277,8 +297,9 @@ impl<K, V: Clone> KeyValueStore<K, V> {
         Ok(context.database.approximate_entries(context.id)?)
     }
 
-    /// The next update that the cache held back, in the order of the last writes; `old` is read only
-    /// if `send_old` asks for it. A deletion of a key that downstream never saw is skipped.
+    /// The next update that the cache held back, in the order of the last writes; `old` is read
+    /// only if `send_old` asks for it. A deletion of a key that downstream never saw, and nobody
+    /// [followed](Self::get_followed), is skipped.
     ///
     /// # Errors
     /// `State` or `Deserialization` if the row or key can't be read.
@@ -310,7 +331,7 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for KeyValueStore<K, V> {
             recency.touch(key);
             ControlFlow::Continue(())
         })?;
-        // What it deletes by itself is nothing that downstream is to see.
+        // Rows that it deletes itself must not be seen downstream.
         self.rows.open(StoreContext { caching: false, ..context });
         Ok(())
     }
@@ -347,6 +368,10 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for KeyValueStore<K, V> {
 
     fn check(&self, key: &[u8], value: &[u8]) -> Result {
         self.rows.check(key, value)
+    }
+
+    fn usage(&self) -> StoreUsage {
+        self.rows.usage()
     }
 
     fn committed(&mut self) {

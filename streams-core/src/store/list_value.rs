@@ -1,4 +1,4 @@
-//! A store with a list of values by key.
+//! A store with a list of values per key.
 
 use std::{
     ops::{Bound, ControlFlow},
@@ -7,14 +7,16 @@ use std::{
 
 use state_store::Direction;
 
-use super::{ChangelogWriter, PlainCodec, RecordContext, StateStore, StoreContext, rows::Rows};
+use super::{
+    ChangelogWriter, PlainCodec, RecordContext, StateStore, StoreContext, StoreUsage, rows::Rows,
+};
 use crate::{
     BoxError, Error, Result,
     serde::{Serde, SerdeRef, Written},
 };
 
-/// Several values by key, in the order in which they were put. Java's `ListValueStore`, which keeps what outer joins of
-/// streams have not joined yet.
+/// Several values per key, in the order in which they were put. Java's `ListValueStore`, which
+/// keeps the unmatched records of outer stream joins.
 ///
 /// Keys are in the order of their bytes. The changelog has the whole list of a key in Java's bytes.
 pub struct ListValueStore<K, V> {
@@ -35,7 +37,8 @@ impl<K, V: Clone + 'static> ListValueStore<K, V> {
     /// Adds a value to those of a key.
     ///
     /// # Errors
-    /// `Serialization` if the key has no bytes, `State` or `Deserialization` if the row can't be read.
+    /// `Serialization` if the key can't be written, `State` or `Deserialization` if the row can't
+    /// be read.
     pub fn push(&mut self, key: &K, value: V) -> Result {
         let mut row = self.rows.at(key)?;
         let mut values = row.read(|values| Ok::<_, Error>(values.cloned().unwrap_or_default()))?;
@@ -47,7 +50,7 @@ impl<K, V: Clone + 'static> ListValueStore<K, V> {
     /// Removes all values of a key, if it has any.
     ///
     /// # Errors
-    /// As [`push`](Self::push).
+    /// The errors of [`push`](Self::push).
     pub fn remove(&mut self, key: &K) -> Result {
         let mut row = self.rows.at(key)?;
         if row.read(|values| Ok::<_, Error>(values.is_some()))? {
@@ -59,20 +62,20 @@ impl<K, V: Clone + 'static> ListValueStore<K, V> {
     /// The values of a key; none if it has no row.
     ///
     /// # Errors
-    /// As [`push`](Self::push).
+    /// The errors of [`push`](Self::push).
     pub fn get(&mut self, key: &K) -> Result<&[V]> {
         Ok(self.rows.at(key)?.get()?.map_or(&[], Vec::as_slice))
     }
 
-    /// Calls `visit` for each key with its values, in the order of the serialised keys, until it breaks. Keys behind that
-    /// are not looked at, and values are lent.
+    /// Calls `visit` for each key with its values, in the order of the serialised keys, until it
+    /// breaks. Keys after that are not read, and values are borrowed.
     ///
     /// # Errors
     /// `State` if the database fails, `Deserialization` if a row can't be read.
     pub fn visit(&mut self, mut visit: impl FnMut(K, &[V]) -> ControlFlow<()>) -> Result {
         let keys = self.rows.keys();
         let all = (Bound::Unbounded, Bound::Unbounded);
-        // Nothing comes behind it, wherever it ends.
+        // Nothing follows the scan, wherever it ends.
         let _ = self.rows.scan(all, Direction::Forward, &mut |key, values| {
             let key = keys.read(key)?;
             values.read(|values| visit(key, values))
@@ -80,7 +83,7 @@ impl<K, V: Clone + 'static> ListValueStore<K, V> {
         Ok(())
     }
 
-    /// A number near that of the keys at the last commit.
+    /// Approximate number of keys at the last commit.
     ///
     /// # Errors
     /// `State` if the database fails.
@@ -129,6 +132,10 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for ListValueStore<K, V> 
         self.rows.check(key, value)
     }
 
+    fn usage(&self) -> StoreUsage {
+        self.rows.usage()
+    }
+
     fn committed(&mut self) {
         self.rows.committed();
     }
@@ -156,12 +163,13 @@ impl<K, V> std::fmt::Debug for ListValueStore<K, V> {
     }
 }
 
-/// Each value's bytes behind their length.
+/// Each value's bytes follow their length.
 const VARIABLE_SIZE: u8 = 1;
 /// The length of a null.
 const NULL: i32 = -1;
 
-/// The bytes of a list: `u8 1 ‖ i32 n ‖ n × (i32 length ‖ value)`. Java's `ListSerializer` of byte arrays.
+/// The bytes of a list: `u8 1 ‖ i32 n ‖ n × (i32 length ‖ value)`. Java's `ListSerializer` of byte
+/// arrays.
 struct ListSerde<V>(SerdeRef<V>);
 
 impl<V> Serde<Vec<V>> for ListSerde<V> {
@@ -180,8 +188,9 @@ impl<V> Serde<Vec<V>> for ListSerde<V> {
                 continue;
             }
             let length = i32::try_from(out.len() - start - size_of::<i32>())?;
-            if let Some(place) = out.get_mut(start..).and_then(<[u8]>::first_chunk_mut::<4>) {
-                *place = length.to_be_bytes();
+            if let Some(length_bytes) = out.get_mut(start..).and_then(<[u8]>::first_chunk_mut::<4>)
+            {
+                *length_bytes = length.to_be_bytes();
             }
         }
         Ok(Written::Bytes)

@@ -1,14 +1,15 @@
-//! Which headers a changelog has.
+//! The record headers that a changelog keeps.
 
-/// Says which records of a changelog have the headers of the record that caused them.
+/// The records of a changelog that keep the headers of the record that caused them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LoggedHeaders {
-    /// None of them.
+    /// No records.
     #[default]
     None,
-    /// Those of deleted rows: a store of Java's format for headers whose rows are put without any (KIP-1285).
+    /// Deletions only: for stores in Java's format for headers whose rows are put without any
+    /// (KIP-1285).
     OfDeletions,
-    /// All of them.
+    /// All records.
     All,
 }
 

@@ -1,6 +1,6 @@
 //! Typed state stores of a task.
 //!
-//! A store is a typed face over the byte-level database of its task: reads go through an overlay that
+//! A store is a typed view of the byte-level database of its task: reads go through an overlay that
 //! holds all writes since the last commit, and the commit serialises each written key once, into
 //! the database's batch and the changelog. Invariant: nothing reaches the database before the
 //! cluster has committed it.
@@ -26,6 +26,7 @@ mod state_store;
 #[cfg(test)]
 mod tests;
 mod ttl;
+mod usage;
 mod value_size;
 mod versioned;
 mod window;
@@ -52,7 +53,7 @@ pub use self::{
     window::{TimestampedWindowStore, WindowStore},
 };
 
-/// Stores and parts of stores that operators stand on. For who writes operators of a language, as `streams-dsl` does;
+/// Stores and parts of stores for the implementation of operators, such as those of `streams-dsl`;
 /// programs have no use for them, and they change without notice.
 #[doc(hidden)]
 pub mod operator {
@@ -66,7 +67,8 @@ pub mod operator {
         outer_join::{JoinSide, LeftOrRight, OuterJoinStore, SideOfJoin},
         record_buffer::{BufferedRecord, RecordBuffer},
         session::PendingSessionChange,
-        state_store::{ChangelogWriter, RecordContext, StoreContext},
+        state_store::{ChangelogWriter, LogOrder, RecordContext, StoreContext},
+        usage::StoreUsage,
         window::PendingWindowChange,
     };
 }

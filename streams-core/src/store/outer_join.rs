@@ -1,16 +1,19 @@
-//! What outer and left joins of streams keep until they know whether a record joins.
+//! Records that outer and left stream joins keep until their windows close without a match.
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use super::{ChangelogWriter, JoinTimes, ListValueStore, RecordContext, StateStore, StoreContext};
+use super::{
+    ChangelogWriter, JoinTimes, ListValueStore, RecordContext, StateStore, StoreContext, StoreUsage,
+};
 use crate::{
     BoxError, Result,
     serde::{Serde, SerdeRef, Written},
 };
 
-/// Records that have not been joined, in order of time. Java's store `KSTREAM-OUTERSHARED`.
+/// Records that found no match, in order of time. Java's store `KSTREAM-OUTERSHARED`.
 ///
-/// It also has what both sides of the join in a task must know of time, which is not kept over a restart.
+/// It also holds the view of time that both sides of the join share in a task, which is not kept
+/// over a restart.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -44,7 +47,7 @@ use crate::{
 pub struct OuterJoinStore<K, L, R> {
     rows: ListValueStore<SideOfJoin<K>, LeftOrRight<L, R>>,
     times: JoinTimes,
-    /// As of the beginning of the attempt that is being made.
+    /// The times at the beginning of the current attempt.
     times_before: JoinTimes,
 }
 
@@ -69,7 +72,7 @@ where
         self.rows.name()
     }
 
-    /// What the sides of the join know of time.
+    /// Time as known to the sides of the join.
     pub const fn times(&mut self) -> &mut JoinTimes {
         &mut self.times
     }
@@ -77,21 +80,22 @@ where
     /// Adds a record's value to those of its key, time and side.
     ///
     /// # Errors
-    /// `Serialization` if the key has no bytes, `State` or `Deserialization` if the row can't be read.
-    pub fn push(&mut self, place: &SideOfJoin<K>, value: LeftOrRight<L, R>) -> Result {
-        self.rows.push(place, value)
+    /// `Serialization` if the key can't be written, `State` or `Deserialization` if the row can't
+    /// be read.
+    pub fn push(&mut self, key: &SideOfJoin<K>, value: LeftOrRight<L, R>) -> Result {
+        self.rows.push(key, value)
     }
 
     /// Removes all values of a key, time and side, if there are any.
     ///
     /// # Errors
-    /// As [`push`](Self::push).
-    pub fn remove(&mut self, place: &SideOfJoin<K>) -> Result {
-        self.rows.remove(place)
+    /// The errors of [`push`](Self::push).
+    pub fn remove(&mut self, key: &SideOfJoin<K>) -> Result {
+        self.rows.remove(key)
     }
 
-    /// Calls `visit` for each key, time and side with its values, in order of time and right before left, until it
-    /// breaks. What is behind that is not looked at, and values are lent.
+    /// Calls `visit` for each key, time and side with its values, in order of time and right before
+    /// left, until it breaks. Rows after that are not read, and values are borrowed.
     ///
     /// # Errors
     /// `State` if the database fails, `Deserialization` if a row can't be read.
@@ -144,6 +148,10 @@ where
 
     fn check(&self, key: &[u8], value: &[u8]) -> Result {
         self.rows.check(key, value)
+    }
+
+    fn usage(&self) -> StoreUsage {
+        self.rows.usage()
     }
 
     fn committed(&mut self) {
@@ -201,8 +209,8 @@ impl JoinSide {
     }
 }
 
-/// The key of a record that waits, with its time and the stream that it came from; they are in the order of time. Java's
-/// `TimestampedKeyAndJoinSide`.
+/// The key of a waiting record, with its time and the stream that it came from; ordered by time.
+/// Java's `TimestampedKeyAndJoinSide`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SideOfJoin<K> {
     /// The record's timestamp in milliseconds since the epoch.
@@ -216,9 +224,9 @@ pub struct SideOfJoin<K> {
 /// The value of a record of one of two streams. Java's `LeftOrRightValue`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LeftOrRight<L, R> {
-    /// One of the left stream.
+    /// The value of a record of the left stream.
     Left(L),
-    /// One of the right stream.
+    /// The value of a record of the right stream.
     Right(R),
 }
 

@@ -1,23 +1,24 @@
-//! How far a store has come in the inputs of its task, for readers that compare it with what they have seen.
+//! Position of a store in the inputs of its task, for readers that compare it with what they have
+//! seen.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{Headers, TopicPartition};
 
-/// The offsets of the records that a store has last been written for, by topic and partition. Java's `Position`.
+/// Offsets of the last records that wrote to a store, by topic and partition. Java's `Position`.
 #[derive(Clone, Debug, Default)]
 pub struct Position {
     topics: BTreeMap<Arc<str>, BTreeMap<i32, i64>>,
 }
 
-/// Header with the version of the other one.
+/// Header with the version of the format.
 const VERSION_HEADER: &str = "v";
 /// Header with the position.
 const POSITION_HEADER: &str = "c";
 const VERSION: u8 = 0;
 
 impl Position {
-    /// Notes that a record of that offset wrote to the store.
+    /// Notes that the record at this offset wrote to the store.
     pub(crate) fn reach(&mut self, input: &TopicPartition, offset: i64) {
         let partitions = match self.topics.get_mut(&input.topic) {
             Some(partitions) => partitions,
@@ -26,15 +27,15 @@ impl Position {
         partitions.insert(input.partition, offset);
     }
 
-    /// Adds the two headers of a changelog record of a store that has come this far.
+    /// Adds the two headers to a changelog record of a store at this position.
     pub(crate) fn add_to(&self, headers: &mut Headers) {
         headers.add(VERSION_HEADER, Some(&[VERSION]));
         headers.add(POSITION_HEADER, Some(&self.to_bytes()));
     }
 
-    /// Layout: the version in a byte, the number of topics; for each its length and name, and the number of its partitions;
-    /// for each of those its number and, in eight bytes, the offset. Java counts the bits of each of these where it
-    /// allocates bytes: the rest is zero.
+    /// Layout: the version in a byte, the number of topics; for each its length and name, and the
+    /// number of its partitions; for each of those its number and, in eight bytes, the offset. Java
+    /// allocates as many bytes as these have bits, so the rest is zero.
     fn to_bytes(&self) -> Vec<u8> {
         let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
         let mut bytes = vec![VERSION];
@@ -59,7 +60,7 @@ impl Position {
 mod tests {
     use super::*;
 
-    /// Bytes that Java 4.3.1 wrote for offset 2 of partition 0 of topic `in`, which it fills up to 202.
+    /// Bytes that Java 4.3.1 wrote for offset 2 of partition 0 of topic `in`, padded to 202.
     #[test]
     fn a_position_has_javas_bytes() {
         let mut position = Position::default();

@@ -1,11 +1,11 @@
-//! Which rows of a store that keeps a limited number were used last.
+//! The order in which the rows of a store with a limited number of rows were last used.
 
 use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-/// A key, and its place in the order of uses; `None` if it had none.
-type PlaceBefore = (Box<[u8]>, Option<u64>);
+/// A key, and its number in the order of uses; `None` if it had none.
+type NumberBefore = (Box<[u8]>, Option<u64>);
 
 /// The keys of a store, in the order in which they were last read or written.
 #[derive(Debug, Default)]
@@ -13,17 +13,17 @@ pub(super) struct Recency {
     uses: u64,
     of_key: HashMap<Box<[u8]>, u64>,
     keys: BTreeMap<u64, Box<[u8]>>,
-    /// During an attempt: the keys whose places changed, with those that they had.
-    before: Option<Vec<PlaceBefore>>,
+    /// During an attempt: the keys whose numbers changed, with their previous numbers.
+    before: Option<Vec<NumberBefore>>,
 }
 
 impl Recency {
-    /// A key is used, which has a value.
+    /// Notes the use of a key that has a value.
     pub(super) fn touch(&mut self, key: &[u8]) {
         self.note(key);
         self.uses += 1;
-        let before = if let Some(place) = self.of_key.get_mut(key) {
-            self.keys.remove(&std::mem::replace(place, self.uses))
+        let before = if let Some(number) = self.of_key.get_mut(key) {
+            self.keys.remove(&std::mem::replace(number, self.uses))
         } else {
             self.of_key.insert(key.into(), self.uses);
             None
@@ -31,19 +31,19 @@ impl Recency {
         self.keys.insert(self.uses, before.unwrap_or_else(|| key.into()));
     }
 
-    /// A key has no value any more.
+    /// Removes a key that has no value any more.
     pub(super) fn forget(&mut self, key: &[u8]) {
         self.note(key);
         self.remove(key);
     }
 
     fn remove(&mut self, key: &[u8]) {
-        if let Some(place) = self.of_key.remove(key) {
-            self.keys.remove(&place);
+        if let Some(number) = self.of_key.remove(key) {
+            self.keys.remove(&number);
         }
     }
 
-    /// Takes the key out that was used longest ago, if there are more than `most`.
+    /// Removes and returns the least recently used key, if there are more than `most`.
     pub(super) fn take_beyond(&mut self, most: usize) -> Option<Box<[u8]>> {
         if self.keys.len() <= most {
             return None;
@@ -59,18 +59,18 @@ impl Recency {
         }
     }
 
-    /// Notes from now on what uses replace.
+    /// Starts to note the numbers that uses replace.
     pub(super) fn begin_attempt(&mut self) {
         self.before = Some(Vec::new());
     }
 
-    /// Takes back what was used since the attempt began.
+    /// Takes back the uses since the attempt began.
     pub(super) fn undo_attempt(&mut self) {
-        for (key, place) in self.before.take().into_iter().flatten().rev() {
+        for (key, number) in self.before.take().into_iter().flatten().rev() {
             self.remove(&key);
-            if let Some(place) = place {
-                self.of_key.insert(key.clone(), place);
-                self.keys.insert(place, key);
+            if let Some(number) = number {
+                self.of_key.insert(key.clone(), number);
+                self.keys.insert(number, key);
             }
         }
     }

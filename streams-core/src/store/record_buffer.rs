@@ -1,4 +1,4 @@
-//! Records that are held back until their time has come.
+//! Records, held back until their time has come.
 
 use std::{
     ops::{Bound, ControlFlow},
@@ -8,7 +8,7 @@ use std::{
 use state_store::Direction;
 
 use super::{
-    ChangelogWriter, Origin, PlainCodec, RecordContext, StateStore, StoreContext,
+    ChangelogWriter, Origin, PlainCodec, RecordContext, StateStore, StoreContext, StoreUsage,
     change_buffer::Row,
     rows::{Rows, malformed},
 };
@@ -17,7 +17,7 @@ use crate::{
     serde::{SerdeRef, Written, bytes},
 };
 
-/// What keys of rows begin with: Java's `PrefixedWindowKeySchemas` for keys in order of time.
+/// First byte of a row's key: Java's `PrefixedWindowKeySchemas` for keys in order of time.
 const TIME_FIRST: u8 = 0;
 
 /// A record that a buffer held back.
@@ -27,23 +27,24 @@ pub struct BufferedRecord<K, V> {
     pub key: K,
     /// Its value.
     pub value: V,
-    /// Where it comes from, with its timestamp and headers.
+    /// Its origin, with its timestamp and headers.
     pub origin: Origin,
 }
 
-/// Holds all records of a stream back in order of time, those of one key too. Java's `RocksDBTimeOrderedKeyValueBuffer`.
+/// Holds back all records of a stream in order of time, also several of one key. Java's
+/// `RocksDBTimeOrderedKeyValueBuffer`.
 ///
-/// A row has the key `u8 0 ‖ i64 timestamp ‖ key ‖ i32 number` and Java's bytes of a buffered value, in the database and in the
-/// changelog.
+/// A row has the key `u8 0 ‖ i64 timestamp ‖ key ‖ i32 number` and Java's bytes of a buffered
+/// value, both in the database and in the changelog.
 pub struct RecordBuffer<K, V> {
     rows: Rows<Vec<u8>, Vec<u8>>,
     key_serde: SerdeRef<K>,
     value_serde: SerdeRef<V>,
-    /// The number of the record that was put last: equal records of one time are told apart by it.
+    /// The number of the record that was put last, which distinguishes equal records of one time.
     number: i32,
-    /// No record is earlier; `None` if there is none.
+    /// A lower bound of the records' times; `None` if there are none.
     earliest: Option<i64>,
-    /// Number and earliest time as of the beginning of the attempt that is being made.
+    /// Number and earliest time at the beginning of the current attempt.
     before: (i32, Option<i64>),
 }
 
@@ -61,7 +62,7 @@ impl<K, V> RecordBuffer<K, V> {
     /// Holds a record back.
     ///
     /// # Errors
-    /// `Serialization` if its key or value has no bytes.
+    /// `Serialization` if its key or value can't be written.
     pub fn put(&mut self, record: Record<'_, K, V>, origin: Origin) -> Result {
         let topic = self.rows.context()?.topic.clone();
         let mut key = vec![TIME_FIRST];
@@ -90,7 +91,7 @@ impl<K, V> RecordBuffer<K, V> {
         Err(Error::with_source(ErrorKind::Serialization, text, cause))
     }
 
-    /// Takes the first record out, if its timestamp is not after `time`.
+    /// Removes and returns the first record, if its timestamp is not after `time`.
     ///
     /// # Errors
     /// `State` if the database fails, `Deserialization` if the record can't be read.
@@ -131,7 +132,7 @@ impl<K, V> RecordBuffer<K, V> {
     /// Calls `visit` for the keys and rows in order of time, until it breaks.
     fn visit(&mut self, mut visit: impl FnMut(&[u8], &Vec<u8>) -> ControlFlow<()>) -> Result {
         let all = (Bound::Unbounded, Bound::Unbounded);
-        // Nothing comes behind it, wherever it ends.
+        // Nothing follows the scan, wherever it ends.
         let _ = self
             .rows
             .scan(all, Direction::Forward, &mut |key, row| row.read(|row| visit(key, row)))?;
@@ -153,7 +154,7 @@ impl<K: 'static, V: 'static> StateStore for RecordBuffer<K, V> {
 
     fn open(&mut self, context: StoreContext) -> Result {
         self.rows.open(context);
-        // Numbers go on behind those that are there, so that no row takes the place of another.
+        // Numbering continues after the existing rows, so that no row replaces another.
         let (mut number, mut earliest, mut wrong) = (0, None, false);
         self.visit(|key, _| {
             match split(key) {
@@ -178,7 +179,7 @@ impl<K: 'static, V: 'static> StateStore for RecordBuffer<K, V> {
     }
 
     fn has_pending(&self) -> bool {
-        // What is held back does not wait for a commit.
+        // The buffer does not wait for a commit.
         false
     }
 
@@ -202,6 +203,10 @@ impl<K: 'static, V: 'static> StateStore for RecordBuffer<K, V> {
             let text = format!("a row of buffer `{}` can't be read", self.name());
             Error::with_source(ErrorKind::Deserialization, text, cause)
         })
+    }
+
+    fn usage(&self) -> StoreUsage {
+        self.rows.usage()
     }
 
     fn committed(&mut self) {

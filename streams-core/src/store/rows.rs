@@ -1,4 +1,4 @@
-//! The rows of a store, whatever its keys look like: overlay, database, changelog.
+//! The rows of a store, whatever the layout of its keys: overlay, database, changelog.
 
 use std::{
     cmp::Ordering,
@@ -9,7 +9,7 @@ use std::{
 use state_store::{Direction, MemoryBudget, Overlay, merge_range};
 
 use super::{
-    ChangelogWriter, LoggedHeaders, RecordContext, StoreContext, ValueCodec,
+    ChangelogWriter, LogOrder, LoggedHeaders, RecordContext, StoreContext, StoreUsage, ValueCodec,
     found::{Found, decode},
     value_size::ValueSize,
 };
@@ -27,10 +27,10 @@ pub(super) struct PendingRow<V> {
     pub(super) context: RecordContext,
 }
 
-/// What a scan calls for each row, by local key.
+/// Callback of a scan for each row, by local key.
 pub(super) type VisitRow<'a, V> = dyn FnMut(&[u8], Found<'_, V>) -> Result<ControlFlow<()>> + 'a;
 
-/// What the changelog has of a row.
+/// The changelog's form of a row.
 pub(super) struct Logged<'b> {
     pub(super) key: &'b [u8],
     pub(super) value: Option<&'b [u8]>,
@@ -59,15 +59,16 @@ pub(super) struct Rows<K, V> {
     overlay: Overlay<V, RecordContext>,
     record: RecordContext,
     sizes: ValueSize,
-    /// Which headers of records the changelog has.
+    usage: StoreUsage,
+    /// The record headers that the changelog keeps.
     logged_headers: LoggedHeaders,
-    /// Buffers that each row and each value reuses: a plain key, a local key, a value.
+    /// Buffers reused for each row and value: a plain key, a local key, a value.
     plain_key: Vec<u8>,
     key: Vec<u8>,
     value: Vec<u8>,
 }
 
-/// The row of one local key, which stands in the buffer of the store.
+/// The row of one local key, which is in the buffer of the store.
 pub(super) struct Row<'r, K, V> {
     rows: &'r mut Rows<K, V>,
 }
@@ -86,6 +87,7 @@ impl<K, V: Clone> Rows<K, V> {
             overlay: Overlay::new(MemoryBudget::new(0, 0).overlay_account()),
             record: RecordContext::default(),
             sizes: ValueSize::new(),
+            usage: StoreUsage::default(),
             logged_headers: LoggedHeaders::None,
             plain_key: Vec::new(),
             key: Vec::new(),
@@ -103,14 +105,15 @@ impl<K, V: Clone> Rows<K, V> {
         self.context = Some(context);
     }
 
-    /// As [`open`](Self::open), and what was written stays visible to [`Row::get_written`] and to scans behind its commit.
+    /// Like [`open`](Self::open), but written rows stay visible to [`Row::get_written`] and to
+    /// scans after their commit.
     pub(super) fn open_with_clean_rows_scanned(&mut self, context: StoreContext) {
         self.overlay = Overlay::new(context.budget.overlay_account()).with_clean_rows_scanned();
         self.context = Some(context);
     }
 
-    /// The record that writes from now on. Its headers are kept only for what a cache will forward, or the changelog has:
-    /// many entries would hold on to them for nothing.
+    /// Sets the record that writes from now on. Its headers are kept only if a cache will forward
+    /// them, or the changelog has them: many entries would hold on to them for nothing.
     pub(super) fn set_record_context(&mut self, context: &RecordContext) {
         let kept = self.logged_headers != LoggedHeaders::None || self.caching();
         let headers = if kept { context.headers.clone() } else { None };
@@ -128,6 +131,14 @@ impl<K, V: Clone> Rows<K, V> {
 
     pub(super) fn is_dirty(&self) -> bool {
         self.overlay.is_dirty()
+    }
+
+    /// Counters of the rows' use, and their size.
+    pub(super) fn usage(&self) -> StoreUsage {
+        let context = self.context.as_ref();
+        let entries = context.and_then(|of| of.database.approximate_entries(of.id).ok());
+        let cache_bytes = u64::try_from(self.overlay.charged_bytes()).unwrap_or(u64::MAX);
+        StoreUsage { entries: entries.unwrap_or(0), cache_bytes, ..self.usage }
     }
 
     /// The number of rows that were written since the last commit.
@@ -205,7 +216,7 @@ impl<K, V: Clone> Rows<K, V> {
         serialized.map(|()| Row { rows: self })
     }
 
-    /// What reads keys, apart from the rows: a scan borrows those.
+    /// The reader of keys, separate from the rows, which a scan borrows.
     pub(super) fn keys(&self) -> KeyReader<K> {
         KeyReader { store: self.name.clone(), serde: self.key_serde.clone() }
     }
@@ -214,7 +225,7 @@ impl<K, V: Clone> Rows<K, V> {
         malformed(&self.name)
     }
 
-    /// Whether a key without its window, and a value, can be read.
+    /// Checks that a key without its window, and a value, can be read.
     pub(super) fn check(&self, key: &[u8], value: &[u8]) -> Result {
         self.keys().read(key)?;
         self.decode(value).map(drop)
@@ -238,20 +249,22 @@ impl<K, V: Clone> Rows<K, V> {
         to: Bound<&[u8]>,
         direction: Direction,
     ) -> Result<impl Iterator<Item = Result<(Box<[u8]>, V)>> + use<'_, K, V>> {
+        self.usage.ranges += 1;
         let dirty = self.overlay.dirty_range(from, to, direction);
         let context = self.context()?;
         let clean = context.database.range(context.id, from, to, direction)?;
         Ok(merge_range(clean, dirty, direction, |bytes: &[u8]| self.decode(bytes)))
     }
 
-    /// Calls `visit` for the rows between two local keys as the task sees them, until it breaks: the database's, with the
-    /// uncommitted writes laid over them. Returns whether it went to the end.
+    /// Calls `visit` for the rows between two local keys as the task sees them, until it breaks:
+    /// the database's, overlaid by the uncommitted writes. Returns whether it reached the end.
     pub(super) fn scan(
         &mut self,
         (from, to): (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
         visit: &mut VisitRow<'_, V>,
     ) -> Result<ControlFlow<()>> {
+        self.usage.ranges += 1;
         self.overlay.index_for_scans();
         let context = self.context()?;
         let mut written = self.overlay.dirty_rows(from, to);
@@ -294,14 +307,15 @@ impl<K, V: Clone> Rows<K, V> {
         outcome
     }
 
-    /// Calls `visit` for the rows between two local keys that the overlay shows to scans, until it breaks, whatever the
-    /// database has. Returns whether it went to the end.
+    /// Calls `visit` for the rows between two local keys that the overlay shows to scans, until it
+    /// breaks, whatever the database has. Returns whether it reached the end.
     pub(super) fn scan_written(
-        &self,
+        &mut self,
         (from, to): (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
         visit: &mut VisitRow<'_, V>,
     ) -> Result<ControlFlow<()>> {
+        self.overlay.index_for_scans();
         let mut written = self.overlay.dirty_rows(from, to);
         let mut next = || match direction {
             Direction::Forward => written.next(),
@@ -331,6 +345,43 @@ impl<K, V: Clone> Rows<K, V> {
         }
     }
 
+    /// Returns whether the overlay knows the row of a local key.
+    pub(super) fn knows(&self, key: &[u8]) -> bool {
+        self.overlay.lookup(key).is_some()
+    }
+
+    /// Loads the rows between two local keys into the overlay that it does not know, as far as they
+    /// are `wanted`. Returns after the first row that can't be read.
+    pub(super) fn load_range(
+        &mut self,
+        bounds: (Bound<&[u8]>, Bound<&[u8]>),
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result {
+        self.usage.ranges += 1;
+        let Self { context: Some(context), overlay, codec, name, .. } = self else {
+            return self.context().map(drop);
+        };
+        let mut read = Ok(());
+        context.database.scan(context.id, bounds, Direction::Forward, &mut |key, bytes| {
+            if wanted(key) {
+                match decode(name, &**codec, bytes) {
+                    Ok(value) => overlay.fill(key, Some(value), bytes.len()),
+                    Err(error) => {
+                        read = Err(error);
+                        return ControlFlow::Break(());
+                    }
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        read
+    }
+
+    /// Notes that the database has no row of a local key, unless the overlay knows one.
+    pub(super) fn load_none(&mut self, key: &[u8]) {
+        self.overlay.fill(key, None, 0);
+    }
+
     fn written_value<'s>(&'s self, value: &'s V) -> Found<'s, V> {
         Found::written(&self.name, &*self.codec, value)
     }
@@ -339,14 +390,17 @@ impl<K, V: Clone> Rows<K, V> {
         Found::stored(&self.name, &*self.codec, bytes)
     }
 
-    /// Whether a local key was written since the last commit, and whether it has a value now.
+    /// Returns whether the last write of a local key since the last commit left a value; `None` if
+    /// there was no write.
     pub(super) fn written(&self, key: &[u8]) -> Option<bool> {
         self.overlay.lookup(key).map(|value| value.is_some())
     }
 
-    /// The next update that the cache held back, in the order of the last writes; `old`, what downstream has seen last,
-    /// is read only if `send_old` asks for it, and `is_kept` says that the row of a local key has not expired. The deletion of
-    /// a key of which downstream has never seen a value is skipped, and undone where nothing of it has gone out.
+    /// The next update that the cache held back, in the order of the last writes. `old`, the value
+    /// that downstream last saw, is read only if `send_old` asks for it, and `is_kept` tells
+    /// whether the row of a local key has not expired. The deletion of a key of which downstream
+    /// has never seen a value, nor [followed](Row::follow) one, is skipped, and undone if no part
+    /// of it was sent.
     pub(super) fn next_pending(
         &mut self,
         send_old: bool,
@@ -362,7 +416,7 @@ impl<K, V: Clone> Rows<K, V> {
                 None if need_old => self.read_committed(&entry.key)?.0,
                 None => None,
             };
-            if entry.value.is_none() && old.is_none() {
+            if entry.value.is_none() && old.is_none() && !entry.followed {
                 if !went_out {
                     self.overlay.undo(&entry.key);
                 }
@@ -375,7 +429,7 @@ impl<K, V: Clone> Rows<K, V> {
     }
 
     /// Serialises all writes since the last commit, in the order of each key's last write.
-    /// `changelog_key` is the part of a local key that the changelog has.
+    /// `changelog_key` is the part of a local key that goes into the changelog.
     pub(super) fn stage(
         &mut self,
         writer: &mut ChangelogWriter<'_>,
@@ -391,17 +445,22 @@ impl<K, V: Clone> Rows<K, V> {
         })
     }
 
-    /// The same, where `log` says what the changelog has of a row: its local key, its value with its bytes unless it was
-    /// deleted, and the timestamp of the record that wrote it.
+    /// Like [`stage`](Self::stage), where `log` returns the changelog's form of a row, given its
+    /// local key, its value with its bytes unless it was deleted, and the timestamp of the record
+    /// that wrote it.
     pub(super) fn stage_rows(
         &mut self,
         writer: &mut ChangelogWriter<'_>,
         mut log: impl for<'b> FnMut(&'b [u8], Option<(&V, &'b [u8])>, i64) -> Result<Option<Logged<'b>>>,
     ) -> Result {
         static NONE: Headers = Headers::new();
+        self.usage.flushes += 1;
         let mut bytes = std::mem::take(&mut self.value);
         let context = self.context()?;
-        for (key, value, record) in self.overlay.dirty() {
+        let deletions_last = writer.order == LogOrder::DeletionsLast;
+        let rows = self.overlay.dirty().filter(|(_, row, _)| row.is_some() || !deletions_last);
+        let deletions = self.overlay.dirty().filter(|(_, row, _)| row.is_none() && deletions_last);
+        for (key, value, record) in rows.chain(deletions) {
             bytes.clear();
             let written = match value {
                 None => Written::Null,
@@ -428,7 +487,7 @@ impl<K, V: Clone> Rows<K, V> {
         Ok(())
     }
 
-    /// What an entry of this value takes beside its slot, about.
+    /// Approximate size of an entry with this value, besides its slot.
     fn size_of(&mut self, value: Option<&V>) -> usize {
         let headers = self.record.headers.as_ref().map_or(0, |headers| headers.bytes());
         let Some(value) = value else { return headers };
@@ -436,7 +495,7 @@ impl<K, V: Clone> Rows<K, V> {
         headers + size
     }
 
-    /// The bytes of a value; the mean if it has none, which the commit will say.
+    /// Number of bytes of a value; the mean if it can't be written, which the commit will report.
     fn measure(&mut self, value: &V) -> usize {
         let topic = self.context.as_ref().map_or("", |context| &context.topic);
         self.value.clear();
@@ -446,7 +505,7 @@ impl<K, V: Clone> Rows<K, V> {
         bytes
     }
 
-    /// Logs the row of a local key once more, under its key in the changelog.
+    /// Logs the row of a local key again, under its key in the changelog.
     pub(super) fn log_again(
         &self,
         key: &[u8],
@@ -479,35 +538,46 @@ impl<K, V: Clone> Rows<K, V> {
 impl<'r, K, V: Clone> Row<'r, K, V> {
     /// Returns its value.
     pub(super) fn get(mut self) -> Result<Option<&'r V>> {
+        self.rows.usage.gets += 1;
         self.load()?;
         let rows = self.rows;
         Ok(rows.overlay.lookup(&rows.key).flatten())
     }
 
-    /// Returns its value if it was written and is still known, also where the database has let go of it.
+    /// Returns its value if it was written and is still known, even if the database has dropped it.
     pub(super) fn get_written(self) -> Option<&'r V> {
         let rows = self.rows;
+        rows.usage.gets += 1;
         rows.overlay.lookup_written(&rows.key).flatten()
     }
 
-    /// Returns its value, which is not kept for the next read.
+    /// Returns its value without keeping it for the next read.
     pub(super) fn get_uncached(self) -> Result<Option<V>> {
-        match self.rows.overlay.lookup(&self.rows.key) {
-            Some(known) => Ok(known.cloned()),
-            None => Ok(self.rows.read_committed(&self.rows.key)?.0),
+        self.rows.usage.gets += 1;
+        if let Some(known) = self.rows.overlay.lookup(&self.rows.key) {
+            return Ok(known.cloned());
         }
+        self.rows.usage.misses += 1;
+        Ok(self.rows.read_committed(&self.rows.key)?.0)
     }
 
-    /// Returns what `read` makes of its value. A row that the overlay knows is looked up once.
+    /// Returns the result of `read` on its value. A row that the overlay knows is looked up once.
     pub(super) fn read<R, E: From<Error>>(
         &mut self,
         read: impl FnOnce(Option<&V>) -> Result<R, E>,
     ) -> Result<R, E> {
+        self.rows.usage.gets += 1;
         if let Some(known) = self.rows.overlay.lookup(&self.rows.key) {
             return read(known);
         }
         self.load()?;
         read(self.rows.overlay.lookup(&self.rows.key).flatten())
+    }
+
+    /// Makes its deletion visible downstream, if its value is held back and gone before it is
+    /// forwarded.
+    pub(super) fn follow(&mut self) {
+        self.rows.overlay.follow(&self.rows.key);
     }
 
     /// Its local key.
@@ -518,22 +588,25 @@ impl<'r, K, V: Clone> Row<'r, K, V> {
     /// Sets or deletes its value.
     pub(super) fn write(self, value: Option<V>) {
         let rows = self.rows;
+        rows.usage.puts += 1;
         let pending = rows.caching();
         let size = rows.size_of(value.as_ref());
         rows.overlay.write(&rows.key, value, rows.record.clone(), size, pending);
     }
 
-    /// Deletes its value, of which downstream is told nothing.
+    /// Deletes its value without telling downstream.
     pub(super) fn erase(self) {
         let rows = self.rows;
+        rows.usage.puts += 1;
         let size = rows.size_of(None);
         rows.overlay.write(&rows.key, None, rows.record.clone(), size, false);
     }
 
-    /// Brings it into the overlay, unless it is there.
+    /// Loads it into the overlay, unless it is there.
     fn load(&mut self) -> Result {
         let rows = &mut *self.rows;
         if rows.overlay.lookup(&rows.key).is_none() {
+            rows.usage.misses += 1;
             let (value, size) = rows.read_committed(&rows.key)?;
             rows.overlay.fill(&rows.key, value, size);
         }
@@ -541,7 +614,7 @@ impl<'r, K, V: Clone> Row<'r, K, V> {
     }
 }
 
-/// A local key of a store is not of its format.
+/// The error for a local key that does not have the format of the store.
 #[cold]
 pub(super) fn malformed(store: &str) -> Error {
     Error::new(ErrorKind::State, format!("a key of store `{store}` is malformed"))

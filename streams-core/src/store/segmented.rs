@@ -1,8 +1,8 @@
-//! What stores of windows and of sessions have in common: rows in segments of time, and stream time, which says which of
-//! them have expired.
+//! The common part of window and session stores: rows in segments of time, and stream time, which
+//! decides which of them have expired.
 //!
-//! Invariant: a row lies in the segment of its time, which is a window's start or a session's end. One key's rows of a
-//! segment lie together, in order of time, and are found by seeking to them.
+//! Invariant: a row is in the segment of its time, which is a window's start or a session's end.
+//! One key's rows of a segment lie together, in order of time, and are found by seeking to them.
 
 use std::{
     collections::BTreeSet,
@@ -22,23 +22,24 @@ use super::{
 };
 use crate::{Result, serde::SerdeRef};
 
-/// The bytes of a segment before a local key.
+/// Bytes of the segment number before a local key.
 const SEGMENT_BYTES: usize = 8;
-/// What a set keeps of an entry beside its bytes.
+/// Overhead of an entry in a set, besides its bytes.
 const ENTRY_BYTES: usize = 48;
 
-/// The name under which a window store keeps its stream time among the offsets of its database.
+/// Name under which a window store keeps its stream time among the offsets of its database.
 pub(crate) fn stream_time_entry(store: &str) -> String {
     format!("{store}/stream-time")
 }
 
-/// The name of the greatest window start that a restore has read. Rows of records that are processed once more do not
-/// move stream time; when it is known that they are not, this says how far it went.
+/// Name of the entry with the greatest window start that a restore has read. Rows of records that
+/// will be processed again do not move stream time; once it is known that they won't be, this entry
+/// tells how far it went.
 pub(crate) fn seen_time_entry(store: &str) -> String {
     format!("{store}/seen-time")
 }
 
-/// What is called for each row that is found, with its changelog key.
+/// Callback for each row found, with its changelog key.
 pub(super) type VisitKey<'a, V> = dyn FnMut(&[u8], Found<'_, V>) -> Result<ControlFlow<()>> + 'a;
 
 /// Times and counts of a store.
@@ -57,23 +58,26 @@ pub(super) struct Segmented<K, V> {
     segments: Segments,
     persistent: bool,
     stream_time: i64,
-    /// The time of the latest row that a restore brought. Rows of records that are processed once more do not move stream
-    /// time, but they are there.
+    /// The time of the latest row that a restore brought. Rows of records that will be processed
+    /// again do not move stream time, but they exist.
     seen_time: i64,
-    /// Stream time as of the rows that went through the cache, which says what has expired. Without a cache it is that of
-    /// all rows.
+    /// Stream time of the rows that went through the cache, which decides what has expired. Without
+    /// a cache it is that of all rows.
     stored_time: i64,
     first_segment: i64,
-    /// The least segment among those of rows that had expired when they were written, since the last commit.
+    /// The least segment among the rows that had expired when they were written, since the last
+    /// commit.
     expired_from: Option<i64>,
     dropped: u64,
-    /// Entries of the index by time of what was written since the last commit, and their memory.
+    /// Entries of the index by time for the rows written since the last commit, and their memory.
     entries: BTreeSet<Box<[u8]>>,
     account: Option<OverlayAccount>,
-    /// What else there is to undo than rows, as of the beginning of the attempt that is being made, and the entries that
-    /// it added.
+    /// State besides the rows at the beginning of the current attempt, and the entries that it
+    /// added.
     before: Option<Before>,
     entered: Vec<Box<[u8]>>,
+    /// The times whose rows are loaded together.
+    loaded: Vec<i64>,
     /// Buffers of scans: a plain key and the bounds.
     plain: Vec<u8>,
     from: Vec<u8>,
@@ -103,6 +107,7 @@ impl<K, V: Clone> Segmented<K, V> {
             account: None,
             before: None,
             entered: Vec::new(),
+            loaded: Vec::new(),
             plain: Vec::new(),
             from: Vec::new(),
             to: Vec::new(),
@@ -113,7 +118,7 @@ impl<K, V: Clone> Segmented<K, V> {
         self.stream_time
     }
 
-    /// Whether key ranges come in order of time, as Java's stores in memory give them.
+    /// Returns whether key ranges are ordered by time, as in Java's stores in memory.
     pub(super) fn in_memory(&self) -> bool {
         !self.persistent
     }
@@ -126,8 +131,8 @@ impl<K, V: Clone> Segmented<K, V> {
         (self.stored_time - self.segments.retention_ms).max(0) / self.segments.interval_ms.max(1)
     }
 
-    /// Value of the row of a key at `time`, of which `layout` appends the local key. One that has expired is seen only as
-    /// long as a cache has it, as in Java.
+    /// Value of the row of a key at `time`; `layout` appends the local key. An expired row is
+    /// visible only as long as a cache has it, as in Java.
     pub(super) fn get(
         &mut self,
         key: &K,
@@ -143,11 +148,55 @@ impl<K, V: Clone> Segmented<K, V> {
         Ok(self.at(key, layout)?.get_written())
     }
 
+    /// Loads the rows of a key at ascending `times` for the reads that follow, by one seek per
+    /// segment, unless the first is known, as the others will be then; `layout` appends the local
+    /// key of a time.
+    pub(super) fn load(
+        &mut self,
+        key: &K,
+        times: impl Iterator<Item = i64>,
+        layout: impl Fn(&mut Vec<u8>, i64, &[u8], i64),
+    ) -> Result {
+        self.plain.clear();
+        self.rows.serialize_key(key, &mut self.plain)?;
+        let first = self.first_readable_time();
+        let Self { rows, format, segments, loaded, plain, from, to, .. } = self;
+        let local = |out: &mut Vec<u8>, time| {
+            out.clear();
+            layout(out, segments.interval_ms, plain, time);
+        };
+        let mut times = times.filter(|time| *time >= first);
+        let Some(earliest) = times.next() else { return Ok(()) };
+        local(from, earliest);
+        if rows.knows(from) {
+            return Ok(());
+        }
+        loaded.clear();
+        loaded.push(earliest);
+        loaded.extend(times);
+        for times in loaded.chunk_by(|one, next| segments.of(*one) == segments.of(*next)) {
+            let (Some(first), Some(last)) = (times.first(), times.last()) else { continue };
+            local(from, *first);
+            local(to, *last);
+            let wanted = |local: &[u8]| {
+                let split = local.get(SEGMENT_BYTES..).and_then(|key| format.split(key));
+                // Longer keys that begin with the same bytes may be in between.
+                split.is_some_and(|(key, time)| key == plain && times.binary_search(&time).is_ok())
+            };
+            rows.load_range((Bound::Included(from), Bound::Included(to)), wanted)?;
+            for time in times {
+                local(from, *time);
+                rows.load_none(from);
+            }
+        }
+        Ok(())
+    }
+
     fn first_readable_time(&self) -> i64 {
         (self.stored_time - self.segments.retention_ms + 1).max(0)
     }
 
-    /// Stream time goes on to `time`, which is that of a row.
+    /// Advances stream time to `time`, the time of a row.
     pub(super) fn advance(&mut self, time: i64) {
         self.stream_time = self.stream_time.max(time);
         if !self.rows.caching() {
@@ -155,30 +204,34 @@ impl<K, V: Clone> Segmented<K, V> {
         }
     }
 
-    /// Whether a write of this time is taken. A cache takes all, and asks again when it hands them on.
+    /// Returns whether a write of this time is accepted. A cache accepts all, and asks again when
+    /// it forwards them.
     pub(super) fn is_taken(&self, time: i64) -> bool {
         self.rows.caching() || self.is_live(time)
     }
 
-    /// Whether there is room for a row of this time. On disk there is until its segment is gone.
+    /// Returns whether a row of this time can be stored; on disk it can until its segment is
+    /// removed.
     fn is_live(&self, time: i64) -> bool {
         let expired = self.segments.of(time) < self.first_live_segment()
             || (!self.persistent && time <= self.stored_time - self.segments.retention_ms);
         !expired
     }
 
-    /// Counts a row that has expired before it was written.
+    /// Counts a row that had expired before it was written.
     pub(super) fn drop_row(&mut self) {
         self.dropped += 1;
     }
 
-    /// Says that a row of this time is written for the changelog alone: the commit removes it from the database.
+    /// Notes that a row of this time is written for the changelog alone: the commit removes it from
+    /// the database.
     pub(super) fn logs_expired(&mut self, time: i64) {
         let segment = self.segments.of(time);
         self.expired_from = Some(self.expired_from.map_or(segment, |from| from.min(segment)));
     }
 
-    /// The row of a key at a time, of which `layout` appends the local key for the interval and the key's bytes.
+    /// The row of a key at a time; `layout` appends the local key for the interval and the key's
+    /// bytes.
     fn at(
         &mut self,
         key: &K,
@@ -212,8 +265,8 @@ impl<K, V: Clone> Segmented<K, V> {
         Ok(())
     }
 
-    /// The part of `times` in which there may be rows; `None` if there is none. With a cache, rows before
-    /// [`first_readable_time`](Self::first_readable_time) are those that it has.
+    /// The part of `times` in which there may be rows; `None` if there is none. With a cache, rows
+    /// before [`first_readable_time`](Self::first_readable_time) are those in the cache.
     fn readable(&self, times: &RangeInclusive<i64>) -> Option<(i64, i64)> {
         let earliest = if self.rows.caching() { 0 } else { self.first_readable_time() };
         let first = (*times.start()).max(earliest);
@@ -221,8 +274,8 @@ impl<K, V: Clone> Segmented<K, V> {
         (first <= last).then_some((first, last))
     }
 
-    /// The next update that the cache held back: its time is known to the store from then on, and a row that has expired by
-    /// then is dropped and counted, behind what was forwarded of it.
+    /// The next update that the cache held back: from then on the store knows its time, and a row
+    /// that has expired by then is dropped and counted, after the changes forwarded from it.
     pub(super) fn next_pending(&mut self, send_old: bool) -> Result<Option<PendingRow<V>>> {
         let (format, name) = (self.format, self.rows.name.clone());
         let time_of = |local: &[u8]| {
@@ -240,8 +293,9 @@ impl<K, V: Clone> Segmented<K, V> {
         Ok(Some(row))
     }
 
-    /// Calls `visit` for the rows of one key with a time in `times`, in order of time, until it breaks. There is a seek for
-    /// each live segment, whatever other keys there are. Of segments that have expired only a cache has rows.
+    /// Calls `visit` for the rows of one key with a time in `times`, in order of time, until it
+    /// breaks. It takes one seek per live segment, whatever other keys there are. Rows of expired
+    /// segments come from the cache only.
     pub(super) fn scan_key(
         &mut self,
         key: &K,
@@ -264,13 +318,14 @@ impl<K, V: Clone> Segmented<K, V> {
         if self.scan_live_key((first, last), (low, high), direction, visit)?.is_continue()
             && direction == Direction::Backward
         {
-            // Nothing comes behind it, wherever it ends.
+            // Nothing follows the scan, wherever it ends.
             let _ = self.scan_cached_key(cached, low, direction, visit)?;
         }
         Ok(())
     }
 
-    /// Calls `visit` for the rows that only the cache has of the key in `self.plain`, in the segments before `end`.
+    /// Calls `visit` for the rows that only the cache has of the key in `self.plain`, in the
+    /// segments before `end`.
     fn scan_cached_key(
         &mut self,
         (first, last): (i64, i64),
@@ -317,13 +372,13 @@ impl<K, V: Clone> Segmented<K, V> {
                 bound.extend_from_slice(plain);
                 bound.extend_from_slice(&time.to_be_bytes());
             }
-            // Behind all that follows the time.
+            // After everything that follows the time.
             to.extend_from_slice(&[u8::MAX; 8]);
             let bounds = (Bound::Included(&**from), Bound::Included(&**to));
             let seen = rows.scan(bounds, direction, &mut |local, found| {
                 let changelog_key = local.get(SEGMENT_BYTES..).unwrap_or_default();
                 let (key, time) = format.split(changelog_key).ok_or_else(|| malformed(&name))?;
-                // Longer keys that begin with the same bytes may lie between.
+                // Longer keys that begin with the same bytes may be in between.
                 let inside = key == plain.as_slice() && (first..=last).contains(&time);
                 if !inside || (time < readable && !found.is_written()) {
                     return Ok(ControlFlow::Continue(()));
@@ -337,8 +392,8 @@ impl<K, V: Clone> Segmented<K, V> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Calls `visit` for the rows of the keys `from` to `to`, both included, with a time in `times`: segment by segment, and
-    /// by the bytes of the changelog key within one.
+    /// Calls `visit` for the rows of the keys `from` to `to`, both included, with a time in
+    /// `times`: segment by segment, and by the bytes of the changelog key within one.
     pub(super) fn scan_keys(
         &mut self,
         (from, to): (Option<&K>, Option<&K>),
@@ -348,13 +403,14 @@ impl<K, V: Clone> Segmented<K, V> {
     ) -> Result {
         let (from, to) = (self.bound(from)?, self.bound(to)?);
         let Some((first, last)) = self.readable(times) else { return Ok(()) };
-        // Times are not negative here, and behind the last segment there is room among unsigned numbers.
+        // Times are not negative here, so the number after the last segment exists among unsigned
+        // numbers.
         let low = self.segments.of(first).to_be_bytes();
         let high = (self.segments.of(last).unsigned_abs() + 1).to_be_bytes();
         let bounds = (Bound::Included(&low[..]), Bound::Excluded(&high[..]));
         let (format, name) = (self.format, self.rows.name.clone());
         let readable = self.first_readable_time();
-        // Nothing comes behind it, wherever it ends.
+        // Nothing follows the scan, wherever it ends.
         let _ = self.rows.scan(bounds, direction, &mut |local, found| {
             let changelog_key = local.get(SEGMENT_BYTES..).unwrap_or_default();
             let (key, time) = format.split(changelog_key).ok_or_else(|| malformed(&name))?;
@@ -369,17 +425,19 @@ impl<K, V: Clone> Segmented<K, V> {
         Ok(())
     }
 
-    /// The first time of which rows may be there at all, read or not.
+    /// The first time at which rows may exist at all, readable or not.
     pub(super) fn first_kept_time(&self) -> i64 {
         self.first_live_segment().saturating_mul(self.segments.interval_ms)
     }
 
-    /// The first time that the index by time shows: Java's has one millisecond more than other reads.
+    /// The first time that the index by time shows: Java's shows one millisecond more than other
+    /// reads.
     pub(super) fn first_indexed_time(&self) -> i64 {
         self.first_readable_time().saturating_sub(1).max(0)
     }
 
-    /// Calls `visit` for the rows with a time in `times` that can be read, in order of time by the index, until it breaks.
+    /// Calls `visit` for the readable rows with a time in `times`, in order of time by the index,
+    /// until it breaks.
     pub(super) fn scan_times(
         &mut self,
         times: &RangeInclusive<i64>,
@@ -395,9 +453,10 @@ impl<K, V: Clone> Segmented<K, V> {
         self.scan_index((first.max(readable), last), visit)
     }
 
-    /// Calls `visit` for the rows that only the cache has, with a time from `first` to `last`, in order of time.
+    /// Calls `visit` for the rows that only the cache has, with a time from `first` to `last`, in
+    /// order of time.
     fn scan_cached_times(
-        &self,
+        &mut self,
         (first, last): (i64, i64),
         visit: &mut VisitKey<'_, V>,
     ) -> Result<ControlFlow<()>> {
@@ -416,7 +475,7 @@ impl<K, V: Clone> Segmented<K, V> {
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        // Those of one time lie in one segment, and come by their keys.
+        // Rows of one time are in one segment, and are ordered by key.
         found.sort_unstable();
         for (_, local) in found {
             let changelog_key = local.get(SEGMENT_BYTES..).unwrap_or_default();
@@ -428,7 +487,7 @@ impl<K, V: Clone> Segmented<K, V> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// As [`scan_times`](Self::scan_times), with rows that have expired and are not yet removed.
+    /// Like [`scan_times`](Self::scan_times), with rows that have expired and are not yet removed.
     pub(super) fn scan_index(
         &mut self,
         (first, last): (i64, i64),
@@ -486,7 +545,7 @@ impl<K, V: Clone> Segmented<K, V> {
         Ok(())
     }
 
-    /// Serialises the writes since the last commit, and removes the segments that have expired.
+    /// Serialises the writes since the last commit, and removes the expired segments.
     pub(super) fn stage(&mut self, writer: &mut ChangelogWriter<'_>) -> Result {
         let format = self.format;
         self.rows.stage(writer, |local| format.to_changelog_key(local))?;
@@ -500,7 +559,7 @@ impl<K, V: Clone> Segmented<K, V> {
             match self.rows.written(&self.from) {
                 Some(true) => writer.batch.put(id, entry, &[]),
                 Some(false) => writer.batch.delete(id, entry),
-                // Nobody ever knew of it.
+                // The row was never known anywhere.
                 None => {}
             }
         }
@@ -521,6 +580,8 @@ impl<K, V: Clone> Segmented<K, V> {
         Ok(())
     }
 
+    /// Logs a row again, an expired one as gone: a restore leaves it out, also where the database
+    /// has an earlier value of it.
     pub(super) fn log_again(
         &self,
         key: &[u8],
@@ -530,6 +591,9 @@ impl<K, V: Clone> Segmented<K, V> {
         let (_, time) = self.format.split(key).ok_or_else(|| self.rows.malformed())?;
         let mut local = self.segments.of(time).to_be_bytes().to_vec();
         local.extend_from_slice(key);
+        if time < self.first_readable_time() && !self.rows.knows(&local) {
+            return writer.log(key, None, timestamp);
+        }
         self.rows.log_again(&local, key, timestamp, writer)
     }
 

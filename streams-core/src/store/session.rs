@@ -12,13 +12,13 @@ use state_store::{
 };
 
 use super::{
-    ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec, ValueCodec, found,
-    rows::malformed, segmented::Segmented,
+    ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec, StoreUsage, ValueCodec,
+    found, rows::malformed, segmented::Segmented,
 };
 use crate::{Result, serde::SerdeRef};
 
-/// The times of a session: of its first record and of its last, both in milliseconds since the epoch and both included.
-/// Java's `SessionWindow`.
+/// The times of a session: of its first record and of its last, both in milliseconds since the
+/// epoch and both included. Java's `SessionWindow`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionWindow {
     /// Time of the first record.
@@ -28,14 +28,14 @@ pub struct SessionWindow {
 }
 
 impl SessionWindow {
-    /// A session from `start` to `end`.
+    /// Creates a session from `start` to `end`.
     #[must_use]
     pub const fn new(start: i64, end: i64) -> Self {
         Self { start, end }
     }
 }
 
-/// A session that was found, by changelog key.
+/// A session that was found, with its changelog key.
 type Found<V> = (Box<[u8]>, V);
 
 /// An update of a session that a cached store held back until the commit.
@@ -47,18 +47,19 @@ pub struct PendingSessionChange<K, V> {
     pub window: SessionWindow,
     /// The session's value now; `None` if it was removed.
     pub new: Option<V>,
-    /// Its value as downstream has seen it last, if it was asked for.
+    /// Its value as downstream last saw it, if requested.
     pub old: Option<V>,
-    /// The record that wrote last.
+    /// The record that last wrote the session.
     pub context: RecordContext,
 }
 
 /// One value by key and session. Java's `SessionStore`.
 ///
-/// Stream time is the greatest end of a session that was put; sessions that end `retention` or more before it can't be
-/// read, and are removed by whole segments. One key's sessions are found by seeking to them, and come in order of their
-/// ends. Ranges over several keys come segment by segment, and by serialised key within one; in memory they come in order
-/// of their ends, then keys, as Java has it.
+/// Stream time is the greatest end of a session that was put; sessions that end `retention` or more
+/// before it can't be read, and are removed by whole segments. One key's sessions are found by
+/// seeking to them, and come in order of their ends. Ranges over several keys come segment by
+/// segment, and by serialised key within one; in memory they come in order of their ends, then
+/// keys, as in Java.
 ///
 /// ```
 /// use std::time::Duration;
@@ -98,7 +99,7 @@ impl<K, V: Clone> SessionStore<K, V> {
         &self.rows.rows.name
     }
 
-    /// Whether updates are held back until the commit.
+    /// Returns whether updates are held back until the commit.
     pub fn caching(&self) -> bool {
         self.rows.rows.caching()
     }
@@ -111,17 +112,19 @@ impl<K, V: Clone> SessionStore<K, V> {
     /// The value of a session of a key.
     ///
     /// # Errors
-    /// `Serialization` if the key has no bytes, `State` or `Deserialization` if the row can't be read.
+    /// `Serialization` if the key can't be written, `State` or `Deserialization` if the row can't
+    /// be read.
     pub fn fetch_session(&mut self, key: &K, window: SessionWindow) -> Result<Option<&V>> {
         self.rows.get(key, window.end, |local, interval_ms, plain| {
             local_session_key(local, interval_ms, plain, window.end, window.start);
         })
     }
 
-    /// Sets or, with `None`, removes the value of a session. One that has expired already is dropped and counted.
+    /// Sets or, with `None`, removes the value of a session. One that has expired already is
+    /// dropped and counted.
     ///
     /// # Errors
-    /// `Serialization` if the key has no bytes.
+    /// `Serialization` if the key can't be written.
     pub fn put(&mut self, key: &K, window: SessionWindow, value: Option<V>) -> Result {
         self.rows.advance(window.end);
         if !self.rows.is_taken(window.end) {
@@ -131,10 +134,10 @@ impl<K, V: Clone> SessionStore<K, V> {
         self.write(key, window, value)
     }
 
-    /// Removes a session, if it is there.
+    /// Removes a session, if it exists.
     ///
     /// # Errors
-    /// `Serialization` if the key has no bytes.
+    /// `Serialization` if the key can't be written.
     pub fn remove(&mut self, key: &K, window: SessionWindow) -> Result {
         if !self.rows.in_memory() {
             self.rows.advance(window.end);
@@ -148,10 +151,12 @@ impl<K, V: Clone> SessionStore<K, V> {
         })
     }
 
-    /// The sessions of a key that end at `earliest_end` or later and start at `latest_start` or earlier.
+    /// The sessions of a key that end at `earliest_end` or later and start at `latest_start` or
+    /// earlier.
     ///
     /// # Errors
-    /// `Serialization` if the key has no bytes, `State` or `Deserialization` if rows can't be read.
+    /// `Serialization` if the key can't be written, `State` or `Deserialization` if rows can't be
+    /// read.
     pub fn find_sessions(
         &mut self,
         key: &K,
@@ -171,21 +176,21 @@ impl<K, V: Clone> SessionStore<K, V> {
             Ok(ControlFlow::Continue(()))
         })?;
         if self.rows.in_memory() {
-            // Java's store in memory has the latest start first among those of one end.
-            let place = |window: SessionWindow| (window.end, Reverse(window.start));
+            // Java's store in memory has the latest start first among sessions with the same end.
+            let sort_key = |window: SessionWindow| (window.end, Reverse(window.start));
             match direction {
-                Direction::Forward => found.sort_by_key(|row| place(row.0)),
-                Direction::Backward => found.sort_by_key(|row| Reverse(place(row.0))),
+                Direction::Forward => found.sort_by_key(|row| sort_key(row.0)),
+                Direction::Backward => found.sort_by_key(|row| Reverse(sort_key(row.0))),
             }
         }
         Ok(found)
     }
 
-    /// The sessions of the keys `from` to `to`, both included, that end at `earliest_end` or later and start at
-    /// `latest_start` or earlier; `None` is unbounded.
+    /// The sessions of the keys `from` to `to`, both included, that end at `earliest_end` or later
+    /// and start at `latest_start` or earlier; `None` is unbounded.
     ///
     /// # Errors
-    /// As [`find_sessions`](Self::find_sessions).
+    /// The errors of [`find_sessions`](Self::find_sessions).
     pub fn find_sessions_of_keys(
         &mut self,
         from: Option<&K>,
@@ -202,24 +207,25 @@ impl<K, V: Clone> SessionStore<K, V> {
             Ok(ControlFlow::Continue(()))
         })?;
         if self.rows.in_memory() {
-            let place = |row: &Found<V>| {
+            let sort_key = |row: &Found<V>| {
                 let parsed = parse_session_key(&row.0);
                 parsed.map(|(key, end, start)| (end, key.to_vec(), Reverse(start)))
             };
             match direction {
-                Direction::Forward => found.sort_by_cached_key(place),
-                Direction::Backward => found.sort_by_cached_key(|row| Reverse(place(row))),
+                Direction::Forward => found.sort_by_cached_key(sort_key),
+                Direction::Backward => found.sort_by_cached_key(|row| Reverse(sort_key(row))),
             }
         }
         self.decoded(found)
     }
 
-    /// The sessions of all keys that end in `ends`, in order of their ends. A store in
-    /// [order of time](super::StoreBuilder::in_order_of_time) finds them by its index, any other looks at all sessions of the
-    /// segments. Java's `findSessions(earliestSessionEndTime, latestSessionEndTime)`.
+    /// The sessions of all keys that end in `ends`, in order of their ends. A store in [order of
+    /// time](super::StoreBuilder::in_order_of_time) finds them by its index, any other reads all
+    /// sessions of the segments. Java's `findSessions(earliestSessionEndTime,
+    /// latestSessionEndTime)`.
     ///
     /// # Errors
-    /// As [`find_sessions`](Self::find_sessions).
+    /// The errors of [`find_sessions`](Self::find_sessions).
     pub fn find_ended(&mut self, ends: RangeInclusive<i64>) -> Result<Vec<(K, SessionWindow, V)>> {
         let mut found = Vec::new();
         let mut take = |changelog_key: &[u8], value: found::Found<'_, V>| {
@@ -231,16 +237,16 @@ impl<K, V: Clone> SessionStore<K, V> {
         } else {
             self.rows.scan_keys((None, None), &ends, Direction::Forward, &mut take)?;
         }
-        found.sort_by_cached_key(|row| self.place_of_end(row));
+        found.sort_by_cached_key(|row| self.sort_key_of_end(row));
         self.decoded(found)
     }
 
-    /// The sessions of all keys that end in `ends`, in order of their ends, for those that emit them when they close: those,
-    /// too, that have expired and are in a segment that is kept. The store is in
-    /// [order of time](super::StoreBuilder::in_order_of_time).
+    /// The sessions of all keys that end in `ends`, in order of their ends, for operators that emit
+    /// them when they close: including those that have expired, while their segment is kept. The
+    /// store must be in [order of time](super::StoreBuilder::in_order_of_time).
     ///
     /// # Errors
-    /// As [`find_sessions`](Self::find_sessions).
+    /// The errors of [`find_sessions`](Self::find_sessions).
     pub fn find_closed(&mut self, ends: RangeInclusive<i64>) -> Result<Vec<(K, SessionWindow, V)>> {
         let times = (self.rows.first_kept_time().max(*ends.start()), *ends.end());
         let mut found = Vec::new();
@@ -248,13 +254,13 @@ impl<K, V: Clone> SessionStore<K, V> {
             found.push((changelog_key.into(), value.into_owned()?));
             Ok(ControlFlow::Continue(()))
         })?;
-        found.sort_by_cached_key(|row| self.place_of_end(row));
+        found.sort_by_cached_key(|row| self.sort_key_of_end(row));
         self.decoded(found)
     }
 
-    /// Where a session comes among those in order of their ends, as Java's stores have it: on disk the start comes before
-    /// the key.
-    fn place_of_end(&self, row: &Found<V>) -> Option<(i64, i64, Vec<u8>, Reverse<i64>)> {
+    /// Sort key of a session among those in order of their ends, as in Java's stores: on disk the
+    /// start comes before the key.
+    fn sort_key_of_end(&self, row: &Found<V>) -> Option<(i64, i64, Vec<u8>, Reverse<i64>)> {
         let (key, end, start) = parse_session_key(&row.0)?;
         let key = key.to_vec();
         Some(if self.rows.in_memory() {
@@ -264,10 +270,10 @@ impl<K, V: Clone> SessionStore<K, V> {
         })
     }
 
-    /// All sessions of a key that can be read.
+    /// All readable sessions of a key.
     ///
     /// # Errors
-    /// As [`find_sessions`](Self::find_sessions).
+    /// The errors of [`find_sessions`](Self::find_sessions).
     pub fn fetch(&mut self, key: &K, direction: Direction) -> Result<Vec<(SessionWindow, V)>> {
         self.find_sessions(key, 0, i64::MAX, direction)
     }
@@ -275,7 +281,7 @@ impl<K, V: Clone> SessionStore<K, V> {
     /// All sessions of the keys `from` to `to`, both included; `None` is unbounded.
     ///
     /// # Errors
-    /// As [`find_sessions`](Self::find_sessions).
+    /// The errors of [`find_sessions`](Self::find_sessions).
     pub fn fetch_keys(
         &mut self,
         from: Option<&K>,
@@ -295,8 +301,9 @@ impl<K, V: Clone> SessionStore<K, V> {
         rows.collect()
     }
 
-    /// The next update that the cache held back, in the order of the last writes; `old` is read only if `send_old` asks
-    /// for it. The removal of a session that downstream never saw is skipped.
+    /// The next update that the cache held back, in the order of the last writes; `old` is read
+    /// only if `send_old` asks for it. The removal of a session that downstream never saw is
+    /// skipped.
     ///
     /// # Errors
     /// `State` or `Deserialization` if the row or key can't be read.
@@ -348,6 +355,10 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for SessionStore<K, V> {
 
     fn check(&self, key: &[u8], value: &[u8]) -> Result {
         self.rows.check(key, value)
+    }
+
+    fn usage(&self) -> StoreUsage {
+        self.rows.rows.usage()
     }
 
     fn committed(&mut self) {

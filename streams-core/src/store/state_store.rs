@@ -1,10 +1,10 @@
-//! What a task asks of its stores.
+//! The interface of stores to their task.
 
 use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 
 use state_store::{Database, MemoryBudget, StoreId, WriteBatch};
 
-use super::Position;
+use super::{Position, StoreUsage};
 use crate::{
     Headers, Result, TopicPartition,
     client::{Collector, PartitionSlot, ProduceRecord},
@@ -17,35 +17,50 @@ pub struct RecordContext {
     pub timestamp: i64,
     /// Its offset; -1 in a punctuation.
     pub offset: i64,
-    /// Which of the task's input partitions it came from; `None` in a punctuation.
+    /// Index of the task's input partition that it came from; `None` in a punctuation.
     pub input: Option<usize>,
     /// Its headers; `None` if it has none.
     pub headers: Option<Arc<Headers>>,
 }
 
-/// What a store is opened with.
+/// The surroundings of a store when it is opened.
 #[derive(Clone, Debug)]
 pub struct StoreContext {
-    /// The database of the task that the store is in.
+    /// The database of the store's task.
     pub database: Arc<dyn Database>,
     /// The store's number in it.
     pub id: StoreId,
     /// The process's memory budget.
     pub budget: MemoryBudget,
-    /// Name of the changelog topic, or of what would be it if logging is off: what serdes are told.
+    /// Name of the changelog topic, or the name that it would have if logging is off; passed to
+    /// serdes.
     pub topic: Arc<str>,
-    /// Whether updates are held back until the commit.
+    /// True if updates are held back until the commit.
     pub caching: bool,
 }
 
-/// Where a commit writes: the batch of the task's database and, if the store is logged, its changelog.
+/// The targets of a commit: the batch of the task's database and, if the store is logged, its
+/// changelog.
 pub struct ChangelogWriter<'a> {
     /// Rows for the database.
     pub batch: &'a mut WriteBatch,
-    /// Partition of the changelog, as what writes to it knows it.
+    /// Partition of the changelog, by its slot at the producer.
     pub(crate) changelog: Option<(PartitionSlot, &'a mut Collector)>,
-    /// How far the store has come, and the task's inputs by number, if its changelog says so.
+    /// Position of the store, and the task's inputs by number, if its changelog carries them.
     pub position: Option<(&'a mut Position, &'a [TopicPartition])>,
+    /// Order of the rows in the changelog.
+    pub order: LogOrder,
+}
+
+/// Order in which a commit logs the rows of a store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogOrder {
+    /// Order of the last write of each row, as in Java.
+    #[default]
+    OfWrites,
+    /// The same, but deletions come last: if only the first part of the records is written, no row
+    /// is gone without its successor, such as the session that it was merged into.
+    DeletionsLast,
 }
 
 impl fmt::Debug for ChangelogWriter<'_> {
@@ -58,16 +73,16 @@ impl ChangelogWriter<'_> {
     /// Appends a changelog record, if the store is logged.
     ///
     /// # Errors
-    /// What the producer says.
+    /// Errors of the producer.
     pub fn log(&mut self, key: &[u8], value: Option<&[u8]>, timestamp: i64) -> Result {
         static NONE: Headers = Headers::new();
         self.log_with(key, value, timestamp, &NONE)
     }
 
-    /// As [`log`](Self::log), with headers.
+    /// Like [`log`](Self::log), with headers.
     ///
     /// # Errors
-    /// What the producer says.
+    /// Errors of the producer.
     pub fn log_with(
         &mut self,
         key: &[u8],
@@ -79,8 +94,8 @@ impl ChangelogWriter<'_> {
         collector.append(*slot, ProduceRecord { timestamp, key: Some(key), value, headers })
     }
 
-    /// As [`log_with`](Self::log_with), for a row that `record` wrote: with the position of the store in the headers, if
-    /// they are to have it.
+    /// Like [`log_with`](Self::log_with), for a row that `record` wrote: with the position of the
+    /// store in the headers, if they carry it.
     pub(super) fn log_row(
         &mut self,
         record: &RecordContext,
@@ -112,31 +127,32 @@ pub trait StateStore: Any + Send {
     /// `State` if the database can't be read.
     fn open(&mut self, context: StoreContext) -> Result;
 
-    /// Tells it which record causes the writes that follow.
+    /// Sets the record that causes the writes that follow.
     fn set_record_context(&mut self, context: &RecordContext);
 
-    /// Whether it holds writes that no commit has taken.
+    /// Returns whether the store has writes that no commit has taken.
     fn is_dirty(&self) -> bool;
 
-    /// Whether it holds back updates that downstream has not seen.
+    /// Returns whether the store holds back updates that downstream has not seen.
     fn has_pending(&self) -> bool;
 
     /// Serialises all writes since the last commit, in the order of each key's last write.
     ///
     /// # Errors
-    /// `Serialization` naming the store, or what the producer says.
+    /// `Serialization` with the name of the store, and errors of the producer.
     fn stage(&mut self, writer: &mut ChangelogWriter<'_>) -> Result;
 
-    /// Writes the row of a changelog key to the changelog once more, as it is now; a tombstone if there is none.
-    /// `timestamp` is the record's, unless the row has one of its own.
+    /// Rewrites a row to the changelog under its changelog key with its current value, or a
+    /// tombstone if it is gone. `timestamp` is the record's, unless the row has its own.
     ///
     /// # Errors
-    /// `State` if the row can't be read or the key is not one of the store's, or what the producer says.
+    /// `State` if the row can't be read or the key is not one of the store's, and errors of the
+    /// producer.
     fn log_again(&mut self, key: &[u8], timestamp: i64, writer: &mut ChangelogWriter<'_>)
     -> Result;
 
-    /// Whether it could read a row as it lies in the database, which a restore asks before it takes the row. It need not
-    /// be open.
+    /// Checks that the store could read a row as it is in the database; a restore asks before it
+    /// takes the row. The store need not be open.
     ///
     /// # Errors
     /// `Deserialization` if key or value can't be read.
@@ -145,27 +161,32 @@ pub trait StateStore: Any + Send {
         Ok(())
     }
 
-    /// The staged writes are in the database: they are clean from now on.
+    /// Notes that the staged writes are in the database: they are clean from now on.
     fn committed(&mut self);
 
-    /// A record begins whose attempt may be undone: what is written from now on can be taken back. There is no commit
-    /// before the end of the attempt.
+    /// Begins an attempt that may be undone: writes from now on can be taken back. There is no
+    /// commit before the end of the attempt.
     fn begin_attempt(&mut self) {}
 
-    /// Whether all that was written since the attempt began can be taken back.
+    /// Returns whether all writes since the attempt began can be taken back.
     fn can_undo(&self) -> bool {
         false
     }
 
-    /// Takes back what was written since the attempt began, and ends it.
+    /// Takes back the writes since the attempt began, and ends it.
     fn undo_attempt(&mut self) {}
 
-    /// Ends the attempt: what was written stays.
+    /// Ends the attempt and keeps its writes.
     fn end_attempt(&mut self) {}
 
-    /// Records that it dropped since the last call, for the dropped-records count.
+    /// Number of records that it dropped since the last call, for the dropped-records count.
     fn take_dropped(&mut self) -> u64 {
         0
+    }
+
+    /// Counters of its use, and its size; all zero by default.
+    fn usage(&self) -> StoreUsage {
+        StoreUsage::default()
     }
 }
 

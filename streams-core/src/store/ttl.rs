@@ -1,7 +1,8 @@
 //! Rows of a key-value store that expire.
 //!
-//! A row that has expired is hidden from readers at once. It is deleted when a sweep comes by, a part of which goes with each
-//! commit: then it goes from the changelog, too. Invariant: what a sweep deletes could not be read any more.
+//! A row that has expired is hidden from readers at once. It is deleted from the store and the
+//! changelog by a sweep, which each commit advances. Invariant: rows deleted by a sweep were no
+//! longer readable.
 
 use std::ops::{Bound, ControlFlow};
 
@@ -10,19 +11,19 @@ use state_store::Direction;
 use super::rows::Rows;
 use crate::Result;
 
-/// Rows that a commit looks at, however little was written.
+/// Least number of rows that a commit sweeps, however little was written.
 const LEAST_ROWS: usize = 1_000;
-/// And of each row that was written so many more: a store that grows is gone through, too.
+/// Number of further rows swept per written row, so that a growing store is swept completely, too.
 const ROWS_PER_WRITE: usize = 4;
 
-/// Which rows have expired, and how far the sweep has come.
+/// Decides which rows have expired, and keeps the position of the sweep.
 pub(super) struct Ttl<V> {
     lifetime_ms: i64,
     timestamp: fn(&V) -> i64,
     stream_time: i64,
-    /// Stream time as of the beginning of the attempt that is being made.
+    /// Stream time at the beginning of the current attempt.
     time_before: i64,
-    /// The key behind which the sweep goes on; `None` is the beginning.
+    /// The key after which the sweep continues; `None` is the beginning.
     behind: Option<Vec<u8>>,
 }
 
@@ -31,7 +32,7 @@ impl<V: Clone> Ttl<V> {
         Self { lifetime_ms, timestamp, stream_time: -1, time_before: -1, behind: None }
     }
 
-    /// The store was opened, at this stream time.
+    /// Begins at this stream time, when the store is opened.
     pub(super) fn begin(&mut self, stream_time: i64) {
         (self.stream_time, self.behind) = (stream_time, None);
     }
@@ -40,7 +41,7 @@ impl<V: Clone> Ttl<V> {
         self.stream_time
     }
 
-    /// A value is put.
+    /// Advances stream time to that of a value that is put.
     pub(super) fn advance(&mut self, value: &V) {
         self.stream_time = self.stream_time.max((self.timestamp)(value));
     }
@@ -57,7 +58,7 @@ impl<V: Clone> Ttl<V> {
         self.stream_time = self.time_before;
     }
 
-    /// Deletes what has expired among the next rows.
+    /// Deletes the expired rows among the next ones.
     pub(super) fn sweep<K>(&mut self, rows: &mut Rows<K, V>) -> Result {
         let mut left = LEAST_ROWS + ROWS_PER_WRITE * rows.written_len();
         let from = self.behind.as_deref().map_or(Bound::Unbounded, Bound::Excluded);

@@ -1,26 +1,26 @@
-//! How many bytes the values of a store take, without writing each of them twice.
+//! Estimated size of the values of a store, without serialising each of them twice.
 
-/// The writes of a store that are measured first, and after a value of quite another size.
+/// Number of writes measured at the start, and after a value of a very different size.
 const MEASURED_TOGETHER: u32 = 32;
-/// From then on one of so many is measured.
+/// From then on one write in this many is measured.
 const MEASURED_OF: u32 = 16;
-/// A size that is so many times the mean, or that part of it, is quite another.
+/// A size is very different if it is this many times the mean, or this fraction of it.
 const ANOTHER_SIZE: usize = 4;
-/// Unless it differs by less than this.
+/// Sizes that differ by less than this count as similar.
 const ALIKE_BYTES: usize = 64;
-/// The part of the mean that a measured value moves.
+/// A measured value moves the mean by one part in this many.
 const WEIGHT: usize = 4;
 
-/// Says which values are to be measured, and what the others are likely to take.
+/// Decides which values are measured, and estimates the size of the others.
 ///
-/// The commit serialises each value once; what it takes until then is known only from those that are serialised for the
-/// sake of this.
+/// The commit serialises each value once; until then only the values serialised for this purpose
+/// have a known size.
 #[derive(Debug)]
 pub(super) struct ValueSize {
     mean: usize,
-    /// Writes that are still to be measured one by one.
+    /// Number of writes that are still to be measured one by one.
     together: u32,
-    /// Writes since the last that was measured.
+    /// Number of writes since the last measured one.
     passed: u32,
 }
 
@@ -29,13 +29,13 @@ impl ValueSize {
         Self { mean: 0, together: MEASURED_TOGETHER, passed: 0 }
     }
 
-    /// What a value that is not measured counts for, in bytes; `None` if this one is to be measured.
+    /// Estimated size of the next value, in bytes; `None` if it must be measured.
     pub(super) fn estimate(&mut self) -> Option<usize> {
         self.passed += 1;
         (self.together == 0 && self.passed < MEASURED_OF).then_some(self.mean)
     }
 
-    /// A value has so many bytes.
+    /// Notes the size of a measured value.
     pub(super) fn measured(&mut self, bytes: usize) {
         self.passed = 0;
         self.together = self.together.saturating_sub(1);
@@ -55,7 +55,7 @@ impl ValueSize {
 mod tests {
     use super::*;
 
-    /// The sizes that `values` count for, and how many of them were measured.
+    /// The sizes counted for `values`, and the number of measured ones.
     fn counted(size: &mut ValueSize, values: impl IntoIterator<Item = usize>) -> (usize, usize) {
         let (mut bytes, mut measured) = (0, 0);
         for value in values {

@@ -17,7 +17,7 @@ use state_store::{
 
 use self::codec::{Version, VersionCodec};
 use super::{
-    ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec,
+    ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec, StoreUsage,
     rows::{Rows, malformed},
     segmented::{seen_time_entry, stream_time_entry},
 };
@@ -31,24 +31,25 @@ use crate::{
 pub struct VersionedRecord<V> {
     /// The value.
     pub value: V,
-    /// From when it is valid, in milliseconds since the epoch.
+    /// Start of its validity, in milliseconds since the epoch.
     pub timestamp: i64,
-    /// Up to when it is, exclusive; `None` if it is the latest.
+    /// End of its validity, exclusive; `None` if it is the latest.
     pub valid_to: Option<i64>,
 }
 
-/// What came of putting a version. Java's `put` returns a number.
+/// The result of putting a version. Java's `put` returns a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VersionPut {
-    /// It is the latest of its key. Java's `PUT_RETURN_CODE_VALID_TO_UNDEFINED`.
+    /// The version is the latest of its key. Java's `PUT_RETURN_CODE_VALID_TO_UNDEFINED`.
     Latest,
-    /// There is a later one, up to whose timestamp it is valid.
+    /// There is a later version, at whose timestamp this one ends.
     ValidTo(i64),
-    /// It is older than the history that is kept, so that it was dropped and counted. Java's `PUT_RETURN_CODE_NOT_PUT`.
+    /// The version is older than the history that is kept, so it was dropped and counted. Java's
+    /// `PUT_RETURN_CODE_NOT_PUT`.
     TooOld,
 }
 
-/// A put that came too late: it is in the changelog, as Java has it, and nowhere else.
+/// A put that came too late: as in Java, it is in the changelog and nowhere else.
 struct Late<V> {
     key: Vec<u8>,
     value: Option<V>,
@@ -63,7 +64,7 @@ struct Put {
     timestamp: i64,
 }
 
-/// What else there is to undo than rows, as of the beginning of the attempt that is being made.
+/// State besides the rows at the beginning of the current attempt.
 #[derive(Clone, Copy, Default)]
 struct Before {
     stream_time: i64,
@@ -72,12 +73,13 @@ struct Before {
     late: usize,
 }
 
-/// Values by key and time: each is valid from its timestamp up to the next one's. Java's `VersionedKeyValueStore`
-/// (KIP-889).
+/// Values by key and time: each is valid from its timestamp up to that of the next one. Java's
+/// `VersionedKeyValueStore` (KIP-889).
 ///
-/// Stream time is the greatest timestamp that was put. The latest value of a key is always there; how it was before can be
-/// asked for times that are not older than stream time less the history retention, and as long values may still be put. A
-/// value with the timestamp of one that is there replaces it. The store is never cached.
+/// Stream time is the greatest timestamp that was put. The latest value of a key is always there;
+/// earlier values can be read for times not older than stream time less the history retention, and
+/// can be put for as long. A value replaces an existing one with the same timestamp. The store is
+/// never cached.
 ///
 /// ```
 /// use std::time::Duration;
@@ -104,11 +106,12 @@ pub struct VersionedKeyValueStore<K, V> {
     value_serde: SerdeRef<V>,
     segments: Segments,
     stream_time: i64,
-    /// The time of the latest version that a restore brought, which may be of a record that is processed once more.
+    /// The time of the latest version that a restore brought, which may belong to a record that is
+    /// processed again.
     seen_time: i64,
     first_segment: i64,
-    /// Puts since the store was opened, and those of them that are committed: a version that only moved is not logged
-    /// again.
+    /// Number of puts since the store was opened, and of those that are committed: a version that
+    /// only moved is not logged again.
     puts: u64,
     committed: u64,
     late: Vec<Late<V>>,
@@ -156,27 +159,28 @@ impl<K, V: Clone + 'static> VersionedKeyValueStore<K, V> {
     /// The latest version of a key; `None` if it was deleted or never put.
     ///
     /// # Errors
-    /// `Serialization` if the key has no bytes, `State` or `Deserialization` if the row can't be read.
+    /// `Serialization` if the key can't be written, `State` or `Deserialization` if the row can't
+    /// be read.
     pub fn get(&mut self, key: &K) -> Result<Option<VersionedRecord<V>>> {
         self.begin(key)?;
         let latest = self.latest()?;
         Ok(latest.and_then(|version| version.record(None)))
     }
 
-    /// The version of a key that was valid at a time, in milliseconds since the epoch; `None` if there was none or it is no
-    /// longer known.
+    /// The version of a key that was valid at a time, in milliseconds since the epoch; `None` if
+    /// there was none or it is no longer known.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// The errors of [`get`](Self::get).
     pub fn get_as_of(&mut self, key: &K, time: i64) -> Result<Option<VersionedRecord<V>>> {
         self.begin(key)?;
         self.valid_at(time)
     }
 
-    /// Puts the value that a key has from `timestamp` on or, with `None`, deletes it from then on.
+    /// Sets the value of a key from `timestamp` on; `None` deletes it from then on.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// The errors of [`get`](Self::get).
     pub fn put(&mut self, key: &K, value: Option<V>, timestamp: i64) -> Result<VersionPut> {
         self.begin(key)?;
         if self.is_too_old(timestamp) {
@@ -190,7 +194,7 @@ impl<K, V: Clone + 'static> VersionedKeyValueStore<K, V> {
     /// Deletes a key from `timestamp` on, and returns the version that was valid then.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// The errors of [`get`](Self::get).
     pub fn delete(&mut self, key: &K, timestamp: i64) -> Result<Option<VersionedRecord<V>>> {
         self.begin(key)?;
         if self.is_too_old(timestamp) {
@@ -211,7 +215,7 @@ impl<K, V: Clone + 'static> VersionedKeyValueStore<K, V> {
         self.late.push(Late { key: self.plain.clone(), value, timestamp });
     }
 
-    /// The key that is worked on from now on.
+    /// Selects the key for the calls that follow.
     fn begin(&mut self, key: &K) -> Result {
         self.plain.clear();
         self.rows.serialize_key(key, &mut self.plain)
@@ -240,7 +244,8 @@ impl<K, V: Clone + 'static> VersionedKeyValueStore<K, V> {
         Ok(version.and_then(|version| version.record(Some(span.to))))
     }
 
-    /// The first span of the key in the history that ends after `time`, found by a seek in each segment from there.
+    /// The first span of the key in the history that ends after `time`, found by a seek in each
+    /// segment from there on.
     fn behind(&mut self, time: i64) -> Result<Option<Span>> {
         let first = self.segments.of(time).max(self.first_live_segment());
         let mut found = None;
@@ -278,7 +283,7 @@ impl<K, V: Clone + 'static> VersionedKeyValueStore<K, V> {
         self.rows.at_row(&self.local).write(version);
     }
 
-    /// Puts a version that is not too old, and returns when the next one begins.
+    /// Puts a version that is not too old, and returns the start of the next one.
     fn put_version(&mut self, value: Option<V>, timestamp: i64) -> Result<Option<i64>> {
         self.stream_time = self.stream_time.max(timestamp);
         let newest = self.latest()?;
@@ -323,7 +328,7 @@ impl<K, V: Clone + 'static> VersionedKeyValueStore<K, V> {
         self.segments.of(oldest.max(0))
     }
 
-    /// Logs the puts that came too late, which Java logs too, behind all that made them so.
+    /// Logs the puts that came too late, as Java does, after all that made them late.
     fn log_late(&self, writer: &mut ChangelogWriter<'_>) -> Result {
         let topic = &self.rows.context()?.topic;
         for Late { key, value, timestamp } in &self.late {
@@ -400,7 +405,7 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for VersionedKeyValueStor
         Ok(())
     }
 
-    /// All versions of the key, each with its own timestamp.
+    /// Logs all versions of the key again, each with its own timestamp.
     fn log_again(
         &mut self,
         key: &[u8],
@@ -438,6 +443,10 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for VersionedKeyValueStor
     fn check(&self, key: &[u8], value: &[u8]) -> Result {
         let (plain, _) = parse_versioned_key(key).ok_or_else(|| self.rows.malformed())?;
         self.rows.check(plain, value)
+    }
+
+    fn usage(&self) -> StoreUsage {
+        self.rows.usage()
     }
 
     fn committed(&mut self) {

@@ -12,15 +12,15 @@ use state_store::{
 };
 
 use super::{
-    ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec, ValueAndTimestamp,
-    ValueCodec, rows::malformed, segmented::Segmented,
+    ChangelogWriter, RecordContext, StateStore, StoreContext, StoreSpec, StoreUsage,
+    ValueAndTimestamp, ValueCodec, rows::malformed, segmented::Segmented,
 };
 use crate::{Result, serde::SerdeRef};
 
-/// The greatest sequence number; the first one comes behind it.
+/// The greatest sequence number; the first one follows it.
 const SEQNUM_MAX: i32 = i32::MAX;
 
-/// A window store whose values carry the timestamp of their record: that of windowed tables.
+/// A window store whose values carry the timestamp of their record; used by windowed tables.
 pub type TimestampedWindowStore<K, V> = WindowStore<K, ValueAndTimestamp<V>>;
 
 /// An update of a window that a cached store held back until the commit.
@@ -32,28 +32,29 @@ pub struct PendingWindowChange<K, V> {
     pub start: i64,
     /// The window's value now; `None` if it was deleted.
     pub new: Option<V>,
-    /// Its value as downstream has seen it last, if it was asked for.
+    /// Its value as downstream last saw it, if requested.
     pub old: Option<V>,
-    /// The record that wrote last.
+    /// The record that last wrote the window.
     pub context: RecordContext,
 }
 
-/// Values by key and window start: one, or several if the store [retains duplicates](super::StoreBuilder::retaining_duplicates).
-/// Java's `WindowStore`.
+/// Values by key and window start: one, or several if the store [retains
+/// duplicates](super::StoreBuilder::retaining_duplicates). Java's `WindowStore`.
 ///
 /// Times are window starts in milliseconds since the epoch. Stream time is the greatest start that
 /// was put; rows that start `retention` or more before it can't be read, and are removed by whole
-/// segments. One key's windows are found by seeking to them. Ranges over several keys come segment by segment, and by
-/// serialised key within one; in memory they come in order of time, then key.
+/// segments. One key's windows are found by seeking to them. Ranges over several keys come segment
+/// by segment, and by serialised key within one; in memory they come in order of time, then key.
 pub struct WindowStore<K, V> {
     rows: Segmented<K, V>,
     /// The sequence number of the last put, in a store that retains duplicates.
     seqnum: Option<i32>,
-    /// As of the beginning of the attempt that is being made.
+    /// The sequence number at the beginning of the current attempt.
     seqnum_before: Option<i32>,
 }
 
-/// The name under which a store that retains duplicates keeps its last sequence number among the offsets of its database.
+/// Name under which a store that retains duplicates keeps its last sequence number among the
+/// offsets of its database.
 pub(crate) fn seqnum_entry(store: &str) -> String {
     format!("{store}/seqnum")
 }
@@ -74,7 +75,7 @@ impl<K, V: Clone> WindowStore<K, V> {
         &self.rows.rows.name
     }
 
-    /// Whether updates are held back until the commit.
+    /// Returns whether updates are held back until the commit.
     pub fn caching(&self) -> bool {
         self.rows.rows.caching()
     }
@@ -84,10 +85,12 @@ impl<K, V: Clone> WindowStore<K, V> {
         self.rows.stream_time()
     }
 
-    /// The value of a key in the window that starts at `start`; the first one if the store retains duplicates.
+    /// The value of a key in the window that starts at `start`; the first one if the store retains
+    /// duplicates.
     ///
     /// # Errors
-    /// `Serialization` if the key has no bytes, `State` or `Deserialization` if the row can't be read.
+    /// `Serialization` if the key can't be written, `State` or `Deserialization` if the row can't
+    /// be read.
     pub fn fetch(&mut self, key: &K, start: i64) -> Result<Option<&V>> {
         let mut seqnum = 0;
         if self.seqnum.is_some() {
@@ -102,14 +105,31 @@ impl<K, V: Clone> WindowStore<K, V> {
         })
     }
 
+    /// Reads the windows of a key that start at `starts`, in ascending order, ahead of a
+    /// [`fetch`](Self::fetch) of each: together they take one look-up of the database in each
+    /// segment. Does nothing if the first of them is known already, as the others are then, too, or
+    /// if the store retains duplicates.
+    ///
+    /// # Errors
+    /// The errors of [`fetch`](Self::fetch).
+    pub fn prefetch(&mut self, key: &K, starts: impl IntoIterator<Item = i64>) -> Result {
+        if self.seqnum.is_some() {
+            return Ok(());
+        }
+        self.rows.load(key, starts.into_iter(), |local, interval_ms, plain, start| {
+            local_window_key(local, interval_ms, plain, start, 0);
+        })
+    }
+
     /// Sets or, with `None`, deletes the value of a key in the window that starts at `start`. A row
     /// that has expired already is dropped and counted.
     ///
-    /// In a store that retains duplicates, a value is added to those that are there, and `None` takes a number and does
-    /// nothing else, which the changelog shows, as Java's does; a row that has expired is in the changelog alone.
+    /// In a store that retains duplicates, a value is added to the existing ones, and `None` only
+    /// takes a sequence number, which shows in the changelog, as in Java; an expired row goes to
+    /// the changelog alone.
     ///
     /// # Errors
-    /// `Serialization` if the key has no bytes.
+    /// `Serialization` if the key can't be written.
     pub fn put(&mut self, key: &K, value: Option<V>, start: i64) -> Result {
         let mut number = 0;
         if let Some(seqnum) = &mut self.seqnum {
@@ -137,7 +157,8 @@ impl<K, V: Clone> WindowStore<K, V> {
     /// The windows of a key that start in `times`, in order of their starts.
     ///
     /// # Errors
-    /// `Serialization` if the key has no bytes, `State` or `Deserialization` if rows can't be read.
+    /// `Serialization` if the key can't be written, `State` or `Deserialization` if rows can't be
+    /// read.
     pub fn fetch_range(
         &mut self,
         key: &K,
@@ -154,11 +175,11 @@ impl<K, V: Clone> WindowStore<K, V> {
         Ok(found)
     }
 
-    /// Calls `visit` for the windows of a key that start in `times`, in order of their starts, until it breaks. Values are
-    /// lent, not cloned.
+    /// Calls `visit` for the windows of a key that start in `times`, in order of their starts,
+    /// until it breaks. Values are borrowed, not cloned.
     ///
     /// # Errors
-    /// As [`fetch_range`](Self::fetch_range).
+    /// The errors of [`fetch_range`](Self::fetch_range).
     pub fn visit_range(
         &mut self,
         key: &K,
@@ -173,10 +194,11 @@ impl<K, V: Clone> WindowStore<K, V> {
         })
     }
 
-    /// The windows of the keys `from` to `to`, both included, that start in `times`; `None` is unbounded.
+    /// The windows of the keys `from` to `to`, both included, that start in `times`; `None` is
+    /// unbounded.
     ///
     /// # Errors
-    /// As [`fetch_range`](Self::fetch_range).
+    /// The errors of [`fetch_range`](Self::fetch_range).
     pub fn fetch_keys(
         &mut self,
         from: Option<&K>,
@@ -192,11 +214,12 @@ impl<K, V: Clone> WindowStore<K, V> {
         self.decoded(found, self.rows.in_memory(), direction)
     }
 
-    /// The windows of all keys that start in `times`. A store in [order of time](super::StoreBuilder::in_order_of_time) finds
-    /// them by its index and gives them in order of time, then key; any other as [`fetch_keys`](Self::fetch_keys) does.
+    /// The windows of all keys that start in `times`. A store in [order of
+    /// time](super::StoreBuilder::in_order_of_time) finds them by its index and returns them in
+    /// order of time, then key; any other does as [`fetch_keys`](Self::fetch_keys).
     ///
     /// # Errors
-    /// As [`fetch_range`](Self::fetch_range).
+    /// The errors of [`fetch_range`](Self::fetch_range).
     pub fn fetch_all(
         &mut self,
         times: RangeInclusive<i64>,
@@ -213,12 +236,14 @@ impl<K, V: Clone> WindowStore<K, V> {
         self.decoded(found, true, direction)
     }
 
-    /// The windows of all keys that start in `starts`, by time, then key, for those that emit them when they close. The store
-    /// is in [order of time](super::StoreBuilder::in_order_of_time). One that is cached shows those, too, that have expired
-    /// and are not yet removed, as Java's cache does: else a jump of stream time would lose them.
+    /// The windows of all keys that start in `starts`, by time, then key, for operators that emit
+    /// them when they close. The store must be in [order of
+    /// time](super::StoreBuilder::in_order_of_time). A cached store also returns windows that have
+    /// expired and are not yet removed, as Java's cache does: otherwise a jump of stream time would
+    /// lose them.
     ///
     /// # Errors
-    /// As [`fetch_range`](Self::fetch_range).
+    /// The errors of [`fetch_range`](Self::fetch_range).
     pub fn fetch_closed(&mut self, starts: RangeInclusive<i64>) -> Result<Vec<(K, i64, V)>> {
         let earliest = if self.caching() { 0 } else { self.rows.first_indexed_time() };
         let times = (earliest.max(*starts.start()), *starts.end());
@@ -230,28 +255,28 @@ impl<K, V: Clone> WindowStore<K, V> {
         self.decoded(found, true, Direction::Forward)
     }
 
-    /// All windows that can be read.
+    /// All readable windows.
     ///
     /// # Errors
-    /// As [`fetch_range`](Self::fetch_range).
+    /// The errors of [`fetch_range`](Self::fetch_range).
     pub fn all(&mut self, direction: Direction) -> Result<Vec<(K, i64, V)>> {
         self.fetch_all(0..=i64::MAX, direction)
     }
 
-    /// Rows by changelog key, which come in order of time if they are to be `sorted`.
+    /// Rows by changelog key, in order of time if they are to be `sorted`.
     fn decoded(
         &self,
         mut found: Vec<(Box<[u8]>, V)>,
         sorted: bool,
         direction: Direction,
     ) -> Result<Vec<(K, i64, V)>> {
-        let place = |row: &(Box<[u8]>, V)| {
+        let sort_key = |row: &(Box<[u8]>, V)| {
             parse_window_key(&row.0).map(|(key, start, seqnum)| (start, key.to_vec(), seqnum))
         };
         match direction {
             _ if !sorted => {}
-            Direction::Forward => found.sort_by_cached_key(place),
-            Direction::Backward => found.sort_by_cached_key(|row| Reverse(place(row))),
+            Direction::Forward => found.sort_by_cached_key(sort_key),
+            Direction::Backward => found.sort_by_cached_key(|row| Reverse(sort_key(row))),
         }
         let keys = self.rows.rows.keys();
         let rows = found.into_iter().map(|(changelog_key, value)| {
@@ -321,6 +346,10 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for WindowStore<K, V> {
 
     fn check(&self, key: &[u8], value: &[u8]) -> Result {
         self.rows.check(key, value)
+    }
+
+    fn usage(&self) -> StoreUsage {
+        self.rows.rows.usage()
     }
 
     fn committed(&mut self) {

@@ -6,6 +6,7 @@ use super::{
     TaskDatabases,
     commit::CommitState,
     commit_metadata::CommitMetadata,
+    figures::Totals,
     retry::{Next, Waiting},
 };
 use crate::{
@@ -24,19 +25,20 @@ static NO_HEADERS: Headers = Headers::new();
 pub(crate) struct ActiveTask {
     pub(super) state: TaskState,
     pub(super) sources: Vec<Box<dyn Source>>,
-    /// Which source reads each input.
+    /// Index of the source that reads each input.
     pub(super) input_sources: Vec<usize>,
     pub(super) commit: CommitState,
-    /// The record that is to be processed again, before all others.
+    /// The record that waits for another attempt, before all others.
     pub(super) waiting: Option<Waiting>,
+    pub(super) totals: Totals,
 }
 
-/// Records that a task processed in one go.
+/// Result of a run of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     /// Number of records.
     pub(crate) processed: usize,
-    /// Why no more were processed; `Ready` if it was their number.
+    /// Why the run ended; `Ready` if it reached the limit.
     pub(crate) readiness: Readiness,
 }
 
@@ -46,7 +48,7 @@ impl std::fmt::Debug for ActiveTask {
     }
 }
 
-/// Lends the thread's collector to the task for as long as `body` runs.
+/// Lends the thread's collector to the task while `body` runs.
 pub(super) fn lend<R>(
     task: &mut ActiveTask,
     collector: &mut Option<Box<Collector>>,
@@ -65,7 +67,7 @@ impl ActiveTask {
         input_sources: Vec<usize>,
         commit: CommitState,
     ) -> Self {
-        Self { state, sources, input_sources, commit, waiting: None }
+        Self { state, sources, input_sources, commit, waiting: None, totals: Totals::default() }
     }
 
     /// The partitions that it reads.
@@ -73,10 +75,10 @@ impl ActiveTask {
         &self.state.inputs
     }
 
-    /// Reads one more partition, by the source of this number among its sources.
+    /// Adds an input partition, read by the source with this number among its sources.
     #[cfg(any(test, feature = "testing"))]
-    pub(crate) fn add_input(&mut self, place: TopicPartition, source: usize) {
-        self.state.inputs.push(place);
+    pub(crate) fn add_input(&mut self, partition: TopicPartition, source: usize) {
+        self.state.inputs.push(partition);
         self.state.group.add_input();
         self.input_sources.push(source);
     }
@@ -90,7 +92,7 @@ impl ActiveTask {
         &self.commit.databases
     }
 
-    /// Starts it: positions of the last commit, then each node's `init`.
+    /// Starts it: sets the positions of the last commit, then calls each node's `init`.
     pub(crate) fn init(
         &mut self,
         committed: &BTreeMap<TopicPartition, OffsetAndMetadata>,
@@ -99,8 +101,8 @@ impl ActiveTask {
     ) -> Result {
         self.state.now_ms = now_ms;
         self.state.idle.took(now_ms);
-        for (input, place) in self.state.inputs.iter().enumerate() {
-            if let Some(offset) = committed.get(place) {
+        for (input, partition) in self.state.inputs.iter().enumerate() {
+            if let Some(offset) = committed.get(partition) {
                 let CommitMetadata { partition_time: time, processors } =
                     CommitMetadata::decode(&offset.metadata);
                 for (store, until) in processors {
@@ -127,49 +129,51 @@ impl ActiveTask {
         Ok(())
     }
 
-    /// Queues what was polled.
+    /// Queues a polled batch.
     pub(crate) fn add_batch(&mut self, batch: RecordBatch) {
-        let input = self.state.inputs.iter().position(|place| place == batch.topic_partition());
+        let input =
+            self.state.inputs.iter().position(|partition| partition == batch.topic_partition());
         if let Some(input) = input {
             self.state.group.add(input, batch);
         }
     }
 
-    /// Records queued.
+    /// Number of queued records.
     pub(crate) fn buffered(&self) -> usize {
         self.state.group.buffered()
     }
 
-    /// Where the current record came from.
+    /// Origin of the current record.
     pub(crate) fn record_metadata(&self) -> RecordMetadata {
         self.state.record_metadata()
     }
 
-    /// A look at where it is, for any thread.
+    /// A handle by which any thread can see where it is.
     pub(crate) fn watch(&self) -> TaskWatch {
         self.state.watch()
     }
 
-    /// Where it was when user code panicked, and the collector that was lent to it then: `None` if it was
-    /// not at work.
+    /// Its node and record at a panic of user code, and the collector that was lent to it then:
+    /// `None` if it was not working.
     pub(crate) fn interrupted(&mut self) -> Option<(String, Box<Collector>)> {
         let collector = self.state.collector.take()?;
-        let place = self.watch().whereabouts().map(|place| place.to_string());
-        Some((place.unwrap_or_else(|| format!("task {}", self.state.id)), collector))
+        let whereabouts = self.watch().whereabouts().map(|at| at.to_string());
+        Some((whereabouts.unwrap_or_else(|| format!("task {}", self.state.id)), collector))
     }
 
-    /// Where the current record came from, for messages.
-    pub(crate) fn place(&self) -> String {
-        self.state.place()
+    /// Position of the current record, for messages.
+    pub(crate) fn record_position(&self) -> String {
+        self.state.record_position()
     }
 
-    /// Records queued of each partition that it reads.
+    /// Number of queued records per input partition.
     pub(crate) fn buffered_by_input(&self) -> impl Iterator<Item = (&TopicPartition, usize)> {
         self.state.inputs.iter().zip(self.state.group.buffered_by_input())
     }
 
-    /// Whether a record may be processed now: not while a node holds as many as it may, or one waits to be processed again.
-    /// Whether there is room for what comes of it, who lends the collector knows.
+    /// Returns whether a record may be processed now: not while a node holds as many as it may, or
+    /// one waits for another attempt. The lender of the collector knows whether there is room for
+    /// the output.
     pub(crate) fn readiness(
         &mut self,
         now_ms: i64,
@@ -185,9 +189,10 @@ impl ActiveTask {
         self.state.group.readiness(now_ms, |input| inputs.get(input).and_then(&mut lag))
     }
 
-    /// Processes records, each depth first to the end of every branch, with the stream-time punctuations that it makes
-    /// due: up to `max_records`, for as long as the task is ready, what it writes is taken, and uncommitted writes may take more memory. The
-    /// caller looks at its clock, and whether a commit is due, between runs.
+    /// Processes records, each depth first to the end of every branch, with the stream-time
+    /// punctuations that it makes due: up to `max_records`, while the task is ready, its output is
+    /// accepted, and uncommitted writes may take more memory. Between runs the caller checks its
+    /// clock, and whether a commit is due.
     pub(crate) fn process_run(
         &mut self,
         now_ms: i64,
@@ -210,7 +215,7 @@ impl ActiveTask {
                         break;
                     }
                     Next::None => {
-                        // Those that were left could not be read, and a handler let them pass.
+                        // The remaining ones could not be read, and a handler dropped them.
                         readiness = Readiness::Empty;
                         break;
                     }
@@ -222,7 +227,8 @@ impl ActiveTask {
                 if task.state.shared_settings.budget.overlay_exceeded() {
                     break;
                 }
-                // Nothing is queued meanwhile: a task that is ready stays so until a queue runs empty.
+                // Nothing is queued meanwhile: a task that is ready stays so until a queue runs
+                // empty.
                 if task.state.group.has_emptied() {
                     readiness = task.readiness(now_ms, &mut lag);
                 }
@@ -232,8 +238,8 @@ impl ActiveTask {
         })
     }
 
-    /// Processes the next record, whether or not another partition may still have an earlier one. Returns whether one is
-    /// through.
+    /// Processes the next record, whether or not another partition may still have an earlier one.
+    /// Returns whether one was processed.
     pub(crate) fn process(
         &mut self,
         now_ms: i64,
@@ -254,7 +260,7 @@ impl ActiveTask {
             return self.wait_to_retry(head, attempt);
         }
         let processed = self.state.end_attempt(processed);
-        // After an error too, for the record is decoded no more: it is passed over.
+        // After an error too, since the record can't be decoded again: it is skipped.
         self.state.group.done(head);
         processed?;
         if !self.state.schedule.is_empty() {
@@ -263,7 +269,8 @@ impl ActiveTask {
         Ok(Next::Done)
     }
 
-    /// Decodes the first record of each queue that lacks a head; records that a handler drops are passed over.
+    /// Decodes the first record of each queue that lacks a head; records that a handler drops are
+    /// skipped.
     pub(super) fn decode_heads(&mut self) -> Result {
         let latest = self.state.latest_timestamp();
         while let Some(undecoded) = self.state.group.undecoded() {
@@ -348,7 +355,8 @@ impl ActiveTask {
         Some(Arc::new(headers))
     }
 
-    /// Pushes records that come from no queue through what is below the source of `input`. Returns their number.
+    /// Pushes records that come from no queue through the nodes below the source of `input`.
+    /// Returns their number.
     pub(crate) fn push_decoded<'r, K: 'static, V: 'static>(
         &mut self,
         input: usize,
@@ -392,7 +400,7 @@ impl ActiveTask {
         })
     }
 
-    /// When the next wall-clock punctuation is due.
+    /// Time of the next wall-clock punctuation.
     pub(crate) fn next_punctuation(&self) -> Option<i64> {
         self.state.schedule.next_wall_clock()
     }
@@ -410,12 +418,13 @@ impl ActiveTask {
             let due = self.state.schedule.next_due(kind, time);
             let Some((node, punctuation)) = due else { return Ok(any) };
             any = true;
+            self.state.tally.punctuations += 1;
             self.commit.progress = true;
             self.control_all(Event::Punctuate { node, punctuation })?;
         }
     }
 
-    /// Records dropped since the last call.
+    /// Number of records dropped since the last call.
     pub(crate) fn take_dropped(&mut self) -> u64 {
         let TaskState { stores, drops, now_ms, .. } = &mut self.state;
         for store in stores.iter_mut().flatten() {
@@ -434,14 +443,15 @@ impl ActiveTask {
         self.control_all(Event::Close)
     }
 
-    /// First step of a commit: forward what caches hold back, in the order of the stores. What is forwarded may be
-    /// written to a store that had its turn already, so it goes on until nothing is held back.
+    /// First step of a commit: forwards the changes that caches hold back, in the order of the
+    /// stores. A forwarded change may be written to a store that has had its turn, so this
+    /// continues until nothing is held back.
     pub(crate) fn flush_caches(&mut self, collector: &mut Option<Box<Collector>>) -> Result {
         let flushes = self.commit.flushes.clone();
         lend(self, collector, |task| {
             let flush =
                 |task: &mut Self, node: &usize| task.control_all(Event::Flush { node: *node });
-            // Each pass drains at least one store for good, for the graph has no cycle.
+            // Each pass drains at least one store for good, because the graph has no cycle.
             for _ in 0..=flushes.len() {
                 flushes.iter().try_for_each(|node| flush(task, node))?;
                 if !task.state.stores.iter().flatten().any(|store| store.has_pending()) {

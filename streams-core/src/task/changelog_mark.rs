@@ -1,17 +1,18 @@
-//! What a task's database notes about a changelog that was lost, until the operator's will is done.
+//! A note in a task's database about a lost changelog, kept until the operator's decision is
+//! carried out.
 
 use state_store::{Database, WriteBatch};
 
 use crate::Result;
 
-/// How a changelog and the local state belong together.
+/// Relation of a changelog to the local state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChangelogMark {
-    /// The offset in the database is one of the changelog.
+    /// The offset in the database belongs to the changelog.
     Sound,
-    /// All rows are to be written to the changelog, which has not all of them yet.
+    /// All rows must be written to the changelog, which does not have all of them yet.
     Rewrite,
-    /// The offset in the database is one of a topic that was deleted.
+    /// The offset in the database belongs to a deleted topic.
     Lost,
 }
 
@@ -32,7 +33,7 @@ impl ChangelogMark {
         })
     }
 
-    /// Sets the mark with what else is written.
+    /// Sets the mark along with other writes.
     pub(crate) fn set(self, batch: &mut WriteBatch, topic: &str) {
         let number = match self {
             Self::Sound => 0,

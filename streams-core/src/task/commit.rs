@@ -1,6 +1,7 @@
-//! The commit of a task, in the steps between which its thread talks to the cluster.
+//! The commit of a task, in steps between which its thread talks to the cluster.
 //!
-//! 1. `prepare`: caches forward what they held back; overlays are serialised into one batch and changelog records.
+//! 1. `prepare`: caches forward the changes they held back; overlays are serialised into one batch
+//!    and changelog records.
 //! 2. The thread flushes the producer and learns the changelog offsets.
 //! 3. The thread commits the input offsets (`offsets`).
 //! 4. `apply`: the batch goes to the databases, with the changelog offsets in it.
@@ -20,25 +21,25 @@ use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{Collector, OffsetAndMetadata},
     planted::{PlantedBug, is_planted},
-    store::{ChangelogWriter, Position},
+    store::{ChangelogWriter, LogOrder, Position},
 };
 
-/// What a commit needs beside the nodes.
+/// Data of a commit besides the nodes.
 pub(crate) struct CommitState {
     pub(super) databases: TaskDatabases,
     /// The changelog partition of each logged store, by number in the topology.
     pub(super) changelogs: BTreeMap<usize, TopicPartition>,
-    /// The partition that fills a store, of those that the task reads, by number of the store in the topology.
+    /// The input partition from which a store is filled, by number of the store in the topology.
     sources: BTreeMap<usize, TopicPartition>,
     /// Nodes that forward for cached stores, in the order of the stores.
     pub(super) flushes: Arc<[usize]>,
-    /// Whether anything happened since the last commit.
+    /// True if anything happened since the last commit.
     pub(super) progress: bool,
     committed: BTreeMap<usize, i64>,
     batch: Option<TaskBatch>,
-    /// The batch of a commit that is being prepared, and the first store that is not in it.
+    /// The batch of a commit in preparation, and the first store that is not in it.
     staging: Option<(usize, TaskBatch)>,
-    /// How far each store has come in the inputs, by number in the topology, where changelogs say so.
+    /// Position of each store in the inputs, by number in the topology, if changelogs carry it.
     positions: BTreeMap<usize, Position>,
 }
 
@@ -61,20 +62,20 @@ impl CommitState {
         }
     }
 
-    /// With stores that are filled from partitions that the task reads.
+    /// Sets the stores that are filled from partitions that the task reads.
     pub(crate) fn filled_from(self, sources: BTreeMap<usize, TopicPartition>) -> Self {
         Self { sources, ..self }
     }
 }
 
 impl ActiveTask {
-    /// Whether there is anything to commit: records, punctuations, or a position that moved over
-    /// control records.
+    /// Returns whether there is anything to commit: records, punctuations, or a position that moved
+    /// past control records.
     pub(crate) fn commit_needed(&self) -> bool {
         self.commit.progress || !self.changed_offsets().is_empty()
     }
 
-    /// Whether user code asked for a commit.
+    /// Returns whether user code asked for a commit.
     pub(crate) fn commit_requested(&self) -> bool {
         self.state.commit_requested
     }
@@ -87,17 +88,21 @@ impl ActiveTask {
             .collect()
     }
 
-    /// Step 1. Runs until no store is dirty that was not serialised: a flush may write to any store.
+    /// Step 1. Runs until every dirty store is serialised: a flush may write to any store.
     pub(crate) fn prepare_commit(&mut self, collector: &mut Option<Box<Collector>>) -> Result {
-        while !self.stage(collector)? {
-            // What waits for room is the caller's to look after.
+        while !self.stage(collector, LogOrder::OfWrites)? {
+            // The caller looks after records that wait for room.
         }
         Ok(())
     }
 
-    /// A part of step 1: returns whether that was the last. It ends between two stores where something waits for room, so
-    /// that no more waits than what one of them logged.
-    pub(crate) fn stage(&mut self, collector: &mut Option<Box<Collector>>) -> Result<bool> {
+    /// A part of step 1: returns whether that was the last. It ends between two stores if something
+    /// waits for room, so that no more waits than one of them logged.
+    pub(crate) fn stage(
+        &mut self,
+        collector: &mut Option<Box<Collector>>,
+        order: LogOrder,
+    ) -> Result<bool> {
         let (first, mut batch) = if let Some(staging) = self.commit.staging.take() {
             staging
         } else {
@@ -117,7 +122,7 @@ impl ActiveTask {
                 self.state.shared_settings.logs_positions.then(|| {
                     (self.commit.positions.entry(index).or_default(), &*self.state.inputs)
                 });
-            store.stage(&mut ChangelogWriter { batch: rows, changelog, position })?;
+            store.stage(&mut ChangelogWriter { batch: rows, changelog, position, order })?;
             if collector.as_ref().is_some_and(|collector| collector.is_full()) {
                 self.commit.staging = Some((index + 1, batch));
                 return Ok(false);
@@ -130,8 +135,8 @@ impl ActiveTask {
         Ok(true)
     }
 
-    /// Writes rows to a changelog once more, as they are now. `keys` are those of the changelog, with the timestamps of
-    /// the records for whose sake that is done.
+    /// Rewrites rows to a changelog with their current values. `keys` are those of the changelog,
+    /// with the timestamps of the records that required this.
     pub(crate) fn log_again(
         &mut self,
         changelog: &TopicPartition,
@@ -146,11 +151,12 @@ impl ActiveTask {
             batch: &mut no_rows,
             changelog: Some((collector.slot(changelog)?, collector)),
             position: None,
+            order: LogOrder::default(),
         };
         keys.iter().try_for_each(|(key, timestamp)| store.log_again(key, *timestamp, &mut writer))
     }
 
-    /// Notes up to where changelogs have been written, all of which the databases have.
+    /// Notes how far changelogs have been written; the databases have all of that.
     pub(crate) fn apply_changelogs(&self, written: &HashMap<TopicPartition, i64>) -> Result {
         let mut batch = TaskBatch::default();
         for (store, changelog) in &self.commit.changelogs {
@@ -164,7 +170,7 @@ impl ActiveTask {
         self.commit.databases.write(batch)
     }
 
-    /// Each changelog that it writes to, with the offset up to which its databases have it.
+    /// Each changelog that it writes to, with its offset in the databases.
     pub(crate) fn changelogs(&self) -> Result<Vec<(TopicPartition, i64)>> {
         let mut changelogs = Vec::new();
         for (store, changelog) in &self.commit.changelogs {
@@ -175,11 +181,12 @@ impl ActiveTask {
         Ok(changelogs)
     }
 
-    /// Looks whether the first records that changelogs got in a commit lie behind what the databases have of them. If not,
-    /// the databases note that the changelog is lost.
+    /// Checks that the first records that changelogs got in a commit come after the offsets in the
+    /// databases. If not, the databases note that the changelog is lost.
     ///
     /// # Errors
-    /// `Timeout` if a changelog was made anew: what was written is in doubt, and the task is to be restored again.
+    /// `Timeout` if a changelog was recreated: the written records are in doubt, and the task must
+    /// be restored again.
     pub(crate) fn check_logged(&self, began: &HashMap<TopicPartition, i64>) -> Result {
         for (store, changelog) in &self.commit.changelogs {
             let Some(offset) = began.get(changelog) else { continue };
@@ -200,13 +207,18 @@ impl ActiveTask {
         Ok(())
     }
 
-    /// Whether it writes to this changelog.
+    /// Returns whether the task writes to any changelog.
+    pub(crate) fn has_changelogs(&self) -> bool {
+        !self.commit.changelogs.is_empty()
+    }
+
+    /// Returns whether the task writes to this changelog.
     pub(crate) fn logs_to(&self, changelog: &TopicPartition) -> bool {
         self.commit.changelogs.values().any(|partition| partition == changelog)
     }
 
-    /// Commits where no cluster is to be told: what was written goes to the databases, with the positions of the
-    /// inputs in the same write. `fills` has the store of each input.
+    /// Commits without a cluster: the writes go to the databases, with the positions of the inputs
+    /// in the same write. `fills` has the store of each input.
     pub(crate) fn commit_with_positions(
         &mut self,
         fills: &[usize],
@@ -216,20 +228,21 @@ impl ActiveTask {
         let changed = self.changed_offsets();
         if let Some(batch) = &mut self.commit.batch {
             for (input, offset) in changed {
-                if let (Some(place), Some(store)) = (self.state.inputs.get(input), fills.get(input))
+                if let (Some(partition), Some(store)) =
+                    (self.state.inputs.get(input), fills.get(input))
                 {
                     let rows = self.commit.databases.batch_of(*store, batch);
-                    rows.set_offset(&place.to_string(), offset);
+                    rows.set_offset(&partition.to_string(), offset);
                 }
             }
         }
         self.apply_commit(&HashMap::new())
     }
 
-    /// Where its inputs begin: the offsets of the last commit, as long as there is no newer one.
+    /// Sets the start of its inputs: the offsets of the last commit, until there is a newer one.
     pub(crate) fn starts_at(&mut self, positions: &[(TopicPartition, i64)]) {
-        for (place, offset) in positions {
-            if let Some(input) = self.state.inputs.iter().position(|input| input == place) {
+        for (partition, offset) in positions {
+            if let Some(input) = self.state.inputs.iter().position(|input| input == partition) {
                 self.commit.committed.insert(input, *offset);
             }
         }
@@ -239,13 +252,13 @@ impl ActiveTask {
     pub(crate) fn offsets(&self) -> Vec<(TopicPartition, OffsetAndMetadata)> {
         let changed = self.changed_offsets();
         if changed.is_empty() && self.state.emitted_changed {
-            // How far windows were emitted goes with offsets, though no record came.
+            // The emission times of windows are committed with offsets, even though no record came.
             return self.committed_offsets();
         }
         self.with_metadata(changed)
     }
 
-    /// The offsets of the last commit, to be committed once more.
+    /// The offsets of the last commit, to be committed again.
     pub(crate) fn committed_offsets(&self) -> Vec<(TopicPartition, OffsetAndMetadata)> {
         self.with_metadata(self.commit.committed.iter().map(|(input, offset)| (*input, *offset)))
     }
@@ -258,9 +271,12 @@ impl ActiveTask {
             let partition_time = self.state.group.partition_time(input);
             let processors = self.state.emitted_until.clone();
             let metadata = CommitMetadata { partition_time, processors };
-            let place = self.state.inputs.get(input)?.clone();
+            let partition = self.state.inputs.get(input)?.clone();
             let leader_epoch = self.state.group.leader_epoch(input);
-            Some((place, OffsetAndMetadata { offset, metadata: metadata.encode(), leader_epoch }))
+            Some((
+                partition,
+                OffsetAndMetadata { offset, metadata: metadata.encode(), leader_epoch },
+            ))
         });
         offsets.collect()
     }
@@ -278,17 +294,17 @@ impl ActiveTask {
         })
     }
 
-    /// Where it is in each partition that it reads, and the records queued.
+    /// Its position in each input partition, and the number of queued records.
     pub(crate) fn positions(&self) -> impl Iterator<Item = (&TopicPartition, i64, usize)> {
         let began = |input: &usize| self.commit.committed.get(input).copied();
         let inputs = self.buffered_by_input().enumerate();
-        inputs.filter_map(move |(input, (place, queued))| {
+        inputs.filter_map(move |(input, (partition, queued))| {
             let position = self.state.group.position(input).or_else(|| began(&input))?;
-            Some((place, position, queued))
+            Some((partition, position, queued))
         })
     }
 
-    /// Step 4: everything is on the cluster. `written` says up to where each changelog partition was
+    /// Step 4: everything is on the cluster. `written` tells how far each changelog partition was
     /// written in this commit.
     pub(crate) fn apply_commit(&mut self, written: &HashMap<TopicPartition, i64>) -> Result {
         if let Some(mut batch) = self.commit.batch.take() {
@@ -304,7 +320,7 @@ impl ActiveTask {
             }
             let changed = self.changed_offsets();
             for (store, source) in &self.commit.sources {
-                // A restore goes on behind the records whose offsets are committed.
+                // A restore continues after the records whose offsets are committed.
                 let moved =
                     changed.iter().find(|(input, _)| self.state.inputs.get(*input) == Some(source));
                 if let Some((_, offset)) = moved {

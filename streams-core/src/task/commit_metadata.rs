@@ -1,4 +1,4 @@
-//! The text that goes with a committed offset: Java's `TopicPartitionMetadata`, version 2.
+//! The text that is stored with a committed offset: Java's `TopicPartitionMetadata`, version 2.
 //!
 //! Base64 of: byte 2, partition time as big-endian `i64`, then, if there are any, the number of
 //! processor entries as `i32` and for each the length of its name as `i32`, its name and an `i64`.
@@ -32,7 +32,8 @@ impl CommitMetadata {
         STANDARD.encode(bytes)
     }
 
-    /// Reads the text; one that is empty or malformed, or of a newer version, is unknown (time -1), as in Java.
+    /// Decodes the text; if it is empty or malformed, or of a newer version, the result is unknown
+    /// (time -1), as in Java.
     pub(crate) fn decode(text: &str) -> Self {
         let unknown = Self { partition_time: -1, processors: BTreeMap::new() };
         let Ok(bytes) = STANDARD.decode(text) else { return unknown };

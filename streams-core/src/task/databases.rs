@@ -11,16 +11,16 @@ use crate::{
     topology::{StoreDef, changelog_topic},
 };
 
-/// A task's database on disk, and the one of its in-memory stores. Shared with the restorer and with
+/// A task's database on disk, and that of its in-memory stores. Shared with the restorer and with
 /// readers; written only at commit and in restore.
 #[derive(Clone, Debug)]
 pub(crate) struct TaskDatabases {
     pub(crate) persistent: Option<Arc<dyn Database>>,
     pub(crate) memory: Option<Arc<dyn Database>>,
-    places: Vec<(usize, bool, StoreId)>,
+    locations: Vec<(usize, bool, StoreId)>,
 }
 
-/// Rows of one commit, for each database.
+/// Rows of one commit, per database.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TaskBatch {
     pub(crate) persistent: WriteBatch,
@@ -28,22 +28,22 @@ pub(crate) struct TaskBatch {
 }
 
 impl TaskDatabases {
-    /// The databases for these stores, by number in the topology. `open` opens the one on disk for the
-    /// names of the persistent stores.
+    /// Opens the databases for these stores, by number in the topology. `open` opens the one on
+    /// disk for the names of the persistent stores.
     pub(crate) fn open(
         stores: &[(usize, &StoreSpec)],
         open: impl FnOnce(&[String]) -> Result<Arc<dyn Database>>,
     ) -> Result<Self> {
         let mut persistent = Vec::new();
         let mut memory = 0_u16;
-        let mut places = Vec::new();
+        let mut locations = Vec::new();
         for (index, spec) in stores {
             if spec.persistent {
                 let id = StoreId(u16::try_from(persistent.len()).unwrap_or(u16::MAX));
                 persistent.push(spec.name.to_string());
-                places.push((*index, true, id));
+                locations.push((*index, true, id));
             } else {
-                places.push((*index, false, StoreId(memory)));
+                locations.push((*index, false, StoreId(memory)));
                 memory += 1;
             }
         }
@@ -52,17 +52,17 @@ impl TaskDatabases {
             0 => None,
             count => Some(Arc::new(MemoryDatabase::new(usize::from(count)))),
         };
-        Ok(Self { persistent, memory, places })
+        Ok(Self { persistent, memory, locations })
     }
 
     /// The database of a store and its number there.
     pub(crate) fn of(&self, store: usize) -> Option<(&Arc<dyn Database>, StoreId)> {
-        let (_, persistent, id) = self.places.iter().find(|(index, ..)| *index == store)?;
+        let (_, persistent, id) = self.locations.iter().find(|(index, ..)| *index == store)?;
         let database = if *persistent { &self.persistent } else { &self.memory };
         database.as_ref().map(|database| (database, *id))
     }
 
-    /// Makes a store, by number in the topology, and opens it there.
+    /// Makes a store, by number in the topology, and opens it on its database.
     pub(crate) fn open_store(
         &self,
         index: usize,
@@ -84,14 +84,14 @@ impl TaskDatabases {
         Ok(store)
     }
 
-    /// The batch that a store's rows go to.
+    /// The batch for a store's rows.
     pub(crate) fn batch_of<'a>(
         &self,
         store: usize,
         batch: &'a mut TaskBatch,
     ) -> &'a mut WriteBatch {
-        let place = self.places.iter().find(|(index, ..)| *index == store);
-        if place.is_some_and(|(_, persistent, _)| *persistent) {
+        let location = self.locations.iter().find(|(index, ..)| *index == store);
+        if location.is_some_and(|(_, persistent, _)| *persistent) {
             &mut batch.persistent
         } else {
             &mut batch.memory
@@ -99,7 +99,9 @@ impl TaskDatabases {
     }
 
     /// Writes both batches, each atomically.
-    pub(crate) fn write(&self, batch: TaskBatch) -> Result {
+    pub(crate) fn write(&self, mut batch: TaskBatch) -> Result {
+        batch.persistent.sort();
+        batch.memory.sort();
         if let Some(database) = &self.persistent
             && !batch.persistent.is_empty()
         {
@@ -113,21 +115,21 @@ impl TaskDatabases {
         Ok(())
     }
 
-    /// Starts to make what was written durable, if it has waited for as long as it may.
+    /// Starts to make the writes durable, if they have waited for as long as they may.
     pub(crate) fn flush_older(&self, now_ms: i64, settings: &TaskSettings) {
         if let Some(database) = &self.persistent {
             database.flush_older(now_ms, settings.flush_age_ms);
         }
     }
 
-    /// Starts to make what was written durable.
+    /// Starts to make the writes durable.
     pub(crate) fn start_flush(&self) {
         if let Some(database) = &self.persistent {
             database.start_flush();
         }
     }
 
-    /// Makes what is on disk durable.
+    /// Makes the writes on disk durable.
     pub(crate) fn flush(&self) -> Result {
         if let Some(database) = &self.persistent {
             database.flush()?;

@@ -1,14 +1,16 @@
-//! Global stores: the task that fills those of an instance, and the stores through which its other tasks read them.
+//! Global stores: the task that fills those of an instance, and the stores through which the
+//! instance's other tasks read them.
 //!
-//! The rows are in databases that all share. Only the global task writes them, at its commits, with the positions of its
-//! inputs in the same atomic write. A task that reads has store objects of its own on the same databases, and never
-//! writes to them: so no lock lies between the threads. Invariant: the positions in a database belong to its rows.
+//! The rows are in databases that all tasks share. Only the global task writes them, at its
+//! commits, with the positions of its inputs in the same atomic write. A task that reads has its
+//! own store objects on the same databases, and never writes to them: so there is no lock between
+//! the threads. Invariant: the positions in a database belong to its rows.
 
 use std::sync::Arc;
 
 use state_store::{Database, WriteBatch};
 
-use super::{ActiveTask, CommitState, TaskDatabases, TaskSettings, TaskState};
+use super::{ActiveTask, CommitState, Counted, TaskDatabases, TaskSettings, TaskState};
 use crate::{
     Result, TaskId, TopicPartition,
     client::{Collector, RecordBatch},
@@ -19,8 +21,8 @@ use crate::{
 /// The stores of a task, by their numbers in the topology.
 type TaskStores = Vec<Option<Box<dyn StateStore>>>;
 
-/// Opens the databases of the global stores; `None` if the topology has none. `open` opens the one on disk for the
-/// names of the persistent stores.
+/// Opens the databases of the global stores; `None` if the topology has none. `open` opens the one
+/// on disk for the names of the persistent stores.
 pub(crate) fn open_global_databases(
     topology: &Topology,
     open: impl FnOnce(&[String]) -> Result<Arc<dyn Database>>,
@@ -56,7 +58,8 @@ pub(crate) struct GlobalTask {
 }
 
 impl GlobalTask {
-    /// The task, not started. `partitions` gives the number of partitions of each topic.
+    /// Creates the task without starting it. `partitions` gives the number of partitions of each
+    /// topic.
     pub(crate) fn new(
         topology: &Topology,
         settings: &Arc<TaskSettings>,
@@ -90,32 +93,32 @@ impl GlobalTask {
         self.task.inputs()
     }
 
-    /// The store that a partition fills, by number in the topology.
-    pub(crate) fn filled_by(&self, place: &TopicPartition) -> Option<usize> {
-        let input = self.inputs().iter().position(|input| input == place)?;
+    /// The store filled from a partition, by number in the topology.
+    pub(crate) fn filled_by(&self, partition: &TopicPartition) -> Option<usize> {
+        let input = self.inputs().iter().position(|input| input == partition)?;
         self.fills.get(input).copied()
     }
 
-    /// The next offset of a partition, as of the last commit; `None` before the first.
-    pub(crate) fn stored_position(&self, place: &TopicPartition) -> Result<Option<i64>> {
-        let database = self.filled_by(place).and_then(|store| self.task.databases().of(store));
-        let offset = database.map(|(database, _)| database.offset(&place.to_string()));
+    /// The next offset of a partition at the last commit; `None` before the first.
+    pub(crate) fn stored_position(&self, partition: &TopicPartition) -> Result<Option<i64>> {
+        let database = self.filled_by(partition).and_then(|store| self.task.databases().of(store));
+        let offset = database.map(|(database, _)| database.offset(&partition.to_string()));
         Ok(offset.transpose()?.flatten())
     }
 
-    /// Empties the store that a partition fills, and takes its partitions back to `positions`, in one step. For a task
-    /// that has not read anything.
+    /// Empties the store that is filled from a partition, and resets its partitions to `positions`,
+    /// in one step. For a task that has not read anything.
     pub(crate) fn clear(&self, store: usize, positions: &[(TopicPartition, i64)]) -> Result {
         let Some((database, id)) = self.task.databases().of(store) else { return Ok(()) };
         let mut batch = WriteBatch::new();
         batch.delete_all(id);
-        for (place, position) in positions {
-            batch.set_offset(&place.to_string(), *position);
+        for (partition, position) in positions {
+            batch.set_offset(&partition.to_string(), *position);
         }
         Ok(database.write(batch)?)
     }
 
-    /// Calls each processor's `init`. `positions` says where its inputs begin.
+    /// Calls each processor's `init`. `positions` gives the start of its inputs.
     pub(crate) fn start(
         &mut self,
         positions: &[(TopicPartition, i64)],
@@ -126,12 +129,12 @@ impl GlobalTask {
         self.task.init(&[].into(), now_ms, collector)
     }
 
-    /// Queues what was polled.
+    /// Queues a polled batch.
     pub(crate) fn add_batch(&mut self, batch: RecordBatch) {
         self.task.add_batch(batch);
     }
 
-    /// Processes all that is queued, and the punctuations that are due. Returns the number of records.
+    /// Processes all queued records, and the due punctuations. Returns the number of records.
     pub(crate) fn process(
         &mut self,
         now_ms: i64,
@@ -145,17 +148,17 @@ impl GlobalTask {
         Ok(processed)
     }
 
-    /// When the next wall-clock punctuation is due.
+    /// Time of the next wall-clock punctuation.
     pub(crate) fn next_punctuation(&self) -> Option<i64> {
         self.task.next_punctuation()
     }
 
-    /// Writes what was processed, with the positions behind it: from now on other tasks see it.
+    /// Writes the results, with the new positions: from now on other tasks see them.
     pub(crate) fn commit(&mut self, collector: &mut Option<Box<Collector>>) -> Result {
         self.task.commit_with_positions(&self.fills, collector)
     }
 
-    /// Makes what is on disk durable.
+    /// Makes the state on disk durable.
     pub(crate) fn flush(&self) -> Result {
         self.task.databases().flush()
     }
@@ -165,12 +168,17 @@ impl GlobalTask {
         self.task.store_mut(store)
     }
 
-    /// Records dropped since the last call.
+    /// Number of records dropped since the last call.
     pub(crate) fn take_dropped(&mut self) -> u64 {
         self.task.take_dropped()
     }
 
-    /// Where it was when user code panicked, and the collector that was lent to it then.
+    /// Counts since the last call.
+    pub(crate) fn take_counted(&mut self) -> Counted {
+        self.task.take_counted()
+    }
+
+    /// Its node and record at a panic of user code, and the collector that was lent to it then.
     pub(crate) fn interrupted(&mut self) -> Option<(String, Box<Collector>)> {
         self.task.interrupted()
     }

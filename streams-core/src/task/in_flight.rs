@@ -1,7 +1,8 @@
-//! Records that nodes of a task hold: going on with them, in each turn and before a commit.
+//! Records that nodes of a task hold: processing continues in each turn and before a commit.
 //!
-//! Invariant: a commit is prepared only when nothing is in flight. So its offsets are those of complete records, and what
-//! was forwarded of them is in the same commit; what is dropped with the task is done again.
+//! Invariant: a commit is prepared only when nothing is in flight. Its offsets are therefore those
+//! of completed records, and their results are in the same commit; records dropped with the task
+//! are processed again.
 
 use super::{ActiveTask, active::lend};
 use crate::{
@@ -12,26 +13,27 @@ use crate::{
 };
 
 impl ActiveTask {
-    /// What its nodes hold.
+    /// Records that its nodes hold.
     pub(crate) fn in_flight(&self) -> &NodesInFlight {
         &self.state.in_flight
     }
 
-    /// Has the nodes that hold records go on with those that are through.
+    /// Makes the nodes that hold records continue with those that are ready.
     pub(crate) fn resume(&mut self, now_ms: i64, collector: &mut Option<Box<Collector>>) -> Result {
         if self.state.in_flight.is_empty() {
             return Ok(());
         }
         lend(self, collector, |task| {
             task.state.now_ms = now_ms;
-            // Those below get what those above forward, in this turn or in the next.
+            // Nodes below get the records forwarded from above in this turn or in the next.
             let nodes = task.state.in_flight.nodes();
             nodes.into_iter().try_for_each(|node| task.control_all(Event::Resume { node }))
         })
     }
 
-    /// Goes on with what is in flight, and forwards what caches hold back behind that, which may be in flight then. Returns
-    /// whether nothing is left, so that a commit may be prepared; else it is to be called again.
+    /// Continues with the records in flight, and forwards the changes that caches hold back after
+    /// that, which may then be in flight. Returns whether nothing is left, so that a commit may be
+    /// prepared; otherwise it must be called again.
     pub(crate) fn drain(
         &mut self,
         now_ms: i64,
@@ -47,10 +49,10 @@ impl ActiveTask {
         Ok(self.state.in_flight.is_empty())
     }
 
-    /// A commit is prepared: its offsets must be those of complete records.
+    /// Checks, when a commit is prepared, that its offsets are those of completed records.
     ///
     /// # Errors
-    /// `Topology` if a node holds records that has not said in its `init` that it may.
+    /// `Topology` if a node holds records without having announced that in its `init`.
     pub(super) fn check_nothing_in_flight(&self) -> Result {
         let nodes = self.state.in_flight.nodes();
         let Some(node) = nodes.first().filter(|_| !is_planted(PlantedBug::CommitInFlight)) else {

@@ -1,14 +1,15 @@
 //! Tasks: one partition's share of a sub-topology.
 //!
-//! A task owns all that it touches while it processes: nodes, stores, queues. It knows no consumer and
-//! no group; the thread hands it batches, a producer and the time. Invariant: nothing of a task is in
-//! its database that the cluster has not committed.
+//! A task owns everything that it uses while it processes: nodes, stores, queues. It knows no
+//! consumer and no group; the thread passes it batches, a producer and the time. Invariant: a
+//! task's database has nothing that the cluster has not committed.
 
 mod active;
 mod changelog_mark;
 mod commit;
 mod commit_metadata;
 mod databases;
+mod figures;
 mod global;
 mod idle;
 mod in_flight;
@@ -20,6 +21,7 @@ pub(crate) use self::{
     commit::CommitState,
     commit_metadata::CommitMetadata,
     databases::TaskDatabases,
+    figures::Counted,
     global::{GlobalTask, add_global_stores, open_global_databases},
 };
 pub(crate) use crate::processor::{Readiness, TaskSettings, TaskState};

@@ -1,7 +1,8 @@
-//! A record that waits to be processed again.
+//! A record that waits for another attempt.
 //!
-//! It stays the first of its queue, and no other record of the task is processed before it. What it did is undone, so that
-//! commits go on; its offset is not among theirs, and who closes the task meanwhile leaves it to the next owner.
+//! It stays the first of its queue, and no other record of the task is processed before it. Its
+//! effects are undone, so commits continue; its offset is not among theirs, and if the task is
+//! closed meanwhile, the record is left to the next owner.
 
 use super::ActiveTask;
 use crate::{
@@ -10,38 +11,38 @@ use crate::{
     time::duration_ms,
 };
 
-/// The record that waits, and until when.
+/// The waiting record, and the time of its next attempt.
 #[derive(Debug)]
 pub(super) struct Waiting {
     head: HeldHead,
-    /// Attempts that have failed.
+    /// Number of failed attempts.
     attempts: u32,
     due_ms: i64,
 }
 
-/// What became of the next record.
+/// Result for the next record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// There was none.
+    /// There was no record.
     None,
-    /// It is through.
+    /// It has been processed.
     Done,
-    /// It waits to be processed again.
+    /// It waits for another attempt.
     Waits,
 }
 
 impl ActiveTask {
-    /// When the record that waits may be processed again; `None` if none waits.
+    /// Time of the next attempt at the waiting record; `None` if none waits.
     pub(crate) fn retry_due_ms(&self) -> Option<i64> {
         self.waiting.as_ref().map(|waiting| waiting.due_ms)
     }
 
-    /// Whether a record waits whose time has not come.
+    /// Returns whether a record waits for a later time.
     pub(crate) fn waits(&self, now_ms: i64) -> bool {
         self.retry_due_ms().is_some_and(|due_ms| now_ms < due_ms)
     }
 
-    /// The record that is to be processed next, and the number of the attempt.
+    /// The next record to be processed, and the number of the attempt.
     pub(super) fn next_head(&mut self) -> Result<Option<(Head, u32)>> {
         if let Some(Waiting { head, attempts, .. }) = self.waiting.take() {
             return Ok(Some((self.state.group.take_held(head), attempts.saturating_add(1))));
@@ -50,7 +51,7 @@ impl ActiveTask {
         Ok(self.state.group.take_head().map(|head| (head, 1)))
     }
 
-    /// The attempt is given up: it is undone, and the record waits.
+    /// Undoes a given-up attempt, and lets the record wait.
     #[cold]
     pub(super) fn wait_to_retry(&mut self, head: Head, attempts: u32) -> Result<Next> {
         let pause = self.state.undo_attempt().unwrap_or_default();

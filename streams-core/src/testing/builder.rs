@@ -1,4 +1,4 @@
-//! How a driver is set up.
+//! Setup of a driver.
 
 use std::{fmt, sync::Arc};
 
@@ -34,7 +34,7 @@ impl<'a> TestDriverBuilder<'a> {
         Self { topology, config, wall_clock_ms: 0, open, handlers }
     }
 
-    /// Where the wall clock starts, in milliseconds since the epoch; 0 unless it is set.
+    /// Sets the start of the wall clock, in milliseconds since the epoch; 0 by default.
     #[must_use]
     pub const fn wall_clock_ms(mut self, now_ms: i64) -> Self {
         self.wall_clock_ms = now_ms;
@@ -87,11 +87,11 @@ impl<'a> TestDriverBuilder<'a> {
         self
     }
 
-    /// The driver, with every processor's `init` called.
+    /// Builds the driver, and calls every processor's `init`.
     ///
     /// # Errors
-    /// `Config` if the configuration has problems, `State` if the stores can't be opened, or what a
-    /// processor's `init` returns.
+    /// `Config` if the configuration has problems, `State` if the stores can't be opened, and
+    /// errors of a processor's `init`.
     pub fn build(self) -> Result<TopologyTestDriver> {
         let writes = task::written_topics(self.topology, &self.config, &self.handlers)?;
         let tasks = task::configured(self.topology, &self.config, self.handlers, &self.open)?;

@@ -12,25 +12,25 @@ use crate::{
     },
 };
 
-/// Copies each record into a buffer, as a producer that batches does, and begins the buffer anew when it is full. Each
-/// topic has one partition.
+/// Copies each record into a buffer, like a producer that batches, and resets the buffer when it is
+/// full. Each topic has one partition.
 #[derive(Debug)]
 pub(super) struct DiscardingProducer {
     batches: Slots<OpenBatch>,
     kept: KeptRecords,
 }
 
-/// Records that were written to topics which the topology reads.
+/// Records that were written to topics that the topology reads.
 #[derive(Clone, Debug)]
 pub(super) struct KeptRecords(Arc<Mutex<BTreeMap<Arc<str>, Records>>>);
 
 impl KeptRecords {
-    /// Keeps what is written to these topics.
+    /// Keeps the records written to these topics.
     pub(super) fn of(topics: impl Iterator<Item = Arc<str>>) -> Self {
         Self(Arc::new(Mutex::new(topics.map(|topic| (topic, Records::new())).collect())))
     }
 
-    /// Takes what was kept, by topic.
+    /// Takes the kept records, by topic.
     pub(super) fn take(&self) -> Vec<(Arc<str>, Records)> {
         let mut kept = self.0.lock();
         let written = kept.iter_mut().filter(|(_, records)| !records.is_empty());
@@ -45,16 +45,16 @@ impl KeptRecords {
 }
 
 impl DiscardingProducer {
-    /// A producer that keeps some records beside.
+    /// Creates a producer that also keeps some records.
     pub(super) fn new(kept: KeptRecords) -> Self {
         Self { batches: Slots::default(), kept }
     }
 }
 
-/// Bytes of a full buffer.
+/// Size of a full buffer, in bytes.
 const FULL: usize = 64 * 1024;
 
-/// What was written to one partition since the last flush.
+/// Records written to one partition since the last flush.
 #[derive(Debug, Default)]
 struct OpenBatch {
     base_offset: i64,

@@ -32,21 +32,21 @@ use crate::{
 
 /// Runs a topology in the calling thread, one record at a time. Java's `TopologyTestDriver`.
 ///
-/// The whole topology is one task, `0_0`, and each topic has one partition. A record that is piped in is
-/// processed to the end, and so is all that it writes to repartition topics and to topics that are read
-/// too; each record is followed by the stream-time punctuations that it makes due and by a commit, which
-/// writes the changelogs and flushes what caches hold back. The wall clock moves only by
-/// [`advance_wall_clock_time`](Self::advance_wall_clock_time), and by what an async operator waits for: its calls are through
-/// when a record that was piped in is, after back-offs that pass at once. A call that never ends is given up when its
-/// time-out has passed on the machine's clock.
+/// The whole topology is one task, `0_0`, and each topic has one partition. A record that is piped
+/// in is processed to the end, and so are the records that result in repartition topics and in
+/// other topics that the topology reads; each record is followed by the stream-time punctuations
+/// that it makes due and by a commit, which writes the changelogs and flushes the caches. The wall
+/// clock moves only by [`advance_wall_clock_time`](Self::advance_wall_clock_time), and by the waits
+/// of async operators: their calls end with the record that was piped in, and back-offs pass at
+/// once. A call that never ends is given up when its time-out has passed on the machine's clock.
 ///
 /// A topic that matches the pattern of a source is read from its first record on.
 ///
-/// A record of a global store's topic is in the store when the call returns. Global stores have a task of their own, so
-/// that their records move neither stream time nor punctuations of the others.
+/// A record of a global store's topic is in the store when the call returns. Global stores have
+/// their own task, so their records move neither stream time nor punctuations of the others.
 ///
-/// After an error of a processor its record is passed over, and what it wrote before stays written; a record that
-/// can't be read stays at the head of its queue.
+/// After an error of a processor its record is skipped, and earlier writes of the record stay; a
+/// record that can't be read stays at the head of its queue.
 ///
 /// ```
 /// use streams_core::{
@@ -89,28 +89,29 @@ pub(super) type SharedDriver = Rc<RefCell<Driver>>;
 #[derive(Debug)]
 pub(super) struct Driver {
     task: ActiveTask,
-    /// What fills the global stores.
+    /// The task that fills the global stores.
     global: Option<GlobalTask>,
     pattern_inputs: PatternInputs,
     collector: Option<Box<Collector>>,
     log: SharedLog,
     store_names: Vec<Arc<str>>,
     now_ms: i64,
-    /// How many of the produced records were put into the queues of topics that are read too.
+    /// Number of produced records that were put into the queues of input topics.
     returned: usize,
     descent: Descent,
 }
 
 impl TopologyTestDriver {
-    /// A driver with its wall clock at the epoch and all stores in memory.
+    /// Creates a driver with its wall clock at the epoch and all stores in memory.
     ///
     /// # Errors
-    /// `Config` if the configuration has problems, or what a processor's `init` returns.
+    /// `Config` if the configuration has problems, and errors of a processor's `init`.
     pub fn new(topology: &Topology, config: StreamsConfig) -> Result<Self> {
         Self::builder(topology, config).build()
     }
 
-    /// Sets up a driver with another clock, with stores on disk, or with handlers that are code.
+    /// Starts the setup of a driver with another clock, with stores on disk, or with handlers that
+    /// are code.
     pub fn builder(topology: &Topology, config: StreamsConfig) -> TestDriverBuilder<'_> {
         TestDriverBuilder::new(topology, config)
     }
@@ -151,12 +152,12 @@ impl TopologyTestDriver {
         TestInputTopic::new(self.driver.clone(), name, key_serde, value_serde)
     }
 
-    /// As [`input_topic`](Self::input_topic), for a topic that is a value.
+    /// Like [`input_topic`](Self::input_topic), for a typed topic.
     pub fn input<K, V>(&self, topic: &Topic<K, V>) -> TestInputTopic<K, V> {
         self.input_topic(topic.name(), topic.key_serde().clone(), topic.value_serde().clone())
     }
 
-    /// Pipes a record as bytes.
+    /// Pipes in a record as bytes.
     pub(super) fn pipe_bytes(
         &self,
         topic: &str,
@@ -166,9 +167,9 @@ impl TopologyTestDriver {
         self.driver()?.pipe(topic, data, timestamp, &Headers::new())
     }
 
-    /// A topic to read what the topology writes, from the first record that was not read yet.
-    /// Internal topics have the application id before their names. Reading one that the topology does not write to is an
-    /// error.
+    /// A topic from which the topology's output is read, starting with the first unread record. The
+    /// names of internal topics start with the application id. Reading a topic that the topology
+    /// does not write to is an error.
     pub fn output_topic<K, V>(
         &self,
         name: &str,
@@ -178,7 +179,7 @@ impl TopologyTestDriver {
         TestOutputTopic::new(self.log.clone(), name, key_serde, value_serde)
     }
 
-    /// As [`output_topic`](Self::output_topic), for a topic that is a value.
+    /// Like [`output_topic`](Self::output_topic), for a typed topic.
     ///
     /// ```
     /// use streams_core::{
@@ -203,11 +204,12 @@ impl TopologyTestDriver {
         self.output_topic(topic.name(), topic.key_serde().clone(), topic.value_serde().clone())
     }
 
-    /// Moves the wall clock on, and runs the wall-clock punctuations that are due then. A record that waits to be [tried
-    /// again](crate::handler::RetryThen), before which no other one is processed, gets its next attempt if its pause is over.
+    /// Advances the wall clock, and runs the wall-clock punctuations that are due then. A record
+    /// that waits for [another attempt](crate::handler::RetryThen), before which no other one is
+    /// processed, gets it if its pause is over.
     ///
     /// # Errors
-    /// What user code returns and a handler decides to fail on.
+    /// Errors of user code on which a handler decides to fail.
     pub fn advance_wall_clock_time(&self, by: Duration) -> Result {
         self.driver()?.advance_wall_clock_time(by)
     }
@@ -220,10 +222,11 @@ impl TopologyTestDriver {
         Ok(self.driver()?.now_ms)
     }
 
-    /// A store by its name, to read or to fill, global stores included. Let go of it before you pipe the next record.
+    /// A store by its name, for reading or filling, including global stores. Release it before you
+    /// pipe in the next record.
     ///
     /// # Errors
-    /// `InvalidState` if there is no such store, it is of another type, or a store is held already.
+    /// `InvalidState` if there is no such store, it has another type, or a store is held already.
     pub fn state_store<S: StateStore>(&self, name: &str) -> Result<RefMut<'_, S>> {
         let driver = self.driver()?;
         let Some(index) = driver.store_names.iter().position(|store| **store == *name) else {
@@ -233,7 +236,7 @@ impl TopologyTestDriver {
         };
         RefMut::filter_map(driver, |driver| {
             let global = driver.global.as_mut().and_then(|global| global.store_mut(index));
-            // The task has global stores too, but only to read them.
+            // The task has global stores too, but only for reading.
             let store: &mut dyn Any = match global {
                 Some(store) => &mut **store,
                 None => &mut **driver.task.store_mut(index)?,
@@ -249,7 +252,7 @@ impl TopologyTestDriver {
     /// A key-value store without timestamps.
     ///
     /// # Errors
-    /// As [`state_store`](Self::state_store).
+    /// The errors of [`state_store`](Self::state_store).
     pub fn key_value_store<K: 'static, V: Clone + Send + 'static>(
         &self,
         name: &str,
@@ -257,10 +260,10 @@ impl TopologyTestDriver {
         self.state_store(name)
     }
 
-    /// A key-value store with timestamps: that of a table.
+    /// A key-value store with timestamps, as tables use.
     ///
     /// # Errors
-    /// As [`state_store`](Self::state_store).
+    /// The errors of [`state_store`](Self::state_store).
     pub fn timestamped_key_value_store<K: 'static, V: Clone + Send + 'static>(
         &self,
         name: &str,
@@ -271,7 +274,7 @@ impl TopologyTestDriver {
     /// A window store without timestamps.
     ///
     /// # Errors
-    /// As [`state_store`](Self::state_store).
+    /// The errors of [`state_store`](Self::state_store).
     pub fn window_store<K: 'static, V: Clone + Send + 'static>(
         &self,
         name: &str,
@@ -279,10 +282,10 @@ impl TopologyTestDriver {
         self.state_store(name)
     }
 
-    /// A window store with timestamps: that of a windowed table.
+    /// A window store with timestamps, as windowed tables use.
     ///
     /// # Errors
-    /// As [`state_store`](Self::state_store).
+    /// The errors of [`state_store`](Self::state_store).
     pub fn timestamped_window_store<K: 'static, V: Clone + Send + 'static>(
         &self,
         name: &str,
@@ -293,7 +296,7 @@ impl TopologyTestDriver {
     /// A store of versions.
     ///
     /// # Errors
-    /// As [`state_store`](Self::state_store).
+    /// The errors of [`state_store`](Self::state_store).
     pub fn versioned_key_value_store<K: 'static, V: Clone + Send + 'static>(
         &self,
         name: &str,
@@ -304,7 +307,7 @@ impl TopologyTestDriver {
     /// A session store.
     ///
     /// # Errors
-    /// As [`state_store`](Self::state_store).
+    /// The errors of [`state_store`](Self::state_store).
     pub fn session_store<K: 'static, V: Clone + Send + 'static>(
         &self,
         name: &str,
@@ -312,8 +315,8 @@ impl TopologyTestDriver {
         self.state_store(name)
     }
 
-    /// All records that the topology wrote so far, over all topics, internal ones included, in the order
-    /// of production. Reading output topics takes nothing from it.
+    /// All records that the topology has written, over all topics, including internal ones, in the
+    /// order of production. Reading output topics does not remove them.
     pub fn produced(&self) -> Vec<ProducedRecord> {
         self.log.lock().produced().to_vec()
     }
@@ -344,7 +347,7 @@ impl TopologyTestDriver {
     }
 }
 
-/// The driver, unless a store of it is held.
+/// The driver, unless one of its stores is held.
 pub(super) fn borrow(driver: &SharedDriver) -> Result<RefMut<'_, Driver>> {
     driver.try_borrow_mut().map_err(|_| {
         let text = "the test driver is in use; let go of its store before the next call";
@@ -353,7 +356,7 @@ pub(super) fn borrow(driver: &SharedDriver) -> Result<RefMut<'_, Driver>> {
 }
 
 impl Driver {
-    /// Puts a record into the queue of its topic and processes all that there is to process.
+    /// Puts a record into the queue of its topic and processes everything that follows.
     pub(super) fn pipe(
         &mut self,
         topic: &str,
@@ -361,19 +364,21 @@ impl Driver {
         timestamp: i64,
         headers: &Headers,
     ) -> Result {
-        // What a test wrote to a global store by itself.
+        // Direct writes of a test to a global store.
         self.complete_global()?;
         self.pattern_inputs.take_in(topic, &mut self.task)?;
         let inputs = self.task.inputs().iter().chain(self.global_inputs());
-        let Some(place) = inputs.clone().find(|place| *place.topic == *topic).cloned() else {
-            let known = inputs.map(|place| &*place.topic).chain(self.pattern_inputs.texts());
+        let Some(partition) = inputs.clone().find(|partition| *partition.topic == *topic).cloned()
+        else {
+            let known =
+                inputs.map(|partition| &*partition.topic).chain(self.pattern_inputs.texts());
             let known: Vec<&str> = known.collect();
             let text =
                 format!("the topology reads no topic {topic}; it reads: {}", known.join(", "));
             return Err(Error::new(ErrorKind::InvalidState, text));
         };
-        let offset = self.log.lock().take_offset(&place);
-        self.enqueue(batch(place, offset, (key, value), timestamp, headers))?;
+        let offset = self.log.lock().take_offset(&partition);
+        self.enqueue(batch(partition, offset, (key, value), timestamp, headers))?;
         self.complete()
     }
 
@@ -381,7 +386,8 @@ impl Driver {
         self.global.as_ref().map_or(&[], GlobalTask::inputs)
     }
 
-    /// Puts a record into the queue of its topic or, if that is the topic of a global store, into the store.
+    /// Puts a record into the queue of its topic or, if that is the topic of a global store, into
+    /// the store.
     fn enqueue(&mut self, batch: RecordBatch) -> Result {
         if !self.global_inputs().contains(batch.topic_partition()) {
             self.task.add_batch(batch);
@@ -393,12 +399,12 @@ impl Driver {
         self.complete_global()
     }
 
-    /// Processes what is queued for global stores, and commits it.
+    /// Processes the records queued for global stores, and commits them.
     fn complete_global(&mut self) -> Result {
         let Some(global) = &mut self.global else { return Ok(()) };
         let processed = global.process(self.now_ms, &mut self.collector);
         self.log.lock().dropped += global.take_dropped();
-        // What was written before an error stays, as in the other task.
+        // Writes before an error stay, as in the other task.
         global.commit(&mut self.collector)?;
         processed.map(drop)
     }
@@ -415,7 +421,7 @@ impl Driver {
         self.close_idle()
     }
 
-    /// What waits for stream time goes on if no record has come for long enough.
+    /// Lets nodes that wait for stream time continue if no record has come for long enough.
     fn close_idle(&mut self) -> Result {
         let is_watched = self.task.idle_due().is_some();
         if !is_watched
@@ -434,7 +440,7 @@ impl Driver {
 
     /// Processes until all queues are empty.
     fn complete(&mut self) -> Result {
-        // What a record did that failed in an earlier call.
+        // Effects of a record that failed in an earlier call.
         self.commit()?;
         self.return_to_queues()?;
         while self.task.buffered() > 0 {
@@ -467,20 +473,22 @@ impl Driver {
         task::finish_commit(&mut self.task, &mut self.collector)
     }
 
-    /// Puts what was written to topics that the topology reads into their queues.
+    /// Puts the records written to input topics into their queues.
     fn return_to_queues(&mut self) -> Result {
         let mut fresh = Vec::new();
         {
             let log = self.log.lock();
             let from = std::mem::replace(&mut self.returned, log.produced().len());
             for record in log.produced().get(from..).unwrap_or_default() {
-                let place = &record.topic_partition;
-                self.pattern_inputs.take_in(&place.topic, &mut self.task)?;
-                if self.task.inputs().contains(place) || self.global_inputs().contains(place) {
+                let partition = &record.topic_partition;
+                self.pattern_inputs.take_in(&partition.topic, &mut self.task)?;
+                if self.task.inputs().contains(partition)
+                    || self.global_inputs().contains(partition)
+                {
                     let data = (record.key.as_deref(), record.value.as_deref());
-                    let (place, offset) = (place.clone(), record.offset);
-                    self.descent.returned(&place, offset)?;
-                    fresh.push(batch(place, offset, data, record.timestamp, &record.headers));
+                    let (partition, offset) = (partition.clone(), record.offset);
+                    self.descent.returned(&partition, offset)?;
+                    fresh.push(batch(partition, offset, data, record.timestamp, &record.headers));
                 }
             }
         }
@@ -493,7 +501,7 @@ impl Driver {
 }
 
 fn batch(
-    place: TopicPartition,
+    partition: TopicPartition,
     offset: i64,
     (key, value): (Option<&[u8]>, Option<&[u8]>),
     timestamp: i64,
@@ -501,5 +509,5 @@ fn batch(
 ) -> RecordBatch {
     let mut records = Records::new();
     records.push(timestamp, key, value, headers.iter());
-    RecordBatch::new(place, Arc::new(records), offset, 0..1, offset + 1)
+    RecordBatch::new(partition, Arc::new(records), offset, 0..1, offset + 1)
 }

@@ -1,4 +1,4 @@
-//! Piping records in.
+//! Input topics of a driver.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use crate::{
     time::duration_ms,
 };
 
-/// A topic that a test pipes records into. Java's `TestInputTopic`.
+/// A topic into which a test pipes records. Java's `TestInputTopic`.
 ///
-/// Each call returns when the record, and all that it causes, is processed and committed.
+/// Each call returns when the record, and everything that it causes, is processed and committed.
 pub struct TestInputTopic<K, V> {
     driver: SharedDriver,
     topic: String,
@@ -35,8 +35,9 @@ impl<K, V> TestInputTopic<K, V> {
         Self { driver, topic, key_serde, value_serde, next_timestamp: 0, auto_advance_ms: 0 }
     }
 
-    /// Gives [`pipe_next`](Self::pipe_next) its timestamps: `start`, in milliseconds since the epoch, for
-    /// the first record, and `advance` more for each that follows. Without it, all are at the epoch.
+    /// Sets the timestamps of [`pipe_next`](Self::pipe_next): `start`, in milliseconds since the
+    /// epoch, for the first record, and `advance` more for each that follows. By default, all are
+    /// at the epoch.
     #[must_use]
     pub fn with_auto_advance(mut self, start: i64, advance: Duration) -> Self {
         self.next_timestamp = start;
@@ -44,42 +45,42 @@ impl<K, V> TestInputTopic<K, V> {
         self
     }
 
-    /// Moves the timestamp of the next [`pipe_next`](Self::pipe_next) on.
+    /// Advances the timestamp of the next [`pipe_next`](Self::pipe_next).
     pub fn advance_time(&mut self, by: Duration) {
         self.next_timestamp = self.next_timestamp.saturating_add(duration_ms(by));
     }
 
-    /// Pipes a record without headers; `timestamp` is in milliseconds since the epoch.
+    /// Pipes in a record without headers; `timestamp` is in milliseconds since the epoch.
     ///
     /// # Errors
-    /// As [`pipe_record`](Self::pipe_record).
+    /// The errors of [`pipe_record`](Self::pipe_record).
     pub fn pipe_input(&mut self, key: K, value: V, timestamp: i64) -> Result {
         self.pipe_record(&TestRecord::new(key, value, timestamp))
     }
 
-    /// Pipes a record without headers at the timestamp that is next, and moves that on.
+    /// Pipes in a record without headers at the next timestamp, and advances that.
     ///
     /// # Errors
-    /// As [`pipe_record`](Self::pipe_record).
+    /// The errors of [`pipe_record`](Self::pipe_record).
     pub fn pipe_next(&mut self, key: K, value: V) -> Result {
         let timestamp = self.next_timestamp;
         self.next_timestamp = timestamp.saturating_add(self.auto_advance_ms);
         self.pipe_input(key, value, timestamp)
     }
 
-    /// Pipes records as [`pipe_next`](Self::pipe_next) does.
+    /// Pipes in records like [`pipe_next`](Self::pipe_next).
     ///
     /// # Errors
-    /// As [`pipe_record`](Self::pipe_record).
+    /// The errors of [`pipe_record`](Self::pipe_record).
     pub fn pipe_all(&mut self, records: impl IntoIterator<Item = (K, V)>) -> Result {
         records.into_iter().try_for_each(|(key, value)| self.pipe_next(key, value))
     }
 
-    /// Pipes a record with headers.
+    /// Pipes in a record with headers.
     ///
     /// # Errors
-    /// `Serialization` if the key or value has no bytes, `InvalidState` if the topology does not read the
-    /// topic or a store of the driver is held, or what processing the record returns.
+    /// `Serialization` if the key or value can't be written, `InvalidState` if the topology does
+    /// not read the topic or a store of the driver is held, and errors of processing the record.
     pub fn pipe_record(&mut self, record: &TestRecord<K, V>) -> Result {
         let key = bytes_of(&self.key_serde, &self.topic, "key", &record.key)?;
         let value = bytes_of(&self.value_serde, &self.topic, "value", &record.value)?;

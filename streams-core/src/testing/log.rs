@@ -1,4 +1,4 @@
-//! What a driver's topics hold: the records that the topology wrote, in the order of production.
+//! Contents of a driver's topics: the records that the topology wrote, in the order of production.
 
 use std::{
     collections::{BTreeSet, HashMap, hash_map::Entry},
@@ -21,9 +21,10 @@ use crate::{
 pub(super) struct Log {
     produced: Vec<ProducedRecord>,
     next_offsets: HashMap<TopicPartition, i64>,
-    /// For each topic that is read: the first index of `produced` that was not looked at.
+    /// For each output topic that a test reads: the first index of `produced` that was not
+    /// considered.
     cursors: HashMap<String, usize>,
-    /// Records that the task dropped.
+    /// Number of records that the task dropped.
     pub(super) dropped: u64,
     /// The topics that the topology may write to; `None` if it chooses them record by record.
     writes: Option<BTreeSet<String>>,
@@ -38,7 +39,7 @@ impl Log {
         Arc::new(Mutex::new(Self { writes, ..Self::default() }))
     }
 
-    /// Fails if the topology does not write to a topic, as when its name is misspelt.
+    /// Fails if the topology does not write to a topic, for example because its name is misspelt.
     pub(super) fn check(&self, topic: &str) -> Result {
         let Some(writes) = self.writes.as_ref().filter(|writes| !writes.contains(topic)) else {
             return Ok(());
@@ -53,8 +54,8 @@ impl Log {
     }
 
     /// The offset of the next record of a partition, piped in or produced.
-    pub(super) fn take_offset(&mut self, place: &TopicPartition) -> i64 {
-        match self.next_offsets.entry(place.clone()) {
+    pub(super) fn take_offset(&mut self, partition: &TopicPartition) -> i64 {
+        match self.next_offsets.entry(partition.clone()) {
             Entry::Occupied(mut next) => {
                 let offset = *next.get();
                 *next.get_mut() += 1;
@@ -78,12 +79,12 @@ impl Log {
         behind.filter(move |(_, record)| record.topic() == topic)
     }
 
-    /// Number of records of a topic that were not read.
+    /// Number of unread records of a topic.
     pub(super) fn unread_len(&self, topic: &str) -> usize {
         self.unread(topic).count()
     }
 
-    /// The next record of a topic, which counts as read from now on.
+    /// The next record of a topic, which then counts as read.
     pub(super) fn read(&mut self, topic: &str) -> Option<ProducedRecord> {
         let next = self.unread(topic).next().map(|(index, record)| (index, record.clone()));
         let (cursor, record) = match next {
@@ -95,7 +96,7 @@ impl Log {
     }
 }
 
-/// Writes to the driver's topics: one partition each, and each record is there at once.
+/// Writes to the driver's topics, which have one partition each; each record is visible at once.
 #[derive(Debug)]
 pub(super) struct RecordingProducer {
     log: SharedLog,

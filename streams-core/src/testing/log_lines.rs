@@ -55,7 +55,7 @@ impl Visit for Line {
     }
 }
 
-/// What this thread logs while `body` runs, a text per line: level, fields, message.
+/// Lines that this thread logs while `body` runs, one text per line: level, fields, message.
 pub(crate) fn lines_of(body: impl FnOnce()) -> Vec<String> {
     let lines = Lines::default();
     let written = lines.0.clone();

@@ -1,11 +1,13 @@
 //! A test driver: a whole topology in the calling thread, without a cluster.
 //!
-//! [`TopologyTestDriver`] runs all sub-topologies as one task with one partition a topic, on the same
-//! task code as the runtime, and commits after each record. Time stands still unless a test moves it, so
-//! that a test sees the same results at each run. It is not a cluster: nothing is assigned, restored or
-//! retried, and partitioning can't be seen; for that there is the embedded cluster.
+//! [`TopologyTestDriver`] runs all sub-topologies as one task with one partition per topic, on the
+//! same task code as the runtime, and commits after each record. Time stands still unless a test
+//! moves it, so a test sees the same results in every run. It is not a cluster: nothing is
+//! assigned, restored or retried, and partitioning can't be seen; for that there is the embedded
+//! cluster.
 //!
-//! Invariant: what a driver produces depends on its topology, its configuration and its inputs alone.
+//! Invariant: the output of a driver depends on its topology, its configuration and its inputs
+//! alone.
 
 mod builder;
 mod commit_text;

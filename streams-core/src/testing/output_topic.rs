@@ -1,4 +1,4 @@
-//! Reading what came out.
+//! Output topics of a driver.
 
 use super::{ProducedRecord, TestRecord, log::SharedLog};
 use crate::{Error, ErrorKind, Result, serde::SerdeRef};
@@ -23,13 +23,13 @@ impl<K, V> TestOutputTopic<K, V> {
         Self { log, topic: topic.to_owned(), key_serde, value_serde }
     }
 
-    /// Whether all records of the topic were read. `false` of a topic that the topology does not write to, so that a
-    /// test with a misspelt name does not pass.
+    /// Returns whether all records of the topic were read. `false` for a topic that the topology
+    /// does not write to, so that a test with a misspelt name does not pass.
     pub fn is_empty(&self) -> bool {
         self.len() == 0 && self.log.lock().check(&self.topic).is_ok()
     }
 
-    /// Number of records that were not read yet. Java's `getQueueSize`.
+    /// Number of unread records. Java's `getQueueSize`.
     pub fn len(&self) -> usize {
         self.log.lock().unread_len(&self.topic)
     }
@@ -37,8 +37,8 @@ impl<K, V> TestOutputTopic<K, V> {
     /// The next record; `None` if all were read.
     ///
     /// # Errors
-    /// `Deserialization` if the serdes can't read it; it counts as read. `InvalidState` if the topology does not write
-    /// to the topic.
+    /// `Deserialization` if the serdes can't read it; it counts as read. `InvalidState` if the
+    /// topology does not write to the topic.
     pub fn read_record(&self) -> Result<Option<TestRecord<K, V>>> {
         let record = {
             let mut log = self.log.lock();
@@ -51,7 +51,7 @@ impl<K, V> TestOutputTopic<K, V> {
     /// Key and value of the next record; `None` if all were read.
     ///
     /// # Errors
-    /// As [`read_record`](Self::read_record).
+    /// The errors of [`read_record`](Self::read_record).
     pub fn read_key_value(&self) -> Result<Option<(K, V)>> {
         Ok(self.read_record()?.map(|record| (record.key, record.value)))
     }
@@ -59,15 +59,15 @@ impl<K, V> TestOutputTopic<K, V> {
     /// Value of the next record; `None` if all were read.
     ///
     /// # Errors
-    /// As [`read_record`](Self::read_record).
+    /// The errors of [`read_record`](Self::read_record).
     pub fn read_value(&self) -> Result<Option<V>> {
         Ok(self.read_record()?.map(|record| record.value))
     }
 
-    /// All records that were not read yet.
+    /// All unread records.
     ///
     /// # Errors
-    /// As [`read_record`](Self::read_record).
+    /// The errors of [`read_record`](Self::read_record).
     pub fn read_records_to_list(&self) -> Result<Vec<TestRecord<K, V>>> {
         let mut records = Vec::new();
         while let Some(record) = self.read_record()? {
@@ -76,10 +76,10 @@ impl<K, V> TestOutputTopic<K, V> {
         Ok(records)
     }
 
-    /// Keys and values of all records that were not read yet.
+    /// Keys and values of all unread records.
     ///
     /// # Errors
-    /// As [`read_record`](Self::read_record).
+    /// The errors of [`read_record`](Self::read_record).
     pub fn read_key_values_to_list(&self) -> Result<Vec<(K, V)>> {
         let records = self.read_records_to_list()?;
         Ok(records.into_iter().map(|record| (record.key, record.value)).collect())

@@ -1,4 +1,4 @@
-//! Topics that a driver reads because their names match.
+//! Topics that a driver reads by pattern.
 
 use crate::{
     Result, TopicPartition,
@@ -16,7 +16,7 @@ pub(super) struct PatternInputs {
 }
 
 impl PatternInputs {
-    /// Those of sources that are these nodes of the topology.
+    /// The patterns of those sources that are among these nodes of the topology.
     pub(super) fn new(
         topology: &Topology,
         application_id: &str,
@@ -33,13 +33,13 @@ impl PatternInputs {
         }
     }
 
-    /// Has the task read a topic if a pattern stands for it.
+    /// Makes the task read a topic if it matches a pattern.
     ///
     /// # Errors
     /// `InvalidTopic` if it matches two patterns.
     pub(super) fn take_in(&self, topic: &str, task: &mut ActiveTask) -> Result {
-        let place = TopicPartition::new(topic, 0);
-        if self.patterns.is_empty() || task.inputs().contains(&place) {
+        let partition = TopicPartition::new(topic, 0);
+        if self.patterns.is_empty() || task.inputs().contains(&partition) {
             return Ok(());
         }
         let matched = self.group_topology.matched(&self.application_id, [topic])?;
@@ -47,7 +47,7 @@ impl PatternInputs {
         let is_read = parts.any(|part| part.source_topics.contains(topic));
         let reader = self.patterns.iter().find(|(pattern, _)| is_read && pattern.matches(topic));
         if let Some((_, source)) = reader {
-            task.add_input(place, *source);
+            task.add_input(partition, *source);
         }
         Ok(())
     }

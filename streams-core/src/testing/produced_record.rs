@@ -2,10 +2,11 @@
 
 use crate::{Headers, TopicPartition};
 
-/// A record that the topology wrote to a topic, as bytes. Java's `ProducerRecord` of the driver's producer.
+/// A record that the topology wrote to a topic, as bytes. Java's `ProducerRecord` of the driver's
+/// producer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProducedRecord {
-    /// Where it was written; the driver's topics have one partition.
+    /// Partition of the record; the driver's topics have one.
     pub topic_partition: TopicPartition,
     /// Its offset there.
     pub offset: i64,
@@ -20,7 +21,7 @@ pub struct ProducedRecord {
 }
 
 impl ProducedRecord {
-    /// The topic that it was written to.
+    /// Its topic.
     pub fn topic(&self) -> &str {
         &self.topic_partition.topic
     }

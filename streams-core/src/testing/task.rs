@@ -1,5 +1,5 @@
-//! The one task of a driver: all sub-topologies, partition 0 of each topic; and beside it the one that fills global
-//! stores.
+//! The single task of a driver: all sub-topologies, partition 0 of each topic; and the task that
+//! fills global stores.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -24,11 +24,12 @@ use crate::{
     topology::{NodeKind, StoreDef, TaskBuilder, Topology, changelog_topic},
 };
 
-/// Opens the database of the stores of these names that are on disk: those of the task, or the global ones.
+/// Opens the database of the persistent stores with these names: those of the task, or the global
+/// ones.
 pub(super) type OpenDatabase =
     Box<dyn Fn(&[String], &MemoryBudget, DatabaseOf) -> Result<Arc<dyn Database>>>;
 
-/// Whose stores a database has.
+/// Owner of the stores of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DatabaseOf {
     Task,
@@ -40,16 +41,16 @@ pub(super) struct Tasks {
     pub(super) task: ActiveTask,
     /// `None` without global stores.
     pub(super) global: Option<GlobalTask>,
-    /// What else the task reads when there is something to read.
+    /// Additional topics that the task reads once they have records.
     pub(super) pattern_inputs: PatternInputs,
 }
 
-/// Keeps the rows of stores on disk in memory instead.
+/// Keeps the rows of persistent stores in memory instead.
 pub(super) fn in_memory() -> OpenDatabase {
     Box::new(|stores, _, _| Ok(Arc::new(MemoryDatabase::new(stores.len()))))
 }
 
-/// Builds the tasks of a topology as a configuration says, not yet initialised.
+/// Builds the tasks of a topology for a configuration, not yet initialised.
 pub(super) fn configured(
     topology: &Topology,
     config: &StreamsConfig,
@@ -70,8 +71,8 @@ fn validated(config: &StreamsConfig) -> Result<ValidConfig> {
     })
 }
 
-/// The topics that a topology may write to, internal ones and that of dead letters included; `None` if a sink or a
-/// handler that is code chooses them record by record.
+/// The topics that a topology may write to, including internal ones and that of dead letters;
+/// `None` if a sink or a handler that is code chooses them record by record.
 pub(super) fn written_topics(
     topology: &Topology,
     config: &StreamsConfig,
@@ -97,7 +98,7 @@ pub(super) fn written_topics(
     Ok(Some(topics))
 }
 
-/// The stores with a changelog of their own, with their numbers.
+/// The stores with their own changelog, with their numbers.
 fn logged_stores(topology: &Topology) -> impl Iterator<Item = (usize, &str)> {
     let stores = topology.stores.iter().enumerate();
     let logged = stores.filter(|(_, def)| def.spec.logging && def.source_changelog.is_none());
@@ -109,8 +110,8 @@ pub(super) fn store_names(topology: &Topology) -> Vec<Arc<str>> {
     topology.stores.iter().map(|store| store.spec.name.clone()).collect()
 }
 
-/// Goes on until nothing is in flight, and returns the time of the wall clock then. What is at work is waited for; its
-/// back-off passes at once, and its time-out when it has been at work for so long.
+/// Continues until nothing is in flight, and returns the time of the wall clock then. Work in
+/// progress is awaited; its back-off passes at once, and its time-out after as long a wait.
 pub(super) fn drain(
     task: &mut ActiveTask,
     mut now_ms: i64,
@@ -127,15 +128,15 @@ pub(super) fn drain(
     Ok(now_ms)
 }
 
-/// Waits for a wake. It may have come before, and is not told apart from one that came for nothing.
+/// Waits for a wake, which may have come before, and may be spurious.
 fn was_woken_within(most: Duration) -> bool {
     let began_ms = SystemClock.now_ms();
     wait_for_a_wake(most);
     SystemClock.now_ms() - began_ms < duration_ms(most)
 }
 
-/// What follows the first step of a commit, where no cluster is to be told of offsets: the collector is flushed, and
-/// the batch goes to the databases.
+/// The rest of a commit after its first step, without a cluster that needs offsets: the collector
+/// is flushed, and the batch goes to the databases.
 pub(super) fn finish_commit(
     task: &mut ActiveTask,
     collector: &mut Option<Box<Collector>>,

@@ -20,12 +20,14 @@ use crate::{
     topology::Topology,
 };
 
-/// Runs a topology as one task in the calling thread, a batch at a time, and commits only when it is told to.
+/// Runs a topology as one task in the calling thread, one batch at a time, and commits only when
+/// told to.
 ///
-/// It is for measuring the record path: it does for a record what a stream thread does and nothing else. What the
-/// topology writes is counted by its producer and then forgotten, but for what it writes to topics that it reads too, such
-/// as repartition topics: that is processed when [`return_written`](Self::return_written) has queued it. Stores are in
-/// memory. For results there is [`TopologyTestDriver`](super::TopologyTestDriver).
+/// For measurements of the record path: it does for a record what a stream thread does and nothing
+/// else. The topology's output is counted by its producer and then dropped, except for records in
+/// topics that the topology reads, such as repartition topics: they are processed when
+/// [`return_written`](Self::return_written) has queued them. Stores are in memory. For results
+/// there is [`TopologyTestDriver`](super::TopologyTestDriver).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -51,10 +53,10 @@ use crate::{
 #[derive(Debug)]
 pub struct TaskDriver {
     task: ActiveTask,
-    /// What fills the global stores.
+    /// The task that fills the global stores.
     global: Option<GlobalTask>,
     collector: Option<Box<Collector>>,
-    /// What was written to the inputs.
+    /// Records written to the inputs.
     written: KeptRecords,
     now_ms: i64,
     store_names: Vec<Arc<str>>,
@@ -63,10 +65,10 @@ pub struct TaskDriver {
 }
 
 impl TaskDriver {
-    /// A driver whose wall clock stands at the epoch, with every processor's `init` called.
+    /// Creates a driver whose wall clock stands at the epoch, and calls every processor's `init`.
     ///
     /// # Errors
-    /// `Config` if the configuration has problems, or what a processor's `init` returns.
+    /// `Config` if the configuration has problems, and errors of a processor's `init`.
     pub fn new(topology: &Topology, config: &StreamsConfig) -> Result<Self> {
         let Tasks { mut task, mut global, .. } =
             task::configured(topology, config, Handlers::default(), &task::in_memory())?;
@@ -83,23 +85,25 @@ impl TaskDriver {
         Ok(Self { task, global, collector, written, now_ms: 0, store_names, next_offsets })
     }
 
-    /// Puts records into the queue of a topic, behind those that are there. Those of a global store's topic are in the
-    /// store when this returns.
+    /// Appends records to the queue of a topic. Records of a global store's topic are in the store
+    /// when this returns.
     ///
     /// # Errors
-    /// `InvalidState` if the topology does not read the topic; of a global store what its processor returns.
+    /// `InvalidState` if the topology does not read the topic; for a global store the errors of its
+    /// processor.
     pub fn enqueue(&mut self, topic: &str, records: Arc<Records>) -> Result {
         let own = self.task.inputs().len();
         let global = self.global.as_ref().map_or(&[][..], GlobalTask::inputs);
         let mut inputs = self.task.inputs().iter().chain(global).enumerate();
-        let found = inputs.find(|(_, place)| *place.topic == *topic);
-        let Some((input, place)) = found.map(|(input, place)| (input, place.clone())) else {
+        let found = inputs.find(|(_, partition)| *partition.topic == *topic);
+        let Some((input, partition)) = found.map(|(input, partition)| (input, partition.clone()))
+        else {
             return Err(unknown_topic(topic));
         };
         let Some(next) = self.next_offsets.get_mut(input) else { return Ok(()) };
         let (base_offset, count) = (*next, records.len());
         *next = next.saturating_add(i64::try_from(count).unwrap_or(i64::MAX));
-        let batch = RecordBatch::new(place, records, base_offset, 0..count, *next);
+        let batch = RecordBatch::new(partition, records, base_offset, 0..count, *next);
         match &mut self.global {
             Some(global) if input >= own => {
                 global.add_batch(batch);
@@ -113,10 +117,10 @@ impl TaskDriver {
         }
     }
 
-    /// Queues what was written to topics that the topology reads. Returns the number of records.
+    /// Queues the records written to topics that the topology reads. Returns their number.
     ///
     /// # Errors
-    /// As [`enqueue`](Self::enqueue).
+    /// The errors of [`enqueue`](Self::enqueue).
     pub fn return_written(&mut self) -> Result<u64> {
         let mut returned = 0;
         for (topic, records) in self.written.take() {
@@ -126,30 +130,32 @@ impl TaskDriver {
         Ok(returned)
     }
 
-    /// Processes what is queued, as a stream thread does between two commits. Returns the number of records.
+    /// Processes the queued records, as a stream thread does between two commits. Returns their
+    /// number.
     ///
     /// # Errors
-    /// What user code returns and a handler decides to fail on.
+    /// Errors of user code on which a handler decides to fail.
     pub fn process(&mut self) -> Result<u64> {
-        // The cluster is known to hold nothing behind what is queued.
+        // The cluster is known to hold nothing after the queued records.
         let mut processed = 0;
         loop {
             self.now_ms = task::drain(&mut self.task, self.now_ms, &mut self.collector)?;
             let run = self.task.process_run(0, usize::MAX, |_| Some(0), &mut self.collector)?;
             processed += u64::try_from(run.processed).unwrap_or(u64::MAX);
-            // A run that memory has ended goes on: commits are the caller's.
+            // A run that ended for lack of memory continues: commits are the caller's.
             if run.processed == 0 || run.readiness != Readiness::Ready {
                 return Ok(processed);
             }
         }
     }
 
-    /// Pushes records through what is below the source of a topic, as if it had just decoded them: without queue,
-    /// serdes and offsets, and without the punctuations that become due. Returns the number of records.
+    /// Pushes records through the nodes below the source of a topic, as if it had just decoded
+    /// them: without queue, serdes and offsets, and without the punctuations that become due.
+    /// Returns the number of records.
     ///
     /// # Errors
-    /// `InvalidState` if the topology does not read the topic, `Topology` if it reads other types from it, or what
-    /// user code returns and a handler decides to fail on.
+    /// `InvalidState` if the topology does not read the topic, `Topology` if it reads other types
+    /// from it, and errors of user code on which a handler decides to fail.
     pub fn push<'r, K: 'static, V: 'static>(
         &mut self,
         topic: &str,
@@ -159,10 +165,11 @@ impl TaskDriver {
         self.task.push_decoded(input, records, &mut self.collector)
     }
 
-    /// Commits: caches forward what they held back, and the stores' writes go to their changelogs and databases.
+    /// Commits: caches forward the changes they held back, and the stores' writes go to their
+    /// changelogs and databases.
     ///
     /// # Errors
-    /// What user code returns and a handler decides to fail on.
+    /// Errors of user code on which a handler decides to fail.
     pub fn commit(&mut self) -> Result {
         self.now_ms = task::drain(&mut self.task, self.now_ms, &mut self.collector)?;
         self.task.prepare_commit(&mut self.collector)?;
@@ -172,7 +179,7 @@ impl TaskDriver {
     /// A store by its name.
     ///
     /// # Errors
-    /// `InvalidState` if there is no such store or it is of another type.
+    /// `InvalidState` if there is no such store or it has another type.
     pub fn state_store<S: StateStore>(&mut self, name: &str) -> Result<&mut S> {
         let index = self.store_names.iter().position(|store| **store == *name);
         let global = &mut self.global;
@@ -191,11 +198,53 @@ impl TaskDriver {
     }
 
     fn input(&self, topic: &str) -> Result<usize> {
-        let input = self.task.inputs().iter().position(|place| *place.topic == *topic);
+        let input = self.task.inputs().iter().position(|partition| *partition.topic == *topic);
         input.ok_or_else(|| unknown_topic(topic))
     }
 }
 
 fn unknown_topic(topic: &str) -> Error {
     Error::new(ErrorKind::InvalidState, format!("the topology reads no topic {topic}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        BoxError,
+        processor::{Context, Processor},
+        serde,
+        topology::{SourceOptions, TopologyBuilder},
+    };
+
+    /// Drops every record.
+    struct Picky;
+
+    impl Processor<String, String, String, String> for Picky {
+        fn process(
+            &mut self,
+            _: Record<'_, String, String>,
+            context: &mut Context<'_, String, String>,
+        ) -> Result<(), BoxError> {
+            context.drop_record("it is of no use");
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_look_at_a_task_takes_nothing_of_what_the_instance_is_still_to_count() {
+        let mut builder = TopologyBuilder::new();
+        let options = SourceOptions::new(["in"], serde::string(), serde::string());
+        let source = builder.add_source("source", options);
+        builder.add_processor("picky", || Picky, &[source]);
+        let config = StreamsConfig::new("app", "unused:9092");
+        let mut driver = TaskDriver::new(&builder.build().unwrap(), &config).unwrap();
+        let mut records = Records::new();
+        records.push(0, Some(b"key"), Some(b"value"), []);
+        driver.enqueue("in", Arc::new(records)).unwrap();
+        assert_eq!(driver.process().unwrap(), 1);
+        driver.task.take_measured();
+        assert_eq!(driver.task.take_counted().dropped, 1);
+        assert_eq!(driver.task.take_measured().0.counted.dropped, 1);
+    }
 }

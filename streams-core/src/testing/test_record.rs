@@ -16,7 +16,7 @@ pub struct TestRecord<K, V> {
 }
 
 impl<K, V> TestRecord<K, V> {
-    /// A record without headers.
+    /// Creates a record without headers.
     pub const fn new(key: K, value: V, timestamp: i64) -> Self {
         Self { key, value, timestamp, headers: Headers::new() }
     }

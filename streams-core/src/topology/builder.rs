@@ -1,4 +1,4 @@
-//! Building a topology node by node: the Processor API.
+//! Builder of a topology, node by node: the Processor API.
 
 use std::{
     any::Any,
@@ -26,10 +26,11 @@ use crate::{
     store::{GlobalStoreRef, KeyValueStore, StateStore, StoreBuilder, StoreRef},
 };
 
-/// Collects the nodes, stores and internal topics of a topology. Java's `Topology` while it is built.
+/// Collects the nodes, stores and internal topics of a topology. Java's `Topology` under
+/// construction.
 ///
-/// Mistakes (a name used twice, a topic read twice) are reported together by [`build`](Self::build), each
-/// with the line of the program that made it.
+/// Mistakes (a name used twice, a topic read twice) are reported together by
+/// [`build`](Self::build), each with the line of the program that made it.
 ///
 /// ```
 /// use streams_core::{
@@ -69,7 +70,7 @@ impl std::fmt::Debug for TopologyBuilder {
 }
 
 impl TopologyBuilder {
-    /// An empty topology.
+    /// Creates an empty topology.
     pub fn new() -> Self {
         Self::default()
     }
@@ -133,8 +134,8 @@ impl TopologyBuilder {
         NodeRef::new(self.add(name, NodeKind::Source { topics, reset, build }, &[]))
     }
 
-    /// Why a source can't read these topics beside what others read: each topic has one reader. That two patterns have a topic
-    /// in common shows when there is one.
+    /// The reason why a source can't read these topics besides those that others read: each topic
+    /// has one reader. A topic common to two patterns is noticed only when it exists.
     fn overlap(&self, topics: &SourceTopics) -> Option<String> {
         let sources = self.nodes.iter().filter_map(|node| match &node.kind {
             NodeKind::Source { topics, .. } => Some((&node.name, topics)),
@@ -161,13 +162,13 @@ impl TopologyBuilder {
         overlaps.next()
     }
 
-    /// The first of these topics that a pattern stands for, internal ones aside.
+    /// The first of these topics that a pattern matches, other than internal ones.
     fn first_match<'t>(&self, topics: &'t [String], pattern: &TopicPattern) -> Option<&'t String> {
         let own = |topic: &&String| self.repartition.contains_key(*topic);
         topics.iter().find(|topic| !own(topic) && pattern.matches(topic))
     }
 
-    /// Adds a node of user code below `parents`. `supplier` makes one processor for each task.
+    /// Adds a node of user code below `parents`. `supplier` makes one processor per task.
     #[track_caller]
     pub fn add_processor<P, KIn, VIn, KOut, VOut>(
         &mut self,
@@ -218,7 +219,7 @@ impl TopologyBuilder {
         wrapper.wrap(&mut WrappedNode { builder: self, node, name, caller: Location::caller() })
     }
 
-    /// Adds a node that writes what its parents forward to a topic.
+    /// Adds a node that writes the records of its parents to a topic.
     #[track_caller]
     pub fn add_sink<K: Send + 'static, V: Send + 'static>(
         &mut self,
@@ -245,8 +246,8 @@ impl TopologyBuilder {
         NodeId(self.add(name, kind, &indexes(parents)))
     }
 
-    /// Adds a store. It is in the task of every node that it is [connected](Self::connect) to; one that is connected to
-    /// none is a mistake.
+    /// Adds a store. It exists in the task of every node that it is [connected](Self::connect) to;
+    /// a store without connections is a mistake.
     #[track_caller]
     pub fn add_state_store<S: StateStore>(&mut self, builder: StoreBuilder<S>) -> StoreRef<S> {
         StoreRef::new(self.add_store(builder, false))
@@ -257,7 +258,7 @@ impl TopologyBuilder {
         self.add_store_at(builder, global, Location::caller())
     }
 
-    /// Adds a store for a line of the program.
+    /// Adds a store, with the line of the program that asked for it.
     pub(super) fn add_store_at<S: StateStore>(
         &mut self,
         builder: StoreBuilder<S>,
@@ -274,22 +275,24 @@ impl TopologyBuilder {
         self.stores.len() - 1
     }
 
-    /// Adds a store of which every instance has all rows, with the source and the processor that fill it from one
-    /// topic. Java's `Topology.addGlobalStore`.
+    /// Adds a global store, of which every instance has all rows, with the source and the processor
+    /// that fill it from one topic. Java's `Topology.addGlobalStore`.
     ///
-    /// An instance reads all partitions of the topic on a thread of its own, up to their ends before it starts, and
-    /// goes on from there, at its own pace: what other tasks read is not synchronised with it. Every record goes
-    /// through the source's serdes and the processor, also while the store is filled; how the processor treats null
-    /// keys and null values is up to it. The store has no changelog, whatever `store` says, for its topic is its log:
-    /// it should be a compacted one. Where the source says to begin does not count either; a store is always filled
-    /// from the beginning, or from where it was before a restart. Partitions that are added to the topic are read
+    /// An instance reads all partitions of the topic on a separate thread, up to their ends before
+    /// it starts, and then continues at its own pace: it is not synchronised with the input of
+    /// other tasks. Every record goes through the source's serdes and the processor, also while the
+    /// store is filled; the processor decides how to treat null keys and null values. The store has
+    /// no changelog, whatever `store` says, since its topic serves as one: it should be compacted.
+    /// The source's offset reset does not apply either; a store is always filled from the
+    /// beginning, or from its position before a restart. Partitions added to the topic are read
     /// after the next start.
     ///
-    /// `supplier` makes the processor that writes the store, once an instance. Any processor reads it by
-    /// [`Context::global_store`](crate::processor::Context::global_store), without being connected to it.
+    /// `supplier` makes the processor that writes the store, one per instance. Any processor reads
+    /// it by [`Context::global_store`](crate::processor::Context::global_store), without a
+    /// connection.
     ///
-    /// A record that can't be read goes to the deserialization exception handler. An error of the processor ends the
-    /// instance, without asking the processing exception handler (KIP-1270).
+    /// A record that can't be read goes to the deserialization exception handler. An error of the
+    /// processor ends the instance, without asking the processing exception handler (KIP-1270).
     ///
     /// ```
     /// use std::convert::Infallible;
@@ -355,12 +358,13 @@ impl TopologyBuilder {
         GlobalStoreRef::new(store)
     }
 
-    /// Adds a store that is filled from one topic, partition by partition, with the source and the processor that do so.
-    /// Java's `Topology.addReadOnlyStateStore` (KIP-813).
+    /// Adds a store that is filled from one topic, partition by partition, with the source and the
+    /// processor that do so. Java's `Topology.addReadOnlyStateStore` (KIP-813).
     ///
-    /// The topic is the store's changelog: the store has none of its own, whatever `store` says. A restore puts the topic's
-    /// keys and values into it as they are, up to where the task goes on to read, without the processor; so the processor
-    /// should put what it is given, and the topic be compacted. Other nodes read the store when they are
+    /// The topic is the store's changelog: the store has none of its own, whatever `store` says. A
+    /// restore puts the topic's keys and values into it unchanged, without the processor, up to the
+    /// position from which the task reads on; so the processor should put its input unchanged, and
+    /// the topic should be compacted. Other nodes can read the store once they are
     /// [connected](Self::connect) to it, and must not write to it.
     ///
     /// ```
@@ -418,7 +422,7 @@ impl TopologyBuilder {
         store
     }
 
-    /// Lets a node use a store: both are in one sub-topology from then on.
+    /// Lets a node use a store, which puts both in one sub-topology.
     #[track_caller]
     pub fn connect<S>(&mut self, node: NodeId, store: StoreRef<S>) {
         let known = store.index < self.stores.len();
@@ -431,8 +435,9 @@ impl TopologyBuilder {
         }
     }
 
-    /// Has the processor's `flush` called at each commit, before anything is written, in the order in
-    /// which stores were added: for the node that forwards what this store's cache holds back.
+    /// Calls the processor's `flush` at each commit, before anything is written, in the order in
+    /// which stores were added: for the node that forwards the changes held back by this store's
+    /// cache.
     pub fn flush_with<S>(&mut self, store: StoreRef<S>, node: NodeId) {
         if let Some(store) = self.stores.get_mut(store.index) {
             store.flushed_by = Some(node.0);
@@ -446,8 +451,9 @@ impl TopologyBuilder {
         }
     }
 
-    /// Declares an internal repartition topic; its name on the cluster gets the application id.
-    /// Without a number of partitions it is derived from what writes to it or is joined with it.
+    /// Declares an internal repartition topic; its name on the cluster starts with the application
+    /// id. If the number of partitions is not given, it is derived from the writers of the topic or
+    /// from those it is joined with.
     pub fn add_repartition_topic(&mut self, topic: &str, partitions: Option<i32>) {
         self.repartition.insert(topic.to_owned(), RepartitionDef { partitions });
     }
@@ -457,8 +463,9 @@ impl TopologyBuilder {
         self.copartition.push(sources.iter().map(|source| source.0).collect::<BTreeSet<_>>());
     }
 
-    /// Asks `check` about the configuration of each instance that is to run the topology; an error of it is the
-    /// instance's. For topologies that settings have shaped: with others they would be other ones.
+    /// Calls `check` with the configuration of each instance that is going to run the topology; an
+    /// error of it is the instance's. For topologies that were shaped by settings and would differ
+    /// with others.
     #[must_use]
     pub fn with_config_check(
         mut self,
@@ -468,10 +475,10 @@ impl TopologyBuilder {
         self
     }
 
-    /// The topology.
+    /// Builds the topology.
     ///
     /// # Errors
-    /// `Topology` with all mistakes, one a line.
+    /// `Topology` with all mistakes, one per line.
     pub fn build(self) -> Result<Topology> {
         let mut problems = self.problems;
         if self.nodes.iter().all(|node| !matches!(node.kind, NodeKind::Source { .. })) {

@@ -21,7 +21,7 @@ pub(crate) type BuildSource =
 /// Calls the control method of a node behind `Any`.
 pub(crate) type ControlNode = fn(&mut dyn Any, Event, &mut TaskState) -> Result;
 
-/// What distinguishes the kinds of nodes.
+/// Data of the kinds of nodes.
 pub(crate) enum NodeKind {
     Source {
         topics: SourceTopics,
@@ -32,7 +32,7 @@ pub(crate) enum NodeKind {
         build: BuildNode,
         control: ControlNode,
     },
-    /// Without a topic, what names one for each record is called `extractor`.
+    /// Without a topic, `extractor` is the label of the code that chooses one for each record.
     Sink {
         topic: Option<String>,
         extractor: String,
@@ -56,17 +56,17 @@ pub(crate) struct StoreDef {
     pub(crate) make: MakeStore,
     /// A source topic that serves as its changelog.
     pub(crate) source_changelog: Option<String>,
-    /// The node that forwards what the store's cache holds back.
+    /// The node that forwards the changes held back by the store's cache.
     pub(crate) flushed_by: Option<usize>,
-    /// Whether every instance has all of it, and no task owns it.
+    /// True if every instance has all of it, and no task owns it.
     pub(crate) global: bool,
     /// The line that added it.
     pub(crate) caller: &'static Location<'static>,
 }
 
 impl StoreDef {
-    /// Whether updates are held back until the commit: if the store wants it, the configuration has a `cache`, and
-    /// there is a node that forwards them then.
+    /// Returns whether updates are held back until the commit: if the store wants it, the
+    /// configuration has a `cache`, and there is a node that forwards them then.
     pub(crate) fn is_cached(&self, cache: bool) -> bool {
         cache && self.spec.caching && self.flushed_by.is_some()
     }

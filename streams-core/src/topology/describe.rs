@@ -5,9 +5,10 @@ use std::fmt::Write;
 use super::{NodeDef, NodeKind, Topology};
 
 impl Topology {
-    /// The topology as text, as Java prints it: each sub-topology's nodes by the size of what is below
-    /// them, then by name. Lists of several successors, predecessors, topics or stores are in that
-    /// order too, or by name; Java leaves their order to its hash tables.
+    /// Describes the topology as text, as Java prints it: each sub-topology's nodes are ordered by
+    /// the number of nodes below them, then by name. Lists of several successors, predecessors,
+    /// topics or stores have that order too, or are ordered by name; Java leaves their order to its
+    /// hash tables.
     pub fn describe(&self) -> String {
         let sizes = self.sizes();
         let mut text = "Topologies:\n ".to_owned();
@@ -74,7 +75,8 @@ impl Topology {
         nodes
     }
 
-    /// One and the sizes of all children: what is reached over two paths counts twice.
+    /// Size of each node: one plus the sizes of its children. A node reached over two paths counts
+    /// twice.
     pub(super) fn sizes(&self) -> Vec<usize> {
         let mut sizes = vec![1_usize; self.nodes.len()];
         for index in (0..self.nodes.len()).rev() {

@@ -12,9 +12,9 @@ use crate::{
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 impl Topology {
-    /// Topics and internal topics of each sub-topology that has tasks, by their names on the cluster.
-    /// `additional_retention_ms` is `windowstore.changelog.additional.retention.ms`; `overrides` are the
-    /// settings given with the prefix `topic.`.
+    /// Topics and internal topics of each sub-topology that has tasks, by their names on the
+    /// cluster. `additional_retention_ms` is `windowstore.changelog.additional.retention.ms`;
+    /// `overrides` are the settings given with the prefix `topic.`.
     pub fn group_topology(
         &self,
         application_id: &str,
@@ -69,7 +69,7 @@ impl Topology {
         group
     }
 
-    /// The patterns that the sources among these nodes read, with the co-partition groups that each is in.
+    /// The patterns that the sources among these nodes read, each with its co-partition groups.
     fn patterns(&self, nodes: &[usize]) -> Vec<(TopicPattern, BTreeSet<usize>)> {
         let groups: Vec<_> = self.copartition_groups_of(nodes).collect();
         let groups_of = |node: usize| {
@@ -121,8 +121,14 @@ impl Topology {
     }
 }
 
-/// Name of a store's changelog topic.
-pub(crate) fn changelog_topic(application_id: &str, store: &str) -> String {
+/// Name of a store's changelog topic. Java's `ProcessorStateManager.storeChangelogTopic`.
+///
+/// ```
+/// use streams_core::topology::changelog_topic;
+///
+/// assert_eq!(changelog_topic("orders-app", "per-customer"), "orders-app-per-customer-changelog");
+/// ```
+pub fn changelog_topic(application_id: &str, store: &str) -> String {
     format!("{application_id}-{store}-changelog")
 }
 
@@ -131,11 +137,11 @@ fn settings(own: &[(&str, &str)]) -> BTreeMap<String, String> {
     all.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-/// Java's settings of a changelog: windows are also deleted by age, some time after the store drops them. Of duplicates
-/// none replaces another.
+/// Java's settings of a changelog: windows are also deleted by age, some time after the store drops
+/// them. Stores that keep duplicates are not compacted, since no row replaces another.
 fn changelog_config(spec: &StoreSpec, additional_retention_ms: i64) -> BTreeMap<String, String> {
     if let Some(versions) = spec.format.versions() {
-        // So that no version is compacted away before it is history.
+        // Keeps versions from being compacted away before they are history.
         let lag_ms = versions.retention_ms.saturating_add(DAY_MS).to_string();
         return settings(&[("cleanup.policy", "compact"), ("min.compaction.lag.ms", &lag_ms)]);
     }

@@ -40,7 +40,7 @@ enum Kind<'a> {
     Processor {
         stores: Vec<&'a str>,
     },
-    /// One of both is there.
+    /// One of the two is set.
     Sink {
         topic: Option<&'a str>,
         topic_extractor: Option<&'a str>,
@@ -64,11 +64,12 @@ struct RepartitionTopic<'a> {
 }
 
 impl Topology {
-    /// The topology as JSON, for programs that draw or compare topologies. Java has nothing like it.
+    /// Describes the topology as JSON, for programs that draw or compare topologies. Without a
+    /// counterpart in Java.
     ///
-    /// The shape is API: fields may be added, those that are there stay. Internal topics are named without the application
-    /// id, as [`describe`](Self::describe) names them. Sub-topologies, nodes and lists of names are in the order of
-    /// `describe`, stores in the order in which they were added.
+    /// The shape is API: fields may be added, but existing ones stay. Internal topics are named
+    /// without the application id, as in [`describe`](Self::describe). Sub-topologies, nodes and
+    /// lists of names have the order of `describe`, stores the order in which they were added.
     ///
     /// | object | fields |
     /// |---|---|

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::{NodeKind, TopicPattern, Topology};
 
 impl Topology {
-    /// The topology as a Mermaid flowchart: topics as cylinders, a box for each sub-topology, stores
-    /// joined by dotted lines.
+    /// Draws the topology as a Mermaid flowchart: topics as cylinders, a box per sub-topology,
+    /// stores joined by dotted lines.
     pub fn describe_mermaid(&self) -> String {
         let mut text = "flowchart TD\n".to_owned();
         for id in self.subtopology_ids() {

@@ -1,8 +1,8 @@
 //! The topology as immutable data, and the tasks that are built from it.
 //!
-//! A [`TopologyBuilder`] collects nodes, stores and internal topics; [`Topology`] is what comes of it:
-//! sub-topologies, `describe()` and internal topics are functions of it. Each node carries a factory
-//! that makes it, with its children below it, once for each task.
+//! A [`TopologyBuilder`] collects nodes, stores and internal topics, and builds a [`Topology`]:
+//! sub-topologies, `describe()` and internal topics are functions of it. Each node carries a
+//! factory that makes it, with its children, once per task.
 
 mod builder;
 mod definition;
@@ -23,6 +23,7 @@ mod wrapped_node;
 
 pub use self::{
     builder::TopologyBuilder,
+    group::changelog_topic,
     node_ref::{NodeId, NodeRef},
     options::{SinkOptions, SourceOptions},
     plan::{Fate, Resource, TopologyChange, TopologyPlan},
@@ -33,7 +34,6 @@ pub use self::{
 };
 pub(crate) use self::{
     definition::{NodeDef, NodeKind, RepartitionDef, StoreDef},
-    group::changelog_topic,
     source_topics::SourceTopics,
     task_builder::TaskBuilder,
 };

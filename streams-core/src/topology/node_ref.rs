@@ -1,8 +1,8 @@
-//! References to nodes while a topology is built.
+//! References to nodes of a topology under construction.
 
 use std::{fmt, marker::PhantomData};
 
-/// A node, without the types of what it forwards.
+/// A node, without the types that it forwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub(crate) usize);
 

@@ -1,4 +1,4 @@
-//! How sources and sinks read and write.
+//! Options of sources and sinks.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use crate::{
     serde::SerdeRef,
 };
 
-/// What a source node reads.
+/// Options of a source node.
 pub struct SourceOptions<K, V> {
-    /// What it reads, or why a pattern is none.
+    /// Its topics, or the reason why a pattern is invalid.
     pub(crate) topics: Result<SourceTopics>,
     pub(crate) key_serde: SerdeRef<K>,
     pub(crate) value_serde: SerdeRef<V>,
@@ -32,12 +32,13 @@ impl<K, V> SourceOptions<K, V> {
         Self { topics: Ok(topics), key_serde, value_serde, extractor: None, reset: None }
     }
 
-    /// Reads all topics whose whole names match this regular expression, with these serdes. Java's `addSource` with a
-    /// `Pattern`.
+    /// Reads all topics whose whole names match this regular expression, with these serdes. Java's
+    /// `addSource` with a `Pattern`.
     ///
-    /// Topics that come to be are read as soon as the group notices them, which takes up to `metadata.max.age.ms`; those that
-    /// are deleted are read no more. Topics of the cluster itself and internal topics of the application do not match. A topic may
-    /// be read by one source only; see [`TopicPattern`] for the syntax.
+    /// New topics are read as soon as the group notices them, which takes up to
+    /// `metadata.max.age.ms`; deleted ones are no longer read. Topics of the cluster itself and
+    /// internal topics of the application do not match. Only one source may read a topic; see
+    /// [`TopicPattern`] for the syntax.
     ///
     /// ```
     /// use streams_core::{serde, topology::{SourceOptions, TopologyBuilder}};
@@ -52,7 +53,7 @@ impl<K, V> SourceOptions<K, V> {
         Self { topics, key_serde, value_serde, extractor: None, reset: None }
     }
 
-    /// What it reads, for messages.
+    /// Description of its topics, for messages.
     pub(crate) fn in_words(&self) -> String {
         match &self.topics {
             Ok(SourceTopics::Named(topics)) => format!("{topics:?}"),
@@ -75,7 +76,7 @@ impl<K, V> SourceOptions<K, V> {
         self
     }
 
-    /// Where to begin without a committed offset, instead of where `auto.offset.reset` says.
+    /// Sets the start position if there is no committed offset, in place of `auto.offset.reset`.
     #[must_use]
     pub fn with_offset_reset(mut self, reset: OffsetReset) -> Self {
         self.reset = Some(reset);
@@ -89,7 +90,7 @@ impl<K, V> std::fmt::Debug for SourceOptions<K, V> {
     }
 }
 
-/// What a sink node writes.
+/// Options of a sink node.
 pub struct SinkOptions<K, V> {
     pub(crate) topic: SinkTopic<K, V>,
     pub(crate) extractor: String,
@@ -105,7 +106,7 @@ impl<K, V> SinkOptions<K, V> {
         Self { topic, extractor: String::new(), key_serde, value_serde, partitioner: None }
     }
 
-    /// Writes each record to the topic that `extractor` names; `label` stands for it in `describe()`.
+    /// Writes each record to the topic that `extractor` chooses; `label` names it in `describe()`.
     pub fn dynamic(
         label: &str,
         extractor: TopicNameExtractor<K, V>,

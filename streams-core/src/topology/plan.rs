@@ -1,4 +1,4 @@
-//! What an upgrade from one topology to another does to stores and topics.
+//! Effects of an upgrade from one topology to another on stores and topics.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +9,7 @@ use state_store::StoreFormat;
 
 use super::Topology;
 
-/// What has a name that outlives an instance.
+/// Kinds of things whose names outlive an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Resource {
@@ -31,26 +31,26 @@ impl fmt::Display for Resource {
     }
 }
 
-/// What becomes of a store or topic.
+/// Fate of a store or topic in an upgrade.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fate {
-    /// It goes on as it is.
+    /// It continues unchanged.
     Kept,
-    /// It goes on in another sub-topology: a store is restored from its changelog there.
+    /// It continues in another sub-topology: a store is restored from its changelog there.
     Moved,
-    /// What it is for goes on under this name: what is in it is not found. Most often a generated name whose number has
-    /// changed.
+    /// Its successor has this name, and its contents are not found. Most often a generated name
+    /// whose number has changed.
     Renamed(String),
     /// It is new.
     Added,
-    /// Nothing uses it any more: it stays on the cluster, and may be deleted.
+    /// It is no longer used: it stays on the cluster, and may be deleted.
     Orphaned,
-    /// Something of another kind has its name: it can't be read, and is to be reset or to get another name.
+    /// Something of another kind has its name: it can't be read, and must be reset or renamed.
     Incompatible,
 }
 
-/// One store or topic, and what becomes of it.
+/// One store or topic, and its fate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopologyChange {
     resource: Resource,
@@ -59,7 +59,7 @@ pub struct TopologyChange {
 }
 
 impl TopologyChange {
-    /// What it is.
+    /// Kind of the store or topic.
     pub fn resource(&self) -> Resource {
         self.resource
     }
@@ -69,16 +69,17 @@ impl TopologyChange {
         &self.name
     }
 
-    /// What becomes of it.
+    /// Its fate.
     pub fn fate(&self) -> &Fate {
         &self.fate
     }
 
-    /// Whether nothing is lost by it.
+    /// Returns whether the change loses nothing.
     pub fn is_safe(&self) -> bool {
         match self.fate {
             Fate::Kept | Fate::Moved | Fate::Added => true,
-            // What is in a repartition topic has been read from the input, and nobody would go on with it.
+            // Records in a repartition topic have been read from the input, and nobody would
+            // process them.
             Fate::Orphaned => self.resource != Resource::RepartitionTopic,
             Fate::Renamed(_) | Fate::Incompatible => false,
         }
@@ -119,8 +120,8 @@ impl fmt::Display for TopologyChange {
     }
 }
 
-/// What an upgrade from one topology to another does: which stores and topics are kept, renamed or used no more, and
-/// whether anything is lost.
+/// Effects of an upgrade from one topology to another: the stores and topics that are kept, renamed
+/// or no longer used, and whether anything is lost.
 ///
 /// ```
 /// # use streams_core::{serde::{long, string}, store::Stores, topology::{SourceOptions, Topology, TopologyBuilder, TopologyPlan}};
@@ -146,7 +147,7 @@ pub struct TopologyPlan {
 }
 
 impl TopologyPlan {
-    /// Compares the topology that runs with the one that is to follow.
+    /// Compares the running topology with its successor.
     pub fn between(old: &Topology, new: &Topology) -> Self {
         let (before, after) = (traits(old), traits(new));
         let mut gone: Vec<_> = before.iter().filter(|(key, _)| !after.contains_key(*key)).collect();
@@ -180,18 +181,19 @@ impl TopologyPlan {
         Self { changes, same_groups: groups(old) == groups(new) }
     }
 
-    /// What becomes of each store and topic of both, by kind and name.
+    /// Fate of each store and topic of both, by kind and name.
     pub fn changes(&self) -> &[TopologyChange] {
         &self.changes
     }
 
-    /// Whether nothing is lost.
+    /// Returns whether the upgrade loses nothing.
     pub fn is_safe(&self) -> bool {
         self.changes.iter().all(TopologyChange::is_safe)
     }
 
-    /// Whether instances may be replaced one by one: the sub-topologies read and write the same topics and have the same
-    /// stores. Else all are to be stopped before the first of the new ones starts, which would be refused.
+    /// Returns whether instances may be replaced one by one: the sub-topologies read and write the
+    /// same topics and have the same stores. Otherwise stop all of them before the first new one
+    /// starts, which would be refused.
     pub fn is_rolling(&self) -> bool {
         self.same_groups
     }
@@ -208,7 +210,7 @@ impl fmt::Display for TopologyPlan {
 
 type Key = (Resource, String);
 
-/// What two topologies are compared by.
+/// Traits by which two topologies are compared.
 struct Traits {
     format: Option<StoreFormat>,
     subtopology: u32,
@@ -217,7 +219,7 @@ struct Traits {
 }
 
 impl Traits {
-    /// Whether this may be what another was.
+    /// Returns whether these traits may be another version of `other`.
     fn could_be(&self, other: &Self) -> bool {
         self.format == other.format && self.topics == other.topics
     }
@@ -227,7 +229,7 @@ fn change((resource, name): &Key, fate: Fate) -> TopologyChange {
     TopologyChange { resource: *resource, name: name.clone(), fate }
 }
 
-/// A name without the number that was generated into it.
+/// A name without its generated number.
 fn stem(name: &str) -> String {
     name.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
@@ -258,7 +260,7 @@ fn traits(topology: &Topology) -> BTreeMap<Key, Traits> {
     traits
 }
 
-/// The topics from which records come to a node, through the repartition topics that lie between.
+/// The topics from which records reach a node, through the repartition topics in between.
 fn external_topics(topology: &Topology, node: usize) -> BTreeSet<String> {
     let sources = topology.sources_above(node).into_iter();
     let mut topics = BTreeSet::new();
@@ -272,7 +274,7 @@ fn external_topics(topology: &Topology, node: usize) -> BTreeSet<String> {
     topics
 }
 
-/// The topics from which records come to a repartition topic.
+/// The topics from which records reach a repartition topic.
 fn written_from(topology: &Topology, topic: &str) -> BTreeSet<String> {
     let nodes = topology.nodes.iter().enumerate();
     let writes = |node: &super::NodeDef| matches!(&node.kind, super::NodeKind::Sink { topic: Some(to), .. } if to == topic);
@@ -282,7 +284,7 @@ fn written_from(topology: &Topology, topic: &str) -> BTreeSet<String> {
     read.filter(|from| from != topic).collect()
 }
 
-/// What members of a group must agree on.
+/// The part of a topology on which the members of a group must agree.
 fn groups(topology: &Topology) -> impl PartialEq + use<> {
     let groups = topology.group_topology("", 0, &BTreeMap::new()).subtopologies.into_iter();
     let groups = groups.map(|(id, group)| {

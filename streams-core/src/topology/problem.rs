@@ -1,4 +1,4 @@
-//! What is wrong with a topology: all of it, in one error.
+//! The error of a topology, with all its mistakes.
 
 use std::{fmt, panic::Location};
 
@@ -14,22 +14,23 @@ pub struct TopologyProblem {
 }
 
 impl TopologyProblem {
-    /// A mistake that a line of the program made.
+    /// Creates a mistake of a line of the program.
     pub fn at(caller: &'static Location<'static>, wrong: impl fmt::Display) -> Self {
         Self { wrong: wrong.to_string(), caller: Some(caller) }
     }
 
-    /// A mistake of the whole topology.
+    /// Creates a mistake of the whole topology.
     pub fn of_all(wrong: impl fmt::Display) -> Self {
         Self { wrong: wrong.to_string(), caller: None }
     }
 
-    /// What is wrong and what to do, as a phrase: the node, store or topic is named.
+    /// The fault and the remedy, as a phrase that names the node, store or topic.
     pub fn wrong(&self) -> &str {
         &self.wrong
     }
 
-    /// The line of the program that added what is wrong; `None` if it is the topology as a whole.
+    /// The line of the program that made the mistake; `None` if it concerns the topology as a
+    /// whole.
     pub fn caller(&self) -> Option<&'static Location<'static>> {
         self.caller
     }
@@ -44,10 +45,11 @@ impl fmt::Display for TopologyProblem {
     }
 }
 
-/// A topology that can't be built, with every mistake in it. Java's counterpart is `TopologyException`, which reports the
-/// first one only.
+/// A topology that can't be built, with all its mistakes. Java's counterpart is
+/// `TopologyException`, which reports the first one only.
 ///
-/// It is the cause of the [`Error`](crate::Error) that `build` returns; [`Error::topology_problems`] gets at it.
+/// It is the cause of the [`Error`](crate::Error) that `build` returns; see
+/// [`Error::topology_problems`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{}", render(problems))]
 pub struct TopologyError {
@@ -61,7 +63,7 @@ impl TopologyError {
         Self { problems: problems.into_boxed_slice() }
     }
 
-    /// Every mistake that was found, in the order in which they were.
+    /// All mistakes, in the order in which they were found.
     pub fn problems(&self) -> &[TopologyProblem] {
         &self.problems
     }
@@ -74,7 +76,7 @@ impl From<TopologyError> for Error {
 }
 
 impl Error {
-    /// The mistakes of a topology, each with the line of the program that made it, if they are why this error is.
+    /// The mistakes of a topology, each with its line of the program, if they caused this error.
     ///
     /// ```
     /// use streams_core::topology::TopologyBuilder;

@@ -5,16 +5,18 @@ use std::{any::TypeId, collections::BTreeMap, fmt, sync::Arc};
 use super::{TopologyBuilder, WrappedNode};
 use crate::processor::WrappedProcessor;
 
-/// Makes the code around one processor, once for each task. What Java's `WrappedProcessorSupplier` is.
+/// Makes the code around one processor, once per task. Java's `WrappedProcessorSupplier`.
 pub type WrapProcessor = Box<dyn Fn() -> Box<dyn WrappedProcessor> + Send + Sync>;
 
-/// Wraps the processors of a topology: those of the DSL and those of the program alike. Java's `ProcessorWrapper`
-/// (KIP-1112), which `processor.wrapper.class` names; here it is a value, given by
-/// [`TopologyBuilder::with_processor_wrapper`] or the DSL's `StreamsBuilder::processor_wrapper`.
+/// Wraps the processors of a topology, of the DSL and of the program alike. Java's
+/// `ProcessorWrapper` (KIP-1112), which `processor.wrapper.class` names; here it is a value, passed
+/// to [`TopologyBuilder::with_processor_wrapper`] or to the DSL's
+/// `StreamsBuilder::processor_wrapper`.
 ///
-/// It sees each processor node when it is added, sources and sinks and the processors that fill global or read-only stores
-/// aside, and may put code around it: for metrics, tracing, checks, or to leave records out. Names and edges stay as they
-/// are. Keys can't be replaced, values only by others of their type.
+/// It sees each processor node when it is added, but not sources, sinks and the processors that
+/// fill global or read-only stores, and may put code around it: for metrics, tracing, checks, or to
+/// drop records. Names and edges don't change. Keys can't be replaced; values can, by others of
+/// their type.
 ///
 /// ```
 /// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
@@ -48,7 +50,7 @@ pub type WrapProcessor = Box<dyn Fn() -> Box<dyn WrappedProcessor> + Send + Sync
 /// # drop(builder);
 /// ```
 pub trait ProcessorWrapper: Send + Sync {
-    /// Called once for each processor node. `None` leaves it as it is.
+    /// Called once per processor node. `None` leaves it unwrapped.
     fn wrap(&self, node: &mut WrappedNode<'_>) -> Option<WrapProcessor>;
 }
 
@@ -72,7 +74,7 @@ impl fmt::Debug for Wrapping {
 }
 
 impl TopologyBuilder {
-    /// Has `wrapper` wrap the processors that are added from now on.
+    /// Wraps the processors that are added from now on with `wrapper`.
     #[must_use]
     pub fn with_processor_wrapper(mut self, wrapper: impl ProcessorWrapper + 'static) -> Self {
         self.wrapping.wrapper = Some(Arc::new(wrapper));

@@ -1,4 +1,4 @@
-//! What a source node reads: topics that it names, or those that match a pattern.
+//! Topics of a source node: those that it names, or those that match a pattern.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use crate::membership::TopicPattern;
 /// The topics of a source node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SourceTopics {
-    /// These.
+    /// These topics.
     Named(Vec<String>),
-    /// All whose names match, whenever they come to be.
+    /// All topics whose names match, whenever they are created.
     Matching(TopicPattern),
 }
 
 impl SourceTopics {
-    /// Those that are named.
+    /// The topics that are named.
     pub(crate) fn named(&self) -> &[String] {
         match self {
             Self::Named(topics) => topics,
@@ -22,7 +22,7 @@ impl SourceTopics {
         }
     }
 
-    /// The pattern that others match.
+    /// The pattern that others must match.
     pub(crate) const fn pattern(&self) -> Option<&TopicPattern> {
         match self {
             Self::Named(_) => None,
@@ -31,7 +31,7 @@ impl SourceTopics {
     }
 }
 
-/// As it stands in `describe()`: a list, or the text of the pattern.
+/// Formats as in `describe()`: a list, or the text of the pattern.
 impl fmt::Display for SourceTopics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

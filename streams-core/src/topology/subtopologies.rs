@@ -1,4 +1,4 @@
-//! The finished topology, and its parts that run apart from each other.
+//! The finished topology, and its independent parts.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +22,7 @@ pub struct Topology {
     config_check: Option<ConfigCheck>,
 }
 
-/// Refuses a configuration that a topology was not built for, saying why.
+/// Refuses a configuration that a topology was not built for, with the reason.
 pub(super) type ConfigCheck = Arc<dyn Fn(&ValidConfig) -> Result + Send + Sync>;
 
 impl std::fmt::Debug for Topology {
@@ -62,12 +62,13 @@ impl Topology {
         self.subtopology_ids().into_iter().filter(|id| !self.is_global(*id)).collect()
     }
 
-    /// Whether a sub-topology fills a global store. It has a number like the others, but no tasks.
+    /// Returns whether a sub-topology fills a global store. It has a number like the others, but no
+    /// tasks.
     pub(crate) fn is_global(&self, subtopology: u32) -> bool {
         self.stores_of(subtopology).into_iter().any(|store| self.is_global_store(store))
     }
 
-    /// Whether a store is global.
+    /// Returns whether a store is global.
     pub(crate) fn is_global_store(&self, store: usize) -> bool {
         self.stores.get(store).is_some_and(|store| store.global)
     }
@@ -111,7 +112,7 @@ impl Topology {
         self.stores_of(subtopology).into_iter().filter(has_windows).collect()
     }
 
-    /// Whether a node is connected to a store.
+    /// Returns whether a node is connected to a store.
     pub(crate) fn uses(&self, node: usize, store: usize) -> bool {
         self.nodes.get(node).is_some_and(|node| node.stores.contains(&store))
     }
@@ -129,7 +130,7 @@ impl Topology {
         sources
     }
 
-    /// What a node reads, if it is a source.
+    /// Topics of a node, if it is a source.
     pub(crate) fn source_topics(&self, node: usize) -> Option<&SourceTopics> {
         match self.nodes.get(node).map(|node| &node.kind) {
             Some(NodeKind::Source { topics, .. }) => Some(topics),
@@ -137,18 +138,19 @@ impl Topology {
         }
     }
 
-    /// The topics that a source node names, as the program does.
+    /// The topics that a source node names, under the program's names.
     pub(crate) fn topics_of(&self, node: usize) -> &[String] {
         self.source_topics(node).map_or(&[], SourceTopics::named)
     }
 
-    /// Whether there are topics that are read because their names match.
+    /// Returns whether sources read topics by pattern.
     pub(crate) fn has_patterns(&self) -> bool {
         (0..self.nodes.len())
             .any(|node| self.source_topics(node).is_some_and(|topics| topics.pattern().is_some()))
     }
 
-    /// The source node that reads a topic of the cluster: the one that names it, else the one whose pattern it matches.
+    /// The source node that reads a topic of the cluster: the one that names it, otherwise the one
+    /// whose pattern it matches.
     pub(crate) fn reader_of(&self, application_id: &str, topic: &str) -> Option<usize> {
         let names = |node: &usize| {
             let mut topics = self.topics_of(*node).iter();
@@ -162,7 +164,7 @@ impl Topology {
         nodes.clone().find(names).or_else(|| nodes.find(matches))
     }
 
-    /// What a source node reads, as texts: the topics that it names, or its pattern.
+    /// Topics of a source node, as texts: the names, or the pattern.
     pub(crate) fn read_names(&self, node: usize) -> Vec<String> {
         match self.source_topics(node) {
             Some(SourceTopics::Named(topics)) => topics.clone(),

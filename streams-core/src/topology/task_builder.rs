@@ -1,4 +1,4 @@
-//! Building the nodes of one task.
+//! Builder of the nodes of one task.
 
 use std::{
     any::Any,
@@ -28,7 +28,7 @@ pub(crate) struct TaskNodes {
 }
 
 impl<'a> TaskBuilder<'a> {
-    /// The nodes of a sub-topology.
+    /// Builds the nodes of a sub-topology.
     pub(crate) fn build(
         topology: &'a Topology,
         application_id: &'a str,
@@ -37,7 +37,8 @@ impl<'a> TaskBuilder<'a> {
         Self::build_nodes(topology, application_id, topology.nodes_of(subtopology))
     }
 
-    /// The nodes of all sub-topologies that have tasks, for a task that runs the whole topology.
+    /// Builds the nodes of all sub-topologies that have tasks, for a task that runs the whole
+    /// topology.
     pub(crate) fn build_all(topology: &'a Topology, application_id: &'a str) -> Result<TaskNodes> {
         let ids = topology.task_subtopology_ids().into_iter();
         let nodes = ids.flat_map(|id| topology.nodes_of(id));
@@ -46,7 +47,7 @@ impl<'a> TaskBuilder<'a> {
         Self::build_nodes(topology, application_id, nodes.into_iter().collect())
     }
 
-    /// The nodes that fill global stores.
+    /// Builds the nodes that fill global stores.
     pub(crate) fn build_global(
         topology: &'a Topology,
         application_id: &'a str,
@@ -87,8 +88,8 @@ impl<'a> TaskBuilder<'a> {
         Arc::new(NodeInfo { id: index, name, stores, global })
     }
 
-    /// The children of a node: owned, or links to those with several parents. The only downcast of the
-    /// wiring, once for each edge and task.
+    /// The children of a node: owned, or links to those with several parents. The only downcast of
+    /// the wiring, once per edge and task.
     pub(crate) fn children<K: 'static, V: 'static>(
         &mut self,
         parent: usize,

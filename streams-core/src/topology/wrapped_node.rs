@@ -25,8 +25,9 @@ impl WrappedNode<'_> {
         self.name
     }
 
-    /// Adds a store and connects it to the node, for the code around it. A store that the wrapper added for another node by
-    /// this name is shared with that node: both are in one sub-topology then. Java's `stores()` of the supplier.
+    /// Adds a store and connects it to the node, for the code around it. If the wrapper added a
+    /// store with this name for another node, the two nodes share it, which puts both in one
+    /// sub-topology. Java's `stores()` of the supplier.
     pub fn add_state_store<S: StateStore>(&mut self, store: StoreBuilder<S>) -> StoreRef<S> {
         let Self { builder, node, caller, .. } = self;
         let kind = TypeId::of::<S>();

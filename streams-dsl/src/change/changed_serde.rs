@@ -157,7 +157,7 @@ mod tests {
         out
     }
 
-    /// What Java wrote to the repartition topics of tables that were grouped.
+    /// Bytes that Java wrote to the repartition topics of grouped tables.
     #[test]
     fn the_bytes_are_those_of_java() {
         let golden: &[(Option<&str>, Option<&str>, &[u8])] = &[

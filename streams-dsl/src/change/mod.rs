@@ -1,4 +1,5 @@
-//! What travels between the nodes of a table: the row's value now and, if somebody asked, before.
+//! Changes, which travel between the nodes of a table: the row's new value and, on request, its old
+//! one.
 
 mod changed_serde;
 
@@ -15,8 +16,8 @@ pub struct Change<V> {
     pub new: Option<V>,
     /// The value before, if it was asked for and there was one.
     pub old: Option<V>,
-    /// Whether the new value is the latest of the row: in a table with a versioned store an update may come for a time
-    /// before that of a later one (KIP-914).
+    /// True if the new value is the latest of the row; in a table with a versioned store an update
+    /// may come for a time before that of a later one (KIP-914).
     pub is_latest: bool,
 }
 

@@ -1,5 +1,5 @@
-//! What travels between the two tables of a join by foreign key, in Java's bytes: subscriptions one way, responses the
-//! other.
+//! Messages between the two tables of a join by foreign key, in Java's bytes: subscriptions one
+//! way, responses the other.
 
 mod murmur3;
 mod response;

@@ -4,7 +4,8 @@ const SEED: u64 = 104_729;
 const C1: u64 = 0x87c3_7b91_1142_53d5;
 const C2: u64 = 0x4cf5_ad43_2745_937f;
 
-/// The 128-bit `MurmurHash3` for 64-bit machines of `bytes`, with the seed that Java's joins by foreign key use.
+/// The 128-bit `MurmurHash3` for 64-bit machines of `bytes`, with the seed that Java's joins by
+/// foreign key use.
 ///
 /// ```
 /// use streams_dsl::murmur3_128;

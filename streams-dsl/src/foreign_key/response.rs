@@ -1,7 +1,8 @@
-//! What the other table answers. Java's `SubscriptionResponseWrapper`.
+//! The answer of the other table. Java's `SubscriptionResponseWrapper`.
 //!
-//! Its bytes: the version, 0, with the highest bit set if there is no hash; the hash of the subscription, 16 bytes; the
-//! foreign row. No bytes are no row: a row whose bytes are none is read as none, as in Java.
+//! Its bytes: the version, 0, with the highest bit set if there is no hash; the hash of the
+//! subscription, 16 bytes; the foreign row. No bytes are no row: a row whose bytes are none is read
+//! as none, as in Java.
 
 use streams_core::{
     BoxError,

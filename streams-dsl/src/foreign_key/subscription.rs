@@ -1,9 +1,10 @@
-//! What the table with the foreign keys tells the other one. Java's `SubscriptionWrapper` and `CombinedKey`.
+//! Messages from the table with the foreign keys to the other one. Java's `SubscriptionWrapper` and
+//! `CombinedKey`.
 //!
-//! Bytes of a subscription: the version, with the highest bit set if there is no hash; the instruction; the hash, 16 bytes;
-//! the serialised primary key; from version 1 on the partition of the row, four bytes. Version 1 is written, and 0 where
-//! 0 was read. The key of a subscription in its store: the length of the foreign key, four bytes, the foreign key, the
-//! primary key.
+//! Bytes of a subscription: the version, with the highest bit set if there is no hash; the
+//! instruction; the hash, 16 bytes; the serialised primary key; from version 1 on the partition of
+//! the row, four bytes. Version 1 is written, and 0 where 0 was read. The key of a subscription in
+//! its store: the length of the foreign key, four bytes, the foreign key, the primary key.
 
 use streams_core::{
     BoxError,
@@ -14,7 +15,7 @@ use super::{NO_HASH, RowHash, read_hash};
 
 const NEWEST: u8 = 1;
 
-/// What is asked of the other table.
+/// A request to the other table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Instruction {
     /// To end the subscription.
@@ -47,7 +48,7 @@ impl Instruction {
         })
     }
 
-    /// Whether the subscription ends.
+    /// Returns whether the subscription ends.
     pub(crate) const fn deletes(self) -> bool {
         matches!(self, Self::Delete | Self::DeleteAndAnswer)
     }
@@ -109,7 +110,7 @@ impl Serde<Subscription> for SubscriptionSerde {
     }
 }
 
-/// What the keys of all subscriptions to a foreign key begin with in their store.
+/// Prefix that the keys of all subscriptions to a foreign key share in their store.
 ///
 /// # Errors
 /// If the key is too long.
@@ -141,7 +142,8 @@ mod tests {
         SubscriptionSerde.deserialize("t", Some(bytes))
     }
 
-    /// Rows of an application that was written with Java up to 3.3 are in the store, and stay as they are.
+    /// Rows of an application that was written with Java up to 3.3 are in the store, and stay as
+    /// they are.
     #[test]
     fn a_subscription_of_version_0_has_no_partition_and_is_written_as_it_was() {
         let bytes = [&[0, 2][..], &[7; 16], b"key"].concat();

@@ -1,4 +1,5 @@
-//! `aggregate`: values folded into something else, by key, by key and window, and of the rows of a table.
+//! `aggregate`: values folded into something else, by key, by key and window, and of the rows of a
+//! table.
 
 use streams_core::BoxError;
 
@@ -24,8 +25,8 @@ where
         /// Folds the values of each key, beginning with `initializer()`: the next aggregate is
         /// `aggregator(key, value, aggregate)`. Java's `aggregate`.
         ///
-        /// Where the stream's values are `Option`s, the type of the aggregator's second argument says
-        /// what they hold.
+        /// Where the stream's values are `Option`s, the type of the aggregator's second argument
+        /// says what they hold.
         ///
         /// ```
         /// use streams_dsl::prelude::*;
@@ -63,8 +64,8 @@ where
     W: WindowingByTime,
 {
     fallible! {
-        /// Folds the values of each key and window, beginning with `initializer()`: the next aggregate
-        /// is `aggregator(key, value, aggregate)`. Java's `aggregate`.
+        /// Folds the values of each key and window, beginning with `initializer()`: the next
+        /// aggregate is `aggregator(key, value, aggregate)`. Java's `aggregate`.
         ///
         /// ```
         /// use std::time::Duration;
@@ -100,8 +101,9 @@ where
     S: Nullable<K> + Send + 'static,
 {
     fallible! {
-        /// Folds the values of each key and window, beginning with `initializer()`: the next aggregate
-        /// is `aggregator(key, value, aggregate)`. Records without a value are dropped. Java's `aggregate`.
+        /// Folds the values of each key and window, beginning with `initializer()`: the next
+        /// aggregate is `aggregator(key, value, aggregate)`. Records without a value are dropped.
+        /// Java's `aggregate`.
         ///
         /// ```
         /// use std::time::Duration;
@@ -139,9 +141,10 @@ where
     S: Nullable<K> + Send + 'static,
 {
     fallible! {
-        /// Folds the values of each key and session, beginning with `initializer()`: the next aggregate is
-        /// `aggregator(key, value, aggregate)`, and that of two sessions which become one is `merger(key, aggregate,
-        /// other)`. The merger sees the initial aggregate, too. Java's `aggregate`.
+        /// Folds the values of each key and session, beginning with `initializer()`: the next
+        /// aggregate is `aggregator(key, value, aggregate)`, and that of two sessions which become
+        /// one is `merger(key, aggregate, other)`. The merger sees the initial aggregate, too.
+        /// Java's `aggregate`.
         ///
         /// ```
         /// use std::time::Duration;

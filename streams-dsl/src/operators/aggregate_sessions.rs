@@ -1,4 +1,4 @@
-//! How the records of a grouped stream are folded in sessions: Java's `KStreamSessionWindowAggregate`.
+//! Folds the records of a grouped stream in sessions: Java's `KStreamSessionWindowAggregate`.
 
 use std::{marker::PhantomData, ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -113,12 +113,13 @@ impl<K: Row, V: Row> Rows<Windowed<K>, V> for SessionRows {
     }
 }
 
-/// Folds each record into the session that it makes with those within the gap of it: they become one, and its change is
-/// forwarded at its end, behind tombstones of those that it was made of.
+/// Folds each record into the session that it makes with those within the gap of it: they become
+/// one, and its change is forwarded at its end, behind tombstones of those that it was made of.
 ///
-/// A record without a key is dropped; null values are shown to the aggregation. Stream time is the greatest timestamp that
-/// reached this processor, the record's own included, and is not kept over a restart. A session that ends before stream
-/// time less gap and grace period is closed: a record that would only be part of such a one is dropped and counted.
+/// A record without a key is dropped; null values are shown to the aggregation. Stream time is the
+/// greatest timestamp that reached this processor, the record's own included, and is not kept over
+/// a restart. A session that ends before stream time less gap and grace period is closed: a record
+/// that would only be part of such a one is dropped and counted.
 struct SessionFolder<K, V, VA, A> {
     gap_ms: i64,
     /// The gap and the grace period.
@@ -131,7 +132,7 @@ struct SessionFolder<K, V, VA, A> {
     value: PhantomData<fn(V)>,
 }
 
-/// What sessions within the gap of a record are together.
+/// The session that a record and the sessions within its gap make together.
 struct Merged<VA> {
     window: SessionWindow,
     /// Each with its value, if old values are sent.
@@ -217,15 +218,15 @@ where
         Ok(())
     }
 
-    /// The ends of the sessions that close between two times. The end of a session is in it: one that ends at the close time is
-    /// open.
+    /// The ends of the sessions that close between two times. The end of a session is in it: one
+    /// that ends at the close time is open.
     fn closed(until: i64, close_time: i64) -> Option<RangeInclusive<i64>> {
         let last = close_time.saturating_sub(1);
         (last >= 0).then_some(until.max(0)..=last)
     }
 
-    /// Emits the sessions that have closed since the last time, with the headers of the record that closed them, if it is time
-    /// to look.
+    /// Emits the sessions that have closed since the last time, with the headers of the record that
+    /// closed them, if it is time to look.
     fn emit(
         &mut self,
         store: StoreRef<SessionStore<K, VA>>,

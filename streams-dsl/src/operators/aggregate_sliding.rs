@@ -1,4 +1,5 @@
-//! How the records of a grouped stream are folded in sliding windows: Java's `KStreamSlidingWindowAggregate`.
+//! Folds the records of a grouped stream in sliding windows: Java's
+//! `KStreamSlidingWindowAggregate`.
 
 use std::{
     marker::PhantomData,
@@ -43,7 +44,8 @@ impl Folds for SlidingWindows {
         Role::Windowed { grace: self.grace_period() }
     }
 
-    /// A record is told where its windows are by those that begin up to twice the difference before it.
+    /// A record is told where its windows are by those that begin up to twice the difference before
+    /// it.
     fn least_retention(&self) -> Duration {
         self.time_difference().saturating_mul(2).saturating_add(self.grace_period())
     }
@@ -104,13 +106,15 @@ impl Folds for SlidingWindows {
     }
 }
 
-/// Folds each record into the windows that are there and cover it, then makes those that are missing: the one that begins
-/// behind the record before it, the one that it ends, and the one that begins behind it.
+/// Folds each record into the windows that are there and cover it, then makes those that are
+/// missing: the one that begins behind the record before it, the one that it ends, and the one that
+/// begins behind it.
 ///
-/// The timestamp of a row is that of the last record in its window, and tells where the record before lies. A record
-/// without a key or value is dropped. Stream time is as in windows of time. A window that ends before stream time less
-/// the grace period is closed, and a record for which no window can be open is dropped at once. Records earlier than the
-/// difference share the window from 0, for no window begins before the epoch.
+/// The timestamp of a row is that of the last record in its window, and tells where the record
+/// before lies. A record without a key or value is dropped. Stream time is as in windows of time. A
+/// window that ends before stream time less the grace period is closed, and a record for which no
+/// window can be open is dropped at once. Records earlier than the difference share the window from
+/// 0, for no window begins before the epoch.
 struct SlidingFolder<K, V, VA, A> {
     difference_ms: i64,
     grace_ms: i64,
@@ -136,7 +140,7 @@ struct Incoming<'r, K, V> {
     close_time: i64,
 }
 
-/// What is known of the windows around a record.
+/// The windows around a record, as far as they are known.
 struct Around<VA> {
     /// Timestamp of the record before.
     previous: Option<i64>,
@@ -153,7 +157,8 @@ impl<VA> Around<VA> {
         Self { previous: None, left: None, right: None, has_left: false, has_right: false }
     }
 
-    /// The row of the window that begins behind the record, if records are in it and it is not there.
+    /// The row of the window that begins behind the record, if records are in it and it is not
+    /// there.
     fn missing_right(self, timestamp: i64) -> Option<ValueAndTimestamp<VA>> {
         self.right.filter(|right| !self.has_right && right.timestamp > timestamp)
     }
@@ -165,8 +170,8 @@ where
     VA: Row,
     A: Aggregation<K, V, VA>,
 {
-    /// The windows of a key that begin from `first` to behind `timestamp`, the last one first, to the first that ends
-    /// before `timestamp`.
+    /// The windows of a key that begin from `first` to behind `timestamp`, the last one first, to
+    /// the first that ends before `timestamp`.
     fn find(
         &mut self,
         key: &K,
@@ -259,8 +264,8 @@ where
         }
     }
 
-    /// Folds a record that is earlier than the difference, whose window would begin before the epoch: it is in the one
-    /// from 0 with all records up to the difference.
+    /// Folds a record that is earlier than the difference, whose window would begin before the
+    /// epoch: it is in the one from 0 with all records up to the difference.
     fn fold_early(
         &mut self,
         record: &Incoming<'_, K, V>,
@@ -330,7 +335,8 @@ where
         self.set(record, start, (new, old, timestamp), context)
     }
 
-    /// Makes the window that begins behind the record: what the window that covers both had before the record.
+    /// Makes the window that begins behind the record: what the window that covers both had before
+    /// the record.
     fn copy_right(
         &mut self,
         record: &Incoming<'_, K, V>,
@@ -341,8 +347,8 @@ where
         self.set(record, start, (Some(right.value), None, right.timestamp), context)
     }
 
-    /// The starts of the windows that close between two times. The end of a window is in it: one that ends at the close time is
-    /// open.
+    /// The starts of the windows that close between two times. The end of a window is in it: one
+    /// that ends at the close time is open.
     fn closed(&self, until: i64, close_time: i64) -> Option<RangeInclusive<i64>> {
         let last = close_time.saturating_sub(self.difference_ms).saturating_sub(1);
         let first = until.saturating_sub(self.difference_ms).max(0);
@@ -489,8 +495,8 @@ mod tests {
 
     use crate::{SlidingWindows, StreamsBuilder, StreamsConfig};
 
-    /// What is in each window, by its times, when records with these times have come in this order: the times
-    /// themselves, in order.
+    /// Contents of each window, by its times, after records with these times have come in this
+    /// order: the times themselves, in order.
     fn windows(difference_ms: u64, times: &[i64]) -> BTreeMap<String, String> {
         let builder = StreamsBuilder::new();
         let (difference, grace) = (Duration::from_millis(difference_ms), Duration::from_secs(9));
@@ -516,8 +522,8 @@ mod tests {
         changes.filter_map(|(window, seen)| Some((window, seen?))).collect()
     }
 
-    /// The windows that there must be: one that ends at each record, and one that begins behind each record which is not
-    /// the last within the difference; each with all records in it.
+    /// The windows that there must be: one that ends at each record, and one that begins behind
+    /// each record which is not the last within the difference; each with all records in it.
     fn expected(difference_ms: i64, times: &[i64]) -> BTreeMap<String, String> {
         let mut times = times.to_vec();
         times.sort_unstable();
@@ -539,7 +545,8 @@ mod tests {
         assert_eq!(seen, expected.into());
     }
 
-    /// In whatever order records come, within the grace period, the windows are those of the set of records.
+    /// In whatever order records come, within the grace period, the windows are those of the set of
+    /// records.
     #[test]
     fn windows_do_not_depend_on_the_order_of_records() {
         let mut random = 0x9e37_79b9_7f4a_7c15_u64;

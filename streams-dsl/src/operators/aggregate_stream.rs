@@ -1,4 +1,4 @@
-//! How the records of a grouped stream are folded into the rows of a table, with or without windows. Java's
+//! Folds the records of a grouped stream into the rows of a table, with or without windows. Java's
 //! `KStreamAggregate` and `KStreamReduce`.
 
 use std::{marker::PhantomData, sync::Arc, time::Duration};
@@ -26,7 +26,7 @@ use crate::{
 
 /// Windows that records can be put into. Implemented by the kinds of windows.
 pub(crate) trait Windowing: Folds {
-    /// Whether these windows can be used.
+    /// Returns whether these windows can be used.
     ///
     /// # Errors
     /// `Topology` if not.
@@ -39,7 +39,7 @@ pub(crate) trait WindowingNulls: Windowing {}
 /// Windows that never become one, of those that take records without a value.
 pub(crate) trait WindowingByTime: WindowingNulls {}
 
-/// How the records of a group are folded into rows: what differs between no windows and those of each kind.
+/// The parts of an aggregation that differ between no windows and each kind of them.
 pub(crate) trait Folds: Clone + Send + Sync + 'static {
     /// The keys of the table that is made of a group with keys `K`.
     type Key<K: Row>: Row;
@@ -47,13 +47,14 @@ pub(crate) trait Folds: Clone + Send + Sync + 'static {
     /// The store of the rows, once it is added to a topology.
     type Store<K: Row, VA: Row>: Copy + 'static;
 
-    /// What passes must know of the node.
+    /// Properties of the node that passes must know.
     fn role(&self) -> Role;
 
-    /// How long the rows of a window are kept at least.
+    /// Least time for which the rows of a window are kept.
     fn least_retention(&self) -> Duration;
 
-    /// The serde of the store's keys, as far as it follows from that of the table. It does not from that of windowed keys.
+    /// The serde of the store's keys, as far as it follows from that of the table. It does not from
+    /// that of windowed keys.
     fn inner_key<K: Row>(&self, _key: &Slot<Self::Key<K>>) -> Slot<K> {
         Slot::unknown()
     }
@@ -61,7 +62,7 @@ pub(crate) trait Folds: Clone + Send + Sync + 'static {
     /// The serde of the table's keys, as far as it follows from that of the store.
     fn outer_key<K: Row>(&self, key: &Slot<K>) -> Slot<Self::Key<K>>;
 
-    /// How rows are looked up.
+    /// Access to the rows.
     fn rows<K: Row, VA: Row>(&self, store: &TableStore<K, VA>) -> Arc<dyn Rows<Self::Key<K>, VA>>;
 
     /// Adds the store, for a node of this name.
@@ -89,7 +90,7 @@ pub(crate) trait Folds: Clone + Send + Sync + 'static {
         A: Aggregation<K, V2, VA>;
 }
 
-/// What keys and values of tables are.
+/// Bounds of keys and values of tables.
 pub(crate) trait Row: Clone + Send + 'static {}
 
 impl<T: Clone + Send + 'static> Row for T {}
@@ -102,8 +103,8 @@ where
     S: Nullable<K> + Send + 'static,
     W: Folds,
 {
-    /// The table that an aggregation gives, with keys `W::Key<K>` and values `VA`. `values` makes the serde of the
-    /// aggregates from that of the values, as far as it follows.
+    /// The table that an aggregation gives, with keys `W::Key<K>` and values `VA`. `values` makes
+    /// the serde of the aggregates from that of the values, as far as it follows.
     #[track_caller]
     pub(super) fn fold<V2, VA, A>(
         &self,
@@ -184,8 +185,8 @@ where
     }
 }
 
-/// Adds the node that folds the records of a group, whatever keys they have there: behind a repartition topic keys have
-/// their plain type, unless that topic is shared.
+/// Adds the node that folds the records of a group, whatever keys they have there: behind a
+/// repartition topic keys have their plain type, unless that topic is shared.
 pub(super) fn lower_fold<W, K, V, S, V2, VA, A>(
     windows: &W,
     lowering: &mut Lowering<'_>,
@@ -211,7 +212,7 @@ pub(super) fn lower_fold<W, K, V, S, V2, VA, A>(
     }
 }
 
-/// Where an aggregation keeps its rows, and for how long.
+/// The store in which an aggregation keeps its rows, and their retention.
 pub(super) struct Kept<W: Folds, K: Row, VA: Row> {
     pub(super) store: TableStore<K, VA>,
     pub(super) retention: Duration,
@@ -222,7 +223,7 @@ pub(super) struct Kept<W: Folds, K: Row, VA: Row> {
 }
 
 impl<W: Folds, K: Row, VA: Row> Kept<W, K, VA> {
-    /// What the step's options say; `keys` and `values` are the serdes if they say none.
+    /// Reads the step's options; `keys` and `values` are the serdes if they name none.
     pub(super) fn draw(
         windows: &W,
         (prefix, takes_a_number): (&str, bool),
@@ -269,8 +270,8 @@ impl<W: Folds, K: Row, VA: Row> Kept<W, K, VA> {
     }
 }
 
-/// Where the records of a group are by key: the group itself, or behind a repartition topic, which aggregations share if
-/// the group has a name. Its node and sources.
+/// The node from which the records of a group come by key, with its sources: the group itself, or
+/// the node below a repartition topic, which aggregations share if the group has a name.
 pub(super) fn gather<K, V, S>(
     group: &DrawnGroup<K, V>,
     store: &Name,
@@ -385,12 +386,12 @@ where
 /// the record's and the row's timestamp. A record without a key or a value is dropped. An aggregate
 /// that ends as `None` deletes the row.
 ///
-/// If old values are sent and the store is not cached, the first change of a key has the aggregation's initial
-/// value as the old one, where it has one: Java's quirk, on which results below depend. A cached
-/// store gives no old value there.
+/// If old values are sent and the store is not cached, the first change of a key has the
+/// aggregation's initial value as the old one, where it has one: Java's quirk, on which results
+/// below depend. A cached store gives no old value there.
 ///
-/// In a store of versions a row whose key was deleted may be older than that: such a change is not the latest, and a row
-/// that is older than the history is not kept, and not forwarded.
+/// In a store of versions a row whose key was deleted may be older than that: such a change is not
+/// the latest, and a row that is older than the history is not kept, and not forwarded.
 struct Folder<S, K, V, VA, A> {
     output: Output<S>,
     aggregation: Arc<A>,

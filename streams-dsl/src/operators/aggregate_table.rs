@@ -1,4 +1,5 @@
-//! How the rows of a grouped table are folded into the rows of another one: Java's `KTableAggregate` and `KTableReduce`.
+//! Folds the rows of a grouped table into the rows of another one: Java's `KTableAggregate` and
+//! `KTableReduce`.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -26,8 +27,8 @@ where
     K: Clone + Send + 'static,
     V: Clone + Send + 'static,
 {
-    /// The table that an aggregation gives. `values` makes the serde of the aggregates from that of the values, as far
-    /// as it follows.
+    /// The table that an aggregation gives. `values` makes the serde of the aggregates from that of
+    /// the values, as far as it follows.
     #[track_caller]
     pub(super) fn fold<VA, A>(
         &self,
@@ -106,7 +107,8 @@ where
     }
 }
 
-/// Draws the repartition topic before an aggregation, which others share if the group has a name. Its node and source.
+/// Draws the repartition topic before an aggregation, which others share if the group has a name.
+/// Its node and source.
 fn gather<K, V>(
     group: &DrawnGroup<K, V>,
     store: &Name,
@@ -149,8 +151,8 @@ where
     move |output| Folder { output, aggregation: aggregation.clone(), types: PhantomData }
 }
 
-/// Takes the old value of each change out of the row of its group and puts the new one in, and forwards the change of
-/// the group. Timestamps are the greater of the record's and the row's.
+/// Takes the old value of each change out of the row of its group and puts the new one in, and
+/// forwards the change of the group. Timestamps are the greater of the record's and the row's.
 struct Folder<S, K, VA, A> {
     output: Output<S>,
     aggregation: Arc<A>,

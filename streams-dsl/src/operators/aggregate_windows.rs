@@ -1,4 +1,5 @@
-//! How the records of a grouped stream are folded in windows of fixed times: Java's `KStreamWindowAggregate`.
+//! Folds the records of a grouped stream in windows of fixed times: Java's
+//! `KStreamWindowAggregate`.
 
 use std::{marker::PhantomData, ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -33,7 +34,7 @@ pub(crate) trait Spans: Copy + Send + Sync + 'static {
     /// For how long after its end a window takes records.
     fn grace_period(&self) -> Duration;
 
-    /// When results are emitted.
+    /// The strategy by which results are emitted.
     fn emit(&self) -> EmitStrategy;
 
     /// The windows that a timestamp is in, by their starts.
@@ -163,7 +164,8 @@ impl<W: Spans> Folds for W {
 /// A record without a key is dropped; null values are shown to the aggregation. Stream time is the
 /// greatest timestamp that reached this processor, the record's own included, and is not kept over
 /// a restart. A window whose end is not after stream time less the grace period is closed: the
-/// record is dropped there, and counted for each such window. Old values are those of an aggregation without windows.
+/// record is dropped there, and counted for each such window. Old values are those of an
+/// aggregation without windows.
 struct WindowFolder<W, K, V, VA, A> {
     windows: W,
     table: WindowTable<K, VA>,
@@ -200,6 +202,21 @@ where
         let change = forwards.then(|| (Change::new(new.clone(), old), timestamp));
         store.put(key, row(new, timestamp), window.start)?;
         Ok(change)
+    }
+
+    /// Reads the rows of the open windows of a key together, if a timestamp is in several.
+    fn prefetch(
+        &self,
+        key: &K,
+        timestamp: i64,
+        close_time: i64,
+        context: &mut Context<'_, Windowed<K>, Change<VA>>,
+    ) -> Result<(), BoxError> {
+        let Some(store) = self.table.output.store else { return Ok(()) };
+        let windows = self.windows.windows_for(timestamp);
+        let mut open = windows.filter(|window| window.end > close_time).map(|window| window.start);
+        let Some((first, second)) = open.next().zip(open.next()) else { return Ok(()) };
+        Ok(context.store(store)?.prefetch(key, [first, second].into_iter().chain(open))?)
     }
 
     /// The starts of the windows that close between two times.
@@ -285,6 +302,7 @@ where
         };
         self.observed_stream_time = self.observed_stream_time.max(record.timestamp);
         let close_time = self.observed_stream_time.saturating_sub(self.grace_ms());
+        self.prefetch(key, record.timestamp, close_time, context)?;
         for window in self.windows.windows_for(record.timestamp) {
             if window.end <= close_time {
                 drop_late(record.timestamp, window, close_time, context);

@@ -1,10 +1,11 @@
-//! What an aggregation folds: the parts in which `count`, `reduce` and `aggregate` differ.
+//! Folds of aggregations: the parts in which `count`, `reduce` and `aggregate` differ.
 
 use streams_core::BoxError;
 
 /// Folds the records of a key, one by one, into an aggregate of type `VA`.
 pub(crate) trait Aggregation<K, V, VA>: Send + Sync + 'static {
-    /// Whether it takes a number if its store is described but has no name: Java's `count` does.
+    /// True if the operator takes a number when its store is described but unnamed, as Java's
+    /// `count` does.
     const TAKES_A_NUMBER: bool = false;
 
     /// The aggregate that a key has before its first record, if there is one.
@@ -14,15 +15,17 @@ pub(crate) trait Aggregation<K, V, VA>: Send + Sync + 'static {
     /// what [`initial`](Self::initial) returned.
     fn add(&self, key: &K, value: &V, aggregate: Option<VA>) -> Result<Option<VA>, BoxError>;
 
-    /// What two aggregates of a key are together, as those of sessions that become one: `one` is what was merged so far,
-    /// at first what [`initial`](Self::initial) returned. An error where the program did not say it.
+    /// Merges two aggregates of a key, as those of sessions that become one: `one` is the result of
+    /// the merges so far, at first that of [`initial`](Self::initial). An error if the program gave
+    /// no merger.
     fn merge(&self, key: &K, one: Option<VA>, other: VA) -> Result<Option<VA>, BoxError> {
         let _ = (key, one, other);
         Err("two aggregates would have to become one, and there is no merger".into())
     }
 }
 
-/// An aggregation from which a record can be taken back, as the rows of a table are when they change.
+/// An aggregation from which a record can be taken back, as the rows of a table are when they
+/// change.
 pub(crate) trait Reversible<K, V, VA>: Aggregation<K, V, VA> {
     /// The aggregate after one record less; `None` deletes it.
     fn subtract(&self, key: &K, value: &V, aggregate: VA) -> Result<Option<VA>, BoxError>;

@@ -1,7 +1,8 @@
-//! What async operators have in common: the calls that are in flight.
+//! The calls in flight, which all async operators share.
 //!
-//! A call belongs to the task of its record and is polled on that task's thread. Invariant: a record leaves when its result
-//! has gone on or a handler has decided on it, and no commit comes before that.
+//! A call belongs to the task of its record and is polled on that task's thread. Invariant: a
+//! record leaves when its result has gone on or a handler has decided on it, and no commit comes
+//! before that.
 
 use std::{
     collections::HashSet,
@@ -28,7 +29,7 @@ use crate::{
     plan::{Drawn, DrawnStream, Lowering, Operator, Role, Sketch, Slot, Step, StepRef},
 };
 
-/// What a call will give.
+/// The future result of a call.
 pub(super) type Called<R> = Pin<Box<dyn Future<Output = Result<R, BoxError>> + Send>>;
 
 /// Makes a call for a record.
@@ -156,12 +157,12 @@ impl Wake for CallWake {
 }
 
 impl<R> State<R> {
-    /// Whether it counts for the calls that may be made at a time.
+    /// Returns whether the call counts towards the limit of calls in flight.
     const fn is_active(&self) -> bool {
         matches!(self, Self::Running { .. } | Self::BackOff { .. })
     }
 
-    /// When it has something to do in any case.
+    /// Time at which the call has something to do in any case.
     const fn due_ms(&self) -> Option<i64> {
         match self {
             Self::Running { until_ms, .. } | Self::BackOff { until_ms } => Some(*until_ms),
@@ -247,7 +248,8 @@ where
         Ok(())
     }
 
-    /// Sends on the results whose turn it is. What a handler decides to fail on leaves the others as they are.
+    /// Sends on the results whose turn it is. What a handler decides to fail on leaves the others
+    /// as they are.
     fn forward(&mut self, context: &mut Context<'_, K2, V2>) -> Result {
         if !self.calls.iter().any(|call| matches!(call.state, State::Done(_))) {
             return Ok(());

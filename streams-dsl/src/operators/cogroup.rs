@@ -1,5 +1,5 @@
-//! `cogroup`: several grouped streams that fold into one table, by key, and by key and window. Java's
-//! `CogroupedStreamAggregateBuilder`.
+//! `cogroup`: several grouped streams that fold into one table, by key, and by key and window.
+//! Java's `CogroupedStreamAggregateBuilder`.
 
 use std::{marker::PhantomData, panic::Location, sync::Arc};
 
@@ -29,11 +29,12 @@ where
     S: Nullable<K> + Send + 'static,
 {
     fallible! {
-        /// Begins an aggregation of several groups into one table: the values of this group are folded by
-        /// `aggregator(key, value, aggregate)`. Java's `cogroup`.
+        /// Begins an aggregation of several groups into one table: the values of this group are
+        /// folded by `aggregator(key, value, aggregate)`. Java's `cogroup`.
         ///
-        /// Where the stream's values are `Option`s, the type of the aggregator's second argument says what is folded:
-        /// values, or `Option`s, as windows of time and sessions need to see nulls.
+        /// Where the stream's values are `Option`s, the type of the aggregator's second argument
+        /// says what is folded: values, or `Option`s, as windows of time and sessions need to see
+        /// nulls.
         ///
         /// ```
         /// use streams_dsl::prelude::*;
@@ -73,7 +74,8 @@ where
     VA: Clone + Send + 'static,
 {
     fallible! {
-        /// Adds a group, whose values are folded by `aggregator(key, value, aggregate)`. Java's `cogroup`.
+        /// Adds a group, whose values are folded by `aggregator(key, value, aggregate)`. Java's
+        /// `cogroup`.
         #[must_use]
         pub fn cogroup, try_cogroup [V, S, V2, R,](&self, group: &KGroupedStream<K, V, S>)
         (aggregator: (key: &K, value: &V2, aggregate: VA) -> R) -> CogroupedKStream<K, VA>
@@ -107,7 +109,8 @@ where
     }
 
     fallible! {
-        /// Folds the values of all groups by key, beginning with `initializer()`. Java's `aggregate`.
+        /// Folds the values of all groups by key, beginning with `initializer()`. Java's
+        /// `aggregate`.
         pub fn aggregate, try_aggregate [](&self) (initializer: () -> VA) -> KTable<K, VA> {
             self.fold(initializer, None)
         }
@@ -123,7 +126,8 @@ where
     dyn Member<K, VA>: FoldsIn<W, K, VA>,
 {
     fallible! {
-        /// Folds the values of all groups by key and window, beginning with `initializer()`. Java's `aggregate`.
+        /// Folds the values of all groups by key and window, beginning with `initializer()`. Java's
+        /// `aggregate`.
         pub fn aggregate, try_aggregate [](&self) (initializer: () -> VA) -> KTable<Windowed<K>, VA> {
             self.fold(initializer, None)
         }
@@ -136,8 +140,9 @@ where
     VA: Clone + Send + 'static,
 {
     fallible! {
-        /// Folds the values of all groups by key and session, beginning with `initializer()`; the aggregate of two sessions
-        /// that become one is `merger(key, aggregate, other)`. Java's `aggregate`.
+        /// Folds the values of all groups by key and session, beginning with `initializer()`; the
+        /// aggregate of two sessions that become one is `merger(key, aggregate, other)`. Java's
+        /// `aggregate`.
         pub fn aggregate, try_aggregate [R,](&self)
         (initializer: () -> VA, merger: (key: &K, aggregate: VA, other: VA) -> R) -> KTable<Windowed<K>, VA>
         where [R: Nullable<VA>,] {
@@ -159,7 +164,7 @@ impl CogroupingByTime for UnlimitedWindows {}
 type Initializer<VA> = dyn Fn() -> Result<VA, BoxError> + Send + Sync;
 type Merger<K, VA> = dyn Fn(&K, VA, VA) -> Result<Option<VA>, BoxError> + Send + Sync;
 
-/// What the groups have in common.
+/// The settings that the groups share.
 pub(crate) struct Common<K, VA> {
     initializer: Arc<Initializer<VA>>,
     merger: Option<Arc<Merger<K, VA>>>,
@@ -205,7 +210,7 @@ pub(crate) trait Member<K: Row, VA: Row>:
     /// The serde of the group's keys.
     fn key_serde(&self, group: StepId, sketch: &Sketch<'_>) -> Option<Slot<K>>;
 
-    /// Where its records are by key.
+    /// The node from which its records come by key.
     fn gather(
         &self,
         group: StepId,

@@ -1,4 +1,5 @@
-//! `emit_strategy`: results of windows at each update, or once when they close. Java's `emitStrategy`.
+//! `emit_strategy`: results of windows at each update, or once when they close. Java's
+//! `emitStrategy`.
 
 use std::time::Duration;
 
@@ -58,7 +59,7 @@ impl<K, V, S, W: Closing> KGroupedStream<K, V, S, W> {
     }
 }
 
-/// When an aggregation has looked for windows that have closed, and how far.
+/// Progress of an aggregation in its looks for closed windows.
 pub(super) struct Emission {
     store: Name,
     idle: Option<Duration>,
@@ -77,8 +78,9 @@ impl Emission {
         emit.is_on_close().then(emission)
     }
 
-    /// Goes on where the last commit was. Returns the stream time from which on windows were emitted that close `close_ms` behind
-    /// their end; -1 if they close by records alone, for then it is not kept over a restart, as in Java.
+    /// Goes on where the last commit was. Returns the stream time from which on windows were
+    /// emitted that close `close_ms` behind their end; -1 if they close by records alone, for then
+    /// it is not kept over a restart, as in Java.
     pub(super) fn init<K, V>(&mut self, close_ms: i64, context: &mut Context<'_, K, V>) -> i64 {
         self.until = context.emitted_until(&self.store).unwrap_or(-1);
         let Some(idle) = self.idle else { return -1 };
@@ -91,7 +93,7 @@ impl Emission {
         (self.until < close_time || self.until == -1).then_some(self.until)
     }
 
-    /// What the record did is undone: if it looked, it has not.
+    /// Undoes the effect of a record: a look that it made does not count.
     pub(super) fn undo<K, V>(&mut self, context: &Context<'_, K, V>) {
         self.until = context.emitted_until(&self.store).unwrap_or(-1);
         if let Some((record, next_look_ms)) = self.last_look.take()
@@ -101,7 +103,8 @@ impl Emission {
         }
     }
 
-    /// The close time of the last look, -1 before the first, if it is time for another and `close_time` has gone on.
+    /// The close time of the last look, -1 before the first, if it is time for another and
+    /// `close_time` has gone on.
     pub(super) fn due<K, V>(
         &mut self,
         close_time: i64,
@@ -163,7 +166,8 @@ mod tests {
         assert_eq!(click(&driver, 9_999), [], "it is late");
     }
 
-    /// The wall clock stands still between the two records: the second one does not look, and a third one does.
+    /// The wall clock stands still between the two records: the second one does not look, and a
+    /// third one does.
     #[test]
     fn windows_that_closed_are_looked_for_once_a_second_and_none_is_lost() {
         let driver = driver();

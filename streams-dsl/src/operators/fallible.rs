@@ -1,7 +1,8 @@
 //! One rule for closures that can fail.
 
-/// Writes a method whose closures can't fail, and its twin, `try_…`, whose closures return a `Result`. The body is
-/// written once: in it the closures return a `Result` with a boxed error in both.
+/// Writes a method whose closures can't fail, and its twin, `try_…`, whose closures return a
+/// `Result`. The body is written once: in it the closures return a `Result` with a boxed error in
+/// both.
 ///
 /// ```text
 /// fallible! {
@@ -10,8 +11,8 @@
 /// }
 /// ```
 ///
-/// In brackets are the type parameters, each with a comma behind it, and after `->` the type that is returned; what is
-/// behind `where` in brackets bounds them. A `must_use` is of both methods.
+/// In brackets are the type parameters, each with a comma behind it, and after `->` the type that
+/// is returned; what is behind `where` in brackets bounds them. A `must_use` is of both methods.
 macro_rules! fallible {
     (
         $(#[doc = $doc:expr])*

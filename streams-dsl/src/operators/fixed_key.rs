@@ -119,7 +119,8 @@ impl<'a, K, V> FixedKeyRecord<'a, K, V> {
     }
 }
 
-/// What a [`FixedKeyProcessor`] may do. Java's `FixedKeyProcessorContext`.
+/// Access of a [`FixedKeyProcessor`] to stores, schedules and the nodes below. Java's
+/// `FixedKeyProcessorContext`.
 pub struct FixedKeyContext<'c, 'a, K, V>(&'c mut Context<'a, K, V>);
 
 impl<K, V> FixedKeyContext<'_, '_, K, V> {
@@ -152,7 +153,7 @@ impl<K, V> FixedKeyContext<'_, '_, K, V> {
         self.0.global_store(store)
     }
 
-    /// Has [`FixedKeyProcessor::punctuate`] called every `interval` of a clock.
+    /// Schedules calls of [`FixedKeyProcessor::punctuate`], one per `interval` of a clock.
     pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> PunctuatorId {
         self.0.schedule(interval, kind)
     }
@@ -178,7 +179,7 @@ impl<K, V> FixedKeyContext<'_, '_, K, V> {
         self.0.current_system_time_ms()
     }
 
-    /// Where the current record came from.
+    /// Origin of the current record.
     pub fn record_metadata(&self) -> RecordMetadata {
         self.0.record_metadata()
     }

@@ -15,8 +15,8 @@ use crate::{KStream, plan::prefix};
 
 impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     fallible! {
-        /// Makes any number of values of each record's value, in the order in which they come. Java's
-        /// `flatMapValues`.
+        /// Makes any number of values of each record's value, in the order in which they come.
+        /// Java's `flatMapValues`.
         ///
         /// ```
         /// use streams_dsl::prelude::*;
@@ -36,7 +36,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 
     fallible! {
-        /// As [`flat_map_values`](Self::flat_map_values), with a mapper that sees the key too.
+        /// Like [`flat_map_values`](Self::flat_map_values), with a mapper that sees the key too.
         pub fn flat_map_values_with_key, try_flat_map_values_with_key [V2: Send + 'static, I,](&self) (mapper: (key: &K, value: &V) -> I) -> KStream<K, V2> where [I: IntoIterator<Item = V2> + 'static] {
             let mapper = Arc::new(mapper);
             self.apply(move || FlatMapValues(mapper.clone()))
@@ -44,7 +44,8 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 }
 
-/// Forwards each value that the mapper makes of a record, under the record's key, in the order in which they come.
+/// Forwards each value that the mapper makes of a record, under the record's key, in the order in
+/// which they come.
 struct FlatMapValues<F>(Arc<F>);
 
 impl<K, V, V2, I, F> Processor<K, V, K, V2> for FlatMapValues<F>

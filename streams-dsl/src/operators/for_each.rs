@@ -18,7 +18,8 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     fallible! {
         /// Shows each record to `action`, and that is the end of it. Java's `foreach`.
         ///
-        /// What the action does is not undone when a task starts over: it sees records again then.
+        /// Effects of the action are not undone when a task starts over: it sees records again
+        /// then.
         ///
         /// ```
         /// use streams_dsl::prelude::*;

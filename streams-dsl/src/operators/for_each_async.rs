@@ -12,11 +12,11 @@ where
     K: Clone + Hash + Send + 'static,
     V: Clone + Send + 'static,
 {
-    /// Does something with each record by a future, and that is the end of it; see [`map_async`](Self::map_async) for what
-    /// goes for all async operators.
+    /// Does something with each record by a future, and that is the end of it; see
+    /// [`map_async`](Self::map_async) for what goes for all async operators.
     ///
-    /// An offset is committed when the futures of all records before it have ended. What they do is not undone when a task
-    /// starts over: they see records again then.
+    /// An offset is committed when the futures of all records before it have ended. What they do is
+    /// not undone when a task starts over: they see records again then.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -41,8 +41,8 @@ where
         })
     }
 
-    /// As [`for_each_async`](Self::for_each_async), with futures that can fail: their errors go to the processing exception
-    /// handler when no attempt is left.
+    /// Like [`for_each_async`](Self::for_each_async), with futures that can fail: their errors go
+    /// to the processing exception handler when no attempt is left.
     #[track_caller]
     pub fn try_for_each_async<F, Failure>(
         &self,

@@ -1,4 +1,5 @@
-//! `global_table`: a topic's records as the rows of a global store. Java's `KTableSource`, as a global table has it.
+//! `global_table`: a topic's records as the rows of a global store. Java's `KTableSource`, as a
+//! global table has it.
 
 use std::convert::Infallible;
 
@@ -45,7 +46,8 @@ where
     }
 }
 
-/// Takes each record as a new value of its key's row, or as its deletion. A record without a key is dropped.
+/// Takes each record as a new value of its key's row, or as its deletion. A record without a key is
+/// dropped.
 struct GlobalTable<K, V> {
     store: StoreRef<TimestampedKeyValueStore<K, V>>,
 }

@@ -40,8 +40,8 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 
     fallible! {
-        /// Groups the records by what `selector` makes of them; what is made of the groups repartitions
-        /// them first. Java's `groupBy`.
+        /// Groups the records by what `selector` makes of them; what is made of the groups
+        /// repartitions them first. Java's `groupBy`.
         ///
         /// A selector may return an `Option`; records for which it is `None` are left out. Then the
         /// type of the key must be named, as `group_by::<String, _>`.

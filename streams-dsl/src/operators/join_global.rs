@@ -1,5 +1,5 @@
-//! `join_global` and `left_join_global`: each record looks a row up by a key that is made of it. Java's
-//! `KStreamGlobalKTableJoin`.
+//! `join_global` and `left_join_global`: each record looks a row up by a key that is made of it.
+//! Java's `KStreamGlobalKTableJoin`.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -21,13 +21,13 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
         /// `mapper` makes of the record. Java's `join` with a `GlobalKTable`.
         ///
         /// The result keeps the record's own key, its timestamp and its headers. Neither side is
-        /// repartitioned, for each instance has all rows. Only records of the stream give results: an
-        /// update of the table does not, and is not synchronised with them by its timestamp.
+        /// repartitioned, for each instance has all rows. Only records of the stream give results:
+        /// an update of the table does not, and is not synchronised with them by its timestamp.
         ///
-        /// A record without a row, a value or a mapped key is left out; the latter two are counted as
-        /// dropped. Its own key may be null. A mapper that can't always make a key returns an `Option`.
-        /// Where the stream's values are `Option`s, the type of the mapper's second argument says what
-        /// is joined. [`named`](Self::named) names the node.
+        /// A record without a row, a value or a mapped key is left out; the latter two are counted
+        /// as dropped. Its own key may be null. A mapper that can't always make a key returns an
+        /// `Option`. Where the stream's values are `Option`s, the type of the mapper's second
+        /// argument says what is joined. [`named`](Self::named) names the node.
         ///
         /// ```
         /// use streams_dsl::prelude::*;
@@ -61,7 +61,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 
     fallible! {
-        /// As [`join_global`](Self::join_global), with a joiner that sees the key too.
+        /// Like [`join_global`](Self::join_global), with a joiner that sees the key too.
         pub fn join_global_with_key, try_join_global_with_key [KG, VG, KM, V2, VR,](&self, table: &GlobalKTable<KG, VG>)
         (mapper: (key: &K, value: &V2) -> KM, joiner: (key: &K, value: &V2, row: &VG) -> VR) -> KStream<K, VR>
         where [
@@ -83,7 +83,8 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
         /// Joins each record with the row that the global table has at that time for the key that
         /// `mapper` makes of the record, or with `None`. Java's `leftJoin` with a `GlobalKTable`.
         ///
-        /// As [`join_global`](Self::join_global), but a record without a row or a mapped key is kept.
+        /// Like [`join_global`](Self::join_global), but a record without a row or a mapped key is
+        /// kept.
         ///
         /// ```
         /// use streams_dsl::prelude::*;
@@ -115,7 +116,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 
     fallible! {
-        /// As [`left_join_global`](Self::left_join_global), with a joiner that sees the key too.
+        /// Like [`left_join_global`](Self::left_join_global), with a joiner that sees the key too.
         pub fn left_join_global_with_key, try_left_join_global_with_key [KG, VG, KM, V2, VR,](&self, table: &GlobalKTable<KG, VG>)
         (mapper: (key: &K, value: &V2) -> KM, joiner: (key: &K, value: &V2, row: Option<&VG>) -> VR) -> KStream<K, VR>
         where [
@@ -213,8 +214,9 @@ where
 
 type Table<KG, VG> = GlobalStoreRef<TimestampedKeyValueStore<KG, VG>>;
 
-/// Joins each record with the row that the global table has now for the key that the mapper makes of it. A record
-/// without a value is dropped, and with an inner join one for which the mapper has no key.
+/// Joins each record with the row that the global table has now for the key that the mapper makes
+/// of it. A record without a value is dropped, and with an inner join one for which the mapper has
+/// no key.
 struct Join<KG, V, VG, M, F> {
     table: Table<KG, VG>,
     functions: Arc<(M, F)>,

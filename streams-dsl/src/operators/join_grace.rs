@@ -18,7 +18,7 @@ use super::{
 };
 use crate::plan::{DrawnStream, Lowering, Name, Rows, Sketch, Slot, Step};
 
-/// How a join waits.
+/// Settings of a join that waits.
 pub(super) struct Waiting<K, V> {
     buffer: Name,
     grace_ms: i64,
@@ -27,7 +27,8 @@ pub(super) struct Waiting<K, V> {
 }
 
 impl<K: 'static, V: 'static> Waiting<K, V> {
-    /// What was said of it behind the join; notes a mistake if the table can't be looked up at a time.
+    /// Reads the option of the join; notes a mistake if rows of the table can't be looked up by
+    /// time.
     pub(super) fn of<KT, VT>(
         step: &Step,
         (name, stream): (&Name, &DrawnStream<K, V>),
@@ -71,8 +72,8 @@ impl<K: 'static, V: 'static> Waiting<K, V> {
     }
 }
 
-/// Joins records when stream time, which is that of this node and begins anew with each task, is the grace period later
-/// than they are.
+/// Joins records when stream time, which is that of this node and begins anew with each task, is
+/// the grace period later than they are.
 pub(super) struct WaitingJoin<K, VIn, KT, V, VT, F> {
     join: Join<KT, V, VT, F>,
     buffer: StoreRef<RecordBuffer<K, VIn>>,

@@ -1,9 +1,10 @@
-//! `join_on` and `left_join_on`: a table's rows with the rows of another one that they name. Java's joins by foreign key
-//! (KIP-213, KIP-1104).
+//! `join_on` and `left_join_on`: a table's rows with the rows of another one that they name. Java's
+//! joins by foreign key (KIP-213, KIP-1104).
 //!
-//! A row of the left table subscribes to its foreign key, on a topic that is partitioned as the right table; a row of the
-//! right table answers all its subscribers, on a topic that is partitioned as the left table; there the answer is joined
-//! with the row as it is now, if it still is the one that asked.
+//! A row of the left table subscribes to its foreign key, on a topic that is partitioned as the
+//! right table; a row of the right table answers all its subscribers, on a topic that is
+//! partitioned as the left table; there the answer is joined with the row as it is now, if it still
+//! is the one that asked.
 
 mod answer;
 mod draw;
@@ -27,18 +28,20 @@ where
     V: Clone + Send + 'static,
 {
     fallible! {
-        /// Joins each row with the row of `other` whose key `extractor` finds in it. Java's inner `join` with a foreign key
-        /// extractor.
+        /// Joins each row with the row of `other` whose key `extractor` finds in it. Java's inner
+        /// `join` with a foreign key extractor.
         ///
-        /// A row for which the extractor returns `None` is in no join. A change of either side updates what was joined: that
-        /// of a foreign row all rows that name it. Neither side need be partitioned as the other: both exchange messages
-        /// over two internal topics, so that a change of one side is seen a little later, and results in between may be of
-        /// the row before. A foreign row is asked for an answer only if something may come of it, as in Java: a row that loses
-        /// its partner and changes once more before it is told so keeps what was joined before.
-        /// [`left_join_on`](Self::left_join_on) always asks, and in the end is what the last rows say. Both tables get a
-        /// store, if they have none, and so do the subscriptions. Names are given by [`named`](Self::named), partitioners by
-        /// [`with_table_joined`](Self::with_table_joined). Where the joiner returns an `Option`, `None` is no row, and the
-        /// types must be named.
+        /// A row for which the extractor returns `None` is in no join. A change of either side
+        /// updates what was joined: that of a foreign row all rows that name it. Neither side need
+        /// be partitioned as the other: both exchange messages over two internal topics, so that a
+        /// change of one side is seen a little later, and results in between may be of the row
+        /// before. A foreign row is asked for an answer only if something may come of it, as in
+        /// Java: a row that loses its partner and changes once more before it is told so keeps what
+        /// was joined before. [`left_join_on`](Self::left_join_on) always asks, and in the end is
+        /// what the last rows say. Both tables get a store, if they have none, and so do the
+        /// subscriptions. Names are given by [`named`](Self::named), partitioners by
+        /// [`with_table_joined`](Self::with_table_joined). Where the joiner returns an `Option`,
+        /// `None` is no row, and the types must be named.
         ///
         /// ```
         /// use streams_dsl::prelude::*;
@@ -71,7 +74,7 @@ where
     }
 
     fallible! {
-        /// As [`join_on`](Self::join_on), with an extractor that sees the key too.
+        /// Like [`join_on`](Self::join_on), with an extractor that sees the key too.
         pub fn join_on_with_key, try_join_on_with_key [KO, VO, VR, FK, J,](&self, other: &KTable<KO, VO>)
         (extractor: (key: &K, value: &V) -> FK, joiner: (value: &V, other: &VO) -> J) -> KTable<K, VR>
         where [
@@ -92,11 +95,11 @@ where
     }
 
     fallible! {
-        /// Joins each row with the row of `other` whose key `extractor` finds in it, or with `None`. Java's `leftJoin` with
-        /// a foreign key extractor.
+        /// Joins each row with the row of `other` whose key `extractor` finds in it, or with
+        /// `None`. Java's `leftJoin` with a foreign key extractor.
         ///
-        /// As [`join_on`](Self::join_on), but there is a row wherever this table has one, also where the extractor
-        /// returns `None`.
+        /// Like [`join_on`](Self::join_on), but there is a row wherever this table has one, also
+        /// where the extractor returns `None`.
         ///
         /// ```
         /// use streams_dsl::prelude::*;
@@ -130,7 +133,7 @@ where
     }
 
     fallible! {
-        /// As [`left_join_on`](Self::left_join_on), with an extractor that sees the key too.
+        /// Like [`left_join_on`](Self::left_join_on), with an extractor that sees the key too.
         pub fn left_join_on_with_key, try_left_join_on_with_key [KO, VO, VR, FK, J,](&self, other: &KTable<KO, VO>)
         (extractor: (key: &K, value: &V) -> FK, joiner: (value: &V, other: Option<&VO>) -> J) -> KTable<K, VR>
         where [
@@ -173,8 +176,8 @@ where
     }
 }
 
-/// Writes and reads data under a name that only its serde sees: Java's pseudo-topics, of which a registry of schemas may
-/// know.
+/// Writes and reads data under a name that only its serde sees: Java's pseudo-topics, of which a
+/// registry of schemas may know.
 struct Pseudonym<T> {
     serde: SerdeRef<T>,
     /// The name, without the application id before `init`.
@@ -253,7 +256,8 @@ mod tests {
         assert_eq!(out, ["rex=ann oslo@2", "rex=-@4"]);
     }
 
-    /// More rows than are read from the store at a time, and others beside them whose keys begin alike.
+    /// More rows than are read from the store at a time, and others beside them whose keys begin
+    /// alike.
     #[test]
     fn a_foreign_row_reaches_all_rows_that_name_it_and_no_others() {
         let pets = |owner: &'static str| {
@@ -265,7 +269,7 @@ mod tests {
         assert_eq!(effect_of(false, &steps), wanted);
     }
 
-    /// What was joined is at each end what both tables say, whatever came in which order before.
+    /// In the end the result is that of both tables, whatever the order in which changes came.
     #[test]
     fn the_last_rows_are_those_of_a_join_by_brute_force() {
         let mut random = 7_u64;

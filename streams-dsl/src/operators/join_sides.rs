@@ -1,7 +1,8 @@
-//! What the two sides of a join of streams do with their records: Java's `KStreamKStreamJoin`.
+//! The two sides of a join of streams: Java's `KStreamKStreamJoin`.
 //!
-//! A record of one side is shown to the join first, which looks for records of the other side, and is then put where the
-//! other side looks. So of two records that join, the one that is processed later finds the other.
+//! A record of one side is shown to the join first, which looks for records of the other side, and
+//! is then put where the other side looks. So of two records that join, the one that is processed
+//! later finds the other.
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
@@ -85,19 +86,20 @@ impl<L: Clone + Send + 'static, R: Clone + Send + 'static> Side<L, R> for RightS
     }
 }
 
-/// Shows each record to the join, then puts it into the store of its side. A record without a value takes a place there
-/// and no row. Java's `KStreamJoinWindow`.
+/// Shows each record to the join, then puts it into the store of its side. A record without a value
+/// takes a place there and no row. Java's `KStreamJoinWindow`.
 ///
-/// Where windows close while no record comes, one is dropped that could join what has come out so.
+/// A record is dropped that could join one that came out when windows closed while no record came.
 pub(super) struct PutInWindow<K2, V2> {
     pub(super) store: StoreRef<WindowStore<K2, V2>>,
     pub(super) closing: Option<Closing>,
 }
 
-/// How the windows of a join close while no record comes.
+/// Closing of a join's windows while no record comes.
 #[derive(Clone)]
 pub(super) struct Closing {
-    /// The store of what was not joined, by whose name it is committed up to which time that has come out.
+    /// The store of what was not joined, by whose name it is committed up to which time that has
+    /// come out.
     pub(super) store: Name,
     pub(super) grace_ms: i64,
     pub(super) idle: Duration,
@@ -138,15 +140,15 @@ where
 /// The windows of a join in milliseconds.
 #[derive(Clone, Copy)]
 pub(super) struct Spans {
-    /// How much earlier than a record of the left side its window begins.
+    /// Span by which the window of a left record begins before it.
     pub(super) before: i64,
-    /// How much later it ends.
+    /// Span by which it ends after the record.
     pub(super) after: i64,
     pub(super) grace: i64,
 }
 
 impl Spans {
-    /// How much earlier a side's windows begin, and how much later they end.
+    /// Spans by which a side's windows begin before a record and end after it.
     const fn around(self, side: JoinSide) -> (i64, i64) {
         match side {
             JoinSide::Left => (self.before, self.after),
@@ -154,24 +156,25 @@ impl Spans {
         }
     }
 
-    /// Whether a record of a side may still be joined at a stream time.
+    /// Returns whether a record of a side may still be joined at a stream time.
     const fn are_open(self, side: JoinSide, timestamp: i64, stream_time: i64) -> bool {
         let (_, after) = self.around(side);
         timestamp.saturating_add(after).saturating_add(self.grace) >= stream_time
     }
 }
 
-/// Which records come out although they were not joined, and where they wait until that is known.
+/// The records that come out although they were not joined, and the store in which they wait until
+/// that is known.
 pub(super) struct Unjoined<K2, L, R> {
     pub(super) store: StoreRef<OuterJoinStore<K2, L, R>>,
-    /// Whether those of this side do.
+    /// True if records of this side come out unjoined.
     pub(super) this: bool,
-    /// Whether those of the other side do.
+    /// True if records of the other side come out unjoined.
     pub(super) other: bool,
 }
 
 impl<K2, L, R> Unjoined<K2, L, R> {
-    /// The same, with the sides in the order of the other one.
+    /// The same sides in the other order.
     pub(super) const fn seen_from_the_other(self) -> Self {
         Self { store: self.store, this: self.other, other: self.this }
     }
@@ -185,14 +188,15 @@ impl<K2, L, R> Clone for Unjoined<K2, L, R> {
 
 impl<K2, L, R> Copy for Unjoined<K2, L, R> {}
 
-/// How many keys of records that were not joined come out at once, so that memory is bounded.
+/// Number of keys whose unjoined records come out at once, so that memory is bounded.
 const DUE_MAX: usize = 1_000;
 
-/// Joins each record of a side with those of the other side that are in its window, at the later of both timestamps.
+/// Joins each record of a side with those of the other side that are in its window, at the later of
+/// both timestamps.
 ///
-/// One that finds none is kept, if it is to come out so, until stream time is past its window and the grace period; at
-/// once if stream time is past its window already. A record without a value or a key is dropped, but one without a key
-/// comes out if records that are not joined do.
+/// One that finds none is kept, if it is to come out so, until stream time is past its window and
+/// the grace period; at once if stream time is past its window already. A record without a value or
+/// a key is dropped, but one without a key comes out if records that are not joined do.
 pub(super) struct JoinOthers<S, F, K2, L, R, VR>
 where
     S: Side<L, R>,
@@ -206,7 +210,7 @@ where
     closing: Option<Closing>,
     /// Results and the timestamps of the other records; its memory serves the next record.
     joined: Vec<(i64, Option<VR>)>,
-    /// Where the other record would wait; its memory serves the next record.
+    /// Key under which the other record would wait; its memory serves the next record.
     place: Option<SideOfJoin<K2>>,
 }
 
@@ -233,12 +237,13 @@ where
         Self { others, unjoined, joiner, spans, closing: None, joined: Vec::new(), place: None }
     }
 
-    /// The same, whose windows may close while no record comes. One side of a join sees to that for both.
+    /// The same, whose windows may close while no record comes. One side of a join sees to that for
+    /// both.
     pub(super) fn closing(self, closing: Option<Closing>) -> Self {
         Self { closing, ..self }
     }
 
-    /// Where a record of `key` waits.
+    /// Key under which a record of `key` waits.
     fn place(&mut self, key: &K2, timestamp: i64, side: JoinSide) -> &SideOfJoin<K2> {
         match &mut self.place {
             Some(place) => {
@@ -376,7 +381,7 @@ where
         }
     }
 
-    /// Whether a record is due at a stream time.
+    /// Returns whether a record is due at a stream time.
     fn is_any_due(
         &self,
         unjoined: &mut OuterJoinStore<K2, L, R>,
@@ -400,8 +405,8 @@ where
 
     /// The first records that are due, and the error that ended them, if one did.
     ///
-    /// How far the look went is noted as Java does: the latest record that was looked at counts as the earliest that is
-    /// kept, which delays others until the windows of that one close.
+    /// The end of the look is noted as in Java: the latest record looked at counts as the earliest
+    /// that is kept, which delays others until the windows of that one close.
     #[expect(
         clippy::type_complexity,
         reason = "the second result is of user code, and comes behind the first"
@@ -427,7 +432,8 @@ where
                     JoinSide::Left => left_open = true,
                     JoinSide::Right => right_open = true,
                 }
-                // Java looks at each value of a list: at the second one it sees that nothing is left to look for.
+                // Java looks at each value of a list: at the second one it sees that nothing is
+                // left to look for.
                 let ends = left_open && right_open && values.len() > 1;
                 return if ends { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
             }

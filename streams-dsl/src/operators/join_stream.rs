@@ -1,4 +1,5 @@
-//! `join_stream`, `left_join_stream` and `outer_join_stream`: two streams in windows of time. Java's `KStreamImplJoin`.
+//! `join_stream`, `left_join_stream` and `outer_join_stream`: two streams in windows of time.
+//! Java's `KStreamImplJoin`.
 
 use std::{marker::PhantomData, panic::Location, sync::Arc};
 
@@ -12,15 +13,17 @@ use crate::{KStream, windows::JoinWindows};
 
 impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     fallible! {
-        /// Joins each record with those of another stream that have its key and are near it in time. Java's `join` with a
-        /// `KStream`.
+        /// Joins each record with those of another stream that have its key and are near it in
+        /// time. Java's `join` with a `KStream`.
         ///
-        /// Records of both streams are kept as long as their windows take others, and each pair is joined once, when the later
-        /// of the two is processed, at the later of both timestamps. A record without a key or a value joins nothing and is
-        /// counted as dropped. Both sides need equal numbers of partitions; a stream whose key may have changed is repartitioned
-        /// first, and a name that is given to the join is that of both repartition topics, with `-left` and `-right` behind it.
-        /// Where keys or values are `Option`s, the call names the type of the keys, as in `left.join_stream::<String, _, _, _, _>`,
-        /// and the types of the joiner's arguments say what is joined.
+        /// Records of both streams are kept as long as their windows take others, and each pair is
+        /// joined once, when the later of the two is processed, at the later of both timestamps. A
+        /// record without a key or a value joins nothing and is counted as dropped. Both sides need
+        /// equal numbers of partitions; a stream whose key may have changed is repartitioned first,
+        /// and a name that is given to the join is that of both repartition topics, with `-left`
+        /// and `-right` behind it. Where keys or values are `Option`s, the call names the type of
+        /// the keys, as in `left.join_stream::<String, _, _, _, _>`, and the types of the joiner's
+        /// arguments say what is joined.
         ///
         /// ```
         /// use std::time::Duration;
@@ -55,7 +58,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 
     fallible! {
-        /// As [`join_stream`](Self::join_stream), with a joiner that sees the key too.
+        /// Like [`join_stream`](Self::join_stream), with a joiner that sees the key too.
         pub fn join_stream_with_key, try_join_stream_with_key [K2, VO, L, R, VR,](&self, other: &KStream<K, VO>, windows: JoinWindows)
         (joiner: (key: &K, left: &L, right: &R) -> VR) -> KStream<K, VR>
         where [
@@ -76,12 +79,12 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 
     fallible! {
-        /// As [`join_stream`](Self::join_stream), and a record of this stream that is joined with nothing comes out with `None`:
-        /// when stream time is past its window and the grace period, or at once if it comes later than that. Java's `leftJoin`
-        /// with a `KStream`.
+        /// Like [`join_stream`](Self::join_stream), and a record of this stream that is joined with
+        /// nothing comes out with `None`: when stream time is past its window and the grace period,
+        /// or at once if it comes later than that. Java's `leftJoin` with a `KStream`.
         ///
-        /// Such a result comes out with a record of either stream, not before, and has its own timestamp. A record of this stream
-        /// without a key is joined with `None` at once.
+        /// Such a result comes out with a record of either stream, not before, and has its own
+        /// timestamp. A record of this stream without a key is joined with `None` at once.
         ///
         /// ```
         /// use std::time::Duration;
@@ -118,7 +121,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 
     fallible! {
-        /// As [`left_join_stream`](Self::left_join_stream), with a joiner that sees the key too.
+        /// Like [`left_join_stream`](Self::left_join_stream), with a joiner that sees the key too.
         pub fn left_join_stream_with_key, try_left_join_stream_with_key [K2, VO, L, R, VR,](&self, other: &KStream<K, VO>, windows: JoinWindows)
         (joiner: (key: &K, left: &L, right: Option<&R>) -> VR) -> KStream<K, VR>
         where [
@@ -139,8 +142,8 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 
     fallible! {
-        /// As [`left_join_stream`](Self::left_join_stream), but records of both streams come out that are joined with nothing.
-        /// Java's `outerJoin` with a `KStream`.
+        /// Like [`left_join_stream`](Self::left_join_stream), but records of both streams come out
+        /// that are joined with nothing. Java's `outerJoin` with a `KStream`.
         ///
         /// ```
         /// use std::time::Duration;
@@ -176,7 +179,8 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 
     fallible! {
-        /// As [`outer_join_stream`](Self::outer_join_stream), with a joiner that sees the key too.
+        /// Like [`outer_join_stream`](Self::outer_join_stream), with a joiner that sees the key
+        /// too.
         pub fn outer_join_stream_with_key, try_outer_join_stream_with_key [K2, VO, L, R, VR,](&self, other: &KStream<K, VO>, windows: JoinWindows)
         (joiner: (key: &K, left: Option<&L>, right: Option<&R>) -> VR) -> KStream<K, VR>
         where [

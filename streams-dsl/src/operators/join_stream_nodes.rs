@@ -1,5 +1,5 @@
-//! The nodes of a join of two streams, with Java's names: a node for each stream that keeps its records, one for each
-//! that joins them, and one for the results.
+//! The nodes of a join of two streams, with Java's names: a node for each stream that keeps its
+//! records, one for each that joins them, and one for the results.
 
 use std::{any::TypeId, marker::PhantomData, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use super::{
     self_join::SelfJoin,
 };
 use crate::{
-    options::{Named, StreamJoined},
+    options::{Named, StreamStored},
     plan::{
         Drawn, DrawnStream, GraphNodeId, Lowering, Name, Operator, Part, Role, Sketch, Slot, Step,
         prefix,
@@ -24,7 +24,7 @@ use crate::{
     windows::JoinWindows,
 };
 
-/// Which records come out that are joined with nothing.
+/// The records that come out when they are joined with nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// None.
@@ -47,7 +47,8 @@ impl Kind {
 
 type Types<K, V, K2, VO, L, R, VR> = fn(K, V, K2, VO, L, R) -> VR;
 
-/// A join of streams of keys `K` and values `V` and `VO`, of which `K2`, `L` and `R` are without null.
+/// A join of streams of keys `K` and values `V` and `VO`, of which `K2`, `L` and `R` are without
+/// null.
 pub(super) struct JoinStreams<F, K, V, K2, VO, L, R, VR> {
     pub(super) windows: JoinWindows,
     pub(super) kind: Kind,
@@ -66,7 +67,7 @@ struct Names {
 }
 
 impl Names {
-    fn draw(kind: Kind, step: &Step, stores: &StreamJoined, sketch: &mut Sketch<'_>) -> Self {
+    fn draw(kind: Kind, step: &Step, stores: &StreamStored, sketch: &mut Sketch<'_>) -> Self {
         let given = step.options.name.as_ref();
         let names = &mut sketch.names;
         let windowed = ["-this-windowed", "-other-windowed"]
@@ -102,13 +103,13 @@ impl Names {
     }
 }
 
-/// What the parts of a join are made of.
+/// Settings from which the parts of a join are made.
 struct Plan<F, K2, L, R> {
     names: Names,
     windows: JoinWindows,
     kind: Kind,
     joiner: Arc<F>,
-    stores: StreamJoined,
+    stores: StreamStored,
     key_serde: Slot<K2>,
     serdes: (Slot<L>, Slot<R>),
 }
@@ -125,7 +126,7 @@ where
     F: Joiner<K, L, R, VR>,
 {
     fn draw(&self, step: &Step, sketch: &mut Sketch<'_>) -> Option<Drawn> {
-        let stores: StreamJoined = step.options.stored().unwrap_or_default();
+        let stores: StreamStored = step.options.stored().unwrap_or_default();
         sketch.check_name(step, stores.name.as_ref());
         let this = sketch.stream::<K, V>(step)?;
         let other = sketch.output::<DrawnStream<K, VO>>(step.inputs.get(1))?;
@@ -210,7 +211,7 @@ where
         }
     }
 
-    /// How windows close while no record comes, if they do and records wait for that.
+    /// Closing of windows while no record comes, if records wait for it.
     fn closing(&self) -> Option<Closing> {
         let (store, idle) = self.names.unjoined.clone().zip(self.windows.idle_time())?;
         Some(Closing { store, grace_ms: self.spans().grace, idle })

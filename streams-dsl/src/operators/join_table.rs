@@ -1,4 +1,5 @@
-//! `join` and `left_join` of a stream with a table: each record looks up the row of its key. Java's `KStreamKTableJoin`.
+//! `join` and `left_join` of a stream with a table: each record looks up the row of its key. Java's
+//! `KStreamKTableJoin`.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -16,21 +17,21 @@ use crate::{
     KStream, KTable,
     options::Named,
     plan::{
-        Drawn, DrawnStream, DrawnTable, Lowering, Name, Need, Operator, Repartition, Role,
+        Asked, Drawn, DrawnStream, DrawnTable, Lowering, Name, Need, Operator, Repartition, Role,
         SharedTopic, Sketch, Slot, Step, TableGetter, prefix,
     },
 };
 
 impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     fallible! {
-        /// Joins each record with the row that the table has for its key at that time. Java's `join`
-        /// with a `KTable`.
+        /// Joins each record with the row that the table has for its key at that time. Java's
+        /// `join` with a `KTable`.
         ///
-        /// A record without a row, a key or a value is left out; the latter two are counted as dropped.
-        /// Only records of the stream give results: an update of the table does not. Both sides need
-        /// equal numbers of partitions; a stream whose key may have changed is repartitioned first.
-        /// Where the stream's values are `Option`s, the type of the joiner's first argument says what
-        /// is joined.
+        /// A record without a row, a key or a value is left out; the latter two are counted as
+        /// dropped. Only records of the stream give results: an update of the table does not. Both
+        /// sides need equal numbers of partitions; a stream whose key may have changed is
+        /// repartitioned first. Where the stream's values are `Option`s, the type of the joiner's
+        /// first argument says what is joined.
         ///
         /// ```
         /// use streams_dsl::prelude::*;
@@ -60,7 +61,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 
     fallible! {
-        /// As [`join`](Self::join), with a joiner that sees the key too.
+        /// Like [`join`](Self::join), with a joiner that sees the key too.
         pub fn join_with_key, try_join_with_key [KT, VT, V2, VR,](&self, table: &KTable<KT, VT>)
         (joiner: (key: &K, value: &V2, row: &VT) -> VR) -> KStream<K, VR>
         where [
@@ -78,10 +79,10 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 
     fallible! {
-        /// Joins each record with the row that the table has for its key at that time, or with `None`.
-        /// Java's `leftJoin` with a `KTable`.
+        /// Joins each record with the row that the table has for its key at that time, or with
+        /// `None`. Java's `leftJoin` with a `KTable`.
         ///
-        /// As [`join`](Self::join), but a record without a row or a key is kept.
+        /// Like [`join`](Self::join), but a record without a row or a key is kept.
         ///
         /// ```
         /// use streams_dsl::prelude::*;
@@ -112,7 +113,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 
     fallible! {
-        /// As [`left_join`](Self::left_join), with a joiner that sees the key too.
+        /// Like [`left_join`](Self::left_join), with a joiner that sees the key too.
         pub fn left_join_with_key, try_left_join_with_key [KT, VT, V2, VR,](&self, table: &KTable<KT, VT>)
         (joiner: (key: &K, value: &V2, row: Option<&VT>) -> VR) -> KStream<K, VR>
         where [
@@ -151,7 +152,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 }
 
-/// Which records give a result.
+/// The records that give a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Those that have a row.
@@ -229,7 +230,8 @@ where
     }
 }
 
-/// A stream behind a repartition topic: the one that an earlier join of it made, unless this one is given a name.
+/// A stream behind a repartition topic: the one that an earlier join of it made, unless this one is
+/// given a name.
 pub(super) fn repartition_for_join<K: Send + 'static, V: Send + 'static>(
     stream: DrawnStream<K, V>,
     (given, has_key): (Option<Name>, fn(&K) -> bool),
@@ -255,8 +257,8 @@ pub(super) fn repartition_for_join<K: Send + 'static, V: Send + 'static>(
 /// Joins each record with the row that the table has for its key now, and forwards the result under
 /// the record's key, at its timestamp. Updates of the table forward nothing.
 ///
-/// A record without a value is dropped. One without a key is dropped by an inner join; with `left` it is joined with
-/// nothing.
+/// A record without a value is dropped. One without a key is dropped by an inner join; with `left`
+/// it is joined with nothing.
 pub(super) struct Join<KT, V, VT, F> {
     table: TableGetter<KT, VT>,
     joiner: Arc<F>,
@@ -283,7 +285,8 @@ impl<KT, V, VT, F> Join<KT, V, VT, F> {
         value
     }
 
-    /// Joins a record with the row that its key has at its time, or has now if rows are not versioned.
+    /// Joins a record with the row that its key has at its time, or has now if rows are not
+    /// versioned.
     pub(super) fn join<K, VR>(
         &self,
         record: Record<'_, K, V>,
@@ -294,9 +297,9 @@ impl<KT, V, VT, F> Join<KT, V, VT, F> {
         VT: 'static,
         F: Fn(&K, &V, Option<&VT>) -> Result<Option<VR>, BoxError>,
     {
-        let (joiner, time) = (&self.joiner, Some(record.timestamp));
+        let (joiner, asked) = (&self.joiner, Asked::AsOf(record.timestamp));
         let joined = match KT::of(record.key) {
-            Some(key) => self.table.with_as_of(&mut context.stores(), key, time, |row| {
+            Some(key) => self.table.with(&mut context.stores(), key, asked, |row| {
                 joiner(record.key, record.value, row.map(|(value, _)| value))
             })?,
             None => joiner(record.key, record.value, None)?,

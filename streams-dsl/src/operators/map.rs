@@ -17,8 +17,8 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     fallible! {
         /// Makes a new key and value of each record. Java's `map`.
         ///
-        /// The key may change, so that grouping or joining what comes of it repartitions it; where the
-        /// key stays, [`map_values`](Self::map_values) avoids that.
+        /// The key may change, so that grouping or joining what comes of it repartitions it; where
+        /// the key stays, [`map_values`](Self::map_values) avoids that.
         ///
         /// ```
         /// use streams_dsl::prelude::*;

@@ -12,22 +12,24 @@ where
     K: Clone + Hash + Send + 'static,
     V: Clone + Send + 'static,
 {
-    /// Makes a new key and value of each record by a future: a call of another service, a look into a database. Java has
-    /// nothing like it.
+    /// Makes a new key and value of each record by a future: a call of another service, a look into
+    /// a database. Java has nothing like it.
     ///
-    /// Many records are in flight at a time, and the stream thread goes on meanwhile. [`with_async`](Self::with_async) says
-    /// how many, in which order results go on, how long a call may take and how often it is repeated. What fails in the end
-    /// goes to the processing exception handler, as a failure of a record's own.
+    /// Many records are in flight at a time, and the stream thread does not wait for them.
+    /// [`with_async`](Self::with_async) sets their number, the order of results, the time that a
+    /// call may take, and retries. A call that fails in the end goes to the processing exception
+    /// handler, as any failure of a record.
     ///
-    /// A commit waits until nothing is in flight, so that with exactly-once each record has its results once; the call itself
-    /// may be made again when a task starts over. Results have the time of their records; as stream time may be further by
-    /// then, windows below need a grace period for that.
+    /// A commit waits until nothing is in flight, so that with exactly-once each record has its
+    /// results once; the call itself may be made again when a task starts over. Results have the
+    /// time of their records; as stream time may be further by then, windows below need a grace
+    /// period for that.
     ///
-    /// Futures are polled on the stream thread, within a tokio runtime that drives sockets and timers. What computes for
-    /// long belongs into `tokio::task::spawn_blocking`.
+    /// Futures are polled on the stream thread, within a tokio runtime that drives sockets and
+    /// timers. Move long computations to `tokio::task::spawn_blocking`.
     ///
-    /// The key may change, so that grouping or joining what comes of it repartitions it; where the key stays,
-    /// [`map_values_async`](Self::map_values_async) avoids that.
+    /// The key may change, so that grouping or joining the result repartitions it; where the key
+    /// stays, [`map_values_async`](Self::map_values_async) avoids that.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -58,8 +60,8 @@ where
         })
     }
 
-    /// As [`map_async`](Self::map_async), with futures that can fail: their errors go to the processing exception handler
-    /// when no attempt is left.
+    /// Like [`map_async`](Self::map_async), with futures that can fail: their errors go to the
+    /// processing exception handler when no attempt is left.
     #[track_caller]
     pub fn try_map_async<K2, V2, F, Failure>(
         &self,

@@ -32,7 +32,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 
     fallible! {
-        /// As [`map_values`](Self::map_values), with a mapper that sees the key too.
+        /// Like [`map_values`](Self::map_values), with a mapper that sees the key too.
         pub fn map_values_with_key, try_map_values_with_key [V2: Send + 'static,](&self) (mapper: (key: &K, value: &V) -> V2) -> KStream<K, V2> {
             let mapper = Arc::new(mapper);
             self.apply(move || MapValues(mapper.clone()))

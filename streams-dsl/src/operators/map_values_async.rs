@@ -12,8 +12,8 @@ where
     K: Clone + Hash + Send + 'static,
     V: Clone + Send + 'static,
 {
-    /// Makes a new value of each record's value by a future; see [`map_async`](Self::map_async) for what goes for all async
-    /// operators.
+    /// Makes a new value of each record's value by a future; see [`map_async`](Self::map_async) for
+    /// what goes for all async operators.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -36,8 +36,8 @@ where
         self.map_values_async_with_key(move |_, value| mapper(value))
     }
 
-    /// As [`map_values_async`](Self::map_values_async), with futures that can fail: their errors go to the processing
-    /// exception handler when no attempt is left.
+    /// Like [`map_values_async`](Self::map_values_async), with futures that can fail: their errors
+    /// go to the processing exception handler when no attempt is left.
     #[track_caller]
     pub fn try_map_values_async<V2, F, Failure>(
         &self,
@@ -51,7 +51,7 @@ where
         self.try_map_values_async_with_key(move |_, value| mapper(value))
     }
 
-    /// As [`map_values_async`](Self::map_values_async), with a mapper that gets the key too.
+    /// Like [`map_values_async`](Self::map_values_async), with a mapper that gets the key too.
     #[track_caller]
     pub fn map_values_async_with_key<V2, F>(
         &self,
@@ -67,7 +67,8 @@ where
         })
     }
 
-    /// As [`map_values_async_with_key`](Self::map_values_async_with_key), with futures that can fail.
+    /// Like [`map_values_async_with_key`](Self::map_values_async_with_key), with futures that can
+    /// fail.
     #[track_caller]
     pub fn try_map_values_async_with_key<V2, F, Failure>(
         &self,
@@ -183,7 +184,7 @@ mod tests {
         assert_eq!(out, ["a=X@1", "a=Y@2"]);
     }
 
-    /// What comes out, dead letters included, where calls fail so often.
+    /// Returns the output, dead letters included, when calls fail this often.
     fn where_calls_fail(times: usize, options: AsyncOptions) -> Vec<TestRecord<String, String>> {
         let builder = StreamsBuilder::new();
         let calls = Arc::new(AtomicUsize::new(0));

@@ -1,12 +1,13 @@
-//! The operators, one file each: its documentation and methods, what its processor does, and how its rows are looked up
-//! where it makes a table.
+//! The operators, one file each: its documentation and methods, what its processor does, and how
+//! its rows are looked up where it makes a table.
 //!
-//! A method adds a step to the plan. What several operators have in common is in `stateless` (streams, a record at a
-//! time), `async_calls` (records in flight), `row_by_row` (tables, a row at a time), `aggregation` (what is folded) and `aggregate_*` (how). User code is
-//! fallible within: `fallible!` wraps a closure that can't fail in `Ok`.
+//! A method adds a step to the plan. What several operators have in common is in `stateless`
+//! (streams, a record at a time), `async_calls` (records in flight), `row_by_row` (tables, a row at
+//! a time), `aggregation` (what is folded) and `aggregate_*` (how). User code is fallible within:
+//! `fallible!` wraps a closure that can't fail in `Ok`.
 //!
-//! Invariant: a processor reads all that it needs of its store, then writes, then forwards; one whose store is cached
-//! forwards nothing until the commit's `flush`.
+//! Invariant: a processor reads all that it needs of its store, then writes, then forwards; one
+//! whose store is cached forwards nothing until the commit's `flush`.
 
 mod fallible;
 
@@ -20,8 +21,11 @@ mod aggregation;
 mod async_calls;
 mod cogroup;
 mod count;
+mod deduplicate;
 mod emit_strategy;
 mod filter;
+mod filter_map;
+mod filter_map_values;
 mod fixed_key;
 mod flat_map;
 mod flat_map_values;
@@ -58,6 +62,7 @@ mod split;
 mod stateless;
 mod suppress;
 mod table_filter;
+mod table_filter_map_values;
 mod table_group_by;
 mod table_join;
 mod table_map_values;

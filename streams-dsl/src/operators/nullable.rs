@@ -1,12 +1,13 @@
 //! Types that may be null.
 
-/// `Self` is `T` or `Option<T>`: a key or value that operators which drop nulls can take either way, or what the function
-/// of an aggregation may return.
+/// `Self` is `T` or `Option<T>`: a key or value that operators which drop nulls can take either
+/// way, or what the function of an aggregation may return.
 ///
 /// Null is a type here: a `KStream<Option<String>, Order>` may have records without a key, and
-/// `group_by_key` drops them and goes on with keys of type `String`. For a type that is not an
-/// `Option` the compiler finds `T` by itself. For an `Option` there are two answers, itself and
-/// what is in it, and the call names the one it means: `orders.group_by_key::<String>()`.
+/// `group_by_key` drops them and continues with keys of type `String`. For a type that is not an
+/// `Option` the compiler finds `T` by itself. For an `Option` there are two answers, the `Option`
+/// itself and the type within, and the call names the one it means:
+/// `orders.group_by_key::<String>()`.
 ///
 /// ```
 /// use streams_dsl::Nullable;

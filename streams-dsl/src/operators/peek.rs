@@ -16,8 +16,8 @@ use crate::{KStream, plan::prefix};
 
 impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     fallible! {
-        /// Shows each record to `action`, and goes on with it as it is: for looking, as in logs and counters. Java's
-        /// `peek`.
+        /// Shows each record to `action` and forwards it unchanged: for logs, counters and the
+        /// like. Java's `peek`.
         ///
         /// ```
         /// use streams_dsl::prelude::*;

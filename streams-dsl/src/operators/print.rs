@@ -16,7 +16,8 @@ use crate::{
 impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     /// Prints each record, for looking, and that is the end of it. Java's `print`.
     ///
-    /// The thread waits until a line is written. An error of the file goes to the processing exception handler.
+    /// The thread waits until a line is written. An error of the file goes to the processing
+    /// exception handler.
     ///
     /// ```
     /// use streams_dsl::prelude::*;

@@ -14,8 +14,8 @@ use crate::{
 impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     /// Puts a processor into the stream; `supplier` makes one for each task. Java's `process`.
     ///
-    /// It may forward any number of records of any key, so that grouping or joining what comes of
-    /// it repartitions it; [`process_values`](Self::process_values) avoids that.
+    /// It may forward any number of records of any key, so that grouping or joining the result
+    /// repartitions it; [`process_values`](Self::process_values) avoids that.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -44,7 +44,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
         self.process_with((), move |()| supplier())
     }
 
-    /// As [`process`](Self::process), with stores: `supplier` gets a reference to each.
+    /// Like [`process`](Self::process), with stores: `supplier` gets a reference to each.
     ///
     /// ```
     /// use streams_dsl::{prelude::*, store::{KeyValueStore, StoreRef}};
@@ -105,7 +105,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 }
 
-/// What a processor of the user's may do to keys.
+/// Effect of a user's processor on keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keys {
     MayChange,

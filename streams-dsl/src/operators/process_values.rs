@@ -21,7 +21,7 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
         self.process_values_with((), move |()| supplier())
     }
 
-    /// As [`process_values`](Self::process_values), with stores: `supplier` gets a reference to
+    /// Like [`process_values`](Self::process_values), with stores: `supplier` gets a reference to
     /// each.
     #[track_caller]
     pub fn process_values_with<P, V2, S: ConnectedStores>(

@@ -91,7 +91,8 @@ where
 {
     fallible! {
         /// Combines the values of each key and window: the first one is the aggregate, and
-        /// `reducer(aggregate, value)` the next. Records without a value are dropped. Java's `reduce`.
+        /// `reducer(aggregate, value)` the next. Records without a value are dropped. Java's
+        /// `reduce`.
         ///
         /// ```
         /// use std::time::Duration;
@@ -123,8 +124,8 @@ where
     V: Clone + Send + 'static,
 {
     fallible! {
-        /// Combines the values of each group: the first one is the aggregate, `adder(aggregate, value)`
-        /// puts one in and `subtractor(aggregate, value)` takes one out. Java's `reduce`.
+        /// Combines the values of each group: the first one is the aggregate, `adder(aggregate,
+        /// value)` puts one in and `subtractor(aggregate, value)` takes one out. Java's `reduce`.
         ///
         /// ```
         /// use streams_dsl::prelude::*;

@@ -1,4 +1,4 @@
-//! What operators have in common that make a table of another one row by row.
+//! The operators that make a table of another one row by row.
 
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
@@ -18,16 +18,17 @@ use crate::{
     },
 };
 
-/// An operator that makes one row of another: said once, for changes as they come and for rows that are looked up.
+/// An operator that makes one row of another: said once, for changes as they come and for rows that
+/// are looked up.
 pub(super) trait RowByRow<K, V>: Send + Sync + 'static {
     /// The values of the table that it makes.
     type Value: Clone + Send + 'static;
 
-    /// What the generated name of its node begins with.
+    /// Prefix of the generated name of its node.
     const PREFIX: &'static str;
 
-    /// Whether it may leave rows out. Then it takes old values if they cost nothing: rows that were never there need no
-    /// tombstones.
+    /// True if the operator may leave rows out. Then it takes old values if they cost nothing: rows
+    /// that were never there need no tombstones.
     const LEAVES_OUT: bool;
 
     /// The row that it makes of another, if it makes one.
@@ -101,7 +102,8 @@ where
     }
 }
 
-/// The name of the store that was asked for. Without one there is no store, and yet it takes a number, as in Java.
+/// The name of the store that was asked for. Without one there is no store, and yet it takes a
+/// number, as in Java.
 pub(super) fn own_store_name<K: 'static, V: 'static>(
     sketch: &mut Sketch<'_>,
     step: &Step,
@@ -131,8 +133,8 @@ where
     fn getter(&self, lowering: &mut Lowering<'_>) -> Option<Lookup<K, O::Value>> {
         let (above, connect) = self.above.getter(lowering)?;
         let operator = self.operator.clone();
-        let getter = TableGetter::as_of(move |stores, key, time, visit| {
-            above.get_as_of(stores, key, time, &mut |row| {
+        let getter = TableGetter::asking(move |stores, key, asked, visit| {
+            above.get(stores, key, asked, &mut |row| {
                 let Some((value, timestamp)) = row else { return visit(None) };
                 let row = operator.row(key, value)?;
                 visit(row.as_ref().map(|value| (value, timestamp)))
@@ -150,7 +152,8 @@ where
 struct RowProcessor<O, K, V, V2> {
     operator: Arc<O>,
     output: RowOutput<K, V2>,
-    /// Whether the table above is versioned: then its old value is not what was there before, if the new one is late.
+    /// True if the table above is versioned: then its old value is not what was there before, if
+    /// the new one is late.
     is_versioned: bool,
     above: PhantomData<fn(V)>,
 }

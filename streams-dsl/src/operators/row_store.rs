@@ -12,13 +12,15 @@ use crate::{
     plan::{Lowering, Output, TableStore},
 };
 
-/// A store of rows by key: with one version of each, or with all of its history. Java's `KeyValueStoreWrapper`.
+/// A store of rows by key: with one version of each, or with all of its history. Java's
+/// `KeyValueStoreWrapper`.
 pub(super) trait RowStore<K, V>: StateStore + Sized {
-    /// Whether changes are held back until the commit.
+    /// Returns whether changes are held back until the commit.
     fn holds_back(&self) -> bool;
 
-    /// Puts the value and timestamp that `fold` makes of the latest row of a key. Returns what else it made, and whether
-    /// the row is the latest now; `None` if the store takes no row of that time any more.
+    /// Puts the value and timestamp that `fold` makes of the latest row of a key. Returns what else
+    /// it made, and whether the row is the latest now; `None` if the store takes no row of that
+    /// time any more.
     ///
     /// # Errors
     /// That of `fold`, or of the store: nothing is put then.

@@ -14,7 +14,7 @@ use crate::{
     plan::{Lowering, Sketch, Slot, Step},
 };
 
-/// What a table reads, and how.
+/// The topic of a table, and how it is read.
 pub(super) struct RowTopic<K, V> {
     pub(super) topics: Vec<String>,
     pub(super) key_serde: Slot<K>,
@@ -46,12 +46,12 @@ impl<K: Send + 'static, V: Send + 'static> RowTopic<K, V> {
         }
     }
 
-    /// What the generated name of the table's store begins with.
+    /// Prefix of the generated name of the table's store.
     pub(super) fn store_prefix(&self) -> String {
         format!("{}-", self.topics.join("-"))
     }
 
-    /// How the source node of this name reads it: keys and values may be null.
+    /// Options by which the source node of this name reads it: keys and values may be null.
     pub(super) fn options(
         &self,
         lowering: &mut Lowering<'_>,

@@ -35,7 +35,8 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     }
 }
 
-/// Forwards each record under the key that the selector makes of its key and value; the value is not copied.
+/// Forwards each record under the key that the selector makes of its key and value; the value is
+/// not copied.
 pub(super) struct SelectKey<F>(pub(super) Arc<F>);
 
 impl<K, V, K2, F> Processor<K, V, K2, V> for SelectKey<F>

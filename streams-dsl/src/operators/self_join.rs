@@ -13,8 +13,8 @@ use super::{
     join_sides::{Joiner, Spans},
 };
 
-/// Joins each record with those that were put before it, as either side, and with itself: what comes out is what two
-/// stores would give, in the same order.
+/// Joins each record with those that were put before it, as either side, and with itself: what
+/// comes out is what two stores would give, in the same order.
 ///
 /// A record without a key or a value is dropped, once.
 pub(super) struct SelfJoin<F, K2, L, R, VR> {
@@ -65,7 +65,8 @@ where
         let (timestamp, value) = (record.timestamp, record.value);
         let join = |left: &L, right: &L| (self.joiner)(record.key, Some(left), same(right));
         let with_itself = join(value, value)?;
-        // One that is too late does not find itself in two stores; here it is so a millisecond earlier, as in Java.
+        // One that is too late does not find itself in two stores; here it is so a millisecond
+        // earlier, as in Java.
         let expires = self.stream_time.saturating_sub(self.retention).saturating_add(1);
         let mut with_itself = (timestamp > expires).then_some(with_itself);
         let mut done = Ok(());

@@ -52,7 +52,7 @@ impl<K: Send + 'static, V: Send + 'static> Operator for SourceTopics<K, V> {
     }
 }
 
-/// How the source node of this name reads its topics.
+/// Options by which the source node of this name reads its topics.
 pub(crate) fn read<K: Send + 'static, V: Send + 'static>(
     consumed: &Consumed<K, V>,
     (key_serde, value_serde): &(Slot<K>, Slot<V>),

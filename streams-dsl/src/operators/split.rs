@@ -22,8 +22,8 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
     /// Splits the stream into branches: each record goes to the first one whose predicate holds.
     /// Java's `split`.
     ///
-    /// A branch is found under the name of the split, if it has one, and its own name behind that, or its number: 1 for
-    /// the first, 0 for the default.
+    /// A branch is found under the name of the split, if it has one, and its own name behind that,
+    /// or its number: 1 for the first, 0 for the default.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -50,8 +50,9 @@ impl<K: Send + 'static, V: Send + 'static> KStream<K, V> {
 
 /// A stream that is being split: see [`KStream::split`]. Java's `BranchedKStream`.
 ///
-/// [`named`](Self::named), [`with_consumer`](Self::with_consumer) and [`with_function`](Self::with_function) are said of
-/// the branch that was added last. Java's `Branched`.
+/// [`named`](Self::named), [`with_consumer`](Self::with_consumer) and
+/// [`with_function`](Self::with_function) apply to the branch that was added last. Java's
+/// `Branched`.
 pub struct BranchedKStream<K, V> {
     split: StepRef,
     branches: Vec<Branch<K, V>>,
@@ -72,7 +73,8 @@ impl<K: Send + 'static, V: Send + 'static> BranchedKStream<K, V> {
         self.add(Some(Arc::new(move |key, value| Ok(predicate(key, value)))))
     }
 
-    /// As [`branch`](Self::branch), with closures that can fail: their errors go to the processing exception handler.
+    /// Like [`branch`](Self::branch), with closures that can fail: their errors go to the
+    /// processing exception handler.
     #[track_caller]
     #[must_use]
     pub fn try_branch<E: Into<BoxError>>(
@@ -82,15 +84,16 @@ impl<K: Send + 'static, V: Send + 'static> BranchedKStream<K, V> {
         self.add(Some(Arc::new(move |key, value| predicate(key, value).map_err(Into::into))))
     }
 
-    /// Adds a branch for all other records. Without it they end here, and are not counted as dropped. Java's
-    /// `defaultBranch`.
+    /// Adds a branch for all other records. Without it they end here, and are not counted as
+    /// dropped. Java's `defaultBranch`.
     #[track_caller]
     #[must_use]
     pub fn default_branch(self) -> Self {
         self.add(None)
     }
 
-    /// Names the branch that was added last; before the first one, the split. Java's `Branched.as` and `Named`.
+    /// Names the branch that was added last; before the first one, the split. Java's `Branched.as`
+    /// and `Named`.
     #[must_use]
     pub fn named(self, name: impl Into<Named>) -> Self {
         self.branches.last().map_or(&self.split, |branch| &branch.step).set_name(name.into());
@@ -107,7 +110,8 @@ impl<K: Send + 'static, V: Send + 'static> BranchedKStream<K, V> {
         self
     }
 
-    /// Returns what `function` makes of the branch that was added last in its place. Java's `Branched.withFunction`.
+    /// Returns what `function` makes of the branch that was added last in its place. Java's
+    /// `Branched.withFunction`.
     #[must_use]
     pub fn with_function(mut self, function: impl FnOnce(KStream<K, V>) -> KStream<K, V>) -> Self {
         if let Some(branch) = self.branches.last_mut() {
@@ -116,8 +120,8 @@ impl<K: Send + 'static, V: Send + 'static> BranchedKStream<K, V> {
         self
     }
 
-    /// Ends the split: the branches by name, but for those that were handed to a consumer. Java's `noDefaultBranch`,
-    /// and what its `defaultBranch` returns.
+    /// Ends the split: the branches by name, but for those that were handed to a consumer. Java's
+    /// `noDefaultBranch`, and what its `defaultBranch` returns.
     pub fn branches(self) -> BTreeMap<String, KStream<K, V>> {
         let split = self.split.options().name.map(|name| name.to_string()).unwrap_or_default();
         let named = |branch: Branch<K, V>| {
@@ -145,7 +149,7 @@ impl<K, V> fmt::Debug for BranchedKStream<K, V> {
     }
 }
 
-/// Whether a record goes to a branch.
+/// Predicate of a branch: true for the records that go to it.
 type BranchPredicate<K, V> = Arc<dyn Fn(&K, &V) -> Result<bool, BoxError> + Send + Sync>;
 
 /// A branch's predicate, none for the default, and the name of its node.
@@ -154,7 +158,7 @@ type PredicateAndChild<K, V> = (Option<BranchPredicate<K, V>>, Name);
 /// The branches of a split, as they are drawn.
 type DrawnBranches<K, V> = Arc<Mutex<Vec<PredicateAndChild<K, V>>>>;
 
-/// What branches must know of the split.
+/// The parts of the split that its branches need.
 struct DrawnSplit<K, V> {
     above: DrawnStream<K, V>,
     node: GraphNodeId,
@@ -219,8 +223,8 @@ impl<K: Send + 'static, V: Send + 'static> Operator for AddBranch<K, V> {
     }
 }
 
-/// Forwards each record to the first branch that takes it. A record that none takes ends here; it does not count as
-/// dropped.
+/// Forwards each record to the first branch that takes it. A record that none takes ends here; it
+/// does not count as dropped.
 struct Brancher<K, V> {
     branches: Arc<[PredicateAndChild<K, V>]>,
 }

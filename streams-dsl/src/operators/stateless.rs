@@ -1,4 +1,4 @@
-//! What operators have in common that see one record of a stream at a time and keep nothing.
+//! The operators that see one record of a stream at a time and keep nothing.
 //!
 //! Nulls pass through all of them: the closures see keys and values in the types of the stream.
 
@@ -11,7 +11,7 @@ use crate::{
     plan::{Drawn, DrawnStream, Lowering, Operator, Role, Sketch, Slot, Step},
 };
 
-/// What an operator keeps of records.
+/// The parts of a record that an operator keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keeps {
     /// Forwards them as they are, or not.
@@ -26,9 +26,9 @@ pub(super) enum Keeps {
 
 /// A processor that is all there is to an operator.
 pub(super) trait Stateless<K, V, K2, V2>: Processor<K, V, K2, V2> + 'static {
-    /// What the generated name of its node begins with.
+    /// Prefix of the generated name of its node.
     const PREFIX: &'static str;
-    /// What it keeps of records.
+    /// The parts of a record that it keeps.
     const KEEPS: Keeps;
 }
 

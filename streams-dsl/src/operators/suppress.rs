@@ -26,12 +26,12 @@ where
     K: Clone + Send + 'static,
     V: Clone + Send + 'static,
 {
-    /// Holds changes back, for as long as `suppressed` says, so that fewer go on: of the changes of a row that
-    /// are held back only the last does. Java's `suppress`.
+    /// Holds changes back for as long as `suppressed` says, so that fewer are forwarded: only the
+    /// last of a row's held-back changes is. Java's `suppress`.
     ///
-    /// The rows that are held back are in a buffer with a changelog, and go on as the records that made them.
-    /// Where rows are looked up, as in a join, they are those that have gone on. A table without old values of
-    /// its own gets a store, for the buffer needs them.
+    /// A buffer with a changelog keeps the rows, and releases them with the context of the records
+    /// that made them. A look-up of rows, as in a join, finds only those that were released. A
+    /// table without old values of its own gets a store, since the buffer needs them.
     ///
     /// ```
     /// use std::time::Duration;
@@ -159,12 +159,12 @@ impl<K: 'static, V: Clone + Send + 'static> Rows<K, V> for SuppressedRows<K, V> 
     fn getter(&self, lowering: &mut Lowering<'_>) -> Option<Lookup<K, V>> {
         let (above, connect_above) = self.above.getter(lowering)?;
         let buffer = lowering.store::<ChangeBuffer<K, V>>(&self.buffer)?;
-        let getter = TableGetter::new(move |stores, key, visit| {
+        let getter = TableGetter::asking(move |stores, key, asked, visit| {
             if let Some(prior) = stores.store(buffer)?.prior_value(key)? {
                 // Its timestamp is not kept; Java's is unknown, too.
                 return visit(prior.map(|value| (value, -1)));
             }
-            above.get(stores, key, visit)
+            above.get(stores, key, asked, visit)
         });
         let connect: Connect = Box::new(move |topology, node| {
             topology.connect(node, buffer);
@@ -174,14 +174,14 @@ impl<K: 'static, V: Clone + Send + 'static> Rows<K, V> for SuppressedRows<K, V> 
     }
 }
 
-/// When a change leaves the buffer.
+/// Time at which a change leaves the buffer.
 #[derive(Debug)]
 struct Release<K> {
-    /// From when on it waits, in milliseconds, of its key and timestamp.
+    /// Start of the wait, in milliseconds, by key and timestamp.
     from: fn(&K, i64) -> i64,
-    /// How much later than that stream time must be, in milliseconds.
+    /// Length of the wait in stream time, in milliseconds.
     wait_ms: i64,
-    /// Whether deleted rows are left out: windows are final, and nobody saw the row.
+    /// True if deleted rows are left out: windows are final, and nobody saw the row.
     drop_tombstones: bool,
 }
 
@@ -193,8 +193,8 @@ impl<K> Clone for Release<K> {
 
 impl<K> Copy for Release<K> {}
 
-/// Holds the changes of a table back, until the greatest timestamp that came by says that their time has come, or
-/// until too many are held back. Each goes on as the record that made it.
+/// Holds the changes of a table back, until the greatest timestamp that came by says that their
+/// time has come, or until too many are held back. Each goes on as the record that made it.
 struct KTableSuppress<K, V> {
     buffer: StoreRef<ChangeBuffer<K, V>>,
     release: Release<K>,
@@ -203,7 +203,7 @@ struct KTableSuppress<K, V> {
     when_full: WhenFull,
     /// The greatest timestamp that came by, or up to which time went on without records.
     observed_ms: i64,
-    /// How changes go on while no record comes, if they do.
+    /// Release of changes while no record comes, if there is one.
     idle: Option<Idle>,
 }
 
@@ -220,12 +220,12 @@ where
     K: 'static,
     V: Clone + Send + 'static,
 {
-    /// Up to when changes have waited for long enough at a stream time.
+    /// Time up to which changes have waited long enough at a stream time.
     const fn due_ms(&self, stream_time: i64) -> i64 {
         stream_time.saturating_sub(self.release.wait_ms)
     }
 
-    /// Whether the window of a change has gone on while no record came.
+    /// Returns whether the window of a change has gone on while no record came.
     fn is_late(&self, time: i64) -> bool {
         let closed_ms = self.idle.as_ref().map_or(-1, |idle| idle.closed_ms);
         closed_ms >= 0 && time <= self.due_ms(closed_ms)
@@ -255,7 +255,7 @@ where
         Ok(())
     }
 
-    /// How much the buffer holds of what it has too much of, how much of that it may hold, and what that is.
+    /// The exceeded limit of the buffer: amount held, amount allowed, and unit.
     fn excess(
         &self,
         context: &mut Context<'_, K, Change<V>>,

@@ -13,8 +13,8 @@ where
     fallible! {
         /// The rows for which `predicate` holds. Java's `filter`.
         ///
-        /// A row that ceases to fulfil it is deleted: that is a tombstone downstream. Where this table
-        /// has no store, the predicate is asked again when a row is looked up.
+        /// A row that ceases to fulfil it is deleted: that is a tombstone downstream. Where this
+        /// table has no store, the predicate is asked again when a row is looked up.
         ///
         /// ```
         /// use streams_dsl::prelude::*;

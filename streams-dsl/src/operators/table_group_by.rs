@@ -23,11 +23,11 @@ where
         /// Groups the rows anew: `selector` gives the key and value that each row has in its group.
         /// Java's `groupBy`.
         ///
-        /// What is made of the groups repartitions them: of each change, the old value goes to its
-        /// group to be taken out and the new one to its own to be put in. Until both have arrived the
-        /// groups are transiently wrong. The table gets a store, if it has none, because the old values
-        /// are needed. A row is in no group if the selector gives a `None` for its key or value; then
-        /// the types must be named, as `group_by::<String, i64, _, _>`.
+        /// An aggregation of the groups repartitions them: of each change, the old value goes to
+        /// its group to be taken out and the new one to its own to be put in. Until both have
+        /// arrived the groups are transiently wrong. The table gets a store, if it has none,
+        /// because the old values are needed. A row is in no group if the selector gives `None` for
+        /// its key or value; then the types must be named, as `group_by::<String, i64, _, _>`.
         ///
         /// ```
         /// use streams_dsl::prelude::*;
@@ -122,7 +122,8 @@ where
         record: Record<'_, K, Change<V>>,
         context: &mut Context<'_, K2, Change<V2>>,
     ) -> Result<(), BoxError> {
-        // An update of a versioned table that is older than the latest one takes nothing out of its group.
+        // An update of a versioned table that is older than the latest one takes nothing out of its
+        // group.
         if !record.value.is_latest {
             return Ok(());
         }

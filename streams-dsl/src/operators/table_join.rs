@@ -1,4 +1,5 @@
-//! `join`, `left_join` and `outer_join`: two tables as one. Java's `KTableKTableInnerJoin` and its siblings.
+//! `join`, `left_join` and `outer_join`: two tables as one. Java's `KTableKTableInnerJoin` and its
+//! siblings.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -17,8 +18,8 @@ use crate::{
     change::Change,
     options::Materialized,
     plan::{
-        Connect, Drawn, DrawnTable, Lookup, Lowering, Name, Need, Operator, Part, Role, Rows,
-        RowsOf, Sketch, Slot, Step, StoredRows, TableGetter, TableStore, prefix,
+        Asked, Connect, Drawn, DrawnTable, Lookup, Lowering, Name, Need, Operator, Part, Role,
+        Rows, RowsOf, Sketch, Slot, Step, StoredRows, TableGetter, TableStore, prefix,
     },
 };
 
@@ -30,10 +31,11 @@ where
     fallible! {
         /// Joins the rows of both tables that have the same key. Java's inner `join`.
         ///
-        /// There is a row where both tables have one; a change of either side updates it, at the later
-        /// of the two rows' timestamps, and a deletion on either side deletes it. Both tables get a
-        /// store, if they have none, and must have the same number of partitions. Where the joiner returns an `Option`,
-        /// `None` is no row, and the types must be named, as `join::<String, i64, _>`.
+        /// There is a row where both tables have one; a change of either side updates it, at the
+        /// later of the two rows' timestamps, and a deletion on either side deletes it. Both tables
+        /// get a store, if they have none, and must have the same number of partitions. Where the
+        /// joiner returns an `Option`, `None` is no row, and the types must be named, as
+        /// `join::<String, i64, _>`.
         ///
         /// ```
         /// use streams_dsl::prelude::*;
@@ -56,7 +58,7 @@ where
     }
 
     fallible! {
-        /// As [`join`](Self::join), with a joiner that sees the key too.
+        /// Like [`join`](Self::join), with a joiner that sees the key too.
         pub fn join_with_key, try_join_with_key [VO: Clone + Send + 'static, VR: Clone + Send + 'static, J: Nullable<VR>,](&self, other: &KTable<K, VO>)
         (joiner: (key: &K, value: &V, other: &VO) -> J) -> KTable<K, VR> {
             let joiner = move |key: &K, value: Option<&V>, other: Option<&VO>| {
@@ -68,10 +70,10 @@ where
     }
 
     fallible! {
-        /// Joins each row of this table with the row that `other` has under the same key, or with `None`. Java's
-        /// `leftJoin`.
+        /// Joins each row of this table with the row that `other` has under the same key, or with
+        /// `None`. Java's `leftJoin`.
         ///
-        /// As [`join`](Self::join), but there is a row wherever this table has one.
+        /// Like [`join`](Self::join), but there is a row wherever this table has one.
         ///
         /// ```
         /// use streams_dsl::prelude::*;
@@ -97,7 +99,7 @@ where
     }
 
     fallible! {
-        /// As [`left_join`](Self::left_join), with a joiner that sees the key too.
+        /// Like [`left_join`](Self::left_join), with a joiner that sees the key too.
         pub fn left_join_with_key, try_left_join_with_key [VO: Clone + Send + 'static, VR: Clone + Send + 'static, J: Nullable<VR>,](&self, other: &KTable<K, VO>)
         (joiner: (key: &K, value: &V, other: Option<&VO>) -> J) -> KTable<K, VR> {
             let joiner = move |key: &K, value: Option<&V>, other: Option<&VO>| {
@@ -109,11 +111,11 @@ where
     }
 
     fallible! {
-        /// Joins the rows of both tables that have the same key, each with `None` where the other table has none. Java's
-        /// `outerJoin`.
+        /// Joins the rows of both tables that have the same key, each with `None` where the other
+        /// table has none. Java's `outerJoin`.
         ///
-        /// As [`join`](Self::join), but there is a row wherever either table has one: the joiner is never given two
-        /// `None`s.
+        /// Like [`join`](Self::join), but there is a row wherever either table has one: the joiner
+        /// is never given two `None`s.
         ///
         /// ```
         /// use streams_dsl::prelude::*;
@@ -138,7 +140,7 @@ where
     }
 
     fallible! {
-        /// As [`outer_join`](Self::outer_join), with a joiner that sees the key too.
+        /// Like [`outer_join`](Self::outer_join), with a joiner that sees the key too.
         pub fn outer_join_with_key, try_outer_join_with_key [VO: Clone + Send + 'static, VR: Clone + Send + 'static, J: Nullable<VR>,](&self, other: &KTable<K, VO>)
         (joiner: (key: &K, value: Option<&V>, other: Option<&VO>) -> J) -> KTable<K, VR> {
             let joiner = move |key: &K, value: Option<&V>, other: Option<&VO>| {
@@ -166,7 +168,7 @@ where
     }
 }
 
-/// Which sides must have a row for there to be one of the join.
+/// The sides that must have a row for the join to have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Both.
@@ -268,11 +270,11 @@ where
         let (this, connect_this) = self.this.getter(lowering)?;
         let (other, connect_other) = self.other.getter(lowering)?;
         let joiner = self.joiner.clone();
-        let getter = TableGetter::new(move |stores, key, visit| {
+        let getter = TableGetter::asking(move |stores, key, asked, visit| {
             // Only one store can lend a row at a time.
-            let this =
-                this.with(stores, key, |row| Ok(row.map(|(value, at)| (value.clone(), at))))?;
-            other.get(stores, key, &mut |other| {
+            let own = |row: Option<(&V, i64)>| Ok(row.map(|(value, at)| (value.clone(), at)));
+            let this = this.with(stores, key, asked, own)?;
+            other.get(stores, key, asked, &mut |other| {
                 if this.is_none() && other.is_none() {
                     return visit(None);
                 }
@@ -356,8 +358,8 @@ where
     }
 }
 
-/// One side of a join: joins each change with the row of the other side. The joiner is given this side's value, then
-/// the other's.
+/// One side of a join: joins each change with the row of the other side. The joiner is given this
+/// side's value, then the other's.
 struct Side<K, V, VO, VR, F> {
     other: TableGetter<K, VO>,
     joiner: Arc<F>,
@@ -384,19 +386,23 @@ where
             context.drop_record(OUT_OF_ORDER);
             return Ok(());
         }
-        let joined = self.other.with(&mut context.stores(), record.key, |row| {
-            let is_nothing = change.new.is_none() && change.old.is_none();
-            if row.is_none() && (needs_other || is_nothing) {
-                return Ok(None);
-            }
-            let other = row.map(|(value, _)| value);
-            let join = |value: &Option<V>| match (value, other) {
-                (None, None) => Ok(None),
-                (value, other) => joiner(record.key, value.as_ref(), other),
-            };
-            let old = if send_old { join(&change.old)? } else { None };
-            Ok(Some((Change::new(join(&change.new)?, old), row.map(|(_, timestamp)| timestamp))))
-        })?;
+        let joined =
+            self.other.with(&mut context.stores(), record.key, Asked::Followed, |row| {
+                let is_nothing = change.new.is_none() && change.old.is_none();
+                if row.is_none() && (needs_other || is_nothing) {
+                    return Ok(None);
+                }
+                let other = row.map(|(value, _)| value);
+                let join = |value: &Option<V>| match (value, other) {
+                    (None, None) => Ok(None),
+                    (value, other) => joiner(record.key, value.as_ref(), other),
+                };
+                let old = if send_old { join(&change.old)? } else { None };
+                Ok(Some((
+                    Change::new(join(&change.new)?, old),
+                    row.map(|(_, timestamp)| timestamp),
+                )))
+            })?;
         if let Some((change, timestamp)) = joined {
             let timestamp = record.timestamp.max(timestamp.unwrap_or(record.timestamp));
             context.forward(Record::new(record.key, &change, timestamp, record.headers))?;
@@ -405,7 +411,7 @@ where
     }
 }
 
-/// Where both sides meet: Java's `KTableKTableJoinMerger`.
+/// The node in which both sides meet: Java's `KTableKTableJoinMerger`.
 struct Meet<K, V> {
     output: RowOutput<K, V>,
 }

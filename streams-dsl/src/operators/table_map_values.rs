@@ -15,8 +15,8 @@ where
     fallible! {
         /// A table whose values are made of those of this one. Java's `mapValues`.
         ///
-        /// The mapper sees no deleted rows: they stay deleted. Without a store it is asked again when a row is looked
-        /// up.
+        /// The mapper sees no deleted rows: they stay deleted. Without a store it is asked again
+        /// when a row is looked up.
         ///
         /// ```
         /// use streams_dsl::prelude::*;
@@ -33,7 +33,7 @@ where
     }
 
     fallible! {
-        /// As [`map_values`](Self::map_values), with a mapper that sees the key too.
+        /// Like [`map_values`](Self::map_values), with a mapper that sees the key too.
         pub fn map_values_with_key, try_map_values_with_key [V2: Clone + Send + 'static,](&self) (mapper: (key: &K, value: &V) -> V2) -> KTable<K, V2> {
             self.apply(MapValues { mapper, value: PhantomData })
         }

@@ -1,4 +1,5 @@
-//! What the processors of tables share: writing a row, and forwarding what a cached store held back.
+//! Shared parts of the processors of tables: writing a row, and forwarding the changes that a
+//! cached store held back.
 
 use streams_core::{
     BoxError, Headers, Record,

@@ -84,7 +84,7 @@ where
         Self { store: TableStore::new(name, materialized, key_serde, value_serde), is_stored }
     }
 
-    /// What the steps below see.
+    /// The table as the steps below see it.
     pub(super) fn table(
         &self,
         sketch: &mut Sketch<'_>,
@@ -109,7 +109,8 @@ where
         KIn: Nullable<K> + 'static,
         VIn: Nullable<V> + 'static,
     {
-        // Its changelog keeps what a topic that is compacted does not: it is never restored from its source.
+        // Its changelog keeps what a topic that is compacted does not: it is never restored from
+        // its source.
         if let Some(store) = self.store.versioned(lowering, name) {
             lowering.table(name, parents, Some(store), |output| VersionedSource { output });
             return;
@@ -125,7 +126,8 @@ where
     }
 }
 
-/// Takes each record as a new value of its key's row, or as its deletion. A record without a key is dropped.
+/// Takes each record as a new value of its key's row, or as its deletion. A record without a key is
+/// dropped.
 struct KTableSource<K, V> {
     output: RowOutput<K, V>,
 }
@@ -188,8 +190,8 @@ where
     }
 }
 
-/// Puts each record as the version of its key's row from its timestamp on. A record without a key, or one that is older than
-/// the history, is dropped.
+/// Puts each record as the version of its key's row from its timestamp on. A record without a key,
+/// or one that is older than the history, is dropped.
 struct VersionedSource<K, V> {
     output: Output<VersionedKeyValueStore<K, V>>,
 }

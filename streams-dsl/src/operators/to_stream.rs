@@ -39,8 +39,8 @@ where
     }
 
     fallible! {
-        /// As [`to_stream`](Self::to_stream), under the key that `selector` makes of each change: then
-        /// grouping or joining it repartitions it. Java's `toStream` with a mapper.
+        /// Like [`to_stream`](Self::to_stream), under the key that `selector` makes of each change:
+        /// then grouping or joining it repartitions it. Java's `toStream` with a mapper.
         ///
         /// ```
         /// use std::time::Duration;

@@ -28,13 +28,14 @@ where
     K: Clone + Send + 'static,
     V: Clone + Send + 'static,
 {
-    /// A table whose values are made of those of this one, and of what is in stores. Java's `transformValues`.
+    /// A table whose values are made of those of this one, and of what is in stores. Java's
+    /// `transformValues`.
     ///
-    /// Unlike [`map_values`](Self::map_values), the transformer also sees deleted rows, as `None`, and says what becomes
-    /// of them; where it returns an `Option`, `None` is no row, and the types must be named, as
-    /// `transform_values::<String, _>`. It is given each change, and is asked again for the value before where something
-    /// below needs that and for each row that is looked up, unless the table has a store: it must not depend on how often
-    /// it is called.
+    /// Unlike [`map_values`](Self::map_values), the transformer also sees deleted rows, as `None`,
+    /// and says what becomes of them; where it returns an `Option`, `None` is no row, and the types
+    /// must be named, as `transform_values::<String, _>`. It is given each change, and is asked
+    /// again for the value before where something below needs that and for each row that is looked
+    /// up, unless the table has a store: it must not depend on how often it is called.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -61,8 +62,8 @@ where
         self.try_transform_values(move |key, value| Ok::<_, BoxError>(transformer(key, value)))
     }
 
-    /// As [`transform_values`](Self::transform_values), with a closure that can fail: its errors go to the processing
-    /// exception handler.
+    /// Like [`transform_values`](Self::transform_values), with a closure that can fail: its errors
+    /// go to the processing exception handler.
     #[track_caller]
     pub fn try_transform_values<V2, R, Failure>(
         &self,
@@ -78,8 +79,9 @@ where
         })
     }
 
-    /// As [`transform_values`](Self::transform_values), with stores: the transformer gets a reference to each, and what
-    /// opens them. Java's `transformValues` with a `ValueTransformerWithKey`, whose state is in these stores.
+    /// Like [`transform_values`](Self::transform_values), with stores: the transformer gets a
+    /// reference to each, and what opens them. Java's `transformValues` with a
+    /// `ValueTransformerWithKey`, whose state is in these stores.
     ///
     /// ```
     /// use streams_dsl::{prelude::*, processor::StoreAccess, store::{KeyValueStore, StoreRef}};
@@ -206,10 +208,10 @@ where
         let (above, connect_above) = self.above.getter(lowering)?;
         let refs = self.stores.find(lowering)?;
         let (finder, transformer) = (self.stores.clone(), self.transformer.clone());
-        let getter = TableGetter::as_of(move |stores, key, time, visit| {
+        let getter = TableGetter::asking(move |stores, key, asked, visit| {
             // The transformer may open a store, so that none can lend it the row.
             let own = |row: Option<(&V, i64)>| Ok(row.map(|(row, at)| (row.clone(), at)));
-            let row = above.with_as_of(stores, key, time, own)?;
+            let row = above.with(stores, key, asked, own)?;
             let value = transformer(refs, key, row.as_ref().map(|row| &row.0), stores)?;
             // A row that is made of nothing has no time, as in Java.
             let timestamp = row.map_or(NO_TIMESTAMP, |row| row.1);

@@ -1,4 +1,5 @@
-//! What aggregations in windows have in common: the serde of their keys, how rows are looked up, and forwarding.
+//! Shared parts of aggregations in windows: the serde of their keys, look-ups of rows, and
+//! forwarding.
 
 use std::ops::RangeInclusive;
 
@@ -40,7 +41,7 @@ impl<K: Row, V: Row> Rows<Windowed<K>, V> for WindowRows {
 pub(super) struct WindowTable<K, VA> {
     pub(super) output: Output<TimestampedWindowStore<K, VA>>,
     size_ms: i64,
-    /// Whether changes wait until their windows close.
+    /// True if changes wait until their windows close.
     on_close: bool,
     key: WindowedKey<K>,
 }
@@ -75,12 +76,13 @@ impl<K: Row, VA: Row> WindowTable<K, VA> {
         Self { output, size_ms, on_close, key: WindowedKey::new() }
     }
 
-    /// Whether changes are forwarded when they are made.
+    /// Returns whether changes are forwarded when they are made.
     pub(super) fn forwards(&self, store: &TimestampedWindowStore<K, VA>) -> bool {
         !self.on_close && !store.caching()
     }
 
-    /// Forwards the rows of windows that have closed, by their starts, with the headers of the record that closed them.
+    /// Forwards the rows of windows that have closed, by their starts, with the headers of the
+    /// record that closed them.
     pub(super) fn emit(
         &mut self,
         starts: RangeInclusive<i64>,
@@ -95,7 +97,7 @@ impl<K: Row, VA: Row> WindowTable<K, VA> {
         Ok(())
     }
 
-    /// Whether there are rows of windows that start then.
+    /// Returns whether there are rows of windows that start then.
     pub(super) fn has_any(
         &self,
         starts: RangeInclusive<i64>,
@@ -124,8 +126,9 @@ impl<K: Row, VA: Row> WindowTable<K, VA> {
         Ok(())
     }
 
-    /// Forwards what a cached store held back, each as the record that wrote last, at the timestamp of its row; a
-    /// tombstone at that of its record. Where changes wait until windows close, nothing is forwarded.
+    /// Forwards what a cached store held back, each as the record that wrote last, at the timestamp
+    /// of its row; a tombstone at that of its record. Where changes wait until windows close,
+    /// nothing is forwarded.
     pub(super) fn flush(
         &self,
         context: &mut Context<'_, Windowed<K>, Change<VA>>,

@@ -8,7 +8,8 @@ use crate::KGroupedStream;
 impl<K, V, S> KGroupedStream<K, V, S> {
     /// Puts the records of each key into windows, each of which is aggregated by itself:
     /// [`TimeWindows`](crate::TimeWindows), [`SlidingWindows`](crate::SlidingWindows),
-    /// [`SessionWindows`](crate::SessionWindows) or [`UnlimitedWindows`](crate::UnlimitedWindows). Java's `windowedBy`.
+    /// [`SessionWindows`](crate::SessionWindows) or [`UnlimitedWindows`](crate::UnlimitedWindows).
+    /// Java's `windowedBy`.
     ///
     /// ```
     /// use std::time::Duration;

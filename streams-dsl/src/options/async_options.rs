@@ -1,11 +1,12 @@
-//! How an async operator makes its calls.
+//! Options of the calls that an async operator makes.
 
 use std::time::Duration;
 
 use streams_core::handler::Retry;
 
-/// How an async operator makes its calls: how many at a time, in which order their results go on, and what is done about
-/// those that fail or take too long. Given behind the operator, to [`with_async`](crate::KStream::with_async).
+/// Options of an async operator: its calls in flight, the order of their results, and the treatment
+/// of calls that fail or take too long. Passed to [`with_async`](crate::KStream::with_async), which
+/// follows the operator.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,12 +31,12 @@ pub struct AsyncOptions {
     pub(crate) retry: Retry,
 }
 
-/// In which order results go on.
+/// Order in which results go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// Those of a key in the order of their records.
+    /// Results of a key in the order of their records.
     ByKey,
-    /// All in the order of their records.
+    /// All results in the order of their records.
     Records,
     /// As they come.
     Completion,
@@ -54,24 +55,26 @@ impl Default for AsyncOptions {
 }
 
 impl AsyncOptions {
-    /// Results go on as soon as they are there, those of one key too.
+    /// Forwards results as soon as they arrive, those of one key too.
     #[must_use]
     pub const fn unordered(mut self) -> Self {
         self.order = Order::Completion;
         self
     }
 
-    /// Results go on in the order of their records, whatever the key: each waits for all before it.
+    /// Forwards results in the order of their records, whatever the key: each waits for all before
+    /// it.
     #[must_use]
     pub const fn ordered(mut self) -> Self {
         self.order = Order::Records;
         self
     }
 
-    /// At most so many records of a task are in flight, at least one: those whose calls are on their way, and those whose
-    /// results wait for others. With so many the task takes no further records. Where an operator above makes several
-    /// records of one, as `flat_map` does, those beyond the number are held too, without a call until it is their turn: as
-    /// many as come of one record.
+    /// At most so many records of a task are in flight, at least one: those whose calls are on
+    /// their way, and those whose results wait for others. With so many the task takes no further
+    /// records. Where an operator above makes several records of one, as `flat_map` does, those
+    /// beyond the number are held too, without a call until it is their turn: as many as come of
+    /// one record.
     #[must_use]
     pub fn in_flight(mut self, records: usize) -> Self {
         self.in_flight = records.max(1);
@@ -85,8 +88,8 @@ impl AsyncOptions {
         self
     }
 
-    /// A call that has failed is made again, so many times at most: after `back_off`, after twice as long, and so on, up to
-    /// 30 seconds.
+    /// A call that has failed is made again, so many times at most: after `back_off`, after twice
+    /// as long, and so on, up to 30 seconds.
     #[must_use]
     pub const fn retry(mut self, times: u32, back_off: Duration) -> Self {
         self.retry = Retry::new(times, back_off);

@@ -1,4 +1,4 @@
-//! How topics are read.
+//! Options of topics that are read.
 
 use std::{fmt, sync::Arc};
 
@@ -11,7 +11,8 @@ use streams_core::{
 
 use super::serdes::serde_fields;
 
-/// What a stream, a table or a global table reads, and how. Java's `Consumed`, with the topics.
+/// The topics that a stream, a table or a global table reads, and how. Java's `Consumed`, with the
+/// topics.
 ///
 /// ```
 /// use streams_dsl::prelude::*;
@@ -36,7 +37,7 @@ use super::serdes::serde_fields;
 /// ```
 pub struct Consumed<K, V> {
     pub(crate) topics: Vec<String>,
-    /// What the names of the topics match instead.
+    /// Pattern of the topics' names, in place of `topics`.
     pub(crate) pattern: Option<String>,
     pub(crate) key_serde: Option<SerdeRef<K>>,
     pub(crate) value_serde: Option<SerdeRef<V>>,
@@ -55,17 +56,19 @@ impl<K, V> Consumed<K, V> {
         Self::of(topics.into_iter().map(Into::into).collect(), None)
     }
 
-    /// Reads all topics whose whole names match this regular expression as one stream; there is no order between them. Java's
-    /// `stream(Pattern)`.
+    /// Reads all topics whose whole names match this regular expression as one stream; there is no
+    /// order between them. Java's `stream(Pattern)`.
     ///
-    /// Topics that come to be while instances run are read from then on, as soon as the group notices them: within
-    /// `metadata.max.age.ms`. Topics that are deleted are read no more. The offset-reset policy is that of all of them. Topics
-    /// of the cluster itself and internal topics of the application do not match; a topic that matches must not be read by
-    /// another stream or table, by name or by pattern. Where the stream needs state, a topic with more partitions than the
-    /// topics before it does not fit the changelogs that there are, and stops the application.
+    /// Topics that come to be while instances run are read from then on, as soon as the group
+    /// notices them: within `metadata.max.age.ms`. Topics that are deleted are read no more. The
+    /// offset-reset policy is that of all of them. Topics of the cluster itself and internal topics
+    /// of the application do not match; a topic that matches must not be read by another stream or
+    /// table, by name or by pattern. Where the stream needs state, a topic with more partitions
+    /// than the topics before it does not fit the changelogs that there are, and stops the
+    /// application.
     ///
-    /// The syntax is that of [`TopicPattern`](crate::topology::TopicPattern). With `group.protocol=streams` there are no
-    /// patterns, as in Java.
+    /// The syntax is that of [`TopicPattern`](crate::topology::TopicPattern). With
+    /// `group.protocol=streams` there are no patterns, as in Java.
     ///
     /// ```
     /// use streams_dsl::{config::StreamsConfig, prelude::*, testing::TopologyTestDriver};
@@ -104,7 +107,7 @@ impl<K, V> Consumed<K, V> {
         self
     }
 
-    /// Where to begin without a committed offset, instead of where `auto.offset.reset` says. A
+    /// Sets where reading begins without a committed offset, in place of `auto.offset.reset`. A
     /// global table or store is read from the beginning all the same.
     #[must_use]
     pub fn with_offset_reset_policy(mut self, reset: OffsetReset) -> Self {

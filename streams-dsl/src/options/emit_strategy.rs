@@ -1,9 +1,9 @@
-//! When the results of windows are emitted.
+//! Times at which the results of windows are emitted.
 
 use std::time::Duration;
 
-/// When an aggregation in windows emits its results: at each update, or once when a window closes. Java's `EmitStrategy`
-/// (KIP-825).
+/// Strategy by which an aggregation in windows emits its results: at each update, or once when a
+/// window closes. Java's `EmitStrategy` (KIP-825).
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,26 +31,29 @@ impl EmitStrategy {
 
     /// One result for each window, when it has closed. Java's `onWindowClose`.
     ///
-    /// Windows close by stream time, as records come: at most once a second of the wall clock the aggregation looks which
-    /// have closed since it last did. Up to which time it has emitted is committed with the offsets.
+    /// Windows close by stream time, as records come: at most once per second of the wall clock,
+    /// the aggregation looks for windows that have closed since its last look. The time up to which
+    /// it has emitted is committed with the offsets.
     pub const fn on_window_close() -> Self {
         Self { on_close: true, idle: None }
     }
 
-    /// Closes windows also while no record comes: when the partitions of a task have had none for `idle` of the wall clock,
-    /// stream time counts as if it had gone on with the wall clock since the last one. Java has nothing like it; without this, the
-    /// last windows wait for the next record, however long that takes.
+    /// Closes windows even while no record comes: when the partitions of a task have had none for
+    /// `idle` of the wall clock, stream time advances with the wall clock from the last one. Java
+    /// has nothing like it; without this, the last windows wait for the next record, however long
+    /// that takes.
     ///
-    /// - A task is idle when it has processed and committed all that its input partitions hold, as the cluster says; one of
-    ///   them that gets records keeps all awake. An outage is no idleness, nor is the time that a task does not run.
-    /// - Time goes on only where a window closes by it, and so far that it does. Records that come later for a window
-    ///   that closed are late: they are dropped and counted.
-    /// - How far windows were emitted is committed with the offsets: a restart emits none again, and takes no record for one
-    ///   that was emitted.
-    /// - Results then depend on when records come, not only on their timestamps: choose `idle` longer than records may be
-    ///   held up on their way.
+    /// - A task is idle when it has processed and committed all that its input partitions hold, as
+    ///   the cluster says; one of them that gets records keeps the task awake. An outage does not
+    ///   count as idle, nor does the time in which a task does not run.
+    /// - Time advances only where a window closes by it, and only as far. Records that come later for
+    ///   a window that closed are late: they are dropped and counted.
+    /// - The time up to which windows were emitted is committed with the offsets: a restart emits none
+    ///   of them again.
+    /// - Results then depend on when records come, not only on their timestamps: choose `idle` longer
+    ///   than records may be held up on their way.
     ///
-    /// Of no effect where results are emitted at each update.
+    /// This has no effect where results are emitted at each update.
     ///
     /// ```
     /// use std::time::Duration;
@@ -83,7 +86,7 @@ impl EmitStrategy {
         self.idle
     }
 
-    /// Whether results are emitted when windows close.
+    /// Returns whether results are emitted when windows close.
     pub(crate) const fn is_on_close(self) -> bool {
         self.on_close
     }

@@ -1,4 +1,4 @@
-//! Where the rows of a table are.
+//! The store of a table's rows.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -8,9 +8,10 @@ use super::{Named, serdes::serde_fields};
 
 /// The store of a table: its name, serdes, and where it is. Java's `Materialized`.
 ///
-/// In RocksDB, logged to a changelog topic and cached, unless said otherwise. A named store can be
-/// queried; its changelog is `<application id>-<name>-changelog`. The store of a global table has
-/// neither a changelog nor a cache.
+/// In RocksDB, logged to a changelog topic and cached, unless said otherwise. The changelog of a
+/// named store is `<application id>-<name>-changelog`, and the test driver reads the store by its
+/// name; a running instance answers no queries yet. The store of a global table has neither a
+/// changelog nor a cache.
 ///
 /// ```
 /// use std::time::Duration;
@@ -58,16 +59,18 @@ impl<K, V> Materialized<K, V> {
         }
     }
 
-    /// Names a store of versions, in which the values that a row had can be looked up for `history`: a join of a stream
-    /// with such a table finds the value as of the record's timestamp. Java's `Materialized.as` with
-    /// `Stores.persistentVersionedKeyValueStore` (KIP-889, KIP-914).
+    /// Names a store of versions, in which the values that a row had can be looked up for
+    /// `history`: a join of a stream with such a table finds the value as of the record's
+    /// timestamp. Java's `Materialized.as` with `Stores.persistentVersionedKeyValueStore` (KIP-889,
+    /// KIP-914).
     ///
-    /// An update takes the place in time that its timestamp gives it, whenever it comes; one that is older than the
-    /// history is dropped. Such a store is of a table that is read from a topic, made by [`to_table`](crate::KStream::to_table)
-    /// or aggregated without windows, and is never cached.
+    /// An update takes the place in time that its timestamp gives it, whenever it comes; one that
+    /// is older than the history is dropped. Such a store is of a table that is read from a topic,
+    /// made by [`to_table`](crate::KStream::to_table) or aggregated without windows, and is never
+    /// cached.
     ///
-    /// A version of an aggregate begins at the greatest timestamp of what was folded into it, so that a late record changes
-    /// the latest version and none before it, as in Java.
+    /// A version of an aggregate begins at the greatest timestamp of what was folded into it, so
+    /// that a late record changes the latest version and none before it, as in Java.
     ///
     /// ```
     /// use std::time::Duration;
@@ -94,14 +97,14 @@ impl<K, V> Materialized<K, V> {
         self
     }
 
-    /// Has no changelog: the rows are lost with the machine.
+    /// Disables the changelog: the rows are lost with the machine.
     #[must_use]
     pub fn with_logging_disabled(mut self) -> Self {
         self.logging = None;
         self
     }
 
-    /// Has a changelog, whose topic gets these settings beside the usual ones.
+    /// Enables the changelog, with these topic settings added to the defaults.
     #[must_use]
     pub fn with_logging_enabled(mut self, config: BTreeMap<String, String>) -> Self {
         self.logging = Some(config);
@@ -122,11 +125,11 @@ impl<K, V> Materialized<K, V> {
         self
     }
 
-    /// Lets rows expire that were not written for so long, by stream time: of a table without windows, whose rows would
-    /// stay for ever otherwise.
+    /// Lets rows of a table without windows expire when they were not written for `ttl` of stream
+    /// time; otherwise they stay for ever.
     ///
-    /// An expired row is not there any more when it is looked up, updated or queried, and commits delete it from the store
-    /// and the changelog. Nothing is forwarded when it expires.
+    /// An expired row is no longer found when it is looked up or updated, and commits delete it
+    /// from the store and the changelog. Nothing is forwarded when it expires.
     ///
     /// ```
     /// use std::time::Duration;
@@ -145,8 +148,8 @@ impl<K, V> Materialized<K, V> {
         self
     }
 
-    /// How long the rows of a windowed table are kept, from their window's start: at least the size
-    /// of the windows and their grace period, which is also the default.
+    /// Sets how long the rows of a windowed table are kept, from their window's start: at least the
+    /// size of the windows and their grace period, which is also the default.
     #[must_use]
     pub fn with_retention(mut self, retention: Duration) -> Self {
         self.retention = Some(retention);

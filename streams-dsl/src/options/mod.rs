@@ -1,4 +1,4 @@
-//! What can be said of topics, stores and operators beside what they do.
+//! Options of topics, stores and operators.
 //!
 //! Where an operator takes `impl Into` of one of these, a plain name is enough. All of them are
 //! inert: what is wrong with one is reported by `build`, with the line of the operator that it was
@@ -13,7 +13,7 @@ mod printed;
 mod produced;
 mod repartitioned;
 mod serdes;
-mod stream_joined;
+mod stream_stored;
 mod suppressed;
 mod table_joined;
 
@@ -26,7 +26,7 @@ pub use self::{
     printed::Printed,
     produced::Produced,
     repartitioned::Repartitioned,
-    stream_joined::StreamJoined,
+    stream_stored::{StreamJoined, StreamStored},
     suppressed::{BufferBounds, BufferConfig, EagerBufferConfig, StrictBufferConfig, Suppressed},
     table_joined::TableJoined,
 };

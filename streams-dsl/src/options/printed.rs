@@ -1,4 +1,4 @@
-//! Where and how a stream is printed.
+//! Printing of a stream: destination and format.
 
 use std::{
     fmt,
@@ -9,13 +9,13 @@ use std::{
 
 use parking_lot::Mutex;
 
-/// What lines are written to, by all tasks of an instance.
+/// Writer of the lines, which all tasks of an instance share.
 pub(crate) type Lines = Arc<Mutex<Box<dyn Write + Send>>>;
 
-/// What makes a line of a record.
+/// Function that makes a line of a record.
 pub(crate) type LineOf<K, V> = Arc<dyn Fn(&K, &V) -> String + Send + Sync>;
 
-/// Where lines go.
+/// Destination of the lines.
 #[derive(Clone)]
 pub(crate) enum Printer {
     Stdout,
@@ -24,7 +24,7 @@ pub(crate) enum Printer {
 }
 
 impl Printer {
-    /// What lines are written to.
+    /// The writer of the lines.
     pub(crate) fn open(&self) -> io::Result<Lines> {
         let writer: Box<dyn Write + Send> = match self {
             Self::Stdout => Box::new(io::stdout()),
@@ -35,8 +35,8 @@ impl Printer {
     }
 }
 
-/// Where the records of a stream are printed, and how: each a line, `[label]: key, value`. Java's `Printed`; its name is
-/// said behind [`print`](crate::KStream::print).
+/// Destination and format of printed records: one line per record, `[label]: key, value`. Java's
+/// `Printed`; a name is given by `named` after [`print`](crate::KStream::print).
 ///
 /// ```
 /// use streams_dsl::prelude::*;
@@ -83,7 +83,7 @@ impl<K, V> Printed<K, V> {
         self
     }
 
-    /// Makes what is behind the label of each record, instead of its `Debug` form.
+    /// Prints each record after the label as `mapper` writes it, instead of in its `Debug` form.
     #[must_use]
     pub fn with_key_value_mapper(
         mut self,

@@ -1,4 +1,4 @@
-//! How a topic is written.
+//! Options of a topic that is written.
 
 use std::{fmt, sync::Arc};
 
@@ -10,13 +10,13 @@ use streams_core::{
 
 use super::serdes::serde_fields;
 
-/// Where a sink writes.
+/// Topics of a sink.
 pub(crate) enum Target<K, V> {
     Topic(String),
     By { label: String, extractor: TopicNameExtractor<K, V> },
 }
 
-/// What a stream is written to, and how. Java's `Produced`, with the topic.
+/// The topic that a stream is written to, and how. Java's `Produced`, with the topic.
 ///
 /// ```
 /// use streams_dsl::prelude::*;
@@ -114,7 +114,7 @@ impl<K, V> From<&Topic<K, V>> for Produced<K, V> {
     }
 }
 
-/// Of a table's changes: a deletion is written as a null.
+/// Writes a table's changes: a deletion is written as a null.
 impl<K, V: 'static> From<&Topic<K, V>> for Produced<K, Option<V>> {
     fn from(topic: &Topic<K, V>) -> Self {
         Self::topic(topic.name())

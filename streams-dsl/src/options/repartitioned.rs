@@ -1,11 +1,12 @@
-//! How a stream is repartitioned.
+//! Options of a repartition topic.
 
 use std::{fmt, sync::Arc};
 
 use streams_core::processor::{Partitions, StreamPartitioner};
 
-/// How many partitions a repartition topic has, and which of them records go to. Java's `Repartitioned`; what else that
-/// says is said behind [`repartition`](crate::KStream::repartition).
+/// Number of partitions of a repartition topic, and the choice of a partition for each record.
+/// Java's `Repartitioned`; names and serdes are options that follow
+/// [`repartition`](crate::KStream::repartition).
 pub struct Repartitioned<K, V> {
     pub(crate) partitions: Option<i32>,
     pub(crate) partitioner: Option<StreamPartitioner<K, V>>,
@@ -17,8 +18,9 @@ impl<K, V> Repartitioned<K, V> {
         Self { partitions: Some(partitions), partitioner: None }
     }
 
-    /// Records go to the partition that `partitioner` chooses among so many, instead of that of their key's hash: it is
-    /// given the topic, the key, the value and the number of partitions. `None` leaves the choice to the key, and a list sends the record to several.
+    /// Records go to the partition that `partitioner` chooses among so many, instead of that of
+    /// their key's hash: it is given the topic, the key, the value and the number of partitions.
+    /// `None` leaves the choice to the key, and a list sends the record to several.
     #[must_use]
     pub fn with_stream_partitioner<P: Into<Partitions>>(
         mut self,

@@ -1,6 +1,7 @@
 //! Serdes as options, written once.
 
-/// `with_serdes` and its halves, for a handle of keys `K` and values `V`: they are said behind an operator.
+/// `with_serdes` and its halves, for a handle of keys `K` and values `V`: they are said behind an
+/// operator.
 macro_rules! serde_options {
     ($(#[$doc:meta])*) => {
         $(#[$doc])*
@@ -9,14 +10,14 @@ macro_rules! serde_options {
             self.with_key_serde(key).with_value_serde(value)
         }
 
-        /// As [`with_serdes`](Self::with_serdes), for the keys.
+        /// Like [`with_serdes`](Self::with_serdes), for the keys.
         #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
         pub fn with_key_serde(self, serde: SerdeRef<K>) -> Self {
             self.step.set_key_serde(serde);
             self
         }
 
-        /// As [`with_serdes`](Self::with_serdes), for the values.
+        /// Like [`with_serdes`](Self::with_serdes), for the values.
         #[expect(clippy::return_self_not_must_use, reason = "it is an option of what was added before")]
         pub fn with_value_serde(self, serde: SerdeRef<V>) -> Self {
             self.step.set_value_serde(serde);

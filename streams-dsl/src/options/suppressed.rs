@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use crate::windows::Windowed;
 
-/// Which changes of a table are held back, and for how long. Java's `Suppressed`.
+/// The changes of a table that are held back, and for how long. Java's `Suppressed`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::windows::Windowed;
 /// # Ok::<(), streams_dsl::Error>(())
 /// ```
 pub struct Suppressed<K> {
-    /// From when on a change waits, in milliseconds, of its key and timestamp.
+    /// Start of a change's wait, in milliseconds, by key and timestamp.
     pub(crate) from: fn(&K, i64) -> i64,
     pub(crate) until: Until,
     pub(crate) bounds: BufferBounds,
@@ -37,11 +37,12 @@ pub(crate) enum Until {
 }
 
 impl<K> Suppressed<Windowed<K>> {
-    /// Each window's last result and nothing before it: a row goes on when stream time has reached the end of
-    /// its window and the grace period after it. Deleted rows never do. Java's `untilWindowCloses`.
+    /// Forwards each window's last result alone: a row is released when stream time has reached the
+    /// end of its window and the grace period after it. Deleted rows never are. Java's
+    /// `untilWindowCloses`.
     ///
-    /// Stream time here is the greatest timestamp of the results themselves; if nothing comes any more, nothing
-    /// goes on, unless there is an [idle time](Suppressed::with_idle_time).
+    /// Stream time here is the greatest timestamp of the results themselves; when none comes, no
+    /// row is released, unless there is an [idle time](Suppressed::with_idle_time).
     pub fn until_window_closes(buffer: StrictBufferConfig) -> Self {
         let from = |windowed: &Windowed<K>, _: i64| windowed.window.end;
         Self { from, until: Until::WindowCloses, bounds: buffer.0, idle: None }
@@ -49,21 +50,24 @@ impl<K> Suppressed<Windowed<K>> {
 }
 
 impl<K> Suppressed<K> {
-    /// At most one change of a row within `limit` of stream time: the first change of a row that is not held back
-    /// is, and goes on with the row's value then. Java's `untilTimeLimit`.
+    /// Forwards at most one change of a row per `limit` of stream time: the first change is held
+    /// back, and is released after `limit` with the value that the row has then. Java's
+    /// `untilTimeLimit`.
     pub fn until_time_limit(limit: Duration, buffer: impl Into<BufferBounds>) -> Self {
         let from = |_: &K, timestamp| timestamp;
         Self { from, until: Until::TimeLimit(limit), bounds: buffer.into(), idle: None }
     }
 
-    /// Lets changes go on also while no record comes: when the partitions of a task have had none for `idle` of the wall clock,
-    /// stream time counts as if it had gone on with the wall clock since the last one. Java has nothing like it; without
-    /// this, what is held back waits for the next record, however long that takes.
+    /// Releases changes even while no record comes: when the partitions of a task have had none for
+    /// `idle` of the wall clock, stream time advances with the wall clock from the last one. Java
+    /// has nothing like it; without this, changes held back wait for the next record, however long
+    /// that takes.
     ///
-    /// When a task is idle, and what that means for results, is said of
-    /// [`EmitStrategy::with_idle_time`](crate::EmitStrategy::with_idle_time). Where windows wait until they close, a change that
-    /// comes later for one that has gone on so is late: it is dropped here and counted, though the table above has taken
-    /// it. With a time limit nothing is late: such a change goes on at once.
+    /// [`EmitStrategy::with_idle_time`](crate::EmitStrategy::with_idle_time) explains when a task
+    /// is idle and what that means for results. Where windows wait until they close, a change that
+    /// comes later for one released in this way is late: it is dropped here and counted, though the
+    /// table above has taken it. With a time limit nothing is late: such a change is forwarded at
+    /// once.
     ///
     /// ```
     /// use std::time::Duration;
@@ -108,7 +112,7 @@ impl<K> fmt::Debug for Suppressed<K> {
     }
 }
 
-/// How much is held back at once, and what happens when it is more.
+/// Limits of the changes held back at once, and the behaviour when they are exceeded.
 #[derive(Clone, Debug)]
 pub struct BufferBounds {
     /// In rows; `None` for no limit.
@@ -119,7 +123,7 @@ pub struct BufferBounds {
     pub(crate) logging: Option<BTreeMap<String, String>>,
 }
 
-/// What happens to a full buffer.
+/// Behaviour of a full buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WhenFull {
     EmitEarly,
@@ -151,17 +155,18 @@ impl BufferConfig {
         StrictBufferConfig(bounds(None, None, WhenFull::ShutDown))
     }
 
-    /// Holds back at most `max_records` rows a task; if there are more, the oldest go on early.
+    /// Holds back at most `max_records` rows per task; beyond that the oldest are released early.
     pub const fn max_records(max_records: usize) -> EagerBufferConfig {
         EagerBufferConfig(bounds(Some(max_records), None, WhenFull::EmitEarly))
     }
 
-    /// Holds back at most `max_bytes` bytes a task; if there are more, the oldest rows go on early.
+    /// Holds back at most `max_bytes` bytes per task; beyond that the oldest rows are released
+    /// early.
     ///
-    /// A row counts, as in Java, for its serialised key, the serialised values before its first change that is held
-    /// back, before its last (unless that is the same) and after it, the name of the topic that the last
-    /// change comes from, the names and values of its headers, and 28 bytes for times, offset and
-    /// partition. What it takes in memory is another matter.
+    /// A row counts, as in Java, for its serialised key, the serialised values before its first
+    /// change that is held back, before its last (unless that is the same) and after it, the name
+    /// of the topic that the last change comes from, the names and values of its headers, and 28
+    /// bytes for times, offset and partition. Its actual size in memory differs.
     pub const fn max_bytes(max_bytes: usize) -> EagerBufferConfig {
         EagerBufferConfig(bounds(None, Some(max_bytes), WhenFull::EmitEarly))
     }
@@ -176,46 +181,47 @@ const fn bounds(
     BufferBounds { max_records, max_bytes, when_full, logging: Some(BTreeMap::new()) }
 }
 
-/// A buffer whose rows never go on before their time. Java's `StrictBufferConfig`.
+/// A buffer whose rows are never released early. Java's `StrictBufferConfig`.
 #[derive(Clone, Debug)]
 pub struct StrictBufferConfig(BufferBounds);
 
-/// A buffer whose oldest rows go on early when it is full. Java's `EagerBufferConfig`.
+/// A buffer that releases its oldest rows early when it is full. Java's `EagerBufferConfig`.
 #[derive(Clone, Debug)]
 pub struct EagerBufferConfig(BufferBounds);
 
 impl EagerBufferConfig {
-    /// Holds back at most `max_records` rows a task, whatever the limit of bytes.
+    /// Holds back at most `max_records` rows per task, whatever the limit of bytes.
     #[must_use]
     pub fn with_max_records(self, max_records: usize) -> Self {
         Self(BufferBounds { max_records: Some(max_records), ..self.0 })
     }
 
-    /// Holds back at most `max_bytes` bytes a task, whatever the limit of rows: see [`BufferConfig::max_bytes`].
+    /// Holds back at most `max_bytes` bytes per task, whatever the limit of rows: see
+    /// [`BufferConfig::max_bytes`].
     #[must_use]
     pub fn with_max_bytes(self, max_bytes: usize) -> Self {
         Self(BufferBounds { max_bytes: Some(max_bytes), ..self.0 })
     }
 
-    /// Has no limit, and so never lets a row go on early.
+    /// Removes all limits, so that no row is released early.
     #[must_use]
     pub fn with_no_bound(self) -> StrictBufferConfig {
         self.shut_down_when_full().with_no_bound()
     }
 
-    /// Fails when there is more than the limits allow, instead of letting the oldest rows go on early.
+    /// Fails when a limit is exceeded, instead of releasing the oldest rows early.
     #[must_use]
     pub fn shut_down_when_full(self) -> StrictBufferConfig {
         StrictBufferConfig(BufferBounds { when_full: WhenFull::ShutDown, ..self.0 })
     }
 
-    /// Has no changelog: what is held back is lost with the machine.
+    /// Disables the changelog: changes held back are lost with the machine.
     #[must_use]
     pub fn with_logging_disabled(self) -> Self {
         Self(BufferBounds { logging: None, ..self.0 })
     }
 
-    /// Has a changelog, whose topic gets these settings beside the usual ones.
+    /// Enables the changelog, with these topic settings added to the defaults.
     #[must_use]
     pub fn with_logging_enabled(self, config: BTreeMap<String, String>) -> Self {
         Self(BufferBounds { logging: Some(config), ..self.0 })
@@ -223,37 +229,38 @@ impl EagerBufferConfig {
 }
 
 impl StrictBufferConfig {
-    /// Holds back at most `max_records` rows a task, whatever the limit of bytes.
+    /// Holds back at most `max_records` rows per task, whatever the limit of bytes.
     #[must_use]
     pub fn with_max_records(self, max_records: usize) -> Self {
         Self(BufferBounds { max_records: Some(max_records), ..self.0 })
     }
 
-    /// Holds back at most `max_bytes` bytes a task, whatever the limit of rows: see [`BufferConfig::max_bytes`].
+    /// Holds back at most `max_bytes` bytes per task, whatever the limit of rows: see
+    /// [`BufferConfig::max_bytes`].
     #[must_use]
     pub fn with_max_bytes(self, max_bytes: usize) -> Self {
         Self(BufferBounds { max_bytes: Some(max_bytes), ..self.0 })
     }
 
-    /// Has no limit.
+    /// Removes all limits.
     #[must_use]
     pub fn with_no_bound(self) -> Self {
         Self(BufferBounds { max_records: None, max_bytes: None, ..self.0 })
     }
 
-    /// Lets the oldest rows go on early when there is more than the limits allow, instead of failing.
+    /// Releases the oldest rows early when a limit is exceeded, instead of failing.
     #[must_use]
     pub fn emit_early_when_full(self) -> EagerBufferConfig {
         EagerBufferConfig(BufferBounds { when_full: WhenFull::EmitEarly, ..self.0 })
     }
 
-    /// Has no changelog: what is held back is lost with the machine.
+    /// Disables the changelog: changes held back are lost with the machine.
     #[must_use]
     pub fn with_logging_disabled(self) -> Self {
         Self(BufferBounds { logging: None, ..self.0 })
     }
 
-    /// Has a changelog, whose topic gets these settings beside the usual ones.
+    /// Enables the changelog, with these topic settings added to the defaults.
     #[must_use]
     pub fn with_logging_enabled(self, config: BTreeMap<String, String>) -> Self {
         Self(BufferBounds { logging: Some(config), ..self.0 })

@@ -1,14 +1,14 @@
-//! Where the messages of a join by foreign key go.
+//! Partitions of the messages of a join by foreign key.
 
 use std::{fmt, sync::Arc};
 
 use crate::plan::KeyPartitioner;
 
-/// How the two tables of a join by foreign key are partitioned, if not by the hash of their keys. Java's `TableJoined`;
-/// its name is said by [`named`](crate::KTable::named).
+/// Partitioning of the two tables of a join by foreign key, if not by the hash of their keys.
+/// Java's `TableJoined`; a name is given by [`named`](crate::KTable::named).
 ///
-/// The left table has keys `K`, the right one `KO`. A partitioner is given the topic, the key and the number of partitions,
-/// and must choose as whatever wrote the table's topic did.
+/// The left table has keys `K`, the right one `KO`. A partitioner is given the topic, the key and
+/// the number of partitions, and must choose as whatever wrote the table's topic did.
 ///
 /// ```
 /// use streams_dsl::prelude::*;
@@ -29,7 +29,7 @@ pub struct TableJoined<K, KO> {
 }
 
 impl<K, KO> TableJoined<K, KO> {
-    /// How the left table is partitioned: responses go to the partition that this chooses.
+    /// Partitioner of the left table: responses go to the partition that it chooses.
     #[must_use]
     pub fn with_partitioner(
         mut self,
@@ -39,7 +39,7 @@ impl<K, KO> TableJoined<K, KO> {
         self
     }
 
-    /// How the right table is partitioned: subscriptions go to the partition that this chooses.
+    /// Partitioner of the right table: subscriptions go to the partition that it chooses.
     #[must_use]
     pub fn with_other_partitioner(
         mut self,

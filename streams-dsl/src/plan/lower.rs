@@ -29,7 +29,7 @@ use super::{
 };
 use crate::change::Change;
 
-/// What the lowering of a node works on: the topology so far, and what nodes before it left there.
+/// State of the lowering: the topology so far, and the results of nodes lowered before.
 pub(crate) struct Lowering<'g> {
     topology: TopologyBuilder,
     graph: &'g Graph,
@@ -37,21 +37,22 @@ pub(crate) struct Lowering<'g> {
     serdes: &'g Serdes,
     /// The node that is being lowered.
     current: GraphNodeId,
-    /// What each node of the graph forwards, as a `NodeRef<K, V>`.
+    /// Output of each node of the graph, as a `NodeRef<K, V>`.
     outputs: HashMap<GraphNodeId, Box<dyn Any>>,
     /// Nodes by name, but for those of global stores.
     nodes: HashMap<Name, NodeId>,
     /// The names of all nodes.
     names: HashSet<Name>,
-    /// Who reads each topic.
+    /// Reader of each topic.
     readers: HashMap<String, Name>,
-    /// Who reads the topics that match a pattern.
+    /// Reader of the topics that match a pattern.
     pattern_readers: Vec<(TopicPattern, Name)>,
     /// Repartition topics, which match no pattern.
     repartition_topics: HashSet<String>,
     /// All stores by name, each as a `StoreRef<S>` or a `GlobalStoreRef<S>`.
     stores: HashMap<Name, Box<dyn Any>>,
-    /// Stores that the program added by itself and no node has used yet, with the lines that added them.
+    /// Stores that the program added by itself and no node has used yet, with the lines that added
+    /// them.
     unused: BTreeMap<Name, Caller>,
     /// Nodes above a join that keeps records without a key.
     above_null_key_joins: HashSet<GraphNodeId>,
@@ -63,11 +64,11 @@ pub(crate) struct Lowering<'g> {
     problems: Vec<TopologyProblem>,
 }
 
-/// What a node of a table does with its changes, beside forwarding them.
+/// Treatment of a table's changes besides forwarding them.
 pub(crate) struct Output<S> {
     /// The store that keeps the rows, if there is one.
     pub(crate) store: Option<StoreRef<S>>,
-    /// Whether old values are sent.
+    /// True if old values are sent.
     pub(crate) send_old: bool,
 }
 
@@ -182,17 +183,17 @@ impl Lowering<'_> {
         self.problems.push(problem);
     }
 
-    /// Whether records without a key must stay, because a join below keeps them.
+    /// Returns whether records without a key must stay, because a join below keeps them.
     pub(crate) fn keeps_null_keys(&self) -> bool {
         self.above_null_key_joins.contains(&self.current)
     }
 
-    /// Whether the current node is a table that something needs a store of.
+    /// Returns whether the current node is a table that something needs a store of.
     pub(crate) fn needs_store(&self) -> bool {
         self.needs.has_store(self.current)
     }
 
-    /// Whether the current node is to send old values.
+    /// Returns whether the current node is to send old values.
     pub(crate) fn sends_old_values(&self) -> bool {
         self.needs.sends_old_values(self.current)
     }
@@ -202,7 +203,8 @@ impl Lowering<'_> {
         self.graph.stores.get(&step)
     }
 
-    /// Adds the node of a table, with its store if it has one: processors that `make` makes of both keep the rows there.
+    /// Adds the node of a table, with its store if it has one: processors that `make` makes of both
+    /// keep the rows there.
     pub(crate) fn table<S, P, KIn, VIn, K, V>(
         &mut self,
         name: &Name,
@@ -223,7 +225,7 @@ impl Lowering<'_> {
         store
     }
 
-    /// As [`table`](Self::table), with a store that has been added.
+    /// Like [`table`](Self::table), with a store that has been added.
     pub(crate) fn table_of<S, P, KIn, VIn, K, V>(
         &mut self,
         name: &Name,
@@ -266,7 +268,7 @@ impl Lowering<'_> {
         self.settings
     }
 
-    /// Whether the parents of the current node forward these types.
+    /// Returns whether the parents of the current node forward these types.
     pub(crate) fn parents_forward<K: 'static, V: 'static>(&self) -> bool {
         let parents = self.node().map_or(&[][..], |node| &node.parents);
         let typed =
@@ -274,7 +276,7 @@ impl Lowering<'_> {
         parents.iter().all(typed)
     }
 
-    /// What the parents of the current node forward.
+    /// Outputs of the current node's parents.
     pub(crate) fn parents<K: 'static, V: 'static>(&mut self) -> Vec<NodeRef<K, V>> {
         let parents = self.node().map(|node| node.parents.clone()).unwrap_or_default();
         let find = |parent: &GraphNodeId| self.outputs.get(parent)?.downcast_ref().copied();
@@ -287,7 +289,7 @@ impl Lowering<'_> {
         found
     }
 
-    /// What a node forwards that was lowered before this one; notes a mistake if there is no such node.
+    /// Output of a node lowered before this one; notes a mistake if there is no such node.
     pub(crate) fn forwarded<K: 'static, V: 'static>(
         &mut self,
         node: GraphNodeId,
@@ -299,8 +301,8 @@ impl Lowering<'_> {
         found
     }
 
-    /// What one of the current node's parents forwards, by its place among them. Where a parent
-    /// takes more than one place, it is there once.
+    /// Output of one of the current node's parents, by its index among them. A parent that appears
+    /// several times counts once.
     pub(crate) fn parent<K: 'static, V: 'static>(&self, place: usize) -> Vec<NodeRef<K, V>> {
         let parents = self.node().map_or(&[][..], |node| &node.parents);
         let parent = parents.get(place).or(parents.last());
@@ -321,9 +323,9 @@ impl Lowering<'_> {
         what: &str,
     ) -> SerdeRef<T> {
         slot.find(self.serdes).unwrap_or_else(|missing| {
+            let remedy = remedy(missing);
             self.problem(format!(
-                "node `{name}` needs a serde for its {what}, and there is none for `{missing}`: give \
-                 one there, or register one on the builder with `serde`"
+                "node `{name}` needs a serde for its {what}, and there is none for `{missing}`: {remedy}"
             ));
             Arc::new(MissingSerde)
         })
@@ -391,7 +393,7 @@ impl Lowering<'_> {
         self.topology.add_repartition_topic(topic, partitions);
     }
 
-    /// Whether a source of this name may read these topics; notes a mistake if not.
+    /// Returns whether a source of this name may read these topics; notes a mistake if not.
     fn take_source(&mut self, name: &Name, topics: &[String]) -> bool {
         let mut fine = self.take_name(name);
         for topic in topics {
@@ -527,5 +529,15 @@ impl Lowering<'_> {
     /// The topology, for what has no method here.
     pub(crate) fn topology(&mut self) -> &mut TopologyBuilder {
         &mut self.topology
+    }
+}
+
+/// Remedy for a type without a serde.
+fn remedy(missing: &str) -> &'static str {
+    if missing.starts_with("core::result::Result<") {
+        "a closure that can fail goes into the `try_` form of its operator, which hands its errors \
+         to the processing exception handler"
+    } else {
+        "give one there, or register one on the builder with `serde`"
     }
 }

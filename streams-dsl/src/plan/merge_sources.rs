@@ -23,7 +23,8 @@ pub(super) fn merge_sources(graph: &mut [GraphNode], problems: &mut Vec<Topology
     }
 }
 
-/// The first source that reads the same topics, if it is another one, and in what they differ so that they can't be one.
+/// The first source that reads the same topics, if it is another one, and in what they differ so
+/// that they can't be one.
 fn earlier_source(
     graph: &[GraphNode],
     id: GraphNodeId,

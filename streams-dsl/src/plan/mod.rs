@@ -1,8 +1,8 @@
-//! What a program wrote, as data, and the passes that make a topology of it.
+//! The plan: a program's operators as data, and the passes that make a topology of them.
 //!
-//! Each call of an operator adds a [`Step`]: a value that knows how its nodes are drawn, the steps it stands on, the
-//! line of the program, and the options that were said behind it. Nothing else happens before `build`. Then pass after
-//! pass runs over plain data:
+//! Each call of an operator adds a [`Step`]: a value that knows how its nodes are drawn, the steps
+//! it stands on, the line of the program, and the options that were said behind it. Nothing else
+//! happens before `build`. Then pass after pass runs over plain data:
 //!
 //! 1. `sketch`: the steps, in order, draw nodes with names, repartition topics, and what they need of nodes above;
 //! 2. `merge_sources`, `merge_repartitions`, `self_joins`: the graph is rewritten;
@@ -10,8 +10,9 @@
 //! 4. `order`: in which order nodes are added to the topology;
 //! 5. `lower`: nodes and stores of a topology, with their serdes.
 //!
-//! What is not here: what nodes do with records (`operators`). Invariant: names and their numbers are those that Java
-//! would give, so that a topology keeps the internal topics and stores of its Java twin.
+//! The processing of records is not here but in `operators`. Invariant: names and their numbers are
+//! those that Java would give, so that a topology keeps the internal topics and stores of its Java
+//! twin.
 
 mod lower;
 mod merge_repartitions;
@@ -47,7 +48,7 @@ pub(crate) use self::{
     node::{GraphNodeId, Part, Role},
     outputs::{DrawnGlobal, DrawnGroup, DrawnStream, DrawnTable},
     repartition::{Repartition, RepartitionNames, own_timestamp},
-    rows::{Connect, Lookup, Rows, StoredRows, TableGetter, VersionedRows},
+    rows::{Asked, Connect, Lookup, Rows, StoredRows, TableGetter, VersionedRows},
     serdes::{KeyPartitioner, Slot},
     settings::BuildSettings,
     sketch::{SharedTopic, Sketch},
@@ -82,7 +83,7 @@ impl SharedPlan {
         self.0.lock()
     }
 
-    /// Whether both are of one builder.
+    /// Returns whether both are of one builder.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -92,7 +93,7 @@ impl SharedPlan {
         self.lock().serdes.register(serde);
     }
 
-    /// Has `wrapper` wrap all processors.
+    /// Lets `wrapper` wrap all processors.
     pub(crate) fn wrap_processors(&self, wrapper: Arc<dyn ProcessorWrapper>) {
         self.lock().wrapper = Some(wrapper);
     }
@@ -121,7 +122,8 @@ impl SharedPlan {
     /// # Errors
     /// `Topology` with all mistakes.
     pub(crate) fn build(&self, settings: BuildSettings) -> Result<Topology> {
-        // The lock is not held while steps are drawn and lowered: their closures are free to use it.
+        // The lock is not held while steps are drawn and lowered: their closures are free to use
+        // it.
         let (steps, serdes, mut problems, wrapper) = {
             let plan = self.lock();
             let Plan { steps, serdes, problems, wrapper } = &*plan;

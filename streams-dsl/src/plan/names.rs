@@ -6,7 +6,7 @@
 use super::Name;
 use crate::options::Named;
 
-/// What generated names begin with.
+/// Prefixes of generated names.
 pub(crate) mod prefix {
     pub(crate) const SOURCE: &str = "KSTREAM-SOURCE-";
     pub(crate) const SINK: &str = "KSTREAM-SINK-";
@@ -106,7 +106,7 @@ impl Names {
     }
 }
 
-/// What is wrong with a name, if something is: Java's `Named.validate`.
+/// Describes the mistake in a name, if there is one: Java's `Named.validate`.
 pub(super) fn problem_of(name: &str) -> Option<String> {
     let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() {
@@ -123,7 +123,7 @@ pub(super) fn problem_of(name: &str) -> Option<String> {
     }
 }
 
-/// Whether a name ends like a generated one: Java's pattern `KSTREAM.*-[0-9]{10}`.
+/// Returns whether a name ends like a generated one: Java's pattern `KSTREAM.*-[0-9]{10}`.
 pub(super) fn is_generated(name: &str) -> bool {
     let digits = 10;
     let Some(split) = name.len().checked_sub(digits) else { return false };
@@ -131,8 +131,8 @@ pub(super) fn is_generated(name: &str) -> bool {
     front.starts_with("KSTREAM") && front.ends_with('-') && end.chars().all(|c| c.is_ascii_digit())
 }
 
-/// Whether a name of a store or a repartition topic has a number of the builder in it, which changes with the
-/// topology: ten digits behind the prefix of a node or store.
+/// Returns whether a name of a store or a repartition topic has a number of the builder in it,
+/// which changes with the topology: ten digits behind the prefix of a node or store.
 pub(super) fn has_number(name: &str) -> bool {
     let suffixes = ["-repartition", "-topic", "-store"];
     let name = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);

@@ -1,13 +1,13 @@
-//! Which tables have a store and send old values: what nodes need of those above them.
+//! Finds the tables that need a store or send old values, by the needs of the nodes below them.
 //!
-//! Needs are met in the order in which they were drawn, as in Java: a filter, for one, takes old values if the table above
-//! it has a store at that point, and does not look again.
+//! Needs are met in the order in which they were drawn, as in Java: a filter, for one, takes old
+//! values if the table above it has a store at that point, and does not look again.
 
 use std::collections::HashSet;
 
 use super::{GraphNodeId, sketch::Graph};
 
-/// Where the rows of a table are.
+/// Location of a table's rows.
 #[derive(Clone, Debug)]
 pub(crate) enum RowsOf {
     /// In a store of its own.
@@ -16,15 +16,16 @@ pub(crate) enum RowsOf {
     StoreIfNeeded,
     /// Computed from those of another table.
     Parent(GraphNodeId),
-    /// Computed from those of two others, or in a store of its own; old values come from both in either case.
+    /// Computed from those of two others, or in a store of its own; old values come from both in
+    /// either case.
     Join(GraphNodeId, GraphNodeId),
     /// In a store that each of these nodes writes.
     Several(Vec<GraphNodeId>),
-    /// Those of another table, but for what is held back.
+    /// The rows of another table, except changes held back.
     Suppressed(GraphNodeId),
 }
 
-/// What a node needs of a table above it.
+/// Need of a node of a table above it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Need {
     /// To look rows up.
@@ -35,12 +36,12 @@ pub(crate) enum Need {
     OldValuesIfAny {
         /// The table above.
         of: GraphNodeId,
-        /// Who asks.
+        /// The node that asks.
         by: GraphNodeId,
     },
 }
 
-/// What was found.
+/// The needs that were found.
 #[derive(Debug, Default)]
 pub(crate) struct Needs {
     stores: HashSet<GraphNodeId>,
@@ -67,12 +68,12 @@ pub(super) fn resolve(graph: &Graph) -> Needs {
 }
 
 impl Needs {
-    /// Whether the store of a table that has one only if needed is there.
+    /// Returns whether the store of a table that has one only if needed is there.
     pub(crate) fn has_store(&self, node: GraphNodeId) -> bool {
         self.stores.contains(&node)
     }
 
-    /// Whether a node is to send old values.
+    /// Returns whether a node is to send old values.
     pub(crate) fn sends_old_values(&self, node: GraphNodeId) -> bool {
         self.old_values.contains(&node)
     }
@@ -90,7 +91,7 @@ impl Needs {
         }
     }
 
-    /// Whether old values will be sent. Java's `enableSendingOldValues`.
+    /// Returns whether old values will be sent. Java's `enableSendingOldValues`.
     fn send_old(&mut self, graph: &Graph, node: GraphNodeId, force: bool) -> bool {
         let sends = match graph.rows.get(&node) {
             Some(RowsOf::Store) => true,

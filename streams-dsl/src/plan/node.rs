@@ -21,16 +21,16 @@ impl<F: Fn(&mut Lowering<'_>) + Send + Sync> Part for F {
     }
 }
 
-/// What passes must know of a node beside its place.
+/// Properties of a node that passes must know, besides its position.
 #[derive(Clone)]
 pub(crate) enum Role {
     /// Reads topics as a stream. Two of them that read the same topics become one.
     Source {
-        /// What it reads.
+        /// Topics that it reads.
         topics: Vec<String>,
-        /// What the names of the topics that it reads match instead.
+        /// Pattern of the topics' names, in place of `topics`.
         pattern: Option<String>,
-        /// Where it begins.
+        /// Position at which it begins.
         reset: Option<OffsetReset>,
         /// The types that it reads them as.
         types: TypeId,
@@ -49,7 +49,7 @@ pub(crate) enum Role {
     StreamJoin {
         /// The node that puts those of the other stream.
         windowed_other: GraphNodeId,
-        /// Whether it keeps records without a key.
+        /// True if the node keeps records without a key.
         keeps_null_keys: bool,
         /// It, where both streams are one, with one store; `None` if that can't be.
         as_self_join: Option<Arc<dyn Part>>,
@@ -70,7 +70,8 @@ pub(crate) trait Mergeable: Send + Sync {
     /// Its name, without the application id.
     fn topic(&self) -> &Name;
 
-    /// It, right below the change of key, under these names of its nodes and of the filter before it.
+    /// It, right below the change of key, under these names of its nodes and of the filter before
+    /// it.
     fn below_change_of_key(&self, names: RepartitionNames, filter: Name) -> Arc<dyn Part>;
 }
 

@@ -1,4 +1,4 @@
-//! What steps are to those that stand on them, while the plan is drawn.
+//! Outputs of steps, as the steps below see them while the plan is drawn.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub(crate) struct DrawnStream<K, V> {
     pub(crate) key_serde: Slot<K>,
     pub(crate) value_serde: Slot<V>,
     pub(crate) sources: Sources,
-    /// Whether the key may have changed since the records were read: then what needs them by key
+    /// True if the key may have changed since the records were read: then what needs them by key
     /// repartitions.
     pub(crate) repartition_required: bool,
 }

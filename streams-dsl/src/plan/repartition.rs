@@ -68,8 +68,8 @@ impl<K: Send + 'static, V: Send + 'static> Repartition<K, V> {
         Self { names, key_serde: key, value_serde: value, partitions: None, partitioner: None }
     }
 
-    /// Draws the topic and its nodes below `parent`: the node before the topic takes the null out of the type of the
-    /// keys. Returns its node and its source.
+    /// Draws the topic and its nodes below `parent`: the node before the topic takes the null out
+    /// of the type of the keys. Returns its node and its source.
     pub(crate) fn draw_unwrapping<KIn>(
         self,
         sketch: &mut Sketch<'_>,
@@ -85,8 +85,8 @@ impl<K: Send + 'static, V: Send + 'static> Repartition<K, V> {
         (sketch.add(&source, role, &[parent], caller, part), source)
     }
 
-    /// Draws the topic and its nodes below `parent`. Records without a key, as `has_key` says, end before the topic,
-    /// unless a join below keeps them. Returns its node and its source.
+    /// Draws the topic and its nodes below `parent`. Records without a key, as `has_key` says, end
+    /// before the topic, unless a join below keeps them. Returns its node and its source.
     pub(crate) fn draw_keeping(
         self,
         sketch: &mut Sketch<'_>,
@@ -100,8 +100,8 @@ impl<K: Send + 'static, V: Send + 'static> Repartition<K, V> {
         (sketch.add(&source, role, &[parent], caller, part), source)
     }
 
-    /// What stands in the graph for this topic, so that it may become one with others. Merged, it
-    /// keeps the type of the keys above it: nodes of that type may be below it then.
+    /// Node of the graph for this topic, which may be merged with others. Merged, it keeps the type
+    /// of the keys above it: nodes of that type may be below it then.
     fn mergeable<KIn: Send + 'static>(&self, has_key: fn(&KIn) -> bool) -> Role {
         let (key_serde, value_serde) = (self.key_serde.convert(), self.value_serde.clone());
         let topic = self.names.topic.clone();
@@ -194,7 +194,7 @@ impl<K: Send + 'static, V: Send + 'static> Part for Keeping<K, V> {
     }
 }
 
-/// What is known of a topic before it becomes one with others.
+/// Properties of a topic before it is merged with others.
 struct ToMerge<K, V> {
     topic: Name,
     key_serde: Slot<K>,

@@ -1,4 +1,4 @@
-//! How the rows of a table are looked up: Java's `KTableValueGetter`.
+//! Access to the rows of a table: Java's `KTableValueGetter`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -51,11 +51,11 @@ impl<K: 'static, V: Clone + Send + 'static> Rows<K, V> for VersionedRows {
     fn getter(&self, lowering: &mut Lowering<'_>) -> Option<Lookup<K, V>> {
         let store = lowering.store::<VersionedKeyValueStore<K, V>>(&self.0)?;
         let connect: Connect = Box::new(move |topology, node| topology.connect(node, store));
-        let getter = TableGetter::as_of(move |stores, key, time, visit| {
+        let getter = TableGetter::asking(move |stores, key, asked, visit| {
             let store = stores.store(store)?;
-            let version = match time {
-                Some(time) => store.get_as_of(key, time)?,
-                None => store.get(key)?,
+            let version = match asked {
+                Asked::AsOf(time) => store.get_as_of(key, time)?,
+                Asked::Latest | Asked::Followed => store.get(key)?,
             };
             visit(version.as_ref().map(|version| (&version.value, version.timestamp)))
         });
@@ -67,10 +67,22 @@ impl<K: 'static, V: Clone + Send + 'static> Rows<K, V> for VersionedRows {
     }
 }
 
-/// What is shown a row: its value and timestamp, if it is there.
+/// Callback that sees a row: its value and timestamp, if there is one.
 pub(crate) type Visit<'a, V> = dyn FnMut(Option<(&V, i64)>) -> Result<(), BoxError> + 'a;
 
-type Get<K, V> = dyn Fn(&mut StoreAccess<'_>, &K, Option<i64>, &mut Visit<'_, V>) -> Result<(), BoxError>
+/// The row of a key that is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asked {
+    /// The row now.
+    Latest,
+    /// The row that there was at a time, in milliseconds, if rows are versioned; else the row now.
+    AsOf(i64),
+    /// The row now, of which a row of another table is made, which is to follow each change: a
+    /// cache that holds the row back is to forward its deletion, too.
+    Followed,
+}
+
+type Get<K, V> = dyn Fn(&mut StoreAccess<'_>, &K, Asked, &mut Visit<'_, V>) -> Result<(), BoxError>
     + Send
     + Sync;
 
@@ -78,9 +90,9 @@ type Get<K, V> = dyn Fn(&mut StoreAccess<'_>, &K, Option<i64>, &mut Visit<'_, V>
 pub(crate) struct TableGetter<K, V>(Arc<Get<K, V>>);
 
 impl<K: 'static, V: 'static> TableGetter<K, V> {
-    /// A lookup of one's own, which is told for which time it is wanted: `None` for the latest row.
-    pub(crate) fn as_of(
-        get: impl Fn(&mut StoreAccess<'_>, &K, Option<i64>, &mut Visit<'_, V>) -> Result<(), BoxError>
+    /// A lookup of one's own, which is told which row is wanted.
+    pub(crate) fn asking(
+        get: impl Fn(&mut StoreAccess<'_>, &K, Asked, &mut Visit<'_, V>) -> Result<(), BoxError>
         + Send
         + Sync
         + 'static,
@@ -95,7 +107,7 @@ impl<K: 'static, V: 'static> TableGetter<K, V> {
         + Sync
         + 'static,
     ) -> Self {
-        Self::as_of(move |stores, key, _, visit| get(stores, key, visit))
+        Self::asking(move |stores, key, _, visit| get(stores, key, visit))
     }
 
     /// Rows of a key-value store.
@@ -103,54 +115,38 @@ impl<K: 'static, V: 'static> TableGetter<K, V> {
     where
         V: Clone + Send,
     {
-        Self::new(move |stores, key, visit| {
-            let row = stores.store(store)?.get(key)?;
+        Self::asking(move |stores, key, asked, visit| {
+            let store = stores.store(store)?;
+            let row = match asked {
+                Asked::Followed => store.get_followed(key)?,
+                Asked::Latest | Asked::AsOf(_) => store.get(key)?,
+            };
             visit(row.map(|row| (&row.value, row.timestamp)))
         })
     }
 
-    /// Shows the row of `key` to `visit`.
+    /// Shows a row of `key` to `visit`.
     pub(crate) fn get(
         &self,
         stores: &mut StoreAccess<'_>,
         key: &K,
+        asked: Asked,
         visit: &mut Visit<'_, V>,
     ) -> Result<(), BoxError> {
-        self.get_as_of(stores, key, None, visit)
+        (self.0)(stores, key, asked, visit)
     }
 
-    /// Shows the row that `key` had at a time, if rows are versioned, else its row now.
-    pub(crate) fn get_as_of(
-        &self,
-        stores: &mut StoreAccess<'_>,
-        key: &K,
-        time: Option<i64>,
-        visit: &mut Visit<'_, V>,
-    ) -> Result<(), BoxError> {
-        (self.0)(stores, key, time, visit)
-    }
-
-    /// What `read` makes of the row.
+    /// Returns the result of `read` for a row of `key`.
     pub(crate) fn with<R>(
         &self,
         stores: &mut StoreAccess<'_>,
         key: &K,
-        read: impl FnOnce(Option<(&V, i64)>) -> Result<R, BoxError>,
-    ) -> Result<R, BoxError> {
-        self.with_as_of(stores, key, None, read)
-    }
-
-    /// What `read` makes of the row that `key` had at a time, if rows are versioned, else of its row now.
-    pub(crate) fn with_as_of<R>(
-        &self,
-        stores: &mut StoreAccess<'_>,
-        key: &K,
-        time: Option<i64>,
+        asked: Asked,
         read: impl FnOnce(Option<(&V, i64)>) -> Result<R, BoxError>,
     ) -> Result<R, BoxError> {
         let mut read = Some(read);
         let mut result = None;
-        self.get_as_of(stores, key, time, &mut |row| {
+        self.get(stores, key, asked, &mut |row| {
             if let Some(read) = read.take() {
                 result = Some(read(row)?);
             }

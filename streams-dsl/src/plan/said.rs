@@ -4,8 +4,8 @@ use std::{any::Any, cell::Cell};
 
 use super::Erased;
 
-/// What was said of an operator, if anything, and whether the operator took it. An option that no operator takes is a
-/// mistake of the program.
+/// An option of an operator, if it was given, and whether the operator took it. An option that no
+/// operator takes is a mistake of the program.
 #[derive(Clone)]
 pub(super) struct Said<T> {
     value: Option<T>,
@@ -24,7 +24,7 @@ impl<T> Said<T> {
         self.value.as_ref()
     }
 
-    /// Whether it was said in vain.
+    /// Returns whether the option was given in vain.
     pub(super) fn is_idle(&self) -> bool {
         self.value.is_some() && !self.taken.get()
     }

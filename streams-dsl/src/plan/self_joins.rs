@@ -1,4 +1,5 @@
-//! The optimisation `single.store.self.join`: a stream that is joined with itself is kept in one store.
+//! The optimisation `single.store.self.join`: a stream that is joined with itself is kept in one
+//! store.
 //!
 //! Java's `InternalStreamsBuilder.rewriteSingleStoreSelfJoin`.
 

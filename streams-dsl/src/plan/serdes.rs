@@ -1,4 +1,4 @@
-//! Where the serde of an edge comes from.
+//! The source of an edge's serde.
 
 use std::{
     any::{Any, type_name},
@@ -23,7 +23,7 @@ type MakePartitioner<T> = Arc<dyn Fn(&Serdes) -> Option<KeyPartitioner<T>> + Sen
 /// comes from upstream; the one that is registered for the type is the last resort.
 pub(crate) struct Slot<T> {
     candidates: Vec<Find<T>>,
-    /// Where the partition is not the hash of the key's bytes: what makes the partitioner.
+    /// Maker of the partitioner, if the partition is not the hash of the key's bytes.
     partitioner: Option<MakePartitioner<T>>,
 }
 
@@ -39,7 +39,7 @@ impl<T: 'static> Slot<T> {
         Self { candidates: Vec::new(), partitioner: None }
     }
 
-    /// What the user gave, if anything.
+    /// The serde that the user gave, if any.
     pub(crate) fn given(serde: Option<SerdeRef<T>>) -> Self {
         let mut slot = Self::unknown();
         if let Some(serde) = serde {

@@ -1,4 +1,4 @@
-//! What the configuration says of how a topology is built.
+//! Settings of the configuration that shape a topology.
 
 use streams_core::{
     Error, ErrorKind, Result,
@@ -20,15 +20,18 @@ pub(crate) struct BuildSettings {
     pub(crate) split_changes: bool,
     /// Stores of tables are in memory (`default.dsl.store`).
     pub(crate) in_memory_stores: bool,
-    /// Changelogs of stores on disk have the headers of the records that deleted rows (`dsl.store.format`).
+    /// Changelogs of stores on disk have the headers of the records that deleted rows
+    /// (`dsl.store.format`).
     pub(crate) header_stores: bool,
-    /// Stores and repartition topics must have names of the user (`ensure.explicit.internal.resource.naming`).
+    /// Stores and repartition topics must have names of the user
+    /// (`ensure.explicit.internal.resource.naming`).
     pub(crate) explicit_names: bool,
 }
 
 impl BuildSettings {
-    /// Refuses the configuration of an instance that asks for another topology than these settings have made. Java runs
-    /// such a topology, without what the configuration asks for. What stores it has by default is the topology's own.
+    /// Refuses the configuration of an instance that asks for another topology than these settings
+    /// have made. Java runs such a topology, without what the configuration asks for. What stores
+    /// it has by default is the topology's own.
     ///
     /// # Errors
     /// `Config` naming the settings that differ.

@@ -15,7 +15,7 @@ use crate::options::Named;
 #[derive(Default)]
 pub(crate) struct Graph {
     pub(super) nodes: Vec<GraphNode>,
-    /// Where the rows of the nodes are that are tables.
+    /// Locations of the rows of those nodes that are tables.
     pub(super) rows: HashMap<GraphNodeId, RowsOf>,
     pub(super) needs: Vec<Need>,
     /// Sources whose topics must have equal numbers of partitions.
@@ -24,7 +24,7 @@ pub(crate) struct Graph {
     pub(super) stores: HashMap<StepId, Name>,
 }
 
-/// Who may share a repartition topic.
+/// The operators that may share a repartition topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum SharedTopic {
     /// The joins of a stream, by its node.
@@ -117,7 +117,7 @@ impl Sketch<'_> {
         }
     }
 
-    /// What a step is to those that stand on it.
+    /// Output of a step, as the steps below see it.
     pub(crate) fn output<T: Clone + 'static>(&self, step: Option<&StepId>) -> Option<T> {
         self.outputs.get(step?)?.downcast_ref().cloned()
     }
@@ -132,7 +132,8 @@ impl Sketch<'_> {
         self.output(step.inputs.first())
     }
 
-    /// The name of the step's node: what the program said, else a generated one. A number is taken in both cases.
+    /// The name of the step's node: what the program said, else a generated one. A number is taken
+    /// in both cases.
     pub(crate) fn name(&mut self, step: &Step, prefix: &str) -> Name {
         self.names.given_or_new(step.options.name.as_ref(), prefix)
     }
@@ -163,8 +164,9 @@ impl Sketch<'_> {
         id
     }
 
-    /// The repartition topic that several operators share, if it has been drawn: its node and source. It comes once
-    /// more below `parent` then, as in Java: behind all that has been added since.
+    /// The repartition topic that several operators share, if it has been drawn: its node and
+    /// source. It comes once more below `parent` then, as in Java: behind all that has been added
+    /// since.
     pub(crate) fn shared_topic(
         &mut self,
         who: SharedTopic,
@@ -206,7 +208,8 @@ impl Sketch<'_> {
         self.graph.stores.insert(step.id, store);
     }
 
-    /// The grace period of the windows above a node: the longest, if there are several. `None` if a way up has none.
+    /// The grace period of the windows above a node: the longest, if there are several. `None` if a
+    /// way up has none.
     pub(crate) fn grace_of(&self, node: GraphNodeId) -> Option<Duration> {
         let node = self.graph.nodes.get(node)?;
         if let Role::Windowed { grace } = node.role {

@@ -10,14 +10,14 @@ use crate::options::{AsyncOptions, Named};
 /// The number of a step in its plan.
 pub(crate) type StepId = usize;
 
-/// What a step is for those that stand on it: a [`DrawnStream`](super::DrawnStream),
+/// Output of a step, as the steps below see it: a [`DrawnStream`](super::DrawnStream),
 /// [`DrawnTable`](super::DrawnTable) or another of their kind.
 pub(crate) type Drawn = Box<dyn Any>;
 
-/// What a step does: a value, made by the method of the operator.
+/// The operation of a step, a value made by the method of the operator.
 pub(crate) trait Operator: Send + Sync + 'static {
-    /// Draws its nodes, with their names, and says what it is for the steps below. `None` if what it stands on could
-    /// not be drawn, for a mistake that is noted.
+    /// Draws its nodes, with their names, and says what it is for the steps below. `None` if what
+    /// it stands on could not be drawn, for a mistake that is noted.
     fn draw(&self, step: &Step, sketch: &mut Sketch<'_>) -> Option<Drawn>;
 }
 
@@ -26,13 +26,13 @@ pub(crate) trait Operator: Send + Sync + 'static {
 pub(crate) struct Step {
     pub(crate) id: StepId,
     pub(super) operator: Arc<dyn Operator>,
-    /// What it stands on, in the order that the operator knows.
+    /// The steps above it, in the order that the operator knows.
     pub(crate) inputs: Vec<StepId>,
     pub(crate) caller: Caller,
     pub(crate) options: Options,
 }
 
-/// What was said behind the operator.
+/// Options that followed the operator.
 #[derive(Clone, Default)]
 pub(crate) struct Options {
     pub(crate) name: Option<Named>,
@@ -50,7 +50,8 @@ impl Options {
         self.stored.take_as()
     }
 
-    /// How the tables of a join by foreign key are partitioned, if that was said for tables of these types.
+    /// Partitioning of the tables of a join by foreign key, if it was set for tables of these
+    /// types.
     pub(crate) fn table_joined<T: Clone + 'static>(&self) -> Option<T> {
         self.table_joined.take_as()
     }
@@ -60,7 +61,7 @@ impl Options {
         self.grace.take().copied()
     }
 
-    /// How calls are made, as was said or by default.
+    /// Options of calls, as set or by default.
     pub(crate) fn async_options(&self) -> AsyncOptions {
         self.calls.take().copied().unwrap_or_default()
     }
@@ -75,7 +76,7 @@ impl Options {
         self.value_serde.as_ref()?.downcast_ref().cloned()
     }
 
-    /// What is wrong with the options that the operator, which has been drawn, did not take.
+    /// Describes the options that the operator, once drawn, did not take.
     pub(super) fn idle(&self) -> impl Iterator<Item = &'static str> {
         let all = [
             (self.stored.is_idle(), "`stored` is said of something that has no store"),
@@ -118,7 +119,8 @@ impl StepRef {
         self.plan.add(vec![self.id], Location::caller(), operator)
     }
 
-    /// Adds a step that stands on this one and on `other`; `what` says what can't be done with one of another builder.
+    /// Adds a step that stands on this one and on `other`; `what` says what can't be done with one
+    /// of another builder.
     #[track_caller]
     pub(crate) fn then_with(&self, other: &Self, what: &str, operator: impl Operator) -> Self {
         let mut inputs = vec![self.id];

@@ -59,7 +59,7 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         }
     }
 
-    /// How rows that it keeps by key are looked up.
+    /// Access to the rows that it keeps by key.
     pub(crate) fn rows(&self) -> Arc<dyn Rows<K, V>> {
         match self.history {
             Some(history) => Arc::new(VersionedRows(self.name.clone(), history)),
@@ -67,7 +67,7 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         }
     }
 
-    /// It as a store of versions for `node`, if it is one.
+    /// Builds it as a store of versions for `node`, if it is one.
     pub(crate) fn versioned(
         &self,
         lowering: &mut Lowering<'_>,
@@ -93,7 +93,7 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         }
     }
 
-    /// It as a key-value store for `node`.
+    /// Builds it as a key-value store for `node`.
     pub(crate) fn key_value(
         &self,
         lowering: &mut Lowering<'_>,
@@ -110,7 +110,7 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         self.configure(store, lowering.settings())
     }
 
-    /// It as a window store for `node`.
+    /// Builds it as a window store for `node`.
     pub(crate) fn window(
         &self,
         lowering: &mut Lowering<'_>,
@@ -127,7 +127,7 @@ impl<K: 'static, V: Clone + Send + 'static> TableStore<K, V> {
         self.configure(store, lowering.settings())
     }
 
-    /// It as a session store for `node`.
+    /// Builds it as a session store for `node`.
     pub(crate) fn session(
         &self,
         lowering: &mut Lowering<'_>,

@@ -1,5 +1,5 @@
-//! What joins with global tables, and processors that read them, do with records. What Java does with the same records
-//! is in the golden scenarios of the tests across the crates.
+//! Joins with global tables, and processors that read them. Java's results for the same records are
+//! in the golden scenarios of the tests across the crates.
 
 use std::convert::Infallible;
 
@@ -34,7 +34,7 @@ fn pipe(driver: &TopologyTestDriver, topic: &str, key: &str, value: &str, timest
     topic.pipe_input(key.to_owned(), value.to_owned(), timestamp).unwrap();
 }
 
-/// What came out since the last call, as `key=value@timestamp`.
+/// Output since the last call, as `key=value@timestamp`.
 fn read(driver: &TopologyTestDriver, topic: &str) -> Vec<String> {
     let records = driver.output_topic(topic, texts(), texts()).read_records_to_list().unwrap();
     let null = || "null".to_owned();

@@ -20,7 +20,7 @@ use crate::{
 #[derive(Clone)]
 struct Order;
 
-/// What `build` says.
+/// The message of `build`.
 fn mistakes(builder: &StreamsBuilder) -> String {
     builder.build().unwrap_err().to_string()
 }
@@ -41,6 +41,17 @@ fn all_missing_serdes_are_reported_with_node_type_and_line() {
         assert!(text.contains(&format!("node `{node}` needs a serde for its value")), "{text}");
     }
     assert!(!text.contains("needs a serde for its key"), "{text}");
+}
+
+/// The compiler takes a `Result` for a value, so it is `build` that notices.
+#[test]
+fn a_closure_that_can_fail_is_told_of_the_form_of_its_operator_that_takes_it() {
+    let builder = StreamsBuilder::new();
+    let lines = builder.stream::<String, String>("lines");
+    lines.map_values(|line| line.parse::<i64>()).to("numbers");
+    let text = mistakes(&builder);
+    assert!(text.contains("there is none for `core::result::Result<i64"), "{text}");
+    assert!(text.contains("the `try_` form of its operator"), "{text}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! What topologies come of the DSL, and what is said of mistakes.
+//! Topologies of the DSL, and messages about mistakes.
 
 mod brute_force;
 mod describe;
+mod documents;
 mod global_tables;
 mod idle_time;
 mod mistakes;
@@ -19,8 +20,8 @@ use streams_core::{
 
 use crate::{StreamsBuilder, StreamsConfig};
 
-/// What comes out on topic `out`, as `key=value@timestamp`, when these records go in: topic, key, value and timestamp.
-/// All are texts, and `-` is a null.
+/// Output on topic `out`, as `key=value@timestamp`, when these records go in: topic, key, value and
+/// timestamp. All are texts, and `-` is a null.
 #[track_caller]
 pub(crate) fn effect(
     build: impl FnOnce(&StreamsBuilder),

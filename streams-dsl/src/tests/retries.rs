@@ -150,7 +150,7 @@ fn the_configuration_asks_for_retries_too() {
     assert_eq!((run.values("out"), run.values("counts")), (vec![-2], vec![1]));
 }
 
-/// What there is of stores, each kind of them, and a check behind all of it.
+/// Each kind of store, and a check of all of them.
 fn stateful(
     check: impl Fn(&String, &i64) -> Result<(), BoxError> + Send + Sync + 'static,
 ) -> StreamsBuilder {

@@ -1,4 +1,4 @@
-//! What options of stores do to the rows of tables.
+//! Effects of store options on the rows of tables.
 
 use std::time::Duration;
 

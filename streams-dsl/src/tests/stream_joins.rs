@@ -1,4 +1,4 @@
-//! What joins of streams do with records, and the same by brute force. What Java does with the same records is in the
+//! Joins of streams, and the same by brute force. Java's results for the same records are in the
 //! golden scenarios of the tests across the crates.
 
 use std::{collections::BTreeMap, time::Duration};
@@ -33,7 +33,7 @@ fn pipe(driver: &TopologyTestDriver, topic: &str, (key, value): (&str, &str), ti
     topic.pipe_input(key.to_owned(), value.to_owned(), timestamp).unwrap();
 }
 
-/// What came out since the last call, as `key=value@timestamp`.
+/// Output since the last call, as `key=value@timestamp`.
 fn read(driver: &TopologyTestDriver) -> Vec<String> {
     let records = driver.output_topic("out", texts(), texts()).read_records_to_list().unwrap();
     let text = |text: Text| text.unwrap_or_else(|| "null".to_owned());
@@ -167,7 +167,8 @@ fn feed(driver: &TopologyTestDriver, inputs: &[Input]) {
     }
 }
 
-/// The pairs that a join gives, in order: each record with those of the other side that came before it, by their time.
+/// The pairs that a join gives, in order: each record with those of the other side that came before
+/// it, by their time.
 fn pairs(inputs: &[Input], (before, after, grace): (i64, i64, i64)) -> Vec<String> {
     let mut found = Vec::new();
     for (index, (left, key, timestamp)) in inputs.iter().enumerate() {
@@ -221,8 +222,8 @@ proptest! {
         prop_assert_eq!(read(&driver), pairs(&inputs, signed((before, after, grace))));
     }
 
-    /// Records come in the order of their timestamps here: of those that come late, Java may say both that they were not
-    /// joined and what they were joined with.
+    /// Records come in the order of their timestamps here: of those that come late, Java may say
+    /// both that they were not joined and what they were joined with.
     #[test]
     fn an_outer_join_gives_each_pair_and_each_record_that_is_in_none(
         (before, after, grace) in spans(),
@@ -249,8 +250,9 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 
-    /// But for pairs of a record with itself: Java lets them expire a millisecond earlier than two stores do. And without
-    /// a grace period, of two stores one has let go of what is at the edge of the window when the other side looks.
+    /// But for pairs of a record with itself: Java lets them expire a millisecond earlier than two
+    /// stores do. And without a grace period, of two stores one has let go of what is at the edge
+    /// of the window when the other side looks.
     #[test]
     fn a_self_join_in_one_store_gives_what_two_stores_give(
         (before, after, grace) in spans(),

@@ -1,9 +1,14 @@
-//! Every operator has every variant that its closures ask for, and the guide's table knows all of them.
+//! Every operator has every variant that its closures ask for, and the guide's table is made of
+//! them.
 //!
-//! The rules are read off the sources: a method with a closure has a `try_` twin, and none has a twin that another
-//! lacks.
+//! The rules are read off the sources: a method with a closure has a `try_` twin, and none has a
+//! twin that another lacks. So is the table, which `make operators` writes: an operator costs its
+//! own file and its line in the list of modules, and no row by hand; a row that is missing is found.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, env, fs, path::Path};
+
+/// The variable of the environment that asks for the guide's table to be written.
+const WRITE: &str = "KAFKA_STREAMS_WRITE_OPERATORS";
 
 /// The methods of a handle, by name: whether they take closures that compute.
 type Methods = BTreeMap<(String, String), bool>;
@@ -105,13 +110,41 @@ fn each_method_with_a_closure_has_a_twin_whose_closure_can_fail() {
     }
 }
 
+/// Returns whether a line of the guide is a row of the table.
+fn is_row(line: &str) -> bool {
+    ["| `K", "| `Branched", "| `Cogrouped"].iter().any(|handle| line.starts_with(handle))
+}
+
+/// The guide's page with these rows in place of those that it has.
+fn with_rows(page: &str, rows: &[String]) -> String {
+    let (head, rest) = page.split_at(page.find("\n|---").expect("there is a table") + 1);
+    let (rule, rest) = rest.split_at(rest.find('\n').unwrap_or(rest.len()));
+    let tail: Vec<_> = rest.lines().skip(1).filter(|line| !is_row(line)).collect();
+    let lines = [rule].into_iter().chain(rows.iter().map(String::as_str)).chain(tail);
+    format!("{head}{}\n", lines.collect::<Vec<_>>().join("\n"))
+}
+
 #[test]
-fn the_guide_has_all_operators_and_no_others() {
-    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/GUIDE.md");
-    let guide = fs::read_to_string(guide).unwrap();
-    let handles = ["| `K", "| `Branched", "| `Cogrouped"];
-    let is_row = |line: &&str| handles.iter().any(|handle| line.starts_with(handle));
-    let found: Vec<&str> = guide.lines().filter(is_row).collect();
-    let wanted = table();
-    assert_eq!(found, wanted, "the table of operators is to read\n{}", wanted.join("\n"));
+fn the_guide_has_each_operator_as_its_file_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guide/src/operators.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let written = with_rows(&page, &table());
+    if env::var_os(WRITE).is_some() {
+        fs::write(path, written).unwrap();
+        return;
+    }
+    let rows = |page: &str| page.lines().filter(|line| is_row(line)).map(str::to_owned).collect();
+    let (found, wanted): (Vec<_>, Vec<_>) = (rows(&page), rows(&written));
+    assert_eq!(found, wanted, "`make operators` writes the table anew");
+}
+
+#[test]
+fn the_written_table_has_all_operators_in_order() {
+    let page = "# Operators\n\n| on | operator |\n|---|---|\n| `KOld` | `gone` |\n\nThe end.\n";
+    let rows = table();
+    let written = with_rows(page, &rows);
+    let found: Vec<&str> = written.lines().filter(|line| is_row(line)).collect();
+    assert_eq!(found, rows);
+    assert!(written.starts_with("# Operators\n\n| on | operator |\n|---|---|\n| `"));
+    assert!(written.ends_with(" |\n\nThe end.\n"));
 }

@@ -79,8 +79,8 @@ fn a_grace_period_needs_a_history_that_is_as_long() {
     }
 }
 
-/// The versions of an aggregate begin when its greatest timestamp does: a late record changes the latest of them, as
-/// Java's `KStreamAggregate` has it.
+/// The versions of an aggregate begin when its greatest timestamp does: a late record changes the
+/// latest of them, as Java's `KStreamAggregate` has it.
 #[test]
 fn an_aggregate_is_joined_as_it_was_at_that_time() {
     let out = effect(
@@ -105,8 +105,9 @@ fn an_aggregate_is_joined_as_it_was_at_that_time() {
     assert_eq!(out, expected.map(|line| format!("k={line}")));
 }
 
-/// A deleted aggregate has no timestamp any more, so that the next record may come before the deletion: its row was valid
-/// up to then, and those that aggregate the table leave it out. What is older than the history is not forwarded.
+/// A deleted aggregate has no timestamp any more, so that the next record may come before the
+/// deletion: its row was valid up to then, and those that aggregate the table leave it out. What is
+/// older than the history is not forwarded.
 #[test]
 fn an_aggregate_of_before_its_deletion_is_not_the_latest() {
     let records = [

@@ -1,4 +1,4 @@
-//! Which nodes of the DSL a wrapper sees.
+//! The nodes of the DSL that a wrapper sees.
 
 use std::sync::Arc;
 

@@ -1,15 +1,16 @@
-//! How far apart in time the records of two streams may be that join.
+//! Windows of joins: spans of time between the records of two streams.
 
 use std::time::Duration;
 
 use streams_core::{Error, ErrorKind, Result, time::duration_ms};
 
-/// Which records of another stream a record joins with: those of its key from `before` earlier to `after` later, both
-/// included. Java's `JoinWindows`.
+/// Window in which a record joins records of another stream: those of its key from `before` earlier
+/// to `after` later, both included. Java's `JoinWindows`.
 ///
-/// A record that comes late is joined with what is still kept: records are kept for the size of the window and the grace
-/// period. A left or outer join says that a record was not joined when stream time is past its window and the grace
-/// period. A mistake is reported where the topology is built ([`check`](Self::check)).
+/// A record that comes late is joined with what is still kept: records are kept for the size of the
+/// window and the grace period. A left or outer join says that a record was not joined when stream
+/// time is past its window and the grace period. A mistake is reported where the topology is built
+/// ([`check`](Self::check)).
 ///
 /// ```
 /// use std::time::Duration;
@@ -39,7 +40,8 @@ enum Bound {
 }
 
 impl JoinWindows {
-    /// From `difference` earlier to `difference` later, without a grace period. Java's `ofTimeDifferenceWithNoGrace`.
+    /// From `difference` earlier to `difference` later, without a grace period. Java's
+    /// `ofTimeDifferenceWithNoGrace`.
     pub const fn of_time_difference_with_no_grace(difference: Duration) -> Self {
         Self::of_time_difference_and_grace(difference, Duration::ZERO)
     }
@@ -50,15 +52,16 @@ impl JoinWindows {
         Self { start: Bound::Earlier(difference), end: Bound::Later(difference), grace, idle: None }
     }
 
-    /// Closes the windows of a left or outer join also while no record comes: when the partitions of a task have had none for
-    /// `idle` of the wall clock, stream time counts as if it had gone on with the wall clock since the last one, and records
-    /// that were not joined until their windows closed come out. Java has nothing like it; without this, they wait for
-    /// the next record, however long that takes.
+    /// Closes the windows of a left or outer join also while no record comes: when the partitions
+    /// of a task have had none for `idle` of the wall clock, stream time counts as if it had gone
+    /// on with the wall clock since the last one, and records that were not joined until their
+    /// windows closed come out. Java has nothing like it; without this, they wait for the next
+    /// record, however long that takes.
     ///
-    /// When a task is idle, and what that means for results, is said of
-    /// [`EmitStrategy::with_idle_time`](crate::EmitStrategy::with_idle_time). A record that comes later and is older than the time
-    /// at which records came out so, less the grace period, is late: it could join one of them. It is dropped and
-    /// counted. Of no effect for inner joins.
+    /// [`EmitStrategy::with_idle_time`](crate::EmitStrategy::with_idle_time) explains when a task
+    /// is idle and what that means for results. A record that comes later and is older than the
+    /// time at which records came out so, less the grace period, is late: it could join one of
+    /// them. It is dropped and counted. This has no effect on inner joins.
     ///
     /// ```
     /// use std::time::Duration;
@@ -107,13 +110,15 @@ impl JoinWindows {
         Self { end: Bound::Later(later), ..self }
     }
 
-    /// Begins so much later than the record: nothing earlier joins. Java's `before` with a negative difference.
+    /// Begins so much later than the record: nothing earlier joins. Java's `before` with a negative
+    /// difference.
     #[must_use]
     pub const fn starting_after(self, later: Duration) -> Self {
         Self { start: Bound::Later(later), ..self }
     }
 
-    /// Ends so much earlier than the record: nothing later joins. Java's `after` with a negative difference.
+    /// Ends so much earlier than the record: nothing later joins. Java's `after` with a negative
+    /// difference.
     #[must_use]
     pub const fn ending_before(self, earlier: Duration) -> Self {
         Self { end: Bound::Earlier(earlier), ..self }
@@ -134,7 +139,8 @@ impl JoinWindows {
         self.grace
     }
 
-    /// How much earlier than the record the window begins, in milliseconds; negative if later.
+    /// Span by which the window begins before the record, in milliseconds; negative if it begins
+    /// after it.
     pub(crate) fn before_ms(&self) -> i64 {
         match self.start {
             Bound::Earlier(span) => duration_ms(span),
@@ -142,7 +148,8 @@ impl JoinWindows {
         }
     }
 
-    /// How much later than the record the window ends, in milliseconds; negative if earlier.
+    /// Span by which the window ends after the record, in milliseconds; negative if it ends before
+    /// it.
     pub(crate) fn after_ms(&self) -> i64 {
         match self.end {
             Bound::Earlier(span) => -duration_ms(span),
@@ -150,7 +157,7 @@ impl JoinWindows {
         }
     }
 
-    /// Whether these windows can be used.
+    /// Returns whether these windows can be used.
     ///
     /// # Errors
     /// `Topology` if a window ends before it begins, or a span is not in whole milliseconds.

@@ -1,9 +1,10 @@
 //! Windows of time: their definition, their place in a key, and the bytes of windowed keys.
 //!
-//! A window of time covers the milliseconds from its start, included, to its end, excluded; sliding windows and sessions
-//! include their ends. Which windows a record falls in is a function of its timestamp, and of those of other records for
-//! sliding windows and sessions; which of them still take it is decided by the processor, by its stream time. Invariant:
-//! the bytes of windowed keys are Java's.
+//! A window of time covers the milliseconds from its start, included, to its end, excluded; sliding
+//! windows and sessions include their ends. Which windows a record falls in is a function of its
+//! timestamp, and of those of other records for sliding windows and sessions; which of them still
+//! take it is decided by the processor, by its stream time. Invariant: the bytes of windowed keys
+//! are Java's.
 
 mod join_windows;
 mod partitioner;

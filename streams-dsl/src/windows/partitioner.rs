@@ -1,4 +1,4 @@
-//! Where windowed keys go on a topic.
+//! Partitions of windowed keys.
 
 use std::{cell::Cell, sync::Arc};
 

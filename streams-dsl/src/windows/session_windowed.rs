@@ -1,4 +1,5 @@
-//! The bytes of the keys of sessions on a topic: the key, then the session's end and its start as big-endian `i64`s.
+//! The bytes of the keys of sessions on a topic: the key, then the session's end and its start as
+//! big-endian `i64`s.
 
 use std::{fmt, sync::Arc};
 

@@ -7,13 +7,14 @@ use streams_core::Result;
 use super::spans::{check_spans, mistake};
 use crate::options::EmitStrategy;
 
-/// Sessions: the records of a key of which each comes within the gap of another one are together. Java's
-/// `SessionWindows`.
+/// Sessions: the records of a key of which each comes within the gap of another one are together.
+/// Java's `SessionWindows`.
 ///
-/// A session is the time from its first record to its last, both included; its [`Window`](super::Window) ends at the last
-/// one, not behind it. A record that comes within the gap of two sessions makes them one. A session takes records until
-/// stream time has passed its end by more than the gap and the grace period. A mistake, such as a gap of zero, is reported
-/// where the topology is built ([`check`](Self::check)).
+/// A session is the time from its first record to its last, both included; its
+/// [`Window`](super::Window) ends at the last one, not behind it. A record that comes within the
+/// gap of two sessions makes them one. A session takes records until stream time has passed its end
+/// by more than the gap and the grace period. A mistake, such as a gap of zero, is reported where
+/// the topology is built ([`check`](Self::check)).
 ///
 /// ```
 /// use std::time::Duration;
@@ -57,17 +58,17 @@ impl SessionWindows {
         Self { emit, ..self }
     }
 
-    /// When results are emitted.
+    /// Strategy by which results are emitted.
     pub(crate) const fn emit(&self) -> EmitStrategy {
         self.emit
     }
 
-    /// Whether results are emitted when windows close.
+    /// Returns whether results are emitted when windows close.
     pub(crate) const fn emits_on_close(&self) -> bool {
         self.emit.is_on_close()
     }
 
-    /// Whether these sessions can be used.
+    /// Returns whether these sessions can be used.
     ///
     /// # Errors
     /// `Topology` if the gap is zero, or a span is not in whole milliseconds.

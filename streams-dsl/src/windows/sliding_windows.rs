@@ -7,13 +7,15 @@ use streams_core::Result;
 use super::spans::check_spans;
 use crate::options::EmitStrategy;
 
-/// Windows of one length, of which there is one for each set of records that lie so close together: all records of a key
-/// that are at most the time difference apart are in one window. Java's `SlidingWindows`.
+/// Windows of one length, of which there is one for each set of records that lie so close together:
+/// all records of a key that are at most the time difference apart are in one window. Java's
+/// `SlidingWindows`.
 ///
-/// Each record ends a window, of which it is the last, and each record behind which others come within the difference has
-/// a window that begins one millisecond behind it. A window includes both its start and its end. It takes records until
-/// stream time has passed its end by more than the grace period. Records without a value are dropped. A mistake is
-/// reported where the topology is built ([`check`](Self::check)).
+/// Each record ends a window, of which it is the last, and each record behind which others come
+/// within the difference has a window that begins one millisecond behind it. A window includes both
+/// its start and its end. It takes records until stream time has passed its end by more than the
+/// grace period. Records without a value are dropped. A mistake is reported where the topology is
+/// built ([`check`](Self::check)).
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,7 +33,8 @@ pub struct SlidingWindows {
 }
 
 impl SlidingWindows {
-    /// Windows that take no record once stream time has passed their end. Java's `ofTimeDifferenceWithNoGrace`.
+    /// Windows that take no record once stream time has passed their end. Java's
+    /// `ofTimeDifferenceWithNoGrace`.
     pub const fn of_time_difference_with_no_grace(difference: Duration) -> Self {
         Self::of_time_difference_and_grace(difference, Duration::ZERO)
     }
@@ -56,17 +59,17 @@ impl SlidingWindows {
         Self { emit, ..self }
     }
 
-    /// When results are emitted.
+    /// Strategy by which results are emitted.
     pub(crate) const fn emit(&self) -> EmitStrategy {
         self.emit
     }
 
-    /// Whether results are emitted when windows close.
+    /// Returns whether results are emitted when windows close.
     pub(crate) const fn emits_on_close(&self) -> bool {
         self.emit.is_on_close()
     }
 
-    /// Whether these windows can be used.
+    /// Returns whether these windows can be used.
     ///
     /// # Errors
     /// `Topology` if a span is not in whole milliseconds.

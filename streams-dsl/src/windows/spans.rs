@@ -1,4 +1,4 @@
-//! What can be wrong with a span of time.
+//! Checks of spans of time.
 
 use std::time::Duration;
 

@@ -72,12 +72,12 @@ impl TimeWindows {
         Self { emit, ..self }
     }
 
-    /// When results are emitted.
+    /// Strategy by which results are emitted.
     pub(crate) const fn emit(&self) -> EmitStrategy {
         self.emit
     }
 
-    /// Whether these windows can be used.
+    /// Returns whether these windows can be used.
     ///
     /// # Errors
     /// `Topology` if the size is zero, the advance is zero or greater than the size, or a span is

@@ -43,7 +43,7 @@ impl UnlimitedWindows {
         self.start
     }
 
-    /// Whether this window can be used.
+    /// Returns whether this window can be used.
     ///
     /// # Errors
     /// `Topology` if the start is not in whole milliseconds.

@@ -23,12 +23,14 @@ impl DatumWriter {
 /// Reads what one schema wrote, as another one has it.
 pub(super) struct DatumReader {
     reader: GenericDatumReader<'static>,
-    /// Whether data become a generic value first: to be resolved, or since the type's names are not the schema's.
+    /// True if data become a generic value first, to be resolved or because the type's names differ
+    /// from the schema's.
     by_value: AtomicBool,
 }
 
 impl DatumReader {
-    /// A reader of what `written_by` wrote, which becomes data of `own` by Avro's resolution, if that is another one.
+    /// A reader of what `written_by` wrote, which becomes data of `own` by Avro's resolution, if
+    /// that is another one.
     pub(super) fn new(
         written_by: &'static Schema,
         own: Option<&'static Schema>,
@@ -46,7 +48,7 @@ fn unusable(cause: apache_avro::Error) -> streams_core::Error {
     streams_core::Error::with_source(streams_core::ErrorKind::Config, text, cause)
 }
 
-/// How data of `T` become Avro.
+/// Conversion of data of type `T` to Avro.
 pub(super) trait Kind<T>: Send + Sync + 'static {
     fn write(writer: &DatumWriter, data: &T, out: &mut Vec<u8>) -> Result<(), BoxError>;
     fn read(reader: &DatumReader, bytes: &mut &[u8]) -> Result<T, BoxError>;
@@ -71,8 +73,8 @@ impl<T: Serialize + DeserializeOwned> Kind<T> for BySerde {
             .read_deser(&mut left)
             .map(|data| (data, left))
             .or_else(|error| {
-                // Without a value between, structs must be named as the records of the schema. Where only that is wrong, the
-                // way over a value is taken from here on.
+                // Without a value between, structs must be named as the records of the schema.
+                // Where only that is wrong, the way over a value is taken from here on.
                 let mut left = *bytes;
                 let data = by_value(reader, &mut left).map_err(|_| error)?;
                 reader.by_value.store(true, Ordering::Relaxed);

@@ -19,9 +19,10 @@ use self::{
 };
 use crate::schema_text::SchemaText;
 
-/// Avro of one schema, in the bytes of a datum alone: no file, no header. Whoever reads them needs the very schema they
-/// were written by: for internal topics and stores of one version, or under
-/// [`versioned`](streams_core::serde::versioned). With a [`SchemaRegistry`](crate::SchemaRegistry) schemas may change.
+/// Avro of one schema, in the bytes of a datum alone: no file, no header. Whoever reads them needs
+/// the very schema they were written by: for internal topics and stores of one version, or under
+/// [`versioned`](streams_core::serde::versioned). With a [`SchemaRegistry`](crate::SchemaRegistry)
+/// schemas may change.
 struct AvroSerde<T, K: Kind<T>> {
     writer: DatumWriter,
     reader: DatumReader,
@@ -56,8 +57,8 @@ fn plain<T: 'static, K: Kind<T>>(schema: &SchemaText) -> Result<SerdeRef<T>> {
     Ok(Arc::new(AvroSerde::<T, K> { writer, reader, kind: PhantomData }))
 }
 
-/// Avro of any type that serde can write and read, by a schema: its text, or `&T::get_schema()` where apache-avro's
-/// `AvroSchema` is derived. The bytes are those of the datum alone; see
+/// Avro of any type that serde can write and read, by a schema: its text, or `&T::get_schema()`
+/// where apache-avro's `AvroSchema` is derived. The bytes are those of the datum alone; see
 /// [`SchemaRegistry::avro`](crate::SchemaRegistry::avro) for schemas that change.
 ///
 /// # Errors
@@ -68,7 +69,8 @@ pub fn avro<T: Serialize + DeserializeOwned + 'static>(
     plain::<T, BySerde>(&schema.into())
 }
 
-/// Avro of apache-avro's generic values, by a schema. Java's `GenericAvroSerde`, without a registry.
+/// Avro of apache-avro's generic values, by a schema. Java's `GenericAvroSerde`, without a
+/// registry.
 ///
 /// # Errors
 /// `Config` if the text is no schema.

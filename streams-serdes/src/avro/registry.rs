@@ -63,9 +63,10 @@ impl<T: 'static, K: Kind<T>> Format<T> for AvroFormat<K> {
 }
 
 impl SchemaRegistry {
-    /// Avro of any type that serde can write and read, by a schema that is registered: its text, or `&T::get_schema()`
-    /// where apache-avro's `AvroSchema` is derived. What an older or newer schema wrote is read by Avro's resolution:
-    /// fields that are gone are passed over, those that are new have their default. Java's `SpecificAvroSerde`.
+    /// Avro of any type that serde can write and read, by a schema that is registered: its text, or
+    /// `&T::get_schema()` where apache-avro's `AvroSchema` is derived. What an older or newer
+    /// schema wrote is read by Avro's resolution: fields that are gone are passed over, those that
+    /// are new have their default. Java's `SpecificAvroSerde`.
     ///
     /// # Errors
     /// `Config` if the text is no schema, or has no name where the subject needs one.
@@ -76,11 +77,11 @@ impl SchemaRegistry {
         self.serde::<T, _>(AvroFormat::<BySerde>::new(schema.into())?)
     }
 
-    /// Avro of apache-avro's generic values. They are written by `schema`, and read as data of `schema` whatever schema
-    /// wrote them. Java's `GenericAvroSerde`.
+    /// Avro of apache-avro's generic values. They are written by `schema`, and read as data of
+    /// `schema` whatever schema wrote them. Java's `GenericAvroSerde`.
     ///
     /// # Errors
-    /// As [`avro`](Self::avro).
+    /// The errors of [`avro`](Self::avro).
     pub fn avro_value(&self, schema: impl Into<SchemaText>) -> Result<SerdeRef<Value>> {
         self.serde::<Value, _>(AvroFormat::<Generic>::new(schema.into())?)
     }

@@ -8,8 +8,9 @@ use streams_core::{Error, ErrorKind, Result};
 
 use crate::schema_text::SchemaText;
 
-/// The schema of a text, with what it refers to put into it. It lives as long as the process, as readers and writers
-/// that need no look-up with each record borrow it; equal schemas are one, so there are no more than registries have.
+/// The schema of a text, with what it refers to put into it. It lives as long as the process, as
+/// readers and writers that need no look-up with each record borrow it; equal schemas are one, so
+/// there are no more than registries have.
 pub(super) fn parse(schema: &SchemaText) -> Result<&'static Schema> {
     whole(schema).map(interned).map_err(|cause| {
         let text = format!("the text is no Avro schema: {}", schema.as_str());
@@ -35,7 +36,8 @@ fn interned(schema: Schema) -> &'static Schema {
     SCHEMAS.lock().entry(text).or_insert_with(|| Box::leak(Box::new(schema)))
 }
 
-/// Says if two schemas write the same bytes for the same data: then what one wrote is read by the other as it is.
+/// Says if two schemas write the same bytes for the same data: then what one wrote is read by the
+/// other as it is.
 pub(super) fn writes_the_same(one: &'static Schema, other: &'static Schema) -> bool {
     // The canonical form is without logical types, which equality looks at.
     std::ptr::eq(one, other) || (one == other && one.canonical_form() == other.canonical_form())

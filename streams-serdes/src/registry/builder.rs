@@ -1,4 +1,4 @@
-//! How to reach a registry.
+//! Settings by which a registry is reached.
 
 use std::{fmt, time::Duration};
 
@@ -46,16 +46,17 @@ impl SchemaRegistryBuilder {
         self
     }
 
-    /// The authorities that may have signed the registry's certificate, in PEM; those of the system by default. Java's
-    /// `schema.registry.ssl.truststore.certificates`.
+    /// The authorities that may have signed the registry's certificate, in PEM; those of the system
+    /// by default. Java's `schema.registry.ssl.truststore.certificates`.
     #[must_use]
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_certificates = Some(pem.into());
         self
     }
 
-    /// A certificate, with those between it and its authority, and its key, in PEM, for a registry that demands one.
-    /// Java's `schema.registry.ssl.keystore.certificate.chain` and `schema.registry.ssl.keystore.key`.
+    /// A certificate, with those between it and its authority, and its key, in PEM, for a registry
+    /// that demands one. Java's `schema.registry.ssl.keystore.certificate.chain` and
+    /// `schema.registry.ssl.keystore.key`.
     #[must_use]
     pub fn client_certificate(
         mut self,
@@ -66,16 +67,17 @@ impl SchemaRegistryBuilder {
         self
     }
 
-    /// How long one request may take (two seconds).
+    /// Sets the time that one request may take (two seconds).
     #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
     }
 
-    /// How long a registry that does not answer is asked again, with pauses that double, before it is an error of the
-    /// record (four seconds). The stream thread waits meanwhile: with exactly-once this and a request must be less than
-    /// half of `transaction.timeout.ms`, with at-least-once less than `max.poll.interval.ms`.
+    /// Sets the time for which a registry that does not answer is asked again, with pauses that
+    /// double, before the record has an error (four seconds). The stream thread waits meanwhile:
+    /// with exactly-once this and a request must be less than half of `transaction.timeout.ms`,
+    /// with at-least-once less than `max.poll.interval.ms`.
     #[must_use]
     pub fn retry_for(mut self, time: Duration) -> Self {
         self.retry_for = time;

@@ -13,11 +13,13 @@ use super::{
 };
 use crate::schema_text::{Reference, SchemaText};
 
-/// How long a refusal is remembered: a topic full of records that can't be read asks no more than this often.
+/// Time for which a refusal is remembered, so that a topic full of unreadable records does not ask
+/// for each of them.
 const REFUSAL_MS: i64 = 10_000;
 /// Most refusals that are remembered; ids in damaged records may be any number.
 const REFUSALS_MAX: usize = 1_000;
-/// Longest chain of references, so that registries whose schemas refer to each other end in an error.
+/// Longest chain of references, so that registries whose schemas refer to each other end in an
+/// error.
 const REFERENCES_DEPTH: usize = 32;
 
 /// A registry, with what is known of it.
@@ -95,7 +97,8 @@ impl Client {
         })
     }
 
-    /// The id of a schema of a subject, with all that it refers to. `register` adds what is not there.
+    /// The id of a schema of a subject, with all that it refers to. `register` adds what is not
+    /// there.
     pub(crate) fn id(
         &self,
         subject: &str,
@@ -114,7 +117,8 @@ impl Client {
         })
     }
 
-    /// What is sent with a schema: its references by their versions, each of which is registered or looked up first.
+    /// Resolves the references that are sent with a schema to their versions, each of which is
+    /// registered or looked up first.
     fn body(
         &self,
         kind: SchemaType,
@@ -138,7 +142,8 @@ impl Client {
         Ok(body)
     }
 
-    /// The version of a referred schema in its subject. A registration says the id alone, so it is looked up behind it.
+    /// The version of a referred schema in its subject. A registration says the id alone, so it is
+    /// looked up behind it.
     fn version(
         &self,
         kind: SchemaType,
@@ -185,8 +190,8 @@ impl Client {
         serde_json::from_value(answer).map_err(|error| incomplete(ask, &error.to_string()))
     }
 
-    /// The answer to a question, from memory if it was asked before. What the registry refused is refused for a while
-    /// without asking; that it could not be reached is not remembered.
+    /// The answer to a question, from memory if it was asked before. What the registry refused is
+    /// refused for a while without asking; that it could not be reached is not remembered.
     fn once(
         &self,
         question: Question,

@@ -1,28 +1,31 @@
-//! What a registry can't do, and what to do about it.
+//! Errors of a registry, and the remedy of each.
 
 use std::fmt;
 
-/// An error of a [`SchemaRegistry`](crate::SchemaRegistry): what was asked, of which URL, what came back, what to do.
+/// An error of a [`SchemaRegistry`](crate::SchemaRegistry): what was asked, of which URL, what came
+/// back, what to do.
 ///
 /// A handler of records finds it as the root of an error's causes:
 /// `error.root_cause().downcast_ref::<RegistryError>()`.
 #[derive(Clone, Debug)]
 pub struct RegistryError(Box<(RegistryErrorKind, String)>);
 
-/// What the caller can do about a [`RegistryError`].
+/// Kind of a [`RegistryError`], which says what the caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegistryErrorKind {
-    /// The registry did not answer, or said that it can't for now: it was asked again for a while. Start it, or correct
-    /// its URL; the record can be read or written then.
+    /// The registry did not answer, or said that it can't for now: it was asked again for a while.
+    /// Start it, or correct its URL; the record can be read or written then.
     Unreachable,
     /// The registry refuses these credentials. Correct them.
     Unauthorized,
-    /// No schema has the id that the record names. It was written with another registry, or has been deleted there.
+    /// No schema has the id that the record names. It was written with another registry, or has
+    /// been deleted there.
     UnknownId,
     /// The subject is not there, or does not have the schema. Register it, or permit the serde to.
     UnknownSubject,
-    /// The schema can't follow those of the subject. Make it compatible, or change what the subject demands.
+    /// The schema can't follow those of the subject. Make it compatible, or change what the subject
+    /// demands.
     Incompatible,
     /// The registry does not take the schema as one.
     InvalidSchema,
@@ -35,7 +38,7 @@ impl RegistryError {
         Self(Box::new((kind, text)))
     }
 
-    /// What the caller can do.
+    /// Kind of the failure, which says what the caller can do.
     pub fn kind(&self) -> RegistryErrorKind {
         self.0.0
     }

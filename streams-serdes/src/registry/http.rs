@@ -19,10 +19,10 @@ use super::{RegistryError, RegistryErrorKind, SchemaRegistryBuilder};
 const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// What stands for itself in a part of a path.
+/// Characters that need no escape in a segment of a path.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// What is asked of a registry.
+/// A request to a registry.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ask<'a> {
     Subjects,
@@ -175,7 +175,8 @@ impl Http {
 }
 
 impl Failure {
-    /// Connections and time-outs may be better the next time; a name or certificate that is wrong is not.
+    /// Connections and time-outs may be better the next time; a name or certificate that is wrong
+    /// is not.
     fn of_transport(error: &ureq::Error) -> Self {
         use ureq::Error::{BodyStalled, ConnectionFailed, HostNotFound, Io, Timeout};
         let may_pass =
@@ -190,8 +191,8 @@ impl Failure {
         Self { kind, said: error.to_string() }
     }
 
-    /// What a status and a code of the registry mean. The codes are Confluent's, whose first three digits are the
-    /// status.
+    /// Translates a status and a code of the registry into an error. The codes are Confluent's,
+    /// whose first three digits are the status.
     fn of_status(status: u16, body: &str) -> Self {
         let refusal: Option<Refusal> = serde_json::from_str(body).ok();
         let code = refusal.as_ref().and_then(|refusal| refusal.error_code);

@@ -1,7 +1,8 @@
 //! A Schema Registry: which schema has which id.
 //!
-//! [`SchemaRegistry`] is what programs hold; `client` knows the calls and remembers their answers, `http` makes them,
-//! `serde` is what the formats have in common with a registry, `wire` the bytes in front of a value.
+//! [`SchemaRegistry`] is what programs hold; `client` knows the calls and remembers their answers,
+//! `http` makes them, `serde` is what the formats have in common with a registry, `wire` the bytes
+//! in front of a value.
 
 mod builder;
 mod client;
@@ -27,10 +28,11 @@ pub(crate) use self::{
     subjects::Side,
 };
 
-/// A Confluent-compatible Schema Registry, and how serdes use it. Clones share connections and what is known.
+/// A Confluent-compatible Schema Registry, and how serdes use it. Clones share connections and what
+/// is known.
 ///
-/// Making one asks nothing of the network: a registry that is down fails the first record whose schema it has, or
-/// [`check`](Self::check), which a program may call before it starts.
+/// Making one asks nothing of the network: a registry that is down fails the first record whose
+/// schema it has, or [`check`](Self::check), which a program may call before it starts.
 #[cfg_attr(
     feature = "avro",
     doc = r##"
@@ -61,7 +63,7 @@ pub struct SchemaRegistry {
     options: Options,
 }
 
-/// How a serde finds the schema that it writes by.
+/// Rule by which a serde finds the schema that it writes by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
     pub(crate) auto_register: bool,
@@ -71,8 +73,8 @@ pub(crate) struct Options {
 }
 
 impl SchemaRegistry {
-    /// The registry at a URL, as in `http://localhost:8081`; several, with commas between, are tried in turn. Java's
-    /// `schema.registry.url`.
+    /// The registry at a URL, as in `http://localhost:8081`; several, with commas between, are
+    /// tried in turn. Java's `schema.registry.url`.
     ///
     /// # Errors
     /// `Config` if it is no URL.
@@ -95,16 +97,16 @@ impl SchemaRegistry {
         Self { client: Arc::new(client), options }
     }
 
-    /// Says if schemas are registered when their first record is written, which is the default; without, a schema that
-    /// is not there is an error. Java's `auto.register.schemas`.
+    /// Says if schemas are registered when their first record is written, which is the default;
+    /// without, a schema that is not there is an error. Java's `auto.register.schemas`.
     #[must_use]
     pub fn auto_register(mut self, yes: bool) -> Self {
         self.options.auto_register = yes;
         self
     }
 
-    /// Writes by the latest schema of the subject, not by the serde's own, which is not registered then. Java's
-    /// `use.latest.version` with `auto.register.schemas=false`.
+    /// Writes by the latest schema of the subject, not by the serde's own, which is not registered
+    /// then. Java's `use.latest.version` with `auto.register.schemas=false`.
     #[must_use]
     pub fn use_latest_version(mut self) -> Self {
         self.options.use_latest_version = true;
@@ -119,8 +121,8 @@ impl SchemaRegistry {
         self
     }
 
-    /// The same registry for serdes of keys: their subjects end in `-key`, those of others in `-value`. Java's
-    /// `configure(…, isKey)`.
+    /// The same registry for serdes of keys: their subjects end in `-key`, those of others in
+    /// `-value`. Java's `configure(…, isKey)`.
     #[must_use]
     pub fn for_keys(&self) -> Self {
         let mut keys = self.clone();

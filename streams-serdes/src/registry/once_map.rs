@@ -7,8 +7,9 @@ use std::{
 
 const BUCKETS: usize = 64;
 
-/// What serdes know by schema id or topic: written a few times, then read with each record. An entry is never changed
-/// or removed, so a reader follows a short chain of cells and takes no lock.
+/// Map of what serdes know by schema id or topic, written a few times, then read with each record.
+/// An entry is never changed or removed, so a reader follows a short chain of cells and takes no
+/// lock.
 pub(crate) struct OnceMap<K, V> {
     buckets: [OnceLock<Box<Entry<K, V>>>; BUCKETS],
     hasher: RandomState,
@@ -27,8 +28,8 @@ impl<K, V> Default for OnceMap<K, V> {
 }
 
 impl<K: Hash + Eq, V> OnceMap<K, V> {
-    /// The value of `key`, made by `make` of the first caller. Callers at the same time may each make one; the first
-    /// stays.
+    /// The value of `key`, made by `make` of the first caller. Callers at the same time may each
+    /// make one; the first stays.
     pub(crate) fn get_or_try_insert<Q, E>(
         &self,
         key: &Q,
@@ -57,7 +58,8 @@ impl<K: Hash + Eq, V> OnceMap<K, V> {
                 }));
             }
             if let Some(new) = entry.take() {
-                // Another caller was faster: the entry waits for the next free cell, unless this is its key.
+                // Another caller was faster: the entry waits for the next free cell, unless this is
+                // its key.
                 entry = cell.set(new).err();
             }
         }

@@ -1,4 +1,4 @@
-//! What the formats have in common with a registry: the header, and which schema it names.
+//! The parts that all formats share with a registry: the header, and the schema that it names.
 
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ pub(crate) struct RegistrySerde<T, F: Format<T>> {
     writers: OnceMap<String, Registered<F::Writer>>,
 }
 
-/// What is written to one topic.
+/// The schema by which one topic is written.
 struct Registered<W> {
     id: u32,
     writer: W,

@@ -6,7 +6,8 @@ use streams_core::{Error, ErrorKind, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum SubjectStrategy {
-    /// `TOPIC-key` or `TOPIC-value`: one type per topic. A store's topic is its changelog. Java's `TopicNameStrategy`.
+    /// `TOPIC-key` or `TOPIC-value`: one type per topic. A store's topic is its changelog. Java's
+    /// `TopicNameStrategy`.
     #[default]
     Topic,
     /// The full name of the record, message or title, wherever it is. Java's `RecordNameStrategy`.

@@ -1,7 +1,8 @@
 //! The bytes in front of a value: Confluent's wire format.
 //!
-//! A zero, the schema's id in four bytes, big-endian; for Protobuf also the path of the message in its file: how many
-//! numbers, then each, as zigzag varints, or a single zero for the first message.
+//! A zero, the schema's id in four bytes, big-endian; for Protobuf also the path of the message in
+//! its file: how many numbers, then each, as zigzag varints, or a single zero for the first
+//! message.
 
 use std::fmt;
 
@@ -95,7 +96,8 @@ mod tests {
         assert!(error.to_string().contains("found the byte 0x7b"), "{error}");
     }
 
-    /// The examples of Confluent's documentation: `1,0` is a list of two, and `0` alone is shortened.
+    /// The examples of Confluent's documentation: `1,0` is a list of two, and `0` alone is
+    /// shortened.
     #[cfg(feature = "protobuf")]
     #[test]
     fn a_path_is_written_in_zigzag_varints_and_the_first_message_as_a_zero() {

@@ -1,4 +1,5 @@
-//! A schema registry in the process, for tests: as much of Confluent's API as serdes use, over HTTP on the loopback.
+//! A schema registry in the process, for tests: as much of Confluent's API as serdes use, over HTTP
+//! on the loopback.
 #![allow(dead_code, reason = "each file of tests uses a part of it")]
 
 use std::{
@@ -21,7 +22,7 @@ pub(crate) struct StandIn {
 
 #[derive(Default)]
 struct State {
-    /// What was asked, as `GET /subjects`.
+    /// The requests so far, as `GET /subjects`.
     asked: Mutex<Vec<String>>,
     /// Schemas by id, which begin with 1.
     schemas: Mutex<Vec<Value>>,
@@ -59,7 +60,7 @@ impl StandIn {
         &self.url
     }
 
-    /// What was asked so far.
+    /// Returns the requests so far.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.state.asked.lock().unwrap().clone()
     }

@@ -13,10 +13,10 @@ use tokio::signal::unix::{SignalKind, signal};
 const SMOKE_RETENTION: Duration = Duration::from_secs(3 * 86_400);
 /// The driver's timestamps are of the last four days.
 const RELATIONAL_RETENTION: Duration = Duration::from_secs(5 * 86_400);
-/// As Java's client of the relational test has it.
+/// Commit interval of Java's client of the relational test.
 const RELATIONAL_COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Which of Kafka's tests it is the client of.
+/// The one of Kafka's tests whose client it is.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Test {
     Smoke,

@@ -1,6 +1,6 @@
-//! What a broker is to be like.
+//! Options of a broker.
 
-/// What a broker is to be like: without more, one that listens without security, with the settings of
+/// Options of a broker: by default one that listens without security, with the settings of
 /// `scripts/kafka/server.properties`.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -17,7 +17,8 @@ impl Options {
         self
     }
 
-    /// Three nodes, not one: each record is on all of them, and a write counts once two have it. Without security.
+    /// Three nodes, not one: each record is on all of them, and a write counts once two have it.
+    /// Without security.
     #[must_use]
     pub fn three_nodes(mut self) -> Self {
         self.three_nodes = true;

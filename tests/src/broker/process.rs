@@ -1,7 +1,7 @@
 //! A process whose output is kept and which can be stopped in all the ways a process stops.
 //!
-//! What it prints is read by a thread for each stream, so that it never waits for a full pipe. All waits have a time-out
-//! and fail with the end of the output.
+//! A thread per stream reads its output, so that it never waits for a full pipe. All waits have a
+//! time-out and fail with the end of the output.
 
 use std::{
     io::{self, BufRead, BufReader, Error, ErrorKind, Read},
@@ -14,10 +14,10 @@ use std::{
 /// Lines of output that an error shows.
 const TAIL: usize = 40;
 
-/// How long a process may take to be gone after it was killed.
+/// Longest time that a killed process may take to be gone.
 const KILL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What can be sent to a process.
+/// Signals that can be sent to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// Asks it to end: SIGTERM.
@@ -46,7 +46,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Whether each is of the standard error, and its text.
+    /// Lines of the output: a flag for those of the standard error, and the text.
     lines: Vec<(bool, String)>,
     /// The status, once the process has ended and all that it printed was read.
     ended: Option<ExitStatus>,
@@ -84,7 +84,8 @@ impl Process {
         self.printed(true)
     }
 
-    /// Waits until it has printed a line that contains `text`, on either stream, and gives that line.
+    /// Waits until it has printed a line that contains `text`, on either stream, and gives that
+    /// line.
     ///
     /// # Errors
     /// With the end of its output: it ended without the line, or `timeout` passed.
@@ -131,7 +132,7 @@ impl Process {
         Err(self.error(&self.shared.lock(), ErrorKind::Other, &format!("ended with {status}")))
     }
 
-    /// Whether it runs, suspended or not.
+    /// Returns whether it runs, suspended or not.
     pub fn is_running(&self) -> bool {
         self.shared.lock().ended.is_none()
     }

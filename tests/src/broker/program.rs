@@ -1,4 +1,4 @@
-//! The orders application as a process, in Rust and in Java.
+//! The orders application as a process, in Rust and in Java, and clients of it in Python.
 
 use std::{
     env,
@@ -10,7 +10,8 @@ use std::{
 
 use super::{Process, scripts};
 
-/// Starts the example `high-value-orders` with these arguments, as `["run", "--bootstrap-server", …]`.
+/// Starts the example `high-value-orders` with these arguments, as `["run", "--bootstrap-server",
+/// …]`.
 ///
 /// It is built first, with the features that this crate has.
 ///
@@ -22,7 +23,8 @@ pub fn high_value_orders(arguments: &[&str]) -> io::Result<Process> {
     Process::spawn("high-value-orders", command)
 }
 
-/// Starts the same application on Java's Kafka Streams, which takes the options of the Rust program's `run`.
+/// Starts the same application on Java's Kafka Streams, which takes the options of the Rust
+/// program's `run`.
 ///
 /// Each change of its state is a line `state NAME`.
 ///
@@ -34,7 +36,18 @@ pub fn java_orders(arguments: &[&str]) -> io::Result<Process> {
     Process::spawn("orders in Java", command)
 }
 
-/// Where the program is, built at most once a process.
+/// Starts a program of `tests/interop/python` with these arguments.
+///
+/// # Errors
+/// The script can't be started. What fails later, such as fetching Python's client, is in the
+/// process's output.
+pub fn python_client(program: &str, arguments: &[&str]) -> io::Result<Process> {
+    let mut command = Command::new(scripts().join("kafka-python.sh"));
+    command.arg(scripts().join("../tests/interop/python").join(program)).args(arguments);
+    Process::spawn(program, command)
+}
+
+/// Path of the program, built at most once per process.
 fn built() -> io::Result<PathBuf> {
     static BUILT: Mutex<Option<PathBuf>> = Mutex::new(None);
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,6 +59,13 @@ fn built() -> io::Result<PathBuf> {
     cargo.args(["build", "--quiet", "--workspace", "--bins"]);
     if !cfg!(feature = "rocksdb") {
         cargo.args(["--no-default-features", "--features", "examples/rdkafka,tests/rdkafka"]);
+    }
+    // Cargo tells a test of its package. Build scripts that see this would run again, and all that
+    // depends on them would be compiled again, here and by the next command.
+    let of_the_test =
+        |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|own| name.starts_with(own));
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_the_test)) {
+        cargo.env_remove(name);
     }
     let programs = beside_this_test()?;
     if let Some(target) = programs.parent() {

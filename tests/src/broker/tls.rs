@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 pub struct Tls {
     /// The certificate of the authority that signed the broker's, to trust.
     pub authority: PathBuf,
-    /// The certificate of an authority that signed nothing here: a client that trusts it alone must refuse the broker.
+    /// The certificate of an authority that signed nothing here: a client that trusts it alone must
+    /// refuse the broker.
     pub stranger_authority: PathBuf,
     /// A certificate of the client `carol`, for the address that demands one.
     pub client_certificate: PathBuf,

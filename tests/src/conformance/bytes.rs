@@ -70,14 +70,15 @@ fn check(golden: &Golden, build: topologies::Build) -> Checked {
 fn check_topic(topic: &str, expected: &[Row], actual: &[ProducedRecord]) -> Checked {
     let mut expected: Vec<&Row> = expected.iter().collect();
     let mut actual: Vec<&ProducedRecord> = actual.iter().collect();
-    // Buffers of held-back changes are written by Java in the order of a hash set, and without a timestamp: what
-    // counts is the order of each key.
+    // Buffers of held-back changes are written by Java in the order of a hash set, and without a
+    // timestamp: what counts is the order of each key.
     if expected.iter().all(|row| row.timestamp.is_none()) {
         expected.sort_by_key(|row| row.key.clone());
         actual.sort_by_key(|record| record.key.clone());
     }
-    // Java removes a session before it puts the one that grew of it, which may have the same times: the tombstone is
-    // overwritten before anyone can read it. Here a changelog gets one record for each key and commit.
+    // Java removes a session before it puts the one that grew of it, which may have the same times:
+    // the tombstone is overwritten before anyone can read it. Here a changelog gets one record for
+    // each key and commit.
     if topic.ends_with("-changelog") {
         leave_out_overwritten(&mut expected, |row| (row.key.clone(), row.value.is_none()));
         leave_out_overwritten(&mut actual, |row| {
@@ -121,7 +122,7 @@ fn is_equal(expected: &Row, actual: &ProducedRecord) -> bool {
         && expected.headers.iter().cloned().eq(headers)
 }
 
-/// Whether both are the same JSON object: white space in it is not the library's.
+/// Returns whether both are the same JSON object: its white space is not the library's to choose.
 fn is_same_object(expected: Option<&str>, actual: Option<&[u8]>) -> bool {
     let (Some(expected), Some(actual)) = (expected, actual) else { return false };
     let parse = |text: &[u8]| serde_json::from_slice::<Map<String, Value>>(text).ok();

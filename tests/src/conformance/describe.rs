@@ -26,8 +26,8 @@ fn sorted(names: &str) -> String {
     names.join(", ")
 }
 
-/// The topics that the sinks of each sub-topology write, by their names in the text. The sub-topologies of global stores
-/// have no tasks, and are left out.
+/// The topics that the sinks of each sub-topology write, by their names in the text. The
+/// sub-topologies of global stores have no tasks, and are left out.
 pub(super) fn sink_topics(text: &str) -> Vec<Vec<String>> {
     let mut subtopologies: Vec<Vec<String>> = Vec::new();
     for line in text.lines() {

@@ -1,6 +1,6 @@
 //! The functions that the catalogue of topologies names. Null is `None`.
 
-/// Whether the text begins with "a".
+/// Returns whether the text begins with "a".
 pub(super) fn starts_with_a(value: Option<&str>) -> bool {
     value.is_some_and(|value| value.starts_with('a'))
 }

@@ -14,8 +14,8 @@ use streams_core::{
 
 use super::{Checked, Verdict, base_config, describe::sink_topics, read, topologies};
 
-/// What a sub-topology reads and writes. The golden's changelogs are left out: Java lists them only
-/// once its stores are made.
+/// Topics that a sub-topology reads and writes. The golden's changelogs are left out: Java lists
+/// them only once its stores are made.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 #[expect(clippy::struct_field_names, reason = "the names in the file")]
 struct Topics {

@@ -1,8 +1,9 @@
 //! Conformance with Java: golden scenarios, run on the test driver and compared.
 //!
-//! A scenario names a topology and holds its inputs and all that Java did with them; `topologies` builds
-//! the topology of that name with this library. Byte goldens hold what Java wrote to internal topics.
-//! Expected values come from the files alone. Invariant: a new scenario of a known topology needs no code.
+//! A scenario names a topology and holds its inputs and all that Java did with them; `topologies`
+//! builds the topology of that name with this library. Byte goldens hold what Java wrote to
+//! internal topics. Expected values come from the files alone. Invariant: a new scenario of a known
+//! topology needs no code.
 
 mod bytes;
 mod describe;
@@ -27,11 +28,11 @@ use streams_core::{BoxError, config::StreamsConfig};
 
 pub use self::outcome::{Outcome, Verdict};
 
-/// What a check of this module returns: an error is a difference, or why it could not be made.
+/// Result of a check: an error is a difference, or the reason why the check could not be made.
 type Checked = Result<(), BoxError>;
 
-/// Runs every scenario of a directory, then the byte goldens in its directory `bytes`, in the order of
-/// the files' names.
+/// Runs every scenario of a directory, then the byte goldens in its directory `bytes`, in the order
+/// of the files' names.
 ///
 /// # Errors
 /// If the directory can't be listed. Files that can't be read are outcomes.

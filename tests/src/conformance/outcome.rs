@@ -1,8 +1,8 @@
-//! What became of a golden file.
+//! Outcome of a golden file.
 
 use std::fmt;
 
-/// Whether a golden file holds for this library.
+/// Outcome of comparing a golden file with this library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Everything is as in Java.
@@ -27,7 +27,7 @@ impl From<super::Checked> for Verdict {
 pub struct Outcome {
     /// Name of the file.
     pub name: String,
-    /// What became of it.
+    /// Its outcome.
     pub verdict: Verdict,
 }
 

@@ -77,7 +77,7 @@ fn check(scenario: &Scenario, build: topologies::Build) -> Checked {
     Ok(())
 }
 
-/// What came of feeding a driver.
+/// Result of feeding a driver.
 pub(super) struct Run {
     /// After each step, how many records were produced so far.
     pub(super) ends: Vec<usize>,

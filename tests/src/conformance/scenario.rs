@@ -63,7 +63,7 @@ pub(super) struct InputRecord {
     pub(super) headers: Vec<(String, Option<String>)>,
 }
 
-/// Where Java failed.
+/// Step at which Java failed.
 #[derive(Debug, Deserialize)]
 pub(super) struct ExpectedError {
     pub(super) input: usize,

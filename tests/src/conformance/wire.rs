@@ -7,8 +7,8 @@ use streams_core::{BoxError, Headers};
 
 use super::scenario::Type;
 
-/// The bytes of a key or value that is piped in. The JSON tells its type: text is UTF-8, a number is a
-/// big-endian `i64`, an object is JSON text.
+/// The bytes of a key or value that is piped in. The JSON tells its type: text is UTF-8, a number
+/// is a big-endian `i64`, an object is JSON text.
 pub(super) fn bytes_of(value: &Value) -> Result<Option<Vec<u8>>, BoxError> {
     Ok(match value {
         Value::Null => None,

@@ -14,7 +14,8 @@ use super::{
     equal, last_counts, varied_with,
 };
 
-/// `in-…` → count by key → `out`; a new key for each record is made in between, so that there is a repartition topic, too.
+/// `in-…` → count by key → `out`; a new key for each record is made in between, so that there is a
+/// repartition topic, too.
 fn topology() -> Topology {
     let builder = StreamsBuilder::new();
     let words = builder.stream::<String, String>(Consumed::pattern("in-[a-z]+"));
@@ -37,7 +38,8 @@ fn words(random: &mut Random) -> Vec<SimulationRecord> {
     (0..160).map(word).collect()
 }
 
-/// Counts words of topics by pattern: with exactly-once as one sequential run does, with at-least-once not too few.
+/// Counts words of topics by pattern: with exactly-once as one sequential run does, with
+/// at-least-once not too few.
 pub fn appearing(seed: u64, guarantee: ProcessingGuarantee) -> SimulationBuilder {
     let settings = |config: StreamsConfig| config.set("metadata.max.age.ms", 1_000);
     let simulation = varied_with(seed, guarantee, |_| topology(), settings)

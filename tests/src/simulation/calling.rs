@@ -1,7 +1,8 @@
 //! Calls of another service, which take their time and fail now and then.
 //!
-//! The results of a first operator are compared record by record: those of a key come in order. A second one below it has
-//! no order and re-keys, so that what comes of it is counted in another sub-topology.
+//! The results of a first operator are compared record by record: those of a key come in order. A
+//! second one below it has no order and re-keys, so that what comes of it is counted in another
+//! sub-topology.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,13 +17,13 @@ use streams_dsl::{AsyncOptions, Materialized, StreamsBuilder};
 
 use super::{counts_of, equal, last_counts, varied};
 
-/// How long a call takes at most.
+/// Longest time of a call.
 const LONGEST: Duration = Duration::from_millis(120);
 
-/// How many calls of a thousand fail.
+/// Calls that fail, per thousand.
 const FAILURES: u64 = 80;
 
-/// What is counted of a value.
+/// Class by which a value is counted.
 fn class_of(value: &str) -> String {
     format!("c{}", value.len())
 }
@@ -70,7 +71,8 @@ fn expected(outcome: &Outcome) -> BTreeMap<String, i64> {
     counts_of(classes.iter().map(String::as_str))
 }
 
-/// Calls another service: with exactly-once each record has its results once, with at-least-once none is lost.
+/// Calls another service: with exactly-once each record has its results once, with at-least-once
+/// none is lost.
 pub fn calling(seed: u64, guarantee: ProcessingGuarantee) -> SimulationBuilder {
     let calling = varied(seed, guarantee, calling_topology)
         .topic("in", 4)
@@ -82,7 +84,7 @@ pub fn calling(seed: u64, guarantee: ProcessingGuarantee) -> SimulationBuilder {
             |outcome: &Outcome| equal(&last_counts(&outcome.cluster, "counts"), &expected(outcome));
         return calling.output("called", Compare::Records).check(is_exact);
     }
-    // What a zombie writes to a changelog without a transaction nobody can hold back.
+    // Nobody can hold back a zombie's writes to a changelog without a transaction.
     let faults = Faults::all()
         .without(FaultKind::Pause)
         .without(FaultKind::LateWrites)

@@ -68,7 +68,7 @@ pub fn counting(seed: u64, guarantee: ProcessingGuarantee) -> SimulationBuilder 
         };
         return counting.check(is_exact);
     }
-    // What a zombie writes to a changelog without a transaction nobody can hold back.
+    // Nobody can hold back a zombie's writes to a changelog without a transaction.
     let faults = Faults::all()
         .without(FaultKind::Pause)
         .without(FaultKind::LateWrites)
@@ -76,7 +76,7 @@ pub fn counting(seed: u64, guarantee: ProcessingGuarantee) -> SimulationBuilder 
     counting.faults(faults).check(is_enough)
 }
 
-/// Whether no key of `out` was counted too low.
+/// Returns whether no key of `out` was counted too low.
 pub(super) fn is_enough(outcome: &Outcome) -> Result<(), String> {
     let counts = last_counts(&outcome.cluster, "out");
     let is_short =
@@ -87,7 +87,7 @@ pub(super) fn is_enough(outcome: &Outcome) -> Result<(), String> {
     }
 }
 
-/// How often each key is in the input.
+/// Number of occurrences of each key in the input.
 pub fn expected_counts(outcome: &Outcome) -> BTreeMap<String, i64> {
     let keys = outcome.input.iter().filter_map(|record| record.key.as_deref());
     counts_of(keys.map(|key| std::str::from_utf8(key).unwrap()))

@@ -1,7 +1,9 @@
-//! Windows that close while no record comes: of each there is one result, of the first records of it.
+//! Windows that close while no record comes: of each there is one result, of the first records of
+//! it.
 //!
-//! The words of a key are in one partition, so that a task sees them in order. Which of them come too late depends on when its
-//! windows close; but no word may be missing before one that counted, whatever crashed in between.
+//! The words of a key are in one partition, so that a task sees them in order. Which of them come
+//! too late depends on when its windows close; but no word may be missing before one that counted,
+//! whatever crashed in between.
 
 use std::{collections::BTreeMap, time::Duration};
 

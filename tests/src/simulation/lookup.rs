@@ -16,7 +16,8 @@ use super::{varied, words};
 
 type Names = KeyValueStore<String, String>;
 
-/// `names` → the global store `names`, where an empty value deletes; `in` → each value with the row of its key → `out`.
+/// `names` → the global store `names`, where an empty value deletes; `in` → each value with the row
+/// of its key → `out`.
 fn topology(persistent: bool) -> Topology {
     let mut builder = TopologyBuilder::new();
     let source = SourceOptions::new(["names"], serde::string(), serde::string());
@@ -66,7 +67,8 @@ fn words_and_names(random: &mut Random) -> Vec<SimulationRecord> {
     records
 }
 
-/// Looks words up in a global store that has all that is asked for before the first instance starts.
+/// Looks words up in a global store that has all that is asked for before the first instance
+/// starts.
 pub fn lookup(seed: u64, guarantee: ProcessingGuarantee) -> SimulationBuilder {
     varied(seed, guarantee, |random| topology(random.per_mille(700)))
         .topic("names", 3)

@@ -1,4 +1,5 @@
-//! Counts on one machine whose changelog is deleted now and then: the state on its disk is all that is left.
+//! Counts on one machine whose changelog is deleted now and then: the state on its disk is all that
+//! is left.
 
 use streams_core::{
     config::ProcessingGuarantee,
@@ -7,10 +8,12 @@ use streams_core::{
 
 use super::{counting_topology, equal, expected_counts, last_counts, varied_with, words};
 
-/// Counts words on one machine that keeps its disk. Each changelog that is deleted is to be written anew from it.
+/// Counts words on one machine that keeps its disk. Each changelog that is deleted is to be written
+/// anew from it.
 pub fn losing(seed: u64, guarantee: ProcessingGuarantee) -> SimulationBuilder {
-    // A crash takes what was not flushed, and a commit whose reply is lost is not on the disk: for both there is the
-    // changelog. A log without its beginning counts as lost, too, and is for the scenarios that say what becomes of it.
+    // A crash takes what was not flushed, and a commit whose reply is lost is not on the disk: for
+    // both there is the changelog. A log without its beginning counts as lost, too, and is for the
+    // scenarios that say what becomes of it.
     let faults = Faults::all()
         .without(FaultKind::Crash)
         .without(FaultKind::LostState)

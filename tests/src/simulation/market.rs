@@ -1,7 +1,7 @@
 //! A market: people move from town to town and meet there.
 //!
-//! Two sub-topologies: a table that is grouped anew is aggregated behind a repartition topic; before it are hopping
-//! windows and a processor with punctuations.
+//! Two sub-topologies: a table that is grouped anew is aggregated behind a repartition topic;
+//! before it are hopping windows and a processor with punctuations.
 
 use std::time::Duration;
 
@@ -31,8 +31,8 @@ fn market_topology(random: &mut Random) -> Topology {
         .count()
         .stored(per_town)
         .to_stream()
-        // A town in which nobody lives has no row: where a cache lets only the newest count through, one that was never
-        // seen inhabited has no result at all.
+        // A town in which nobody lives has no row: where a cache lets only the newest count
+        // through, one that was never seen inhabited has no result at all.
         .map_values(|count| count.filter(|count| *count > 0))
         .to("per-town");
 

@@ -31,7 +31,7 @@ fn names(random: &mut Random) -> Vec<SimulationRecord> {
     (0..150).map(record).collect()
 }
 
-/// How often each input record came out: once, or with at-least-once once and more.
+/// Number of times that each input record came out: once, or with at-least-once at least once.
 fn each_comes_out(outcome: &Outcome, exactly_once: bool) -> Result<(), String> {
     let mut seen: BTreeMap<(Vec<u8>, Vec<u8>), usize> = BTreeMap::new();
     for record in outcome.cluster.read_all("out", IsolationLevel::ReadCommitted).unwrap() {

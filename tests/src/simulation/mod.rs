@@ -1,13 +1,15 @@
 //! Applications for simulations, each with its input, its faults and what must come of it.
 //!
-//! A scenario is a function of a seed and a guarantee, which gives a [`SimulationBuilder`] that is ready to run. The
-//! seed varies instances, threads, standbys, warm-ups, caches and batch sizes too. Invariant: what a scenario draws
-//! from its seed does not depend on what else it is set to, so that a seed that failed once stays of use.
+//! A scenario is a function of a seed and a guarantee, which gives a [`SimulationBuilder`] that is
+//! ready to run. The seed varies instances, threads, standbys, warm-ups, caches and batch sizes
+//! too. Invariant: what a scenario draws from its seed does not depend on what else it is set to,
+//! so that a seed that failed once stays of use.
 #![expect(clippy::unwrap_used, reason = "a scenario that can't be set up has failed")]
 
 mod appearing;
 mod calling;
 mod counting;
+mod deduplicating;
 mod idling;
 mod lookup;
 mod losing;
@@ -35,6 +37,7 @@ pub use self::{
     appearing::appearing,
     calling::calling,
     counting::{counting, counting_topology, counts, expected_counts},
+    deduplicating::deduplicating,
     idling::idling,
     lookup::lookup,
     losing::losing,
@@ -124,7 +127,7 @@ pub fn last_counts(cluster: &EmbeddedCluster, topic: &str) -> BTreeMap<String, i
     counts
 }
 
-/// How often each key occurs.
+/// Number of occurrences of each key.
 pub fn counts_of<'a>(keys: impl IntoIterator<Item = &'a str>) -> BTreeMap<String, i64> {
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
     for key in keys {

@@ -1,4 +1,5 @@
-//! The orders of the example: a filter, a repartitioned count, a join with customers and hourly windows, in JSON.
+//! The orders of the example: a filter, a repartitioned count, a join with customers and hourly
+//! windows, in JSON.
 
 use std::time::Duration;
 

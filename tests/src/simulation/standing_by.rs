@@ -1,7 +1,7 @@
 //! Windows in a store of which standbys have a copy, at least once.
 //!
-//! Records come in the order of their times and windows close at once: only a record that comes again can be late, and a
-//! store whose stream time ran ahead of what is committed would drop it.
+//! Records come in the order of their times and windows close at once: only a record that comes
+//! again can be late, and a store whose stream time ran ahead of what is committed would drop it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -37,7 +37,7 @@ fn windows_topology(random: &mut Random) -> Topology {
     builder.build().unwrap()
 }
 
-/// No window has counted fewer records than it has.
+/// No window has counted fewer records than it has, neither in the results nor in the store.
 fn no_window_counts_too_few(outcome: &Outcome) -> Result<(), String> {
     let mut expected: BTreeMap<String, i64> = BTreeMap::new();
     for record in &outcome.input {
@@ -45,22 +45,44 @@ fn no_window_counts_too_few(outcome: &Outcome) -> Result<(), String> {
         let start = record.timestamp - record.timestamp % SIZE_MS;
         *expected.entry(format!("{key}@{start}")).or_default() += 1;
     }
+    let read =
+        |topic: &str| outcome.cluster.read_all(topic, IsolationLevel::ReadCommitted).unwrap();
     let mut most: BTreeMap<String, i64> = BTreeMap::new();
-    for record in outcome.cluster.read_all("out", IsolationLevel::ReadCommitted).unwrap() {
+    for record in read("out") {
         let window = String::from_utf8(record.key.unwrap()).unwrap();
-        let count = i64::from_be_bytes(record.value.unwrap().try_into().unwrap());
         let known = most.entry(window).or_default();
-        *known = count.max(*known);
+        *known = count_of(record.value).max(*known);
     }
-    let few =
-        |(window, count): &(&String, &i64)| most.get(*window).is_none_or(|most| most < *count);
-    match expected.iter().find(few) {
-        None => Ok(()),
-        Some((window, count)) => Err(format!(
-            "window {window} counted {} of {count} records",
-            most.get(window).copied().unwrap_or(0)
-        )),
+    let changelog = format!("{}-counts-changelog", outcome.application_id);
+    let rows =
+        read(&changelog).into_iter().map(|row| (window_of(&row.key.unwrap()), count_of(row.value)));
+    check(&expected, &most, "came out with")?;
+    check(&expected, &rows.collect(), "is stored with")
+}
+
+fn count_of(value: Option<Vec<u8>>) -> i64 {
+    i64::from_be_bytes(value.unwrap().try_into().unwrap())
+}
+
+/// The key and the start of a window, of the key of its row: behind the key eight bytes of time and four of a number.
+fn window_of(row: &[u8]) -> String {
+    let (key, rest) = row.split_at(row.len() - 12);
+    let start = i64::from_be_bytes(*rest.first_chunk().unwrap());
+    format!("{}@{start}", String::from_utf8_lossy(key))
+}
+
+fn check(
+    expected: &BTreeMap<String, i64>,
+    counted: &BTreeMap<String, i64>,
+    how: &str,
+) -> Result<(), String> {
+    for (window, count) in expected {
+        let counted = counted.get(window).copied().unwrap_or(0);
+        if counted < *count {
+            return Err(format!("window {window} {how} {counted} of {count} records"));
+        }
     }
+    Ok(())
 }
 
 /// Windows at least once, with a standby of each task.
@@ -81,7 +103,7 @@ pub fn standing_by(seed: u64) -> SimulationBuilder {
         .topic("in", 3)
         .topic("out", 3)
         .input(|random| words("in", random))
-        // What a zombie writes to a changelog without a transaction nobody can hold back.
+        // Nobody can hold back a zombie's writes to a changelog without a transaction.
         .faults(
             Faults::all()
                 .without(FaultKind::Pause)

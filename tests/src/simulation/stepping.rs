@@ -1,6 +1,8 @@
-//! Two cached stores, of which the lower one is flushed first and again when the upper one has forwarded into it.
+//! Two cached stores, of which the lower one is flushed first and again when the upper one has
+//! forwarded into it.
 //!
-//! Every value has a name of its own, and the lower store writes each change as a step from what downstream has seen last.
+//! Every value has a name of its own, and the lower store writes each change as a step from what
+//! downstream has seen last.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +19,11 @@ use streams_core::{
 
 use super::varied;
 
-/// What stands for no value in a step.
+/// Placeholder for no value in a step.
 const NONE: &str = "none";
 
-/// Keeps the newest value of each key, and forwards what its cache held back: the value or, if it `shows`, the step.
+/// Keeps the newest value of each key, and forwards what its cache held back: the value or, if it
+/// `shows`, the step.
 struct Keep {
     store: StoreRef<KeyValueStore<String, String>>,
     shows: bool,

@@ -75,8 +75,8 @@ fn ticking_topology(persistent: bool) -> Topology {
     builder.build().unwrap()
 }
 
-/// Every key of `topic` counts up from 1 without a gap, and to as many as the input has: no tick and no record is lost
-/// or counted twice.
+/// Every key of `topic` counts up from 1 without a gap, and to as many as the input has: no tick
+/// and no record is lost or counted twice.
 pub(super) fn counts_have_no_gap(outcome: &Outcome, topic: &str) -> Result<(), String> {
     let records = outcome.cluster.read_all(topic, IsolationLevel::ReadCommitted);
     let mut last: BTreeMap<Vec<u8>, i64> = BTreeMap::new();

@@ -1,7 +1,8 @@
 //! Two topics whose records have equal timestamps.
 //!
-//! Of the heads of two partitions with one timestamp the one that came first is next, as in Java's heap. So a task
-//! that has records of both takes them in turns. A new life of the task may begin with either.
+//! When the heads of two partitions have the same timestamp, the one that came first is next, as in
+//! Java's heap. So a task that has records of both alternates between them. A restarted task may
+//! begin with either.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,7 +69,8 @@ fn partition_of(key: &[u8]) -> i32 {
     partition_for_key(key, PARTITIONS)
 }
 
-/// No record is processed right behind one of the same topic and time while the other topic has one of that time, too.
+/// No record is processed right behind one of the same topic and time while the other topic has one
+/// of that time, too.
 fn they_take_turns(outcome: &Outcome) -> Result<(), String> {
     let mut left: BTreeMap<(i32, i64, String), usize> = BTreeMap::new();
     for record in &outcome.input {

@@ -1,8 +1,9 @@
 //! Guests at hosts: two tables that are joined by foreign key.
 //!
-//! Two sub-topologies, whose topics have different numbers of partitions: subscriptions go one way and answers the other,
-//! so that results in between may come in any order, and the last ones may not. The join is a left one: an inner one, as
-//! Java's, asks for no answer without a row, and what was joined before may stay.
+//! Two sub-topologies, whose topics have different numbers of partitions: subscriptions go one way
+//! and answers the other, so that results in between may come in any order, and the last ones may
+//! not. The join is a left one: an inner one, as Java's, asks for no answer without a row, and what
+//! was joined before may stay.
 
 use streams_core::{
     config::ProcessingGuarantee,
@@ -60,7 +61,7 @@ fn guests_and_hosts(random: &mut Random) -> Vec<SimulationRecord> {
     (0..count).map(&mut record).collect()
 }
 
-/// Who visits whom.
+/// Scenario of guests who visit hosts: a join by foreign key.
 pub fn visiting(seed: u64, guarantee: ProcessingGuarantee) -> SimulationBuilder {
     varied(seed, guarantee, visiting_topology)
         .topic("guests", 2)

@@ -9,7 +9,8 @@ use crate::{
     world::{ANY_LAG, Mode, PATIENCE, World, eventually, pass},
 };
 
-/// One broker after the other is stopped or killed under load and comes back when others have taken over for it.
+/// One broker after the other is stopped or killed under load and comes back when others have taken
+/// over.
 fn brokers_go_one_after_another(mode: Mode) {
     if !broker::wanted() {
         return;

@@ -1,4 +1,5 @@
-//! A process stands still for longer than its session lasts, and wakes as a zombie in the middle of what it did.
+//! A process stands still for longer than its session lasts, and wakes as a zombie in the middle of
+//! its work.
 
 use tests::broker::{self, Signal};
 

@@ -1,4 +1,5 @@
-//! A global table on a real Kafka: filled before an instance processes, of all partitions, without what was given up.
+//! A global table on a real Kafka: filled from all partitions before an instance processes, without
+//! aborted records.
 
 use std::path::Path;
 
@@ -21,7 +22,9 @@ const ROW_PARTITIONS: i32 = 3;
 /// Each value of `in` is the key of a row.
 fn topology() -> Topology {
     let builder = StreamsBuilder::new();
-    let table = builder.global_table::<String, String>("rows").stored(Materialized::named("rows"));
+    let rows = Materialized::named("rows");
+    let rows = if cfg!(feature = "rocksdb") { rows } else { rows.in_memory() };
+    let table = builder.global_table::<String, String>("rows").stored(rows);
     builder
         .stream::<String, String>("in")
         .left_join_global(
@@ -33,7 +36,7 @@ fn topology() -> Topology {
     builder.build().unwrap()
 }
 
-/// The keys, each with what `value` makes of it.
+/// Writes a record per key, with the value from `value`.
 fn write(
     producer: &mut dyn Producer,
     topic: &str,
@@ -56,7 +59,7 @@ fn write(
     if commit { producer.commit_transaction() } else { producer.abort_transaction() }.unwrap();
 }
 
-/// Runs an instance until something came of every record so far.
+/// Runs an instance until there is a result for every record so far.
 async fn run(world: &World, directory: &Path, expected: &[String]) {
     let config = StreamsConfig::new("global-tables", world.broker.bootstrap())
         .set("processing.guarantee", "exactly_once_v2")

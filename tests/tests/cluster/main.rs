@@ -1,6 +1,6 @@
 //! The orders application on a real Apache Kafka, its instances as processes: what comes out is compared with what
 //! plain counting makes of the input, through scale-out, crashes, outages and whatever else happens to a cluster.
-#![cfg(all(feature = "rocksdb", feature = "rdkafka"))]
+#![cfg(feature = "rdkafka")]
 #![allow(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
 
 mod brokers;

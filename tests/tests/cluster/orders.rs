@@ -1,21 +1,21 @@
-//! The input of the scenarios and what must come of it.
+//! The input of the scenarios and its expected results.
 //!
-//! Invariant: the same count and seed are the same orders, and what is expected is computed from the orders alone, by
-//! plain counting.
+//! Invariant: the same count and seed give the same orders, and the expected results are computed
+//! from the orders alone, by plain counting.
 
 use std::{collections::BTreeMap, fmt::Write};
 
 use serde_json::Value;
 
-/// Orders of a greater amount are of high value; the example's own default, in cents.
+/// Orders above this amount are of high value; the example's own default, in cents.
 const HIGH_VALUE_CENTS: u64 = 100_000;
-/// All orders are made within so many hours of one day.
+/// All orders are made within this many hours of one day.
 const HOURS: u64 = 12;
 const HOUR_MS: u64 = 3_600_000;
 /// 2024-01-01T00:00:00Z.
 const START_MS: u64 = 1_704_067_200_000;
 
-/// Numbers that look random and are the same for the same seed: xorshift, as good as a test needs.
+/// Pseudo-random numbers that depend on the seed only: xorshift, good enough for a test.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
@@ -24,7 +24,7 @@ impl Random {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// A number from 0 to `bound`, without `bound` itself.
+    /// A number from 0 to `bound`, exclusive.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -39,12 +39,12 @@ pub(crate) struct Order {
     pub(crate) id: String,
     pub(crate) customer: String,
     cents: u64,
-    /// Milliseconds since the day's beginning.
+    /// Milliseconds since the beginning of the day.
     at_ms: u64,
 }
 
 impl Order {
-    /// The order as the program reads it, and as it is in the topic.
+    /// The order as the program reads it, and as it appears in the topic.
     pub(crate) fn json(&self) -> String {
         let Self { id, customer, cents, at_ms } = self;
         let (whole, rest) = (cents / 100, cents % 100);
@@ -55,7 +55,7 @@ impl Order {
         )
     }
 
-    /// The order that was written so.
+    /// Parses an order written by [`json`](Self::json).
     fn parse(json: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(json).ok()?;
         let text = |field: &str| value.get(field)?.as_str().map(str::to_owned);
@@ -72,7 +72,7 @@ impl Order {
         })
     }
 
-    /// When it was made, in milliseconds since the epoch.
+    /// Its time, in milliseconds since the epoch.
     pub(crate) fn timestamp(&self) -> i64 {
         i64::try_from(START_MS + self.at_ms).unwrap()
     }
@@ -83,17 +83,17 @@ impl Order {
     }
 }
 
-/// Orders in the order of time. Their ids ascend.
+/// Orders by time. Their ids ascend.
 #[derive(Clone, Debug)]
 pub(crate) struct Orders(Vec<Order>);
 
 impl Orders {
-    /// `count` orders of about a tenth as many customers.
+    /// Makes `count` orders of about a tenth as many customers.
     pub(crate) fn new(count: u64, seed: u64) -> Self {
         Self::of_customers(count, count / 10, seed)
     }
 
-    /// `count` orders of at most so many customers.
+    /// Makes `count` orders of at most this many customers.
     pub(crate) fn of_customers(count: u64, customers: u64, seed: u64) -> Self {
         let mut random = Random::new(seed);
         let order = |number: u64| Order {
@@ -105,7 +105,7 @@ impl Orders {
         Self((0..count).map(order).collect())
     }
 
-    /// The orders of a topic, whose records of a partition are in order.
+    /// Reads the orders of a topic, whose records are in order within a partition.
     pub(crate) fn of_topic(lines: &str) -> Self {
         Self(lines.lines().filter_map(Order::parse).collect())
     }
@@ -124,7 +124,7 @@ impl Orders {
         self.0.len()
     }
 
-    /// A file of them, one a line.
+    /// The orders as a file, one per line.
     pub(crate) fn json_lines(&self) -> String {
         let mut text = String::new();
         for order in &self.0 {
@@ -133,7 +133,7 @@ impl Orders {
         text
     }
 
-    /// What must come of them.
+    /// The expected results.
     pub(crate) fn expected(&self) -> Expected {
         let mut expected = Expected::default();
         for order in &self.0 {
@@ -149,7 +149,7 @@ impl Orders {
     }
 }
 
-/// What must come of some orders.
+/// The expected results of some orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Expected {
     /// Ids by customer, in the order of the input.

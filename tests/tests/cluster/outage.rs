@@ -1,8 +1,9 @@
 //! The only broker goes away and comes back, under load.
 //!
-//! Exactly-once is not asked to outlive that a single broker ends: Apache Kafka that starts while its partitions have no
-//! leader takes those of a transaction that is about to end for deleted, writes no markers there, and what was written
-//! hangs for ever. With three brokers, as in `brokers`, that does not happen.
+//! Exactly-once is not expected to survive the end of the only broker: an Apache Kafka that starts
+//! while its partitions have no leader takes the partitions of an ending transaction for deleted,
+//! writes no markers there, and the written records hang for ever. With three brokers, as in
+//! `brokers`, that does not happen.
 
 use std::time::Duration;
 
@@ -13,10 +14,10 @@ use crate::{
     world::{ANY_LAG, Instance, Mode, PATIENCE, SESSION, World, eventually, pass, told},
 };
 
-/// Orders a second.
+/// Orders per second.
 const RATE: u32 = 1_500;
 
-/// Two instances at work on orders that come in.
+/// Two instances working on incoming orders.
 struct Outage {
     world: World,
     orders: Orders,
@@ -25,7 +26,7 @@ struct Outage {
 }
 
 impl Outage {
-    /// Orders come for so many seconds, which must be longer than it all takes.
+    /// Sends orders for `seconds`, which must be longer than the whole scenario.
     fn prepare(mode: Mode, seconds: u64) -> Self {
         let world = World::new(mode, 2).option(&ANY_LAG);
         let orders = Orders::new(seconds * u64::from(RATE), 9);
@@ -37,7 +38,7 @@ impl Outage {
         outage
     }
 
-    /// Waits until each instance has committed more often than that.
+    /// Waits until each instance has made more commits than before.
     fn await_commits(&self, before: [u64; 2]) {
         for (instance, before) in self.instances.iter().zip(before) {
             eventually("an instance commits", || {
@@ -46,10 +47,10 @@ impl Outage {
         }
     }
 
-    /// The broker is away for `time`; then each instance goes on.
+    /// Takes the broker away for `time`; then each instance continues.
     fn last(&self, time: Duration, begin: impl FnOnce(&World), end: impl FnOnce(&World)) {
         begin(&self.world);
-        // After that they have said what they had committed before.
+        // By then they have reported what they had committed before.
         pass(time);
         let commits = self.instances.each_ref().map(|instance| told(instance, "commits"));
         end(&self.world);
@@ -80,7 +81,7 @@ fn a_broker_that_is_stopped_or_killed_and_started_again_is_waited_for() {
     outage.finish();
 }
 
-/// Once shorter than a session, once longer than sessions and transactions may last.
+/// Once for less than a session, once for longer than sessions and transactions may last.
 fn a_broker_that_is_silent_for_a_while_is_waited_for(mode: Mode) {
     if !broker::wanted() {
         return;

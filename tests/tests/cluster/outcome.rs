@@ -1,8 +1,8 @@
-//! What came out, against what was expected.
+//! Comparison of the output with the expected results.
 //!
-//! An order that comes more often or in another order than in the input, a count that is passed on twice or does not grow,
-//! and one that ends elsewhere than at the expected number are problems under exactly-once. At-least-once may repeat, but
-//! must not lose.
+//! An order that appears more often or in another order than in the input, a count that is
+//! forwarded twice or does not grow, and one that does not end at the expected number are problems
+//! under exactly-once. At-least-once may repeat, but must not lose.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,10 +14,10 @@ use serde_json::Value;
 
 use crate::orders::Expected;
 
-/// Problems of one kind that a message shows.
+/// Number of problems of one kind that a message shows.
 const SHOWN: usize = 5;
 
-/// The records of the output topics, as far as they are committed: by key, in the order of their offsets.
+/// The committed records of the output topics: by key, in the order of their offsets.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     high_value: BTreeMap<String, Vec<String>>,
@@ -27,7 +27,7 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Reads what `verify --output` wrote.
+    /// Reads the files written by `verify --output`.
     pub(crate) fn read(directory: &Path) -> io::Result<Self> {
         let file = |topic: &str| directory.join(format!("{topic}.jsonl"));
         Ok(Self {
@@ -38,7 +38,7 @@ impl Outcome {
         })
     }
 
-    /// Leaves out counts below one that came before: what a zombie had in hand comes late.
+    /// Removes counts below an earlier one: records that a zombie wrote late.
     pub(crate) fn forget_late_counts(&mut self) {
         fn ascending(counts: &mut Vec<i64>) {
             let mut highest = i64::MIN;
@@ -52,7 +52,7 @@ impl Outcome {
         self.per_hour.values_mut().for_each(ascending);
     }
 
-    /// Why this is not what exactly-once must make of the input; none if it is.
+    /// Violations of exactly-once for this input.
     pub(crate) fn problems_exactly_once(&self, expected: &Expected) -> Vec<String> {
         let mut problems = self.problems_at_least_once(expected);
         problems.extend(different("high-value-orders", &self.high_value, &expected.high_value));
@@ -68,7 +68,7 @@ impl Outcome {
         problems
     }
 
-    /// Why this is not what at-least-once must make of the input; none if it is.
+    /// Violations of at-least-once for this input.
     pub(crate) fn problems_at_least_once(&self, expected: &Expected) -> Vec<String> {
         let mut problems = Vec::new();
         for (topic, found, expected) in [
@@ -120,7 +120,7 @@ fn read<K: Ord, V>(
     Ok(records)
 }
 
-/// Customers whose orders did not come as they are in the input.
+/// Customers whose orders differ from those of the input.
 fn different(
     topic: &str,
     found: &BTreeMap<String, Vec<String>>,
@@ -131,7 +131,7 @@ fn different(
     problem(topic, "customers (expected, found) differ:", wrong)
 }
 
-/// Keys whose values do not ascend, so that one came twice or late.
+/// Keys whose values do not ascend, so that one was repeated or late.
 fn unsorted<K: std::fmt::Debug, V: Ord + std::fmt::Debug>(
     topic: &str,
     found: &BTreeMap<K, Vec<V>>,
@@ -141,7 +141,7 @@ fn unsorted<K: std::fmt::Debug, V: Ord + std::fmt::Debug>(
     problem(topic, "came twice or late:", unsorted)
 }
 
-/// Keys whose last count is below what is expected.
+/// Keys whose last count is below the expected one.
 fn too_little<K: Ord + std::fmt::Debug>(
     topic: &str,
     found: &BTreeMap<K, Vec<i64>>,
@@ -154,7 +154,7 @@ fn too_little<K: Ord + std::fmt::Debug>(
     problem(topic, "(key, counts, expected) too low:", wrong)
 }
 
-/// Keys whose last count is above what is expected, which is 0 for those that should not be there.
+/// Keys whose last count is above the expected one, which is 0 for keys that should not exist.
 fn too_much<K: Ord + std::fmt::Debug>(
     topic: &str,
     found: &BTreeMap<K, Vec<i64>>,

@@ -1,4 +1,4 @@
-//! Records that a real broker refuses when they are on their way already (KIP-467).
+//! Records that a real broker refuses when they are already in transit (KIP-467).
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ use tests::broker;
 use crate::world::{Mode, PATIENCE, World, eventually};
 
 const RECORDS: i64 = 300;
-/// The bad records by their keys, with their offsets and what is said of each.
+/// The bad records by their keys, with their offsets and the expected message of each.
 const BAD: [(&str, i64, [&str; 2]); 3] = [
     ("keyless", 50, ["without a key", "a compacted topic takes no record without a key"]),
     ("late", 51, ["its time is 2255-", "message.timestamp.after.max.ms"]),
@@ -30,7 +30,7 @@ const IN_2255: i64 = 9_000_000_000_000;
 
 type Bytes = Option<Vec<u8>>;
 
-/// Makes of the bad records what the broker refuses.
+/// Turns the bad records into ones that the broker refuses.
 struct Spoil;
 
 impl Processor<Vec<u8>, Vec<u8>, Bytes, Bytes> for Spoil {
@@ -100,7 +100,7 @@ fn feed(clients: &impl ClientSupplier) {
     }
 }
 
-/// Goes on without the record, and keeps what it was asked.
+/// Continues without the record, and keeps the questions it was asked.
 #[derive(Clone, Default)]
 struct Keep(Arc<Mutex<BTreeMap<i64, String>>>);
 
@@ -133,7 +133,7 @@ async fn scenario(mode: Mode, guarantee: &str) {
         .set("commit.interval.ms", 500)
         .set("state.dir", directory.path().to_str().unwrap());
 
-    // As it is configured by default, the first of them stops the instance, and is named.
+    // In the default configuration, the first of them stops the instance, and is named.
     let streams = KafkaStreams::new(topology(), config.clone()).unwrap();
     streams.start().await.unwrap();
     assert_eq!(streams.wait_for(&[State::Error], PATIENCE).await, State::Error);

@@ -7,7 +7,7 @@ use crate::{
     world::{Instance, Mode, PATIENCE, World},
 };
 
-/// How often an instance has told its tasks.
+/// Number of times that an instance has reported its tasks.
 fn changes(instance: &Instance) -> usize {
     instance.stderr().iter().filter(|line| line.starts_with("tasks ")).count()
 }

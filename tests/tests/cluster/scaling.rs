@@ -1,4 +1,4 @@
-//! Instances come and go in good order, under load.
+//! Instances come and go in an orderly way, under load.
 
 use tests::broker;
 
@@ -7,7 +7,7 @@ use crate::{
     world::{Guarantee, Mode, PATIENCE, World},
 };
 
-/// One, two, three instances share the tasks, then two again, while orders come.
+/// One, two, three instances share the tasks, then two again, while orders arrive.
 fn instances_share_the_work_as_they_come_and_go(mode: Mode) {
     if !broker::wanted() {
         return;
@@ -27,7 +27,7 @@ fn instances_share_the_work_as_they_come_and_go(mode: Mode) {
     feed.succeed(PATIENCE).unwrap();
     world.await_all(&orders);
     world.close_and_check(&[&first, &third], &orders);
-    // Nothing failed, so nothing was done twice even where that would be allowed.
+    // Nothing failed, so nothing was repeated even where that would be allowed.
     world.check(Guarantee::ExactlyOnce, &orders);
 }
 

@@ -1,4 +1,4 @@
-//! A cluster that asks who is there, and does not let others listen.
+//! A cluster with authentication and encryption.
 
 use tests::broker::{self, Options};
 
@@ -16,17 +16,18 @@ fn scram(password: &str) -> String {
     )
 }
 
-/// Runs an application of this id with these settings until all is done.
+/// Runs an application with this id and these settings until all is done.
 fn run_until_done(world: &World, id: &str, bootstrap: &str, settings: &[String]) {
     let directory = world.state_dir(id);
     let mut arguments = vec!["run", "--bootstrap-server", bootstrap, "--application-id", id];
-    arguments.extend(["--state-dir", directory.to_str().unwrap(), "--until-idle", "1"]);
+    arguments.extend(["--state-dir", directory.to_str().unwrap(), "--until-idle", "3"]);
     arguments.extend(["--guarantee", "exactly-once"]);
     for setting in settings {
         arguments.extend(["--config", setting]);
     }
     let told = world.process(id, &arguments).succeed(PATIENCE).unwrap();
-    // Each customer and order comes once from the input, and each order once more by way of its repartition topic.
+    // Each customer and order comes once from the input, and each order once more through its
+    // repartition topic.
     let customers = u64::try_from(Orders::new(COUNT, 15).expected().per_customer.len()).unwrap();
     let expected = format!("{} records in", customers + 2 * COUNT);
     assert!(told.starts_with(&expected), "{id}: {expected:?} is not in {told}");

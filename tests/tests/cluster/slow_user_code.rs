@@ -20,12 +20,13 @@ use tests::broker;
 
 use crate::world::{Guarantee, Mode, World};
 
-/// How many records there are, and how long each takes: together more than twice as long as the group waits for a poll.
+/// Number of records, and the time that each takes: together more than twice as long as the group
+/// waits for a poll.
 const RECORDS: u64 = 40;
 const PER_RECORD: Duration = Duration::from_millis(200);
 const MAX_POLL_INTERVAL_MS: u64 = 3_000;
 
-/// How long all of that may take. Java 4.3.1 took 9.3 s.
+/// Time limit for all of them. Java 4.3.1 took 9.3 s.
 const PATIENCE_MS: i64 = 30_000;
 
 fn feed(world: &World) {
@@ -55,8 +56,9 @@ fn slow_copy(calls: &Arc<AtomicU64>) -> Topology {
     builder.build().unwrap()
 }
 
-/// A turn took a thousand records. At least once the member was thrown out in the middle of it, 144 calls came to 15 of
-/// 40 records in 30 s, and none was committed; exactly once nothing came out at all. Java 4.3.1: 40 calls, no rebalance.
+/// A turn took a thousand records. With at-least-once the member was expelled in the middle of it,
+/// 144 calls led to 15 of 40 records in 30 s, and none was committed; with exactly-once there was
+/// no output at all. Java 4.3.1: 40 calls, no rebalance.
 async fn each_slow_record_is_processed_once(mode: Mode) {
     if !broker::wanted() {
         return;

@@ -7,7 +7,7 @@ use crate::{
     world::{Mode, World, eventually, tasks, told},
 };
 
-/// Which of two instances dies makes no difference: each has a copy of what the other does.
+/// Which of two instances dies makes no difference: each has a copy of the other's state.
 fn a_standby_takes_over_without_a_restore(mode: Mode, broker_standbys: bool) {
     if !broker::wanted() {
         return;
@@ -29,7 +29,7 @@ fn a_standby_takes_over_without_a_restore(mode: Mode, broker_standbys: bool) {
         let copies = [tasks(&first, "standby"), tasks(&second, "standby")];
         copies.iter().eq(shared.iter().rev()).then_some(())
     });
-    // The copies have what was committed a moment ago when the instances say nothing new any more.
+    // The copies have all recent commits once the instances report nothing new any more.
     eventually("the copies are complete", || {
         let copied = told(&first, "by standbys") + told(&second, "by standbys");
         let written = 2 * u64::try_from(before.expected().per_customer.len()).unwrap();
@@ -42,7 +42,10 @@ fn a_standby_takes_over_without_a_restore(mode: Mode, broker_standbys: bool) {
     world.await_all(&orders);
     world.close_and_check(&[&second], &orders);
     let restored = told(&second, "restored") - restored;
-    assert!(restored <= 500, "{restored} records were restored");
+    // A broker that assigns takes a copy away before it hands its task over. That outlasts only what
+    // is on disk.
+    let is_kept = !broker_standbys || cfg!(feature = "rocksdb");
+    assert!(restored <= 500 || !is_kept, "{restored} records were restored");
 }
 
 #[test]

@@ -1,6 +1,4 @@
-//! Orders that were written in transactions, some of which were given up.
-
-use std::fs;
+//! Orders written in transactions, some of which were aborted.
 
 use streams_core::{
     Headers, TopicPartition,
@@ -16,7 +14,7 @@ use crate::{
 
 const PARTITIONS: u16 = 2;
 
-/// Orders of one transaction.
+/// Number of orders per transaction.
 const TRANSACTION: usize = 100;
 
 fn write<'a>(producer: &mut dyn Producer, orders: impl Iterator<Item = &'a Order>) {
@@ -38,7 +36,8 @@ fn write<'a>(producer: &mut dyn Producer, orders: impl Iterator<Item = &'a Order
     }
 }
 
-/// Each transaction is followed by one of the same orders that is given up, also at the end of the topic.
+/// Each transaction is followed by an aborted one with the same orders, also at the end of the
+/// topic.
 fn write_committed_and_aborted(world: &World, orders: &Orders) {
     let settings = ProducerSettings {
         client_id: "orders-in-transactions".to_owned(),
@@ -65,14 +64,15 @@ fn what_was_given_up_is_stepped_over_in_the_input_and_in_a_restore() {
     let orders = Orders::of_customers(4_000, 50, 14);
     let (before, third) = orders.clone().split(2_500);
     let (first, second) = before.clone().split(1_000);
-    // With the first orders come all customers.
+    // All customers are fed with the first orders.
     world.feed(&first);
     let instance = world.run("only");
     write_committed_and_aborted(&world, &second);
     world.await_all(&before);
-    // A crash leaves an open transaction at the end of the changelogs, to be restored over by the next.
+    // A crash leaves an open transaction at the end of the changelogs, which the next restore must
+    // get past.
     instance.kill().unwrap();
-    fs::remove_dir_all(world.state_dir("only")).unwrap();
+    world.lose_disk("only");
     let instance = world.run("only");
     world.await_shared(&[&instance]);
     write_committed_and_aborted(&world, &third);

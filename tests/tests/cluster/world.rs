@@ -1,35 +1,36 @@
 //! A broker, the topics of the orders application, and its instances as processes.
 //!
-//! The topics have fixed names, so each scenario has a broker of its own. One scenario runs at a time: they measure by
-//! time-outs, and two would slow each other. A failed one prints the last lines of all its processes.
+//! The topics have fixed names, so each scenario has its own broker. One scenario runs at a time:
+//! they measure by time-outs, and two would slow each other down. A failed one prints the last
+//! lines of all its processes.
 
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     rc::Rc,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use streams_core::{
-    client::{ClientSupplier, NewTopic, rdkafka::RdKafkaSupplier},
+    client::{ClientSupplier, NewTopic, clients_for},
     config::StreamsConfig,
     time::{Clock, SystemClock},
 };
 use tempfile::TempDir;
-use tests::broker::{Broker, Options, Process, high_value_orders};
+use tests::broker::{self, Broker, Options, Process, high_value_orders};
 
 use crate::{orders::Orders, outcome::Outcome};
 
 /// The application id of all instances.
 pub(crate) const APP: &str = "orders-app";
-/// How long anything may take, on a machine that is busy with other things.
+/// Time limit for anything, on a machine that is busy with other work.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
-/// After so long without a heartbeat a member is given up.
+/// Time without a heartbeat after which a member is expelled.
 pub(crate) const SESSION: Duration = Duration::from_secs(3);
-/// All topics that the application does not make itself.
+/// All topics that the application does not create itself.
 const TOPICS: [&str; 6] = [
     "customers",
     "orders",
@@ -38,16 +39,17 @@ const TOPICS: [&str; 6] = [
     "enriched-orders",
     "orders-per-hour",
 ];
-/// How often a condition is looked at.
+/// Interval at which a condition is checked.
 const TICK: Duration = Duration::from_millis(20);
-/// How much longer than their windows the records of changelogs stay.
+/// Additional retention of changelog records beyond their windows.
 const HUNDRED_YEARS: &str = "windowstore.changelog.additional.retention.ms=3155760000000";
-/// Lets a member have any task at once, however long it was away: without a warm-up, which lasts for minutes.
+/// Lets a member have any task at once, however long it was away: without a warm-up, which takes
+/// minutes.
 pub(crate) const ANY_LAG: [&str; 2] = ["--config", "acceptable.recovery.lag=1000000000"];
-/// Lines of each process that a failed scenario shows.
+/// Number of lines of each process that a failed scenario shows.
 const TAIL: usize = 30;
 
-/// How members of the group agree.
+/// Protocol by which members of the group agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// Among themselves, led by one of them.
@@ -56,16 +58,16 @@ pub(crate) enum Protocol {
     Streams,
 }
 
-/// What must hold of the output.
+/// Requirement on the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Guarantee {
-    /// Nothing is lost, nothing comes twice.
+    /// Nothing is lost or repeated.
     ExactlyOnce,
     /// Nothing is lost.
     AtLeastOnce,
 }
 
-/// How the application runs in a scenario.
+/// Mode of the application in a scenario.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mode {
     pub(crate) protocol: Protocol,
@@ -92,13 +94,13 @@ pub(crate) struct World {
     pub(crate) broker: Broker,
     directory: TempDir,
     partitions: u16,
-    /// Whether a zombie may write late, as nothing keeps it from at least once.
+    /// True if a zombie may write late, as nothing prevents it with at-least-once.
     late_writes: bool,
-    /// Options of all instances besides those that the mode asks for.
+    /// Options of all instances besides those of the mode.
     options: Vec<String>,
     started: RefCell<Vec<(String, Instance)>>,
     feeds: Cell<u32>,
-    /// Held as long as the scenario lasts.
+    /// Held for the duration of the scenario.
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -107,12 +109,12 @@ impl World {
         Self::with(mode, partitions, Options::default())
     }
 
-    /// A world with a broker that is to be like `options`.
+    /// Creates a world whose broker has these `options`.
     pub(crate) fn with(mode: Mode, partitions: u16, options: Options) -> Self {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let session_ms = SESSION.as_millis().to_string();
-        // The orders are of a fixed day, which by now is older than any retention.
+        // The orders are from a fixed day, which by now is older than any retention.
         let options = options
             .set("log.initial.task.delay.ms", "86400000")
             .set("log.retention.check.interval.ms", "86400000")
@@ -130,13 +132,14 @@ impl World {
         }
     }
 
-    /// An option of all instances, as `["--standbys", "1"]`.
+    /// Adds an option of all instances, such as `["--standbys", "1"]`.
     pub(crate) fn option(mut self, option: &[&str]) -> Self {
         self.options.extend(option.iter().map(|part| (*part).to_owned()));
         self
     }
 
-    /// Expects counts in the output that a zombie had in hand when it was halted. None may be missing for that.
+    /// Expects counts in the output that a zombie wrote after it was suspended. None may be missing
+    /// because of that.
     pub(crate) fn with_late_writes(mut self) -> Self {
         self.late_writes = self.mode.guarantee == Guarantee::AtLeastOnce;
         self
@@ -147,9 +150,10 @@ impl World {
         self.start_feed(orders, None).succeed(PATIENCE).unwrap();
     }
 
-    /// Creates the topics and begins to write customers, then orders, at most `rate` of them a second.
+    /// Creates the topics and begins to write customers, then orders, at most `rate` of them per
+    /// second.
     pub(crate) fn feed_slowly(&self, orders: &Orders, rate: u32) -> Instance {
-        // An instance may start before the other process has come to create them.
+        // An instance may start before the other process has got round to creating them.
         self.create_topics(&TOPICS.map(|topic| (topic, self.partitions.into())));
         self.start_feed(orders, Some(rate))
     }
@@ -171,17 +175,25 @@ impl World {
         self.process("feed", &arguments)
     }
 
+    /// Loses the disk of an instance, if it has something there: without RocksDB it has not.
+    pub(crate) fn lose_disk(&self, name: &str) {
+        match fs::remove_dir_all(self.state_dir(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            lost => lost.unwrap(),
+        }
+    }
+
     /// The directory of an instance's state.
     pub(crate) fn state_dir(&self, name: &str) -> PathBuf {
         self.directory.path().join("state").join(name)
     }
 
-    /// Starts an instance, which finds again the state that one of its name left behind.
+    /// Starts an instance, which finds the state that one with its name left behind.
     pub(crate) fn run(&self, name: &str) -> Instance {
         self.run_with(name, &[])
     }
 
-    /// The same with more options.
+    /// Like [`run`](Self::run), with more options.
     pub(crate) fn run_with(&self, name: &str, options: &[&str]) -> Instance {
         let (bootstrap, directory) = (self.broker.bootstrap(), shown(&self.state_dir(name)));
         let session = format!("session.timeout.ms={}", SESSION.as_millis());
@@ -193,9 +205,11 @@ impl World {
             Protocol::Streams => ["--config", "group.protocol=streams"],
         });
         arguments.extend(["--config", "commit.interval.ms=100"]);
+        let data_plane = broker::data_plane();
+        arguments.extend(["--config", &data_plane]);
         // Nor may changelogs of windows be emptied, which the broker does by the records' own time.
         arguments.extend(["--config", HUNDRED_YEARS]);
-        // What a dead instance left open keeps the others waiting for so long.
+        // Open transactions of a dead instance make the others wait this long.
         arguments.extend(["--config", "producer.transaction.timeout.ms=3000"]);
         arguments.extend(self.options.iter().map(String::as_str));
         arguments.extend(options);
@@ -215,7 +229,7 @@ impl World {
         task(0).chain(task(1)).collect()
     }
 
-    /// Waits until exactly these instances share all tasks, and gives what each has.
+    /// Waits until exactly these instances share all tasks, and returns the tasks of each.
     pub(crate) fn await_shared(&self, instances: &[&Instance]) -> Vec<BTreeSet<String>> {
         eventually("all tasks are active on the instances, each once", || {
             let tasks: Vec<BTreeSet<String>> =
@@ -227,7 +241,7 @@ impl World {
         })
     }
 
-    /// Waits until nothing that is expected is missing.
+    /// Waits until none of the expected results is missing.
     pub(crate) fn await_all(&self, orders: &Orders) {
         let (expected, clock) = (orders.expected(), SystemClock);
         let deadline_ms = clock.now_ms() + i64::try_from(PATIENCE.as_millis()).unwrap();
@@ -240,7 +254,7 @@ impl World {
         }
     }
 
-    /// Ends the instances as an administrator would, and checks what came out against the guarantee.
+    /// Ends the instances like an administrator, and checks the output against the guarantee.
     pub(crate) fn close_and_check(&self, instances: &[&Instance], orders: &Orders) {
         for instance in instances {
             let status = instance.terminate(PATIENCE).unwrap();
@@ -249,7 +263,7 @@ impl World {
         self.check(self.mode.guarantee, orders);
     }
 
-    /// Checks what came out.
+    /// Checks the output.
     pub(crate) fn check(&self, guarantee: Guarantee, orders: &Orders) {
         let outcome = self.outcome();
         let problems = |orders: &Orders| match guarantee {
@@ -259,8 +273,8 @@ impl World {
         if problems(orders).is_empty() {
             return;
         }
-        // A broker that was killed forgets which old records it has of an idempotent producer, which sends again what
-        // was not confirmed: then the topic is what must have come out.
+        // A killed broker forgets which records it already has from an idempotent producer, which
+        // sends unconfirmed ones again: then the expected results are those of the topic.
         let input = self.input();
         let (written, meant) = (input.len(), orders.len());
         let problems = problems(&input);
@@ -269,14 +283,14 @@ impl World {
         eprintln!("{} orders are in the input more than once", written - meant);
     }
 
-    /// The orders as the input topic has them.
+    /// The orders in the input topic.
     fn input(&self) -> Orders {
         let read = ["console-consumer", "--topic", "orders", "--from-beginning"];
         let limits = ["--isolation-level", "read_committed", "--timeout-ms", "5000"];
         Orders::of_topic(&self.broker.tool(&[&read[..], &limits].concat()).unwrap())
     }
 
-    /// Transactions that the broker left open for good, which no client can mend.
+    /// Transactions that the broker left open for good, which no client can repair.
     fn hanging_transactions(&self) -> String {
         let find = ["transactions", "find-hanging", "--broker-id", "1"];
         let hanging = self.broker.tool(&find).unwrap_or_else(|error| error.to_string());
@@ -288,7 +302,7 @@ impl World {
         )
     }
 
-    /// What the program's own command finds in the output topics.
+    /// The contents of the output topics according to the program's own command.
     fn outcome(&self) -> Outcome {
         let directory = self.directory.path().join("output");
         let (bootstrap, output) = (self.broker.bootstrap(), shown(&directory));
@@ -302,9 +316,11 @@ impl World {
     }
 
     /// Clients of this process.
-    pub(crate) fn clients(&self) -> RdKafkaSupplier {
+    pub(crate) fn clients(&self) -> Arc<dyn ClientSupplier> {
         let config = StreamsConfig::new("cluster-test", self.broker.bootstrap());
-        RdKafkaSupplier::new(&config).unwrap()
+        let data_plane = broker::data_plane();
+        let (key, value) = data_plane.split_once('=').unwrap();
+        clients_for(&config.set(key, value)).unwrap()
     }
 
     /// Creates topics, each with its number of partitions.
@@ -349,7 +365,7 @@ fn shown(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// The tasks that an instance holds in a role by its last word.
+/// The tasks that an instance last reported in a role.
 pub(crate) fn tasks(instance: &Process, role: &str) -> BTreeSet<String> {
     let lines = instance.stderr();
     let last = lines.iter().rev().find_map(|line| line.strip_prefix("tasks "));
@@ -359,7 +375,7 @@ pub(crate) fn tasks(instance: &Process, role: &str) -> BTreeSet<String> {
     found.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
 }
 
-/// The highest number of `what` that an instance has told, as in `120 restored`.
+/// The highest number of `what` that an instance has reported, such as `120 restored`.
 pub(crate) fn told(instance: &Process, what: &str) -> u64 {
     let lines = instance.stderr().into_iter().chain(instance.stdout());
     let number = |line: String| {
@@ -369,7 +385,7 @@ pub(crate) fn told(instance: &Process, what: &str) -> u64 {
     lines.map(number).max().unwrap_or(0)
 }
 
-/// Waits until `condition` gives something.
+/// Waits until `condition` returns something.
 pub(crate) fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let clock = SystemClock;
     let deadline_ms = clock.now_ms() + i64::try_from(PATIENCE.as_millis()).unwrap();
@@ -382,7 +398,7 @@ pub(crate) fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>
     }
 }
 
-/// Lets time pass in which a scenario's processes go on.
+/// Lets time pass in which a scenario's processes continue.
 pub(crate) fn pass(time: Duration) {
     SystemClock.sleep(time);
 }

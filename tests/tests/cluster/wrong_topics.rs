@@ -1,4 +1,5 @@
-//! Topics that are missing or of the wrong shape: the program ends and says which, and what to do.
+//! Topics that are missing or have the wrong shape: the program ends with their names, and the
+//! remedy.
 
 use tests::broker;
 
@@ -38,7 +39,7 @@ fn a_missing_source_topic_is_named(mode: Mode) {
     world.create_topics(&[("customers", 2)]);
     let message = refusal(&world);
     assert_says(&message, &["orders", "reate them"]);
-    // Once it is there, the program runs.
+    // Once it exists, the program runs.
     let orders = Orders::new(500, 12);
     world.feed(&orders);
     let instance = world.run("only");

@@ -15,7 +15,7 @@ fn a_topic_is_made_with_its_settings_and_described() {
         let mut admin = world.admin();
         admin.create_topics(&[topic.clone()]).wait().unwrap();
         let missing = world.unique("missing");
-        // A broker may learn of a topic a moment after another has made it.
+        // A broker may learn of a topic a moment after another has created it.
         let described = eventually("the description", || {
             let described = admin.describe_topics(&[&topic.name, &missing]).wait().unwrap();
             (!described.is_empty()).then_some(described)
@@ -88,7 +88,7 @@ fn records_are_deleted_up_to_an_offset() {
         let places = [place.clone()];
         assert_eq!(admin.earliest_offsets(&places).all().wait().unwrap()[&place], 2);
         assert_eq!(admin.latest_offsets(&places, ReadUncommitted).all().wait().unwrap()[&place], 3);
-        // Once more does no harm.
+        // A second call does no harm.
         admin.delete_records(&[(place.clone(), 1)]).wait().unwrap();
         assert_eq!(admin.earliest_offsets(&places).all().wait().unwrap()[&place], 2);
     });
@@ -123,7 +123,7 @@ fn an_answer_wakes_the_one_who_asks_for_it() {
         let mut admin = world.admin();
         let places = [world.partition()];
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        // Whoever drives the future sleeps until it is woken.
+        // The driver of the future sleeps until it is woken.
         let offsets = runtime.block_on(admin.latest_offsets(&places, ReadUncommitted));
         assert_eq!(*offsets.unwrap()[&places[0]].as_ref().unwrap(), 0);
     });

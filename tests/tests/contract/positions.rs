@@ -1,4 +1,4 @@
-//! Positions and lags beside transactions: what a restore and a commit stand on.
+//! Positions and lags around transactions: the basis of restores and commits.
 
 use streams_core::{
     TopicPartition,
@@ -11,8 +11,8 @@ use streams_core::{
 
 use crate::world::{World, append, eventually, everywhere, poll_until, read_for_a_while, read_to};
 
-/// Waits for the last stable offset to be there: the marker of a transaction may be written after its end is
-/// confirmed.
+/// Waits for the last stable offset to arrive: the marker of a transaction may be written after its
+/// end is confirmed.
 fn assert_stable_end(world: &World, place: &TopicPartition, end: i64) {
     let (mut admin, places) = (world.admin(), [place.clone()]);
     eventually("the end of the transaction", || {
@@ -53,7 +53,7 @@ fn an_aborted_tail_never_shows_and_the_position_steps_over_it() {
         let mut consumer = world.consumer(ReadCommitted);
         consumer.assign(&place, 0).unwrap();
         assert_eq!(read_to(&mut *consumer, &place, end), ["a"]);
-        // And on, from a position within what was aborted.
+        // And further, from a position within the aborted records.
         consumer.assign(&place, 2).unwrap();
         assert!(read_to(&mut *consumer, &place, end).is_empty());
         world.write(&place, &["b"]);
@@ -95,7 +95,7 @@ fn an_open_transaction_holds_back_who_reads_what_is_committed() {
         committed.assign(&place, 0).unwrap();
         assert_eq!(read_to(&mut *committed, &place, 1), ["a"]);
         assert!(read_for_a_while(&mut *committed).is_empty());
-        // What is held back is not there to be waited for.
+        // Records that are held back are not available, so nobody waits for them.
         assert_lag(&mut *committed, &place, 0);
         let mut all = world.consumer(ReadUncommitted);
         all.assign(&place, 0).unwrap();

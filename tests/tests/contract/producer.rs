@@ -1,4 +1,4 @@
-//! Writing records outside of transactions.
+//! Writing records outside transactions.
 
 use std::collections::BTreeMap;
 
@@ -77,7 +77,8 @@ fn a_record_that_is_too_large_is_refused_and_others_go_through() {
     });
 }
 
-/// It said `Broker: Message size too large`, though no broker had seen the record, and named no setting.
+/// It said `Broker: Message size too large`, though no broker had seen the record, and named no
+/// setting.
 #[test]
 fn a_record_that_the_client_refuses_is_named_with_its_size_its_key_and_the_setting() {
     on_the_broker(|world| {
@@ -91,11 +92,12 @@ fn a_record_that_the_client_refuses_is_named_with_its_size_its_key_and_the_setti
     });
 }
 
-/// It said `INVALID_TIMESTAMP`, and left it to the reader which timestamp is invalid, and why.
+/// It said `INVALID_TIMESTAMP`, and left it to the reader to find out which timestamp is invalid,
+/// and why.
 #[test]
 fn a_timestamp_that_the_broker_refuses_is_reported_with_the_topics_setting() {
     on_the_broker(|world| {
-        // Brokers know the setting from 3.6 on, and have a limit by themselves from 4.0 on.
+        // Brokers know the setting from 3.6 on, and have a limit by default from 4.0 on.
         if !tests::broker::is_from(3, 6) {
             return;
         }
@@ -143,7 +145,8 @@ fn compacted(world: &World) -> TopicPartition {
     TopicPartition::new(topic.name, 0)
 }
 
-/// The reports of neighbours with one fate were merged, so that nobody could say which record of a batch was at fault.
+/// The reports of neighbours with the same result were merged, so it was unknown which record of a
+/// batch was at fault.
 #[test]
 fn of_a_batch_that_is_refused_the_records_at_fault_are_named() {
     everywhere(|world| {
@@ -175,7 +178,8 @@ fn of_a_batch_that_is_refused_the_records_at_fault_are_named() {
     });
 }
 
-/// A broker refuses a batch that is too large as a whole. Were each record of it blamed, small ones would be lost.
+/// A broker refuses a batch that is too large as a whole. If each of its records were blamed, small
+/// ones would be lost.
 #[test]
 fn a_record_that_is_too_large_for_its_topic_is_named_where_each_is_sent_alone() {
     everywhere(|world| {
@@ -243,13 +247,13 @@ fn a_partition_is_looked_up_once_and_only_its_own_producer_takes_the_slot() {
         for value in ["a", "b"] {
             assert_eq!([&two, &one].map(|place| producer.slot(place).unwrap()), slots);
             assert!(!producer.append(slots[1], record(value, &headers)).unwrap().is_full());
-            // It stays what it is across flushes.
+            // It stays the same across flushes.
             for report in producer.flush().unwrap() {
                 assert_eq!(report.topic_partition, one);
                 report.result.unwrap();
             }
         }
-        // The other has a slot of its own with the same number, which is another partition's.
+        // The other producer has a slot with the same number, for another partition.
         other.slot(&one).unwrap();
         let foreign = other.append(slots[0], record("c", &headers)).unwrap_err();
         assert_eq!(foreign.kind(), ErrorKind::InvalidState);

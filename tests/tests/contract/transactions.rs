@@ -14,7 +14,7 @@ use crate::world::{
     World, append, eventually, everywhere, on_the_broker, read, read_for_a_while, record,
 };
 
-/// Somebody who belongs to no group.
+/// A client without a group.
 fn stranger(world: &World) -> GroupMetadata {
     GroupMetadata {
         group_id: world.unique("group"),
@@ -75,7 +75,7 @@ fn transactions_follow_one_another_committed_and_aborted() {
                 producer.flush().unwrap();
                 producer.commit_transaction().unwrap();
             } else {
-                // Some of it has been sent and some not.
+                // Some records have been sent and some not.
                 if round == 3 {
                     producer.flush().unwrap();
                     append(&mut *producer, &place, &["3 again"]);
@@ -107,7 +107,8 @@ fn an_empty_transaction_may_be_committed_or_aborted() {
     });
 }
 
-/// What was behind such a record waited for its whole time-out, since a transaction that has failed sends nothing more.
+/// Records after such a record waited for their whole time-out, since a failed transaction sends
+/// nothing more.
 #[test]
 fn a_transaction_with_a_record_that_is_refused_ends_soon_and_names_it_and_another_producer_goes_on()
 {
@@ -127,7 +128,7 @@ fn a_transaction_with_a_record_that_is_refused_ends_soon_and_names_it_and_anothe
             producer.append_to(&place, record("a", &headers)).unwrap();
             append(&mut *producer, &other, &["c"]);
             producer.flush().unwrap();
-            // What comes behind can be neither written nor committed.
+            // Later records can be neither written nor committed.
             let late = producer.append_to(&other, record("d", &headers)).unwrap_err();
             assert_eq!(late.kind(), ErrorKind::Timeout, "{late}");
             if ask_after_abort {
@@ -283,7 +284,7 @@ fn offsets_of_who_is_not_in_the_group_are_refused_and_the_producer_goes_on() {
             append(&mut *producer, &place, &["gone"]);
             producer.flush().unwrap();
             let refused = producer.send_offsets(&offsets(&place), &stranger(world)).unwrap_err();
-            // A broker that is new may still be making the topic of the groups.
+            // A new broker may still be creating the topic of the groups.
             let is_late = matches!(refused.kind(), ErrorKind::Timeout | ErrorKind::Unavailable);
             assert!(is_late || refused.kind() == ErrorKind::Fenced, "{refused}");
             (!is_late).then_some(producer)

@@ -1,4 +1,4 @@
-//! The clusters, and what tests do with them again and again.
+//! The clusters, and common actions of tests on them.
 
 use std::{
     collections::BTreeMap,
@@ -19,12 +19,12 @@ use streams_core::{
     time::{Clock, SystemClock},
 };
 
-/// How long a test waits for something that must happen.
+/// Time for which a test waits for an expected event.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a test watches that nothing happens.
+/// Time for which a test watches that nothing happens.
 pub(crate) const A_WHILE: Duration = Duration::from_millis(300);
 
-/// Gives a topic more partitions.
+/// Adds partitions to a topic.
 type Grow = Box<dyn Fn(&str, i32) + Sync>;
 
 /// A cluster under test.
@@ -34,14 +34,17 @@ pub(crate) struct World {
     grow: Grow,
 }
 
-/// Runs a test on the broker, if there is one: for what its clients must do beyond the cluster.
+/// Runs a test on the broker, if there is one, with the clients of each data plane: for their
+/// behaviour beyond the cluster's.
 pub(crate) fn on_the_broker(test: impl Fn(&World)) {
-    if let Some(broker) = broker() {
+    for broker in broker() {
+        // Shown if the test fails: which data plane it failed on.
+        eprintln!("on {}", broker.name);
         test(&broker);
     }
 }
 
-/// Runs a test on every cluster that there is.
+/// Runs a test on every available cluster.
 pub(crate) fn everywhere(test: impl Fn(&World)) {
     let embedded = EmbeddedCluster::new(Arc::new(SystemClock));
     let clients = Arc::new(embedded.clone());
@@ -53,30 +56,39 @@ pub(crate) fn everywhere(test: impl Fn(&World)) {
 }
 
 #[cfg(feature = "rdkafka")]
-fn broker() -> Option<World> {
-    use streams_core::{client::rdkafka::RdKafkaSupplier, config::StreamsConfig};
+fn broker() -> Vec<World> {
+    use streams_core::config::DataPlane;
 
     let Ok(bootstrap) = std::env::var("KAFKA_STREAMS_TEST_BOOTSTRAP") else {
         eprintln!("skipped on a broker: KAFKA_STREAMS_TEST_BOOTSTRAP names none");
-        return None;
+        return Vec::new();
     };
-    // A leader notices soon that a topic has grown; its consumer must read the new partition without a look of its own.
+    let planes = [("rdkafka", DataPlane::RdKafka), ("native", DataPlane::Native)];
+    planes.into_iter().map(|(name, plane)| broker_by(name, plane, &bootstrap)).collect()
+}
+
+#[cfg(feature = "rdkafka")]
+fn broker_by(name: &'static str, plane: streams_core::config::DataPlane, bootstrap: &str) -> World {
+    use streams_core::{client::clients_for, config::StreamsConfig};
+
+    // A leader soon notices that a topic has grown; its consumer must read the new partition
+    // without a look-up of its own.
     let config = StreamsConfig::new("contract", bootstrap)
+        .data_plane(plane)
         .set("metadata.max.age.ms", 1_000)
         .set("consumer.topic.metadata.refresh.interval.ms", 300_000);
-    let clients = RdKafkaSupplier::new(&config).unwrap();
     let grow = Box::new(|topic: &str, total: i32| {
         let total = total.to_string();
         let alter = ["topics", "--alter", "--topic", topic, "--partitions", &total];
         tests::broker::tool(&alter).unwrap();
     });
-    Some(World { name: "broker", clients: Arc::new(clients), grow })
+    World { name, clients: clients_for(&config).unwrap(), grow }
 }
 
 #[cfg(not(feature = "rdkafka"))]
-fn broker() -> Option<World> {
+fn broker() -> Vec<World> {
     eprintln!("skipped on a broker: there are no clients for one in this build");
-    None
+    Vec::new()
 }
 
 impl World {
@@ -91,24 +103,25 @@ impl World {
         self.clients.admin().unwrap()
     }
 
-    /// Makes a topic; its name.
+    /// Creates a topic and returns its name.
     pub(crate) fn topic(&self, partitions: i32) -> String {
         let name = self.unique("topic");
         self.admin().create_topics(&[new_topic(&name, partitions)]).wait().unwrap();
         name
     }
 
-    /// Whether the cluster has the protocol of streams groups (KIP-1071), which brokers have from 4.2 on.
+    /// Returns whether the cluster has the protocol of streams groups (KIP-1071), which brokers
+    /// have from 4.2 on.
     pub(crate) fn has_streams_groups(&self) -> bool {
         self.name == "embedded" || tests::broker::is_from(4, 2)
     }
 
-    /// Gives a topic more partitions, `total` then.
+    /// Adds partitions to a topic, up to `total`.
     pub(crate) fn grow(&self, topic: &str, total: i32) {
         (self.grow)(topic, total);
     }
 
-    /// Makes a topic with one partition.
+    /// Creates a topic with one partition.
     pub(crate) fn partition(&self) -> TopicPartition {
         TopicPartition::new(self.topic(1), 0)
     }
@@ -133,9 +146,9 @@ impl World {
         self.clients.producer(settings).unwrap()
     }
 
-    /// Whether it is a broker's, not the embedded one.
+    /// Returns whether the cluster is a broker's, not the embedded one.
     pub(crate) fn is_a_broker(&self) -> bool {
-        self.name == "broker"
+        self.name != "embedded"
     }
 
     /// A transactional producer that is not initialised.
@@ -151,14 +164,14 @@ impl World {
             .unwrap()
     }
 
-    /// A transactional producer that can begin.
+    /// A transactional producer that is ready to begin.
     pub(crate) fn transactional(&self, transactional_id: &str) -> Box<dyn Producer> {
         let mut producer = self.uninitialised(transactional_id);
         producer.init_transactions().unwrap();
         producer
     }
 
-    /// Writes values outside of transactions.
+    /// Writes values outside transactions.
     pub(crate) fn write(&self, to: &TopicPartition, values: &[&str]) {
         let mut producer = self.producer();
         append(&mut *producer, to, values);
@@ -167,7 +180,7 @@ impl World {
         }
     }
 
-    /// Writes values in a transaction of their own.
+    /// Writes values in their own transaction.
     pub(crate) fn write_in_transaction(&self, to: &TopicPartition, values: &[&str], commit: bool) {
         let mut producer = self.transactional(&self.unique("transaction"));
         producer.begin_transaction().unwrap();
@@ -196,7 +209,7 @@ pub(crate) fn record<'a>(value: &'a str, headers: &'a Headers) -> ProduceRecord<
     ProduceRecord { timestamp: 1_000, key: None, value: Some(value.as_bytes()), headers }
 }
 
-/// Repeats `attempt` until it gives something.
+/// Repeats `attempt` until it returns something.
 pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let deadline_ms = SystemClock.now_ms() + i64::try_from(PATIENCE.as_millis()).unwrap();
     loop {
@@ -207,7 +220,7 @@ pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) 
     }
 }
 
-/// Polls until `enough` is satisfied with what came so far.
+/// Polls until `enough` accepts the values so far.
 pub(crate) fn poll_until(
     consumer: &mut dyn Consumer,
     enough: impl Fn(&dyn Consumer, &[RecordBatch]) -> bool,
@@ -222,13 +235,13 @@ pub(crate) fn poll_until(
     })
 }
 
-/// Reads until that many records have come; their values.
+/// Reads until this many records have arrived, and returns their values.
 pub(crate) fn read(consumer: &mut dyn Consumer, records: usize) -> Vec<String> {
     let count = |batches: &[RecordBatch]| batches.iter().map(RecordBatch::len).sum::<usize>();
     values(&poll_until(consumer, |_, batches| count(batches) >= records))
 }
 
-/// Reads until the position is there; the values on the way.
+/// Reads up to the position, and returns the values on the way.
 pub(crate) fn read_to(
     consumer: &mut dyn Consumer,
     partition: &TopicPartition,
@@ -240,7 +253,7 @@ pub(crate) fn read_to(
     values(&batches)
 }
 
-/// Reads for a while; the values that came.
+/// Reads for a while, and returns the values.
 pub(crate) fn read_for_a_while(consumer: &mut dyn Consumer) -> Vec<String> {
     let end_ms = SystemClock.now_ms() + i64::try_from(A_WHILE.as_millis()).unwrap();
     values(&poll_until(consumer, |_, _| SystemClock.now_ms() >= end_ms))

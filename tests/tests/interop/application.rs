@@ -1,8 +1,9 @@
-//! The orders application on a broker of its own.
+//! The orders application on its own broker.
 
 use std::{
     collections::BTreeMap,
     fs,
+    path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -21,7 +22,7 @@ use crate::{
 const PARTITIONS: usize = 4;
 /// Tasks of the application: two sub-topologies.
 pub(crate) const TASKS: usize = 2 * PARTITIONS;
-/// Orders in a portion.
+/// Number of orders in a portion.
 pub(crate) const PORTION: usize = 1_000;
 
 const APPLICATION: &str = "orders-app";
@@ -29,24 +30,25 @@ const POLL: Duration = Duration::from_millis(100);
 /// One test at a time.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// A broker, the portions of orders, and how the instances are set.
+/// A broker, the portions of orders, and the settings of instances.
 pub(crate) struct Application {
     settings: Vec<&'static str>,
     portions: Vec<Vec<Order>>,
     fed: usize,
     files: TempDir,
     broker: Broker,
-    /// Given back last.
+    /// Released last.
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Application {
-    /// An application that is going to be fed `count` portions; `None` where tests with brokers are not wanted.
+    /// An application that will be fed `count` portions; `None` if tests with brokers are not
+    /// wanted.
     pub(crate) fn new(count: usize, settings: &[&'static str]) -> Option<Self> {
         if !broker::wanted() {
             return None;
         }
-        // A test that failed leaves nothing behind that the next one needs.
+        // A failed test leaves nothing behind that the next one needs.
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         Some(Self {
             settings: settings.to_vec(),
@@ -72,7 +74,7 @@ impl Application {
         self.start_feed(&[]).succeed(PATIENCE).unwrap();
     }
 
-    /// Writes the next portion bit by bit, while other things happen.
+    /// Writes the next portion bit by bit, in the background.
     pub(crate) fn start_slow_feed(&mut self) -> Process {
         self.start_feed(&["--rate", "250"])
     }
@@ -89,7 +91,26 @@ impl Application {
         broker::high_value_orders(&arguments).unwrap()
     }
 
-    /// Records that a portion brings: orders, once more as the repartition topic's, and customers.
+    /// Creates the topics and writes nothing.
+    pub(crate) fn create_topics(&self) {
+        let (bootstrap, partitions) = (self.broker.bootstrap(), PARTITIONS.to_string());
+        let arguments = ["--generate", "0", "--partitions", &partitions];
+        let feed = [&["feed", "--bootstrap-server", &bootstrap], &arguments[..]].concat();
+        broker::high_value_orders(&feed).unwrap().succeed(PATIENCE).unwrap();
+    }
+
+    /// Address of the broker.
+    pub(crate) fn bootstrap(&self) -> String {
+        self.broker.bootstrap()
+    }
+
+    /// A directory for files of the test.
+    pub(crate) fn files(&self) -> &Path {
+        self.files.path()
+    }
+
+    /// Number of records in a portion: orders, the same again in the repartition topic, and
+    /// customers.
     pub(crate) fn records_of_a_portion(&self) -> u64 {
         let portion = self.portions.first().unwrap();
         let mut customers: Vec<&str> =
@@ -99,7 +120,7 @@ impl Application {
         u64::try_from(2 * portion.len() + customers.len()).unwrap()
     }
 
-    /// Waits until the figures are those of all orders that were fed; they may never be more.
+    /// Waits until the figures are those of all orders that were fed; they may never exceed them.
     pub(crate) fn await_figures(&self, instances: &[&Instance]) {
         let expected = Figures::expected(self.portions.iter().take(self.fed).flatten());
         poll(instances, || {
@@ -110,7 +131,8 @@ impl Application {
         });
     }
 
-    fn figures(&self) -> Figures {
+    /// The figures of all that is committed now.
+    pub(crate) fn figures(&self) -> Figures {
         let (bootstrap, directory) = (self.broker.bootstrap(), self.files.path().join("outputs"));
         let mut arguments = vec!["verify", "--bootstrap-server", &bootstrap];
         arguments.extend(["--output", directory.to_str().unwrap()]);
@@ -118,7 +140,7 @@ impl Application {
         Figures::read(&directory)
     }
 
-    /// All topics with their ids, but for the cluster's own.
+    /// All topics with their ids, except for the cluster's own.
     pub(crate) fn topics(&self) -> BTreeMap<String, String> {
         let described = self.broker.tool(&["topics", "--describe"]).unwrap();
         let topic = |line: &str| {
@@ -131,7 +153,7 @@ impl Application {
     }
 }
 
-/// Waits until an instance of this library runs as many tasks as `wanted` says.
+/// Waits until an instance of this library runs a number of tasks that `wanted` accepts.
 pub(crate) fn await_tasks(instance: &Instance, wanted: impl Fn(usize) -> bool) {
     poll(&[instance], || match instance.active_tasks() {
         Some(count) if wanted(count) => Ok(()),
@@ -139,7 +161,7 @@ pub(crate) fn await_tasks(instance: &Instance, wanted: impl Fn(usize) -> bool) {
     });
 }
 
-/// Looks until `look` is content, for as long as the instances run and the patience lasts.
+/// Repeats `look` until it succeeds, for as long as the instances run and patience lasts.
 fn poll(instances: &[&Instance], look: impl Fn() -> Result<(), String>) {
     let deadline_ms = SystemClock.now_ms() + i64::try_from(PATIENCE.as_millis()).unwrap();
     while let Err(problem) = look() {

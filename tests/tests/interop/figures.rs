@@ -1,4 +1,4 @@
-//! What the application computes.
+//! The results of the application.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::orders::{HOUR_MS, Order};
 
-/// The last count of each key, and the ids of all orders that came out, repeated ones too.
+/// The last count of each key, and the ids of all orders in the output, including repeated ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Figures {
     per_customer: BTreeMap<String, i64>,
@@ -16,7 +16,7 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// What is to come out when all of these orders went in.
+    /// The expected output for all of these orders.
     pub(crate) fn expected<'a>(orders: impl IntoIterator<Item = &'a Order>) -> Self {
         let mut figures = Self::default();
         for order in orders {
@@ -31,7 +31,7 @@ impl Figures {
         figures.sorted()
     }
 
-    /// What came out, of the files that `high-value-orders verify` wrote to `directory`.
+    /// The actual output, from the files that `high-value-orders verify` wrote to `directory`.
     pub(crate) fn read(directory: &Path) -> Self {
         let mut figures = Self::default();
         for record in records(directory, "orders-per-customer") {
@@ -49,7 +49,8 @@ impl Figures {
         figures.sorted()
     }
 
-    /// Whether something was counted or came out more than once, which no more waiting will mend.
+    /// Returns whether something was counted or written more than once, which no more waiting will
+    /// mend.
     pub(crate) fn exceeds(&self, expected: &Self) -> bool {
         fn more<K: Ord>(found: &BTreeMap<K, i64>, expected: &BTreeMap<K, i64>) -> bool {
             found.iter().any(|(key, count)| *count > expected.get(key).copied().unwrap_or(0))

@@ -1,7 +1,7 @@
-//! An application that ran on one library goes on with the other, and then with the first again.
+//! An application that ran on one library continues with the other, and then with the first again.
 //!
-//! State is restored from the changelogs that the other has written, and input is read from the offsets that the
-//! other has committed.
+//! State is restored from the changelogs that the other has written, and input is read from the
+//! offsets that the other has committed.
 
 use crate::{
     application::Application,
@@ -11,7 +11,7 @@ use crate::{
 const AT_LEAST_ONCE: [&str; 2] = ["--guarantee", "at-least-once"];
 const EXACTLY_ONCE: [&str; 2] = ["--guarantee", "exactly-once"];
 
-/// Each library in turn takes a portion of the orders.
+/// Each library in turn processes a portion of the orders.
 fn hand_over(turns: [Library; 3], settings: &[&'static str]) {
     let Some(mut application) = Application::new(turns.len(), settings) else { return };
     let mut topics = Vec::new();

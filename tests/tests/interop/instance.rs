@@ -1,21 +1,21 @@
-//! One instance of the application, of either library.
+//! One instance of the application, on either library.
 
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tests::broker::{self, Process};
 
-/// How long anything may take that must happen.
+/// Time limit for an expected event.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Whose library an instance runs on.
+/// The library of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Library {
     Java,
     Rust,
 }
 
-/// What an instance of this library says when it ends.
+/// The last report of an instance of this library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
     /// Records taken from source and repartition topics.
@@ -24,7 +24,7 @@ pub(crate) struct Summary {
     pub(crate) restored: u64,
 }
 
-/// An instance with a fresh state directory, so that all it knows comes from the cluster.
+/// An instance with a fresh state directory, so that everything it knows comes from the cluster.
 #[derive(Debug)]
 pub(crate) struct Instance {
     library: Library,
@@ -63,7 +63,8 @@ impl Instance {
         }
     }
 
-    /// How many active tasks an instance of this library has, none of them still restoring; `None` while some are.
+    /// Number of active tasks of an instance of this library; `None` while some are still
+    /// restoring.
     pub(crate) fn active_tasks(&self) -> Option<usize> {
         assert_eq!(self.library, Library::Rust, "Java's program does not tell its tasks");
         let lines = self.process.stderr();
@@ -75,7 +76,7 @@ impl Instance {
         Some(active.map_or(0, |ids| ids.split(' ').count()))
     }
 
-    /// Has it close, as an administrator would, and checks that it did so in order.
+    /// Makes it close, like an administrator, and checks that it did so in order.
     pub(crate) fn close(self) -> Option<Summary> {
         self.expect_running();
         let status = self.process.terminate(PATIENCE).unwrap();
@@ -83,8 +84,8 @@ impl Instance {
             lines.into_iter().rev().find(|line| line.contains(word)).unwrap_or_default()
         };
         match self.library {
-            // Java's machine gives the signal's number as its status, however well the application closed, and may be
-            // gone before the listener has told the last state.
+            // Java's machine returns the signal's number as its status, however well the
+            // application closed, and may be gone before the listener has reported the last state.
             Library::Java => {
                 let state = last(self.process.stdout(), "state ");
                 assert!(

@@ -1,4 +1,4 @@
-//! Made-up orders, in portions that follow each other.
+//! Made-up orders, in consecutive portions.
 
 use chrono::{DateTime, SecondsFormat};
 use serde_json::json;
@@ -6,7 +6,7 @@ use streams_core::time::{Clock, SystemClock};
 
 /// Length of the application's windows.
 pub(crate) const HOUR_MS: i64 = 3_600_000;
-/// Orders of a greater amount are of high value to the application.
+/// Orders above this amount are of high value to the application.
 const HIGH_VALUE: f64 = 1_000.0;
 const CUSTOMERS: usize = 40;
 const STEP_MS: i64 = 9_000;
@@ -17,7 +17,7 @@ pub(crate) struct Order {
     pub(crate) id: String,
     pub(crate) customer: String,
     pub(crate) created_ms: i64,
-    amount: f64,
+    pub(crate) amount: f64,
 }
 
 impl Order {
@@ -25,7 +25,7 @@ impl Order {
         self.amount > HIGH_VALUE
     }
 
-    /// As the program `high-value-orders feed` reads it.
+    /// The order as the program `high-value-orders feed` reads it.
     pub(crate) fn line(&self) -> String {
         let time = DateTime::from_timestamp_millis(self.created_ms).unwrap();
         let order = json!({
@@ -39,10 +39,10 @@ impl Order {
     }
 }
 
-/// Portions of `size` orders in order of time.
+/// Portions of `size` orders by time.
 ///
-/// They are of today: a broker deletes records, those of windowed changelogs too, whose timestamps are older than the
-/// topic's retention.
+/// They are from today: a broker deletes records, also those of windowed changelogs, whose
+/// timestamps are older than the topic's retention.
 pub(crate) fn portions(count: usize, size: usize) -> Vec<Vec<Order>> {
     let orders = count * size;
     let span_ms = STEP_MS * i64::try_from(orders).unwrap();

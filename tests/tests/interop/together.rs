@@ -1,7 +1,7 @@
-//! An instance of each library share the application's tasks in one group.
+//! One instance of each library share the application's tasks in one group.
 //!
-//! The one that comes first leads a classic group. The other joins while orders come, both run, and the first leaves
-//! while orders come.
+//! The first one leads a classic group. The other joins while orders arrive, both run, and the
+//! first leaves while orders arrive.
 
 use crate::{
     application::{Application, PORTION, TASKS, await_tasks},
@@ -32,7 +32,7 @@ fn share(first: Library, second: Library, settings: &[&[&'static str]]) {
     feed.succeed(PATIENCE).unwrap();
     application.await_figures(&[&first, &second]);
 
-    // Nobody but the other can have taken what the instance of this library does not have.
+    // Only the other can have taken the tasks that the instance of this library does not have.
     application.feed();
     application.await_figures(&[&first, &second]);
     assert!(of_rust.active_tasks().is_some_and(is_shared), "{:?}", of_rust.active_tasks());

@@ -31,14 +31,14 @@ fn topics() -> EmbeddedCluster {
     cluster
 }
 
-/// What is in the output, in order.
+/// The contents of the output, in order.
 fn written(cluster: &EmbeddedCluster) -> Vec<String> {
     let records = cluster.read_all("out", IsolationLevel::ReadCommitted).unwrap();
     records.into_iter().map(|record| String::from_utf8(record.value.unwrap()).unwrap()).collect()
 }
 
-/// Ten calls wait for each other, so none would end if the thread waited for one; and who is in flight when the instance is
-/// closed is waited for.
+/// Ten calls wait for each other, so none would end if the thread waited for one; and calls in
+/// flight when the instance is closed are awaited.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_overlap_and_wake_the_thread_when_they_are_through() {
     let cluster = topics();
@@ -56,7 +56,7 @@ async fn calls_overlap_and_wake_the_thread_when_they_are_through() {
     });
     called.with_async(AsyncOptions::default().ordered().timeout(PATIENCE)).to("out");
     let directory = tempfile::tempdir().unwrap();
-    // A commit would wait for calls that wait for records, which are not taken meanwhile.
+    // A commit would wait for calls that wait for records, which are not processed meanwhile.
     let settings = config(directory.path(), AtLeastOnce).commit_interval(Duration::from_secs(60));
     let topology = builder.build().unwrap();
     let instance = KafkaStreams::with_client_supplier(topology, settings, cluster.clone()).unwrap();

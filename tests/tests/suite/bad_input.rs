@@ -1,7 +1,8 @@
-//! Bad input: each kind gets a message that says what is wrong, where, and what to do, and nothing else is lost.
+//! Bad input: each kind gets a message with the fault, its position and the remedy, and nothing
+//! else is lost.
 //!
-//! Most tests feed [`GOOD`] good records and one bad one at [`BAD_OFFSET`], and look at both: at the message,
-//! and at the figures once the bad one is dealt with.
+//! Most tests feed [`GOOD`] good records and one bad one at [`BAD_OFFSET`], and check both the
+//! message and the figures once the bad one is dealt with.
 
 mod configuration;
 mod end_of_time;
@@ -38,17 +39,17 @@ const GUARANTEES: [ProcessingGuarantee; 2] =
 
 /// Number of good records.
 const GOOD: i64 = 500;
-/// Where the bad record is in `in-0`: before it are as many good ones.
+/// Offset of the bad record in `in-0`, after as many good ones.
 const BAD_OFFSET: i64 = 123;
 /// Timestamp of the bad record.
 const BAD_TIME: i64 = 77;
 /// The topic for dead letters.
 const DEAD_LETTERS: &str = "dead-letters";
 
-/// What user code does with a value.
+/// User code's treatment of a value.
 type Check = Arc<dyn Fn(i64) -> Result<i64, BoxError> + Send + Sync>;
 
-/// Sums what `check` makes of values by key, in the store `sums`, and forwards each sum.
+/// Sums the results of `check` by key, in the store `sums`, and forwards each sum.
 struct Sum {
     sums: StoreRef<KeyValueStore<String, i64>>,
     check: Check,
@@ -86,7 +87,7 @@ fn summing_topology(
     builder.build().unwrap()
 }
 
-/// A cluster with the topics `in` and `out` of one partition.
+/// A cluster with the topics `in` and `out`, of one partition each.
 fn one_partition() -> EmbeddedCluster {
     let cluster = cluster();
     cluster.create_topic("in", 1).unwrap();
@@ -145,7 +146,7 @@ async fn start(
     instance
 }
 
-/// Waits until the instance has failed; its error.
+/// Waits until the instance has failed, and returns its error.
 async fn failure(instance: &KafkaStreams) -> Error {
     assert_eq!(instance.wait_for(&[State::Error], PATIENCE).await, State::Error);
     let error = instance.error().unwrap();
@@ -161,12 +162,13 @@ fn assert_says(error: &Error, parts: &[&str]) {
     }
 }
 
-/// What a reader sees of the dead letters.
+/// The dead letters that a reader sees.
 fn dead_letters(cluster: &EmbeddedCluster) -> Vec<StoredRecord> {
     cluster.read_all(DEAD_LETTERS, IsolationLevel::ReadCommitted).unwrap()
 }
 
-/// Asserts that the only dead letter is the record `bad` of [`feed`] as it was, with Java's headers behind its own.
+/// Asserts that the only dead letter is the record `bad` of [`feed`] as it was, with Java's headers
+/// after its own.
 fn assert_dead_letter(cluster: &EmbeddedCluster, bad: &[u8], stacktrace: &str, message: &str) {
     let letters = dead_letters(cluster);
     let [letter] = letters.as_slice() else { panic!("not one dead letter: {letters:?}") };

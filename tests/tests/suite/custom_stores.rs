@@ -1,4 +1,4 @@
-//! Stores of the program's own: what is not committed of them is dropped, and the changelog brings them back.
+//! Stores of the program's own: uncommitted changes are dropped, and the changelog restores them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +25,7 @@ use crate::harness::{PATIENCE, cluster, config, eventually, processed, produce};
 const GUARANTEES: [ProcessingGuarantee; 2] =
     [ProcessingGuarantee::AtLeastOnce, ProcessingGuarantee::ExactlyOnceV2];
 
-/// Sums by key, and who has the greatest.
+/// Sums by key, and the key with the greatest.
 #[derive(Default)]
 struct Ranking {
     sums: BTreeMap<String, i64>,
@@ -67,7 +67,8 @@ impl CustomStore for Ranking {
     }
 }
 
-/// Adds the numbers of `in` by key, and says who is first. It fails once behind a write if `fails` says so.
+/// Adds the numbers of `in` by key, and reports the leader. It fails once after a write if `fails`
+/// is set.
 fn topology(fails: &Arc<AtomicBool>) -> Topology {
     let mut builder = TopologyBuilder::new();
     let source = builder.add_source("source", SourceOptions::new(["in"], string(), string()));
@@ -125,7 +126,8 @@ async fn what_is_not_committed_of_a_custom_store_is_dropped_and_the_rest_is_rest
         processed(&cluster, &["in"], &[&first]).await;
         assert_eq!(last(&cluster).as_deref(), Some("bob=2"));
 
-        // The store has the number already when the record fails, and gets it once more with the next attempt.
+        // The store has the number already when the record fails, and gets it again with the next
+        // attempt.
         fails.store(true, Ordering::SeqCst);
         produce(&cluster, "in", "ann", "4", 12);
         processed(&cluster, &["in"], &[&first]).await;

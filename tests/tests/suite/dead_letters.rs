@@ -1,4 +1,5 @@
-//! Dead letters of changes that are held back: the record that fails is not the one that is read at that moment.
+//! Dead letters of changes that are held back: the record that fails is not the one being read at
+//! that moment.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -23,7 +24,7 @@ fn build(builder: &StreamsBuilder) -> Topology {
     builder.build_with(&settings).unwrap()
 }
 
-/// Refuses what comes of the key `bad`.
+/// Refuses the results of the key `bad`.
 fn refuse_bad(counts: &KStream<String, Option<i64>>) {
     let checked = counts.try_map_values_with_key(|key, count| {
         if key.starts_with("bad") { Err("refused") } else { Ok(count.unwrap_or_default()) }
@@ -58,9 +59,10 @@ fn dead_letter(cluster: &EmbeddedCluster) -> (StoredRecord, String) {
     (letter.clone(), offset)
 }
 
-/// A count that a cache holds back fails below the table when the cache is flushed. The dead letter had the bytes of
-/// the record that was at the head of the queue by then, a healthy one, under the failed record's offset: whoever
-/// mended the letters and sent them again would have counted a good record twice and lost the bad one.
+/// A count that a cache holds back fails below the table when the cache is flushed. The dead letter
+/// had the bytes of the record at the head of the queue by then, a healthy one, under the failed
+/// record's offset: an operator who repaired the letters and sent them again would have counted a
+/// good record twice and lost the bad one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cached_row_that_fails_at_the_commit_has_its_own_offset_and_no_other_records_bytes() {
     let cluster = topics();
@@ -91,7 +93,8 @@ async fn a_cached_row_that_fails_at_the_commit_has_its_own_offset_and_no_other_r
     assert_eq!(keys.len(), 2_999, "the others came through");
 }
 
-/// The same for a window that is held back until it closes: the record that closes it is not the one that fails.
+/// The same for a window that is held back until it closes: the record that closes it is not the
+/// one that fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_that_fails_when_it_closes_is_not_blamed_on_the_record_that_closes_it() {
     let cluster = topics();

@@ -1,6 +1,7 @@
 //! Caches that one commit flushes more than once, because a store above them forwards into them.
 //!
-//! What downstream is told is a step from what it has seen to what there is, whatever the order of the flushes.
+//! Each change told downstream is a step from what it has seen to the current value, whatever the
+//! order of the flushes.
 
 use std::{path::Path, time::Duration};
 
@@ -16,7 +17,7 @@ use streams_core::{
 
 use crate::harness::{PATIENCE, cluster, config, processed, produce};
 
-/// The text that deletes a row.
+/// The value that deletes a row.
 const DELETE: &str = "delete";
 
 fn value(text: &str) -> Option<String> {
@@ -29,7 +30,8 @@ fn step(old: Option<&str>, new: Option<&str>) -> String {
 
 type Texts = KeyValueStore<String, String>;
 
-/// Keeps the newest value of each key, and forwards what its cache held back: the value or, if it `shows`, the step.
+/// Keeps the newest value of each key, and forwards the changes that its cache held back: the value
+/// or, if it `shows`, the step.
 struct Keep {
     store: StoreRef<Texts>,
     shows: bool,
@@ -59,7 +61,7 @@ impl Processor<String, String, String, String> for Keep {
     }
 }
 
-/// As [`Keep`] for the windows that start at 10, and shows each step.
+/// Like [`Keep`], for the windows that start at 10, and shows each step.
 struct KeepWindow(StoreRef<WindowStore<String, String>>);
 
 impl Processor<String, String, String, String> for KeepWindow {
@@ -89,8 +91,9 @@ fn source(builder: &mut TopologyBuilder, topic: &'static str) -> Node {
     builder.add_source(topic, SourceOptions::new([topic], string(), string()))
 }
 
-/// Levels of cached stores, the lowest first in the order of the flushes. Each takes what the one above it
-/// forwards, and what comes from a topic of its own: `in-0` for the lowest. The lowest writes its steps to `out`.
+/// Levels of cached stores, the lowest first in the order of the flushes. Each processes the
+/// records of the level above and of its own topic: `in-0` for the lowest. The lowest writes its
+/// steps to `out`.
 fn levels(names: &[&'static str], topics: &[&'static str]) -> Topology {
     let mut builder = TopologyBuilder::new();
     let cached = |name: &'static str| {
@@ -136,7 +139,7 @@ fn window_below() -> Topology {
     builder.build().unwrap()
 }
 
-/// An instance whose first commit comes when it has read all that is there.
+/// An instance whose first commit comes when it has read all records.
 async fn start(topology: Topology, cluster: &EmbeddedCluster) -> KafkaStreams {
     let config = config(Path::new("unused"), ProcessingGuarantee::AtLeastOnce)
         .commit_interval(Duration::from_millis(1_500))
@@ -158,9 +161,10 @@ fn written(cluster: &EmbeddedCluster) -> Vec<String> {
     texts.map(Result::unwrap).collect()
 }
 
-/// One commit flushed the lower store, then the upper one, which wrote to the lower, then the lower again. The
-/// second change of the key was said to come from what the last commit had left, as if the first had not gone out:
-/// an aggregate downstream would have subtracted a value twice and another never.
+/// One commit flushed the lower store, then the upper one, which wrote to the lower, then the lower
+/// again. The second change of the key was reported as a step from the last commit's value, as if
+/// the first had not been sent: an aggregate downstream would have subtracted one value twice and
+/// another never.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_flushed_twice_in_a_commit_says_what_it_forwarded_last() {
     let cluster = cluster();
@@ -173,14 +177,15 @@ async fn a_store_that_is_flushed_twice_in_a_commit_says_what_it_forwarded_last()
     assert_eq!(written(&cluster), ["none -> direct", "direct -> above"]);
 }
 
-/// The row was new in this commit, went out with its first flush and was deleted by the store above. The database
-/// never had it, so that its tombstone was taken for that of a row that nobody had seen, and dropped.
+/// The row was new in this commit, was sent with its first flush and deleted by the store above.
+/// The database never had it, so its tombstone was taken for that of a row that nobody had seen,
+/// and dropped.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tombstone_of_a_row_that_went_out_in_the_same_commit_is_forwarded() {
     let cluster = cluster();
     topics(&cluster, &["in-0", "in-1"]);
     let instance = start(levels(&["below", "upper"], &["in-0", "in-1"]), &cluster).await;
-    // A tombstone goes on only if there is a row above, and the one below must be new.
+    // A tombstone is forwarded only if there is a row above, and the one below must be new.
     produce(&cluster, "in-1", "k", "seed", 0);
     processed(&cluster, &["in-0", "in-1"], &[&instance]).await;
     produce(&cluster, "in-0", "k", DELETE, 1);
@@ -193,7 +198,8 @@ async fn the_tombstone_of_a_row_that_went_out_in_the_same_commit_is_forwarded() 
     assert_eq!(written(&cluster), steps);
 }
 
-/// Each level is flushed once more for each one above it, and every flush goes on from the one before.
+/// Each level is flushed once more for each one above it, and every flush continues from the
+/// previous one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_below_two_cached_stores_is_flushed_in_unbroken_steps() {
     let cluster = cluster();

@@ -1,4 +1,4 @@
-//! At least once a member that was given up may still write to a changelog what it had in hand.
+//! With at-least-once, an expelled member may still write to a changelog.
 
 use std::path::Path;
 
@@ -31,7 +31,8 @@ pub(crate) fn another_writes(cluster: &EmbeddedCluster, key: &str, count: i64) {
     cluster.produce(CHANGELOG, Some(0), record).unwrap();
 }
 
-/// They ended the changelog of a table as its newest rows, and the next owner counted on from there.
+/// They ended the changelog of a table as its newest rows, and the next owner counted on from
+/// there.
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_of_a_member_that_was_given_up_do_not_stay_the_newest() {
     let cluster = cluster();
@@ -53,7 +54,7 @@ async fn rows_of_a_member_that_was_given_up_do_not_stay_the_newest() {
     eventually("the rows are written anew", || logged() == counts_of(words.iter().copied())).await;
     processed(&cluster, &["in"], &[&streams]).await;
 
-    // Nothing more is written by this task before it is given up.
+    // This task writes nothing more before it is given up.
     another_writes(&cluster, "b", 1);
     streams.close(PATIENCE).await.unwrap();
     assert_eq!(logged(), counts_of(words.iter().copied()));

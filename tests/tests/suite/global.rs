@@ -33,7 +33,8 @@ const AT_LEAST_ONCE: ProcessingGuarantee = ProcessingGuarantee::AtLeastOnce;
 type Names = KeyValueStore<String, String>;
 type Nothing<'a> = Context<'a, Infallible, Infallible>;
 
-/// Adds the global store `names`, which `tab` fills with its values in upper case; "bad" is an error.
+/// Adds the global store `names`, filled from `tab` with its values in upper case; "bad" is an
+/// error.
 fn add_names(builder: &mut TopologyBuilder, persistent: bool) -> GlobalStoreRef<Names> {
     let source = SourceOptions::new(["tab"], serde::string(), serde::string());
     let store = Stores::key_value("names", serde::string(), serde::string());
@@ -49,7 +50,7 @@ fn add_names(builder: &mut TopologyBuilder, persistent: bool) -> GlobalStoreRef<
     })
 }
 
-/// Copies `in` to `out`, with the global row of each key behind the value.
+/// Copies `in` to `out`, with the global row of each key after the value.
 fn topology_with(persistent: bool) -> Topology {
     let mut builder = TopologyBuilder::new();
     let names = add_names(&mut builder, persistent);
@@ -90,7 +91,7 @@ fn written(cluster: &EmbeddedCluster) -> Vec<String> {
     values
 }
 
-/// A record of 8 bytes that are no text, in partition 1 of `tab`.
+/// Writes a record of 8 bytes that are not text to partition 1 of `tab`.
 fn produce_poison(cluster: &EmbeddedCluster) {
     let record = ProduceRecord {
         timestamp: 0,
@@ -349,7 +350,7 @@ async fn a_topology_of_global_stores_alone_runs_without_stream_threads() {
     streams.clean_up().unwrap();
 }
 
-/// Has all calls fail, and counts them.
+/// Makes all calls fail, and counts them.
 #[derive(Clone, Debug, Default)]
 struct Away(Arc<AtomicU32>);
 
@@ -428,7 +429,7 @@ async fn the_last_stream_thread_may_go_and_another_one_come() {
     assert_eq!(written(&cluster), ["v|V"]);
 }
 
-/// Keeps what it is told.
+/// Keeps the events it is told.
 #[derive(Clone, Default)]
 struct Recorder(Arc<Mutex<Vec<(&'static str, RestoreProgress)>>>);
 
@@ -470,7 +471,7 @@ async fn a_listener_is_told_how_each_partition_is_filled() {
     assert_eq!(calls, expected.collect::<Vec<_>>());
 }
 
-/// What a second start on the same directory reads of `tab`.
+/// Number of records that a second start on the same directory reads from `tab`.
 async fn read_by_a_second_start(
     cluster: &EmbeddedCluster,
     directory: &Path,

@@ -10,7 +10,7 @@ use streams_dsl::{Materialized, StreamsBuilder};
 
 use crate::harness::{PATIENCE, cluster, config, eventually, processed, produce};
 
-/// `in` has the key of a row as its value; the topics have unequal numbers of partitions.
+/// Values of `in` are keys of rows; the topics have different numbers of partitions.
 fn topology() -> Topology {
     let builder = StreamsBuilder::new();
     let rows = Materialized::named("rows").in_memory();
@@ -51,7 +51,7 @@ async fn records_of_any_partition_find_the_rows_of_all_partitions() {
     topics(&cluster);
     for key in 0..keys {
         produce(&cluster, "tab", &format!("r{key}"), &format!("row{key}"), 0);
-        // The key of a record says nothing of the partition of its row.
+        // The key of a record is unrelated to the partition of its row.
         produce(&cluster, "in", &format!("k{key}"), &format!("r{}", (key + 7) % keys), 0);
     }
     produce(&cluster, "in", "k", "r-unknown", 0);
@@ -85,7 +85,7 @@ async fn a_record_sees_the_row_that_its_instance_has_read_when_it_is_processed()
     produce(&cluster, "in", "k", "r", 1);
     processed(&cluster, &["in"], &[&streams]).await;
     assert_eq!(written(&cluster), [("k".to_owned(), "r=old".to_owned())]);
-    // Neither the row's time nor the record's counts.
+    // Neither the row's time nor the record's matters.
     produce(&cluster, "tab", "r", "new", 2_000);
     eventually("the new row is seen", || {
         produce(&cluster, "in", "k", "r", 1);

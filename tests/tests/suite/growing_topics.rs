@@ -56,7 +56,7 @@ async fn instances_without_state_read_partitions_that_are_added_while_they_run()
         processed(&cluster, &["in"], &instances.each_ref()).await;
 
         cluster.create_partitions("in", 3).unwrap();
-        // Written before anybody can have noticed: what is there first counts as well.
+        // Written before anybody can have noticed: early records count as well.
         produce_to(&cluster, 2, "at once");
         processed(&cluster, &["in"], &instances.each_ref()).await;
         produce_to(&cluster, 1, "later");
@@ -90,8 +90,9 @@ async fn an_instance_with_state_stops_and_names_the_changelog_when_its_source_to
     instance.close(PATIENCE).await.unwrap();
 }
 
-/// The topics of a merge may have unequal numbers of partitions. Where the smaller one grew, no task was added that could
-/// have read the new ones, and the tasks that were there kept to the inputs they had begun with.
+/// Merged topics may have different numbers of partitions. When the smaller one grew, no task was
+/// added that could have read the new partitions, and the existing tasks kept their original
+/// inputs.
 #[tokio::test(flavor = "multi_thread")]
 async fn partitions_that_the_smaller_of_two_merged_topics_gets_are_read_by_the_tasks_that_are_there()
  {
@@ -121,8 +122,8 @@ async fn partitions_that_the_smaller_of_two_merged_topics_gets_are_read_by_the_t
     }
 }
 
-/// A sink learnt the partitions of its topic with its first record, for good: as tasks moved to others, that learnt them
-/// anew, the records of one key went to two partitions.
+/// A sink learned the partitions of its topic with its first record, for good: as tasks moved to
+/// other members, which learned them again, the records of one key went to two partitions.
 #[tokio::test(flavor = "multi_thread")]
 async fn sinks_write_to_partitions_that_their_topic_gets_and_all_go_by_one_count() {
     let cluster = cluster();
@@ -148,7 +149,8 @@ async fn sinks_write_to_partitions_that_their_topic_gets_and_all_go_by_one_count
     })
     .await;
     processed(&cluster, &["in"], &[&instance]).await;
-    // All threads go by it now: what comes next has one partition for each key, whichever partition it came from.
+    // All threads use it now: later records have one partition per key, whichever partition they
+    // came from.
     for partition in 0..4 {
         for n in 0..40 {
             let (key, headers) = (format!("k{n}"), Headers::new());
@@ -168,7 +170,7 @@ async fn sinks_write_to_partitions_that_their_topic_gets_and_all_go_by_one_count
     assert_eq!(places.len(), 40);
 }
 
-/// The instance ran on for ever, with nothing to read; the next rebalance ended it without saying why.
+/// The instance ran for ever, with nothing to read; the next rebalance ended it without a reason.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_topic_that_is_deleted_while_it_is_read_ends_the_instance_by_name() {
     let cluster = cluster();
@@ -185,7 +187,7 @@ async fn a_source_topic_that_is_deleted_while_it_is_read_ends_the_instance_by_na
     cluster.delete_topic("in").unwrap();
     instance.wait_for(&[State::Error], PATIENCE).await;
     let error = instance.error().unwrap();
-    // Whoever notices first says so: the look at topics, the consumer, or the group.
+    // The first one to notice reports it: the check of topics, the consumer, or the group.
     let kinds = [ErrorKind::MissingSourceTopic, ErrorKind::InvalidTopic];
     assert!(kinds.contains(&error.kind()), "{error}");
     assert!(error.to_string().contains("topic `in`") || error.to_string().contains("topic in "));

@@ -1,4 +1,4 @@
-//! What the tests of this suite share: a cluster, a counting topology, and waits on conditions.
+//! Common parts of this suite's tests: a cluster, a counting topology, and waits on conditions.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ pub(crate) use tests::simulation::{counting_topology, counts_of, last_counts};
 /// The application id of all tests.
 pub(crate) const APP: &str = "app";
 
-/// How long a test waits for something that must happen.
+/// Time for which a test waits for an expected event.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An empty cluster in real time.
@@ -32,7 +32,8 @@ pub(crate) fn produce(cluster: &EmbeddedCluster, topic: &str, key: &str, value: 
     cluster.produce(topic, None, record).unwrap();
 }
 
-/// Fast commits, state in `directory`, and a crash that the group notices soon.
+/// Fast commits, state in `directory`, and a session short enough that the group soon notices a
+/// crash.
 pub(crate) fn config(directory: &Path, guarantee: ProcessingGuarantee) -> StreamsConfig {
     StreamsConfig::new(APP, "embedded:9092")
         .state_dir(directory)
@@ -43,7 +44,7 @@ pub(crate) fn config(directory: &Path, guarantee: ProcessingGuarantee) -> Stream
         .session_timeout(Duration::from_millis(500))
 }
 
-/// With the stores that this build has: RocksDB's, or those in memory. A topology is built with the same.
+/// Uses the stores of this build: RocksDB's, or those in memory. A topology is built with the same.
 pub(crate) fn with_stores_of_this_build(config: StreamsConfig) -> StreamsConfig {
     if cfg!(feature = "rocksdb") { config } else { config.set("default.dsl.store", "in_memory") }
 }
@@ -57,7 +58,7 @@ pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) 
     }
 }
 
-/// Whether the group has committed everything in these topics.
+/// Returns whether the group has committed everything in these topics.
 pub(crate) fn all_committed(cluster: &EmbeddedCluster, topics: &[&str]) -> bool {
     let committed = cluster.committed(APP);
     let described = cluster.topics();

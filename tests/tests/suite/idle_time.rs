@@ -10,7 +10,7 @@ use streams_dsl::{EmitStrategy, Materialized, StreamsBuilder, TimeWindows};
 
 use crate::harness::{PATIENCE, cluster, config, eventually, processed, produce};
 
-/// The values of each window of a second, once, to `out`.
+/// The values of each one-second window, once, to `out`.
 fn topology() -> Topology {
     let builder = StreamsBuilder::new();
     let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(1));
@@ -47,7 +47,7 @@ async fn the_last_windows_close_and_a_restart_closes_none_again() {
 
         let second = instance();
         second.start().await.unwrap();
-        // Late for what was emitted before the restart, and not for what comes after it.
+        // Late for the windows emitted before the restart, and not for those after it.
         produce(&cluster, "in", "a", "late", 300);
         produce(&cluster, "in", "a", "z", 60_000);
         processed(&cluster, &["in"], &[&second]).await;

@@ -1,4 +1,4 @@
-//! Instances that share an application id: figures do not depend on how many there are.
+//! Instances that share an application id: results do not depend on how many there are.
 
 use streams_core::{KafkaStreams, config::ProcessingGuarantee, runtime::State};
 
@@ -53,8 +53,8 @@ async fn counts_are_the_same_with_any_number_of_instances_and_both_guarantees() 
     }
 }
 
-/// A static member does not leave its group when it closes, for it is to come back. The tasks of a removed thread waited
-/// for it until the session was over.
+/// A static member does not leave its group when it closes, because it is expected back. The tasks
+/// of a removed thread waited for it until the session expired.
 #[tokio::test(flavor = "multi_thread")]
 async fn tasks_of_a_removed_thread_move_at_once_though_its_member_is_static() {
     let cluster = cluster();

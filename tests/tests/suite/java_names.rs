@@ -1,4 +1,5 @@
-//! `docs/JAVA-NAMES.md` says of every public name of Java what it is here, and says no name that is not there.
+//! `docs/JAVA-NAMES.md` gives the counterpart of every public name of Java, and no name that does
+//! not exist.
 //!
 //! The list in `tests/compat` was taken from the Java archive, by `javap` of its public classes.
 
@@ -12,7 +13,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// What the document says of each name.
+/// The document's entry for each name.
 fn table() -> BTreeMap<String, String> {
     let text = fs::read_to_string(root().join("docs/JAVA-NAMES.md")).unwrap();
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));

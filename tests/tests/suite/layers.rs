@@ -1,4 +1,4 @@
-//! What may know what among the modules of a crate, where no compiler says so.
+//! Dependencies allowed among the modules of a crate, where no compiler checks them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +22,7 @@ fn lines(directory: &Path, to: &mut Vec<(String, String)>) {
     }
 }
 
-/// Nodes, topologies and tasks named each other, so that none could be read or changed by itself.
+/// Nodes, topologies and tasks named each other, so none could be read or changed by itself.
 #[test]
 fn nodes_topologies_tasks_and_the_runtime_name_only_what_is_below_them() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../streams-core/src");
@@ -44,7 +44,7 @@ fn nodes_topologies_tasks_and_the_runtime_name_only_what_is_below_them() {
     }
 }
 
-/// The files and folders of a folder of modules, each with those of its neighbours that it names.
+/// The files and folders of a folder of modules, each with the neighbours that it names.
 fn neighbours(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let mut modules = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -78,14 +78,14 @@ fn neighbours(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
     named.collect()
 }
 
-/// Parts of a thread named each other, so that each had to be read with all others.
+/// Parts of a thread named each other, so each had to be read with all others.
 #[test]
 fn files_of_the_runtime_name_each_other_in_one_direction() {
     let runtime = Path::new(env!("CARGO_MANIFEST_DIR")).join("../streams-core/src/runtime");
     for folder in ["thread", "instance"] {
         let mut left = neighbours(&runtime.join(folder));
         assert!(left.values().any(|named| !named.is_empty()), "{folder}");
-        // Whoever names nobody is in no circle.
+        // A file that names no other is in no circle.
         while let Some(free) = left.iter().find(|(_, named)| named.is_empty()) {
             let free = free.0.clone();
             left.remove(&free);

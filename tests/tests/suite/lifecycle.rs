@@ -155,7 +155,7 @@ async fn threads_that_are_added_and_removed_share_the_tasks() {
     assert_eq!(last_counts(&cluster, "out"), counts_of(all));
 }
 
-/// Keeps what it is told of the restore.
+/// Keeps the restore events it is told.
 #[derive(Clone, Default)]
 struct Recorder(Arc<Mutex<Vec<(&'static str, RestoreProgress)>>>);
 
@@ -206,7 +206,7 @@ async fn a_listener_is_told_how_far_the_restore_is() {
     assert_eq!(last.1.changelog.to_string(), "app-counts-changelog-0");
 }
 
-/// A second `close` said that all was over while a thread was still at work.
+/// A second `close` reported the end while a thread was still working.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_close_that_ran_out_of_time_is_not_over_until_the_threads_are() {
     let (cluster, directory) = (cluster(), tempfile::tempdir().unwrap());
@@ -262,7 +262,7 @@ async fn a_paused_instance_keeps_its_tasks_and_processes_nothing() {
     assert!(streams.is_paused());
     let before = active(&streams);
     produce(&cluster, "in", "a", "v", 1);
-    // Longer than a session: whoever did not belong to the group any more would lose its tasks.
+    // Longer than a session: a member that had left the group would lose its tasks.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(streams.metrics().processed, 1);
     assert_eq!((streams.state(), active(&streams)), (State::Running, before));

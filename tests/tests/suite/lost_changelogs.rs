@@ -1,4 +1,4 @@
-//! Changelog topics that are deleted, or not what a store needs, while the application runs.
+//! Changelog topics that are deleted, or unsuitable for a store, while the application runs.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ fn topics() -> EmbeddedCluster {
     cluster
 }
 
-/// An instance with a count in memory, which does this if its changelog is lost.
+/// Starts an instance with a count in memory, which reacts this way if its changelog is lost.
 async fn started(
     cluster: &EmbeddedCluster,
     guarantee: ProcessingGuarantee,
@@ -36,7 +36,7 @@ async fn started(
     streams
 }
 
-/// Counts ten keys twice, and deletes the changelog. The group makes it anew.
+/// Counts ten keys twice, and deletes the changelog. The group recreates it.
 async fn with_a_deleted_changelog(
     cluster: &EmbeddedCluster,
     guarantee: ProcessingGuarantee,
@@ -52,7 +52,8 @@ async fn with_a_deleted_changelog(
     streams
 }
 
-/// The new changelog had what was written from then on alone: after the next restart all other counts began anew.
+/// The new changelog had only later writes: after the next restart all other counts started from
+/// zero.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changelog_that_is_deleted_while_it_runs_stops_the_instance() {
     for guarantee in GUARANTEES {
@@ -76,12 +77,13 @@ async fn a_changelog_that_is_deleted_while_it_runs_is_written_anew_if_that_is_wa
         produce(&cluster, "in", "k1", "v", 20);
         processed(&cluster, &["in"], &[&streams]).await;
         streams.close(PATIENCE).await.unwrap();
-        // At least once the new log has a row of the attempt that noticed it, whose record comes again.
+        // With at-least-once the new log has a row of the attempt that noticed it, whose record
+        // comes again.
         let count = last_counts(&cluster, "out")["k1"];
         assert!(count == 3 || guarantee == GUARANTEES[0] && count == 4, "{guarantee:?}: {count}");
         assert_eq!(last_counts(&cluster, CHANGELOG), last_counts(&cluster, "out"));
 
-        // Nothing of it is in memory any more.
+        // Nothing is left in memory.
         let streams = started(&cluster, guarantee, "fail").await;
         produce(&cluster, "in", "k2", "v", 21);
         processed(&cluster, &["in"], &[&streams]).await;
@@ -95,7 +97,7 @@ async fn a_changelog_that_is_deleted_while_it_runs_takes_the_state_along_if_that
     for guarantee in GUARANTEES {
         let cluster = topics();
         let streams = with_a_deleted_changelog(&cluster, guarantee, "restart-empty").await;
-        // The first one is met by the state that is still there.
+        // The first record meets the state that still exists.
         for (key, time) in [("k1", 20), ("k2", 21)] {
             produce(&cluster, "in", key, "v", time);
             processed(&cluster, &["in"], &[&streams]).await;
@@ -105,7 +107,7 @@ async fn a_changelog_that_is_deleted_while_it_runs_takes_the_state_along_if_that
     }
 }
 
-/// Rows would be lost when the topic's retention is over, of which nothing was said.
+/// Rows would be lost at the end of the topic's retention, without any warning.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changelog_that_forgets_rows_stops_the_instance() {
     let cluster = topics();

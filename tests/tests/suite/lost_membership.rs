@@ -1,4 +1,4 @@
-//! A member that the group has given up, before it hears which tasks it has as a new one.
+//! A member that the group has expelled, before it learns its tasks as a new one.
 
 use std::{
     collections::BTreeMap,
@@ -27,16 +27,16 @@ use crate::{
     },
 };
 
-/// Clients whose members can be given up, and are let in again only when the test says so.
+/// Clients whose members can be expelled, and are let in again only when the test allows it.
 #[derive(Clone, Debug)]
 struct Doorkeeper {
     cluster: EmbeddedCluster,
     closed: Arc<AtomicBool>,
-    /// Heartbeats that were left without an answer.
+    /// Number of heartbeats left without an answer.
     waiting: Arc<AtomicUsize>,
-    /// Whether the group has given the member up without a word: only a commit hears of it.
+    /// True if the group has expelled the member silently: only a commit reveals it.
     refuses: Arc<AtomicBool>,
-    /// What the last heartbeat told of the member's state.
+    /// The member's state in the last heartbeat.
     told: Arc<Mutex<TaskOffsets>>,
 }
 
@@ -122,8 +122,8 @@ impl Membership for Member {
     }
 }
 
-/// It took its old tasks up again until it was told its new ones, and committed them as the new member that it had
-/// joined as: what another had processed came twice.
+/// It resumed its old tasks until it was told its new ones, and committed them as the new member
+/// that it had joined as: records that another had processed came twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_that_was_given_up_runs_nothing_until_it_is_told_its_tasks_anew() {
     for guarantee in [ProcessingGuarantee::AtLeastOnce, ProcessingGuarantee::ExactlyOnceV2] {
@@ -150,7 +150,8 @@ async fn a_member_that_was_given_up_runs_nothing_until_it_is_told_its_tasks_anew
         }
         let told = door.told.lock().unwrap().clone();
         assert_eq!(told.lags, BTreeMap::new());
-        // What it left on disk is why it may get its tasks back at once. The one record was of either task.
+        // It may get its tasks back at once because of its state on disk. The one record belonged
+        // to either task.
         if cfg!(feature = "rocksdb") {
             let tasks: Vec<_> = told.offset_sums.keys().map(ToString::to_string).collect();
             assert_eq!(tasks, ["0_0", "0_1"]);
@@ -165,7 +166,8 @@ async fn a_member_that_was_given_up_runs_nothing_until_it_is_told_its_tasks_anew
     }
 }
 
-/// To a member that does not know it yet, the rows of its tasks' next owner look like those of a zombie.
+/// To a member that does not know it yet, the rows of its tasks' next owner look like those of a
+/// zombie.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_that_was_given_up_does_not_overwrite_the_rows_of_the_next_owner() {
     let cluster = cluster();

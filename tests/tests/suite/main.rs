@@ -1,4 +1,4 @@
-//! Tests across the crates, a module a topic.
+//! Tests across the crates, one module per topic.
 #![allow(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
 
 mod async_operators;
@@ -19,6 +19,10 @@ mod lifecycle;
 mod lost_changelogs;
 mod lost_membership;
 mod memory_budget;
+mod metrics;
+#[cfg(feature = "metrics")]
+mod metrics_endpoint;
+mod ops;
 mod outages;
 mod partitioners;
 mod read_only_stores;

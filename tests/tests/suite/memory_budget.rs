@@ -1,4 +1,4 @@
-//! Commits that come for the sake of memory, long before the commit interval is over.
+//! Commits required by memory, long before the commit interval is over.
 
 use std::{path::Path, time::Duration};
 
@@ -13,10 +13,10 @@ use streams_core::{
 
 use crate::harness::{PATIENCE, cluster, config, eventually, produce};
 
-/// What uncommitted writes may take by default.
+/// Default memory limit of uncommitted writes.
 const BUDGET: u64 = 10 << 20;
 
-/// Writes a value of so many bytes for each record.
+/// Writes a value of this many bytes for each record.
 struct Fill {
     store: StoreRef<KeyValueStore<String, String>>,
     bytes: usize,
@@ -44,8 +44,8 @@ fn filling(bytes: usize) -> Topology {
     builder.build().unwrap()
 }
 
-/// Values before the first commit counted for nothing: 200 MB were dirty where 10 MB were allowed, without a commit. No
-/// two commits may have more than half as much again as is allowed between them.
+/// Values before the first commit counted for nothing: 200 MB were dirty where 10 MB were allowed,
+/// without a commit. Between two commits there may be at most 50 % more than is allowed.
 async fn commits_for_the_sake_of_memory(records: u32, bytes: usize) {
     let cluster = cluster();
     cluster.create_topic("in", 1).unwrap();

@@ -1,4 +1,4 @@
-//! A cluster that serves a part of what it is asked.
+//! A cluster that serves only some of the calls.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ fn written(cluster: &EmbeddedCluster) -> usize {
     cluster.read_all("out", IsolationLevel::ReadCommitted).unwrap().len()
 }
 
-/// Refuses so many calls of a kind, without effect.
+/// Refuses this many calls of a kind, without effect.
 #[derive(Debug)]
 struct Refuse(OperationKind, u32);
 
@@ -75,8 +75,8 @@ impl FaultInjector for Refuse {
     }
 }
 
-/// A group that completes a rebalance takes no offsets for a moment. The work since the last commit was thrown away and
-/// done once more: up to 30 s of it, and as many results twice.
+/// A group that completes a rebalance accepts no offsets for a moment. The work since the last
+/// commit was thrown away and repeated: up to 30 s of it, with as many results twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_had_no_effect_is_completed_later_and_repeats_no_work() {
     for (guarantee, kind) in [
@@ -98,7 +98,7 @@ async fn a_commit_that_had_no_effect_is_completed_later_and_repeats_no_work() {
     }
 }
 
-/// The same in the last commit was the error of `close`.
+/// In the last commit the same error was returned by `close`.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_commit_before_closing_is_tried_again_too() {
     let cluster = topics(1);
@@ -116,7 +116,8 @@ async fn the_last_commit_before_closing_is_tried_again_too() {
     assert_eq!(written(&cluster), 10);
 }
 
-/// Where all inputs begin was asked in one call, whose error stopped the thread, and in the end the instance.
+/// The start of all inputs was requested in one call, whose error stopped the thread, and in the
+/// end the instance.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_starts_at_its_committed_offset_although_its_partition_has_no_leader() {
     let cluster = topics(2);
@@ -140,7 +141,7 @@ async fn a_task_starts_at_its_committed_offset_although_its_partition_has_no_lea
     assert_eq!(written(&cluster), 4);
 }
 
-/// Without a committed offset it must be known where the log begins: that task waits, and no other.
+/// Without a committed offset the start of the log must be known: that task waits, and no other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_without_an_offset_waits_for_its_partitions_leader_and_others_go_on() {
     let cluster = topics(2);
@@ -154,7 +155,7 @@ async fn a_task_without_an_offset_waits_for_its_partitions_leader_and_others_go_
     let led = TopicPartition::new("in", 0);
     eventually("the task with a leader commits", || cluster.committed(APP).contains_key(&led))
         .await;
-    // Longer than task.timeout.ms, and time enough to be asked once more.
+    // Longer than task.timeout.ms, and enough time to be asked again.
     tokio::time::sleep(Duration::from_millis(1_300)).await;
     assert!(instance.error().is_none(), "{:?}", instance.error());
     cluster.leaderless("in", 1, false).unwrap();

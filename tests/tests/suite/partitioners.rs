@@ -1,4 +1,4 @@
-//! Where a partitioner sends records.
+//! Partitions that a partitioner chooses.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,8 @@ use streams_dsl::{Produced, StreamsBuilder};
 
 use crate::harness::{PATIENCE, cluster, config, processed, produce};
 
-/// A record goes to all partitions, to some of them, each once, to none, or to that of its key (KIP-837).
+/// A record goes to all partitions, to some of them, each once, to none, or to that of its key
+/// (KIP-837).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_partitioner_sends_a_record_to_as_many_partitions_as_it_names() {
     let cluster = cluster();

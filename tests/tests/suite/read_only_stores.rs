@@ -1,4 +1,4 @@
-//! Stores that are filled from a topic of somebody else, which is their changelog.
+//! Stores that are filled from an external topic, which serves as their changelog.
 
 use std::{convert::Infallible, path::Path};
 
@@ -54,7 +54,7 @@ async fn started(cluster: &EmbeddedCluster, guarantee: ProcessingGuarantee) -> K
     streams
 }
 
-/// The names that were found so far, in the order of the orders.
+/// The names found so far, in the order of the orders.
 fn found(cluster: &EmbeddedCluster) -> Vec<String> {
     let records = cluster.read_all("out", IsolationLevel::ReadCommitted).unwrap();
     let name = |bytes: Option<Vec<u8>>| String::from_utf8(bytes.unwrap()).unwrap();
@@ -80,7 +80,8 @@ async fn a_store_is_restored_from_its_topic_as_far_as_its_task_has_read_it() {
         assert_eq!(found(&cluster), ["ann", "nobody"]);
         assert!(!cluster.topics().contains_key("app-names-changelog"));
 
-        // Behind what is committed: it comes to the task as a record, and must not be in the store before.
+        // After the committed offset: it comes to the task as a record, and must not be in the
+        // store before.
         produce(&cluster, "names", "2", "eve", 20);
         produce(&cluster, "orders", "1", "cup", 10);
         produce(&cluster, "orders", "2", "cup", 11);

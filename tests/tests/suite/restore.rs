@@ -1,4 +1,5 @@
-//! State survives: what an instance leaves on disk, and what standbys keep, is not restored again.
+//! State survives: neither the state that an instance leaves on disk nor that of standbys is
+//! restored again.
 
 use std::{collections::BTreeMap, ops::Bound, path::Path, time::Duration};
 
@@ -26,7 +27,7 @@ fn one_partition() -> EmbeddedCluster {
     cluster
 }
 
-/// One record for each key of the range.
+/// Writes one record per key of the range.
 fn feed(cluster: &EmbeddedCluster, keys: std::ops::Range<usize>) {
     for key in keys {
         produce(cluster, "in", &format!("k{key:06}"), "v", i64::try_from(key).unwrap());
@@ -42,7 +43,7 @@ fn instance(
     KafkaStreams::with_client_supplier(counting_topology(true), config, cluster.clone()).unwrap()
 }
 
-/// The rows on disk must be the changelog's last value of each key.
+/// Asserts that the rows on disk are the changelog's last value of each key.
 fn assert_store_equals_changelog(cluster: &EmbeddedCluster, directory: &Path) {
     let budget = MemoryBudget::new(1 << 24, 1 << 20);
     let path = directory.join(APP).join("0_0");
@@ -57,7 +58,7 @@ fn assert_store_equals_changelog(cluster: &EmbeddedCluster, directory: &Path) {
         })
         .collect();
     assert_eq!(rows, last_counts(cluster, CHANGELOG));
-    // Behind the last record there may be control records.
+    // Control records may follow the last record.
     let last = cluster.read_all(CHANGELOG, IsolationLevel::ReadCommitted).unwrap();
     let last = last.last().map_or(0, |record| record.offset + 1);
     assert!(database.offset(CHANGELOG).unwrap().unwrap() >= last);
@@ -74,7 +75,7 @@ async fn after_a_crash_only_the_tail_is_restored() {
         first.close(PATIENCE).await.unwrap();
         drop(first);
 
-        // What the second one writes is in memory tables when it is dropped, and gone.
+        // The writes of the second one are in memory tables when it is dropped, and lost.
         let second = instance(&cluster, directory.path(), guarantee);
         second.start().await.unwrap();
         feed(&cluster, 1_950..2_050);
@@ -148,7 +149,7 @@ async fn a_standby_takes_over_without_restoring() {
             let [one, other] = streams;
             if is_active(&one) { (one, other) } else { (other, one) }
         };
-        // A crash: the coordinator learns of it by the session timeout.
+        // A crash: the coordinator notices it by the session timeout.
         drop(active);
         feed(&cluster, 0..1_000);
         processed(&cluster, &["in"], &[&standby]).await;
@@ -160,8 +161,8 @@ async fn a_standby_takes_over_without_restoring() {
     }
 }
 
-/// State that was not used for longer than `state.cleanup.delay.ms` was removed at the start, before its task
-/// was opened, and all of it was restored.
+/// State that was unused for longer than `state.cleanup.delay.ms` was removed at the start, before
+/// its task was opened, and all of it was restored.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_was_down_for_long_keeps_its_state() {
     let (cluster, directory) = (cluster(), tempfile::tempdir().unwrap());
@@ -184,7 +185,7 @@ async fn an_instance_that_was_down_for_long_keeps_its_state() {
     tokio::time::sleep(Duration::from_millis(200)).await;
 
     let second = instance();
-    // Nobody owns this one; it goes when the delay is over.
+    // Nobody owns this one; it is removed when the delay is over.
     let obsolete = directory.path().join("app").join("7_0");
     std::fs::create_dir_all(&obsolete).unwrap();
     std::fs::write(obsolete.join("left"), "over").unwrap();

@@ -1,4 +1,4 @@
-//! Records that are tried again, on threads of the operating system.
+//! Records that are processed again after a failure, on threads of the operating system.
 
 use std::{
     collections::BTreeMap,
@@ -43,7 +43,7 @@ fn topics() -> EmbeddedCluster {
     cluster
 }
 
-/// Counts, then checks. `fails` says of `bad` whether it fails.
+/// Counts, then checks. `fails` decides whether `bad` fails.
 fn topology(fails: impl Fn() -> bool + Send + Sync + 'static) -> Topology {
     let builder = StreamsBuilder::new();
     let slow = builder.stream::<String, String>("slow");
@@ -178,7 +178,7 @@ async fn a_task_that_is_closed_between_attempts_leaves_the_record_to_the_next_ow
     }
 }
 
-/// Tries again once, and panics then.
+/// Retries once, and then panics.
 struct Panicking;
 
 impl ProcessingExceptionHandler for Panicking {

@@ -1,4 +1,4 @@
-//! Commits for which the cluster takes its time: the thread goes on with all that is not part of them.
+//! Commits for which the cluster takes its time: the thread continues with all other work.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::harness::{APP, PATIENCE, cluster, config, eventually, processed, prod
 /// Much longer than a session.
 const SLOW: Duration = Duration::from_millis(1_500);
 
-/// Makes the first call of a kind slow, from the time it is set on.
+/// Makes the first call of a kind slow, once it is set.
 #[derive(Debug)]
 struct Slow(Option<OperationKind>);
 
@@ -64,8 +64,9 @@ async fn started(
     (cluster, instance, directory)
 }
 
-/// The thread waited for the flush, the offsets and the end of the transaction. One that took longer than a session cost
-/// the membership, though nothing was wrong with it: the work was thrown away, and the tasks moved.
+/// The thread waited for the flush, the offsets and the end of the transaction. If one of them took
+/// longer than a session the membership was lost, though nothing was wrong with it: the work was
+/// thrown away, and the tasks moved.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_takes_longer_than_a_session_is_completed_by_the_member_that_began_it() {
     let exactly_once =
@@ -87,7 +88,7 @@ async fn a_commit_that_takes_longer_than_a_session_is_completed_by_the_member_th
     }
 }
 
-/// What was asked for before is completed: a member that leaves nothing behind has nothing done again by the next.
+/// Pending requests are completed: if a member leaves nothing behind, the next one repeats nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_is_closed_in_the_middle_of_a_slow_commit_completes_it() {
     for (guarantee, kind) in [

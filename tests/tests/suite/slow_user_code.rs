@@ -1,4 +1,4 @@
-//! User code that takes its time: the thread still commits, punctuates and belongs to its group.
+//! User code that takes its time: the thread still commits, punctuates and keeps its membership.
 
 use std::{
     sync::{
@@ -22,15 +22,15 @@ use streams_dsl::StreamsBuilder;
 
 use crate::harness::{APP, PATIENCE, config, eventually, processed, produce};
 
-/// A cluster that aborts a transaction after this time, and sends each record at once, as a client does whose linger is
-/// shorter than a record takes.
+/// A cluster that aborts a transaction after this time, and sends each record at once, like a
+/// client whose linger is shorter than the time per record.
 fn impatient_cluster(transaction_timeout: Duration) -> EmbeddedCluster {
     let settings =
         ClusterSettings { transaction_timeout, batch_bytes_max: 1, ..ClusterSettings::default() };
     EmbeddedCluster::with_settings(Arc::new(SystemClock), settings)
 }
 
-/// Copies `in` to `out`, with so much time for each record.
+/// Copies `in` to `out`, with this much time per record.
 fn slow_copy(per_record: Duration) -> Topology {
     let builder = StreamsBuilder::new();
     let slow =
@@ -61,8 +61,8 @@ fn start(
     (instance, directory)
 }
 
-/// A turn took a thousand records, so that with five milliseconds for each it outlasted the transaction: for as long as
-/// there was a backlog nothing was ever committed.
+/// A turn took a thousand records, so with five milliseconds for each it outlasted the transaction:
+/// as long as there was a backlog nothing was ever committed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_of_slow_records_is_committed_bit_by_bit_exactly_once() {
     let cluster = impatient_cluster(Duration::from_millis(500));
@@ -82,7 +82,7 @@ async fn a_backlog_of_slow_records_is_committed_bit_by_bit_exactly_once() {
     assert_eq!(records.unwrap().len(), 400);
 }
 
-/// Wall-clock punctuations waited for the turn, which was as long as a thousand records took.
+/// Wall-clock punctuations waited for the turn, which lasted as long as a thousand records.
 #[tokio::test(flavor = "multi_thread")]
 async fn punctuations_come_in_time_between_slow_records() {
     struct Ticking(Arc<AtomicU64>, Arc<AtomicU64>);
@@ -127,13 +127,14 @@ async fn punctuations_come_in_time_between_slow_records() {
     let (instance, _directory) = start(topology, &cluster, AtLeastOnce, |config| config);
     instance.start().await.unwrap();
     eventually("half is processed", || records.load(Ordering::SeqCst) >= 100).await;
-    // Half a second of work has room for some 25; a slow machine makes records slower, and leaves room for more.
+    // Half a second of work has room for some 25; a slow machine makes records slower, and leaves
+    // room for more.
     let ticked = ticks.load(Ordering::SeqCst);
     assert!(ticked >= 5, "{ticked} punctuations while 100 records took 5 ms each");
     instance.close(PATIENCE).await.unwrap();
 }
 
-/// It was tried for ever, and nobody said which record it was.
+/// It was retried for ever, and nothing named the record.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_is_slower_than_a_transaction_may_be_ends_the_thread_by_name() {
     let cluster = impatient_cluster(Duration::from_secs(10));
@@ -152,7 +153,8 @@ async fn a_record_that_is_slower_than_a_transaction_may_be_ends_the_thread_by_na
     }
 }
 
-/// The instance said `Running`, and the group passed the record from one instance to the next, each of which it held up.
+/// The instance reported `Running`, and the group passed the record from one instance to the next,
+/// blocking each of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn user_code_that_does_not_come_back_is_seen_in_the_state_and_named_when_the_instance_is_closed()
  {
@@ -163,7 +165,7 @@ async fn user_code_that_does_not_come_back_is_seen_in_the_state_and_named_when_t
     let (release, hold) = std::sync::mpsc::channel::<()>();
     let hold = std::sync::Mutex::new(hold);
     let held = builder.stream::<String, String>("in").peek(move |_, _| {
-        // Until the test has seen what it wants, or is over.
+        // Until the test has seen the expected state, or is over.
         let _ = hold.lock().unwrap().recv();
     });
     held.to("out");

@@ -15,7 +15,7 @@ use streams_core::{
 
 use crate::harness::{PATIENCE, cluster, config};
 
-/// An instance with a global store alone, which `tab` fills.
+/// An instance with only a global store, filled from `tab`.
 fn with_a_global_store(cluster: &EmbeddedCluster, task_timeout_ms: i64) -> KafkaStreams {
     type Names = StoreRef<KeyValueStore<String, String>>;
     let mut builder = TopologyBuilder::new();
@@ -34,7 +34,7 @@ fn with_a_global_store(cluster: &EmbeddedCluster, task_timeout_ms: i64) -> Kafka
     KafkaStreams::with_client_supplier(topology, config, cluster.clone()).unwrap()
 }
 
-/// Holds each look-up of topics up.
+/// Delays each look-up of topics.
 #[derive(Debug)]
 struct SlowLookUps(Duration);
 
@@ -64,7 +64,8 @@ async fn a_start_without_a_cluster_ends_with_the_task_timeout() {
     assert_eq!(streams.wait_for(&[State::Error], PATIENCE).await, State::Error);
 }
 
-/// A start with a global store waited for the cluster, and nobody could end it but by killing the process.
+/// A start with a global store waited for the cluster, and could be ended only by killing the
+/// process.
 #[tokio::test]
 async fn a_start_that_waits_for_the_cluster_ends_when_the_instance_is_closed() {
     for is_blocked in [false, true] {

@@ -1,4 +1,4 @@
-//! Changes that are held back survive whatever happens to the instance that holds them.
+//! Changes that are held back survive whatever happens to their instance.
 
 use std::{path::Path, time::Duration};
 
@@ -17,7 +17,7 @@ use streams_dsl::{BufferBounds, BufferConfig, Produced, StreamsBuilder, Suppress
 
 use crate::harness::{PATIENCE, cluster, config, processed, produce};
 
-/// Counts of each key in windows of 10 ms, each once, when the window closes.
+/// Counts of each key in windows of 10 ms, each emitted once, when the window closes.
 fn final_counts(in_memory: bool) -> Topology {
     let builder = StreamsBuilder::new();
     let windows = TimeWindows::of_size_with_no_grace(Duration::from_millis(10));
@@ -35,7 +35,7 @@ fn with_stores(config: StreamsConfig, in_memory: bool) -> StreamsConfig {
     if in_memory { config.set("default.dsl.store", "in_memory") } else { config }
 }
 
-/// What came out, each record once.
+/// The output, each record once.
 fn written(cluster: &EmbeddedCluster) -> Vec<(String, i64)> {
     let records = cluster.read_all("out", IsolationLevel::ReadCommitted).unwrap();
     let pair = |record: &StoredRecord| {
@@ -72,7 +72,7 @@ async fn windows_that_are_held_back_come_out_once_though_the_instance_crashes_in
         let one = ("a@0".to_owned(), 2);
         let two = ("b@0".to_owned(), 1);
         assert_eq!(written(&cluster), [one.clone(), two.clone()]);
-        // Dropped without a close, as a process that ends.
+        // Dropped without a close, like a process that ends.
         drop(first);
 
         produce(&cluster, "in", "c", "v", 19);
@@ -85,7 +85,7 @@ async fn windows_that_are_held_back_come_out_once_though_the_instance_crashes_in
     }
 }
 
-/// A table whose changes are held back for an hour in so much space, and where they go.
+/// A table whose changes are held back for an hour in limited space, and its output.
 struct Bounded {
     rows: TestInputTopic<String, Option<String>>,
     out: TestOutputTopic<String, Option<String>>,
@@ -106,7 +106,7 @@ impl Bounded {
         Self { rows, out: driver.output_topic("out", string(), optional()), now: 0 }
     }
 
-    /// Writes a row and returns whose rows go on; an error of the buffer.
+    /// Writes a row and returns the keys of the released rows, or an error of the buffer.
     fn put(&mut self, key: &str, value: &str) -> Result<Vec<String>, Error> {
         self.now += 1;
         self.rows.pipe_input(key.to_owned(), Some(value.to_owned()), self.now)?;
@@ -115,8 +115,8 @@ impl Bounded {
     }
 }
 
-/// A row with a key and a value of one byte, new to the table, read from topic `in`: key, value, topic and 28 for
-/// numbers. Java's `InMemoryTimeOrderedKeyValueChangeBuffer` counts so.
+/// A row with a key and a value of one byte, new to the table, read from topic `in`: key, value,
+/// topic and 28 for numbers. Java's `InMemoryTimeOrderedKeyValueChangeBuffer` counts the same way.
 const ROW: usize = 1 + 1 + 2 + 28;
 
 #[test]
@@ -126,7 +126,7 @@ fn the_oldest_rows_go_on_early_when_the_buffer_exceeds_its_bytes() {
         assert!(table.put(key, "1").unwrap().is_empty(), "as much as it may hold");
     }
     assert_eq!(table.put("c", "1").unwrap(), ["a"]);
-    // The row keeps its place and counts for its old value as well, but not for a prior one.
+    // The row keeps its position and counts for its old value as well, but not for a prior one.
     assert_eq!(table.put("b", "2").unwrap(), ["b"]);
     assert!(table.put("d", "1").unwrap().is_empty());
     assert_eq!(table.put("e", &"x".repeat(2 * ROW)).unwrap(), ["c", "d", "e"]);

@@ -1,4 +1,4 @@
-//! The test driver tells a test that it has a mistake, rather than to pass or to hang.
+//! The test driver reports a mistake in a test instead of passing or hanging.
 
 use streams_core::{
     ErrorKind,
@@ -14,7 +14,7 @@ fn driver(topology: &Topology) -> TopologyTestDriver {
     TopologyTestDriver::new(topology, config).unwrap()
 }
 
-/// `in` and `loop` to `loop`, as long as values are below `until`; and all of them to `out`.
+/// `in` and `loop` to `loop`, while values are below `until`; and all of them to `out`.
 fn circle(until: i64) -> Topology {
     let builder = StreamsBuilder::new();
     let numbers = builder.stream::<String, i64>("in").merge(&builder.stream("loop"));
@@ -24,7 +24,7 @@ fn circle(until: i64) -> Topology {
     builder.build().unwrap()
 }
 
-/// It went on until the memory was used up.
+/// It continued until the memory was used up.
 #[test]
 fn a_circle_through_a_topic_is_an_error_that_names_the_topic() {
     let driver = driver(&circle(i64::MAX));

@@ -25,7 +25,8 @@ fn counting() -> Topology {
     builder.build().unwrap()
 }
 
-/// Whether `out` has these counts; at least once, not lower ones: a slow machine loses its membership, and counts again.
+/// Checks that `out` has these counts; with at-least-once they may be higher: a slow machine loses
+/// its membership, and counts again.
 fn check_counts(
     cluster: &EmbeddedCluster,
     guarantee: ProcessingGuarantee,
@@ -94,7 +95,7 @@ async fn a_topic_that_comes_to_be_is_read_and_tasks_keep_their_state() {
 async fn a_topic_that_is_deleted_is_read_no_more_and_the_others_go_on() {
     for guarantee in [ProcessingGuarantee::AtLeastOnce, ProcessingGuarantee::ExactlyOnceV2] {
         let (cluster, directory) = (cluster(), tempfile::tempdir().unwrap());
-        // The larger one goes: a task goes with it, whose changelog stays.
+        // The larger one is deleted, and with it a task, whose changelog stays.
         for (topic, partitions) in [("in-a", 1), ("in-b", 2), ("out", 1)] {
             cluster.create_topic(topic, partitions).unwrap();
         }
@@ -113,7 +114,7 @@ async fn a_topic_that_is_deleted_is_read_no_more_and_the_others_go_on() {
         }
         processed(&cluster, &["in-a"], &[&instance]).await;
         check_counts(&cluster, guarantee, &[("k".to_owned(), 22)].into());
-        // One of the same name is another one, which is read from its beginning.
+        // A topic with the same name is a new one, which is read from its beginning.
         cluster.create_topic("in-b", 2).unwrap();
         write(&cluster, "in-b", 0, "anew");
         processed(&cluster, &["in-a", "in-b"], &[&instance]).await;
@@ -123,7 +124,7 @@ async fn a_topic_that_is_deleted_is_read_no_more_and_the_others_go_on() {
     }
 }
 
-/// Copies what matches to `out`.
+/// Copies matching topics to `out`.
 fn copying(consumed: impl IntoIterator<Item = Consumed<String, String>>) -> Topology {
     let builder = StreamsBuilder::new();
     for consumed in consumed {

@@ -12,7 +12,8 @@ use streams_dsl::{StreamsBuilder, TimeWindows};
 
 use crate::harness::{PATIENCE, cluster, config, eventually, processed, produce};
 
-/// Counts of each key in windows of 10 ms. What comes in by `beside` goes out as it is, by the same task.
+/// Counts of each key in windows of 10 ms. Records from `beside` are copied to the output, by the
+/// same task.
 fn counts(beside: Option<&str>) -> Topology {
     let builder = StreamsBuilder::new();
     let windows = TimeWindows::of_size_with_no_grace(Duration::from_millis(10));
@@ -51,7 +52,7 @@ fn topics(names: &[&str]) -> EmbeddedCluster {
     cluster
 }
 
-/// A row of the changelog, of a record whose offset nobody has committed.
+/// Adds a row to the changelog, of a record whose offset nobody has committed.
 fn logged(cluster: &EmbeddedCluster, key: &str, start: i64, count: i64) {
     let key = [key.as_bytes(), &start.to_be_bytes(), &[0; 4]].concat();
     let (value, headers) = (count.to_be_bytes(), Headers::new());
@@ -60,7 +61,7 @@ fn logged(cluster: &EmbeddedCluster, key: &str, start: i64, count: i64) {
     cluster.produce("app-counts-changelog", Some(0), record).unwrap();
 }
 
-/// The last count of a window that came out.
+/// The last count of a window in the output.
 fn last(cluster: &EmbeddedCluster, window: &str) -> i64 {
     let records = cluster.read_all("out", IsolationLevel::ReadCommitted).unwrap();
     let mut records = records.into_iter().rev();
@@ -68,8 +69,8 @@ fn last(cluster: &EmbeddedCluster, window: &str) -> i64 {
     String::from_utf8(record.unwrap().value.unwrap()).unwrap().parse().unwrap()
 }
 
-/// What was written after the last commit took the store's time beyond the end of a window, into which the same records
-/// then came once more: it began again with one.
+/// Writes after the last commit moved the store's time beyond the end of a window, into which the
+/// same records then came again: it started again with one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_is_there_for_records_that_are_processed_again_at_least_once() {
     for is_disk_lost in [false, true] {
@@ -83,7 +84,7 @@ async fn a_window_is_there_for_records_that_are_processed_again_at_least_once() 
         drop(streams);
         assert_eq!(last(&cluster, "k@50"), 2);
 
-        // As an instance leaves them that is killed before it commits the offsets.
+        // As left by an instance that is killed before it commits the offsets.
         logged(&cluster, "k", 50, 3);
         logged(&cluster, "k", 90, 1);
         let elsewhere = tempfile::tempdir().unwrap();
@@ -104,8 +105,9 @@ async fn standby_has_read(standby: &KafkaStreams, rows: u64) {
         .await;
 }
 
-/// A standby counted all that it read of the changelog as processed. What the killed instance had written and not
-/// committed moved its store's time beyond the end of a window, and the rows of that window were gone when it took over.
+/// A standby counted all records that it read from the changelog as processed. The uncommitted
+/// writes of the killed instance moved its store's time beyond the end of a window, and the rows of
+/// that window were gone when it took over.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_is_there_for_records_that_are_processed_again_by_a_standby() {
     let cluster = topics(&["in", "out"]);
@@ -129,8 +131,9 @@ async fn a_window_is_there_for_records_that_are_processed_again_by_a_standby() {
     assert_eq!((last(&cluster, "k@50"), last(&cluster, "k@90")), (4, 2));
 }
 
-/// The latest of all inputs' committed times was the limit of each store. An input that was far ahead lifted that of a
-/// store which it does not reach, so that windows were gone for the records that came again.
+/// The latest of all inputs' committed times was the limit of each store. An input that was far
+/// ahead raised that of a store which it does not reach, so windows were gone for the records that
+/// came again.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_input_that_is_far_ahead_ends_no_window_of_a_store_that_it_does_not_reach() {
     for by_standby in [false, true] {

@@ -1,7 +1,8 @@
-//! What the compiler says of programs with mistakes: each case has its text beside it.
+//! The compiler's messages for programs with mistakes, each in a file next to its case.
 //!
-//! Where and how the compiler shows a message differs from version to version. The texts are those of [`COMPILER`];
-//! with another one the test says so and passes. `TRYBUILD=overwrite cargo test -p ui-tests` writes them anew.
+//! The form of a message differs between versions of the compiler. The texts are those of
+//! [`COMPILER`]; with another one the test reports that and passes. `TRYBUILD=overwrite cargo test
+//! -p ui-tests` rewrites them.
 
 use std::process::Command;
 

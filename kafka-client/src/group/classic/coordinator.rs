@@ -1,4 +1,4 @@
-//! The group's coordinator, as a member calls it.
+//! The group's coordinator as seen by a member.
 
 use std::time::Duration;
 
@@ -31,16 +31,16 @@ pub(super) trait Coordinator: Send + Sync + 'static {
         &self,
         request: LeaveGroupRequest,
     ) -> impl Future<Output = Result<LeaveGroupResponse>> + Send;
-    /// The next request looks the coordinator up.
+    /// Makes the next request look up the coordinator.
     fn forget(&self);
 }
 
 /// The coordinator of a cluster.
 #[derive(Clone, Debug)]
 pub(super) struct ClusterCoordinator {
-    /// Connections of this member alone: a `JoinGroup` that waits keeps what is behind it waiting.
+    /// Connections of this member alone: a waiting `JoinGroup` delays later requests.
     own: Client,
-    /// Connections that no `JoinGroup` waits on, for leaving.
+    /// Connections without waiting `JoinGroup`s, for leaving.
     shared: Client,
     group_id: String,
 }

@@ -27,12 +27,13 @@ use crate::{
 
 /// The type of the groups that consumers form.
 const PROTOCOL_TYPE: &str = "consumer";
-/// Brokers keep longer reasons out of their log; Java cuts them here.
+/// Limit on the length of reasons: brokers don't log longer ones; Java cuts them here.
 const REASON_CHARS: usize = 255;
-/// How often in a session it is noted that this process was not halted, while a rebalance holds an answer back.
+/// Number of times per session at which it is noted that this process was not suspended, while a
+/// rebalance holds back an answer.
 const WAITING_TICKS: u32 = 10;
 
-/// What a heartbeat brought.
+/// Result of a heartbeat.
 enum Beat {
     Fine,
     Rebalance,
@@ -42,12 +43,12 @@ enum Beat {
 pub(super) struct Life<'a, C> {
     task: &'a Task<C>,
     incarnation: u64,
-    /// None until the first `JoinGroup` was accepted: until then there is nothing to lose.
+    /// None until the first `JoinGroup` is accepted: before that there is nothing to lose.
     generation: Option<Generation>,
-    /// When the coordinator last saw the member for certain.
+    /// Time of the last certain contact with the coordinator.
     seen_at: Instant,
     next_beat_at: Instant,
-    /// Failures in a row.
+    /// Number of failures in a row.
     failures: u32,
     reason: String,
 }
@@ -66,7 +67,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
         }
     }
 
-    /// Lives until the membership ends.
+    /// Runs until the membership ends.
     pub(super) async fn live(mut self) -> Ended {
         loop {
             match self.round().await {
@@ -76,7 +77,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
         }
     }
 
-    /// From a `JoinGroup` to the reason for the next one.
+    /// Runs from a `JoinGroup` to the reason for the next one.
     async fn round(&mut self) -> Result<String, Ended> {
         let (joined, generation) = self.join().await?;
         let group = &self.task.config.group_id;
@@ -140,7 +141,8 @@ impl<'a, C: Coordinator> Life<'a, C> {
         }
     }
 
-    /// Builds a `JoinGroup` that claims what the owner has: what it has not taken yet, it can't take any more.
+    /// Builds a `JoinGroup` that claims the owner's tasks: an assignment that was not taken yet
+    /// can't be taken any more.
     fn join_request(&mut self) -> JoinGroupRequest {
         let member_id = self.task.seat.as_of(self.incarnation, |state| {
             state.event = None;
@@ -179,7 +181,8 @@ impl<'a, C: Coordinator> Life<'a, C> {
         generation
     }
 
-    /// Has the leader's protocol assign, with heartbeats going on. The inner error is the reason to join again.
+    /// Lets the leader's protocol assign, while heartbeats continue. The inner error is the reason
+    /// to join again.
     async fn assign(
         &mut self,
         joined: JoinGroupResponse,
@@ -214,7 +217,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
         }
     }
 
-    /// Keeps the session up without minding a rebalance: what comes next will meet it.
+    /// Sends heartbeats regardless of a rebalance: the next request will meet it.
     async fn beat_on(&mut self) -> Ended {
         loop {
             if let Err(ended) = self.beat().await {
@@ -266,8 +269,9 @@ impl<'a, C: Coordinator> Life<'a, C> {
         }
     }
 
-    /// Waits for an answer that a rebalance holds back, for as long as it takes. The coordinator gives up nobody who waits
-    /// so, but the answer may come while this process is halted: then it counts from the last moment before that.
+    /// Waits for an answer that a rebalance holds back, for as long as it takes. The coordinator
+    /// expels no member that waits this way, but the answer may come while this process is
+    /// suspended: then it counts from the last moment before that.
     async fn wait_out<T>(&self, answer: impl Future<Output = T>) -> Result<T, Ended> {
         if self.generation.is_none() {
             return Ok(answer.await);
@@ -360,7 +364,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
         self.seen_at + self.task.config.session_timeout
     }
 
-    /// Notes a failure and pauses after it, but never beyond the end of the session.
+    /// Notes a failure and pauses, but never beyond the end of the session.
     async fn pause(&mut self, error: Error) -> Result<(), Ended> {
         debug!(group = self.task.config.group_id, %error, "trying again");
         self.task.seat.as_of(self.incarnation, |state| state.last_error = Some(error.clone()));
@@ -378,8 +382,8 @@ impl<'a, C: Coordinator> Life<'a, C> {
         Err(self.session_is_over(Some(error)))
     }
 
-    /// The membership is lost by our own clock. The id is kept: if the coordinator knows it still, the member that
-    /// joins next takes this one's place.
+    /// The end of a membership by our own clock. The id is kept: if the coordinator still knows it,
+    /// the member that joins next replaces this one.
     fn session_is_over(&self, cause: Option<Error>) -> Ended {
         let context = format!(
             "group {}: no heartbeat got through for session.timeout.ms ({} ms)",
@@ -392,8 +396,9 @@ impl<'a, C: Coordinator> Life<'a, C> {
         })
     }
 
-    /// The membership is lost by the coordinator's word. A member whose generation alone is stale keeps its id, as
-    /// in Java: the group need not wait for the session of an id that nobody uses any more.
+    /// The end of a membership by the coordinator's answer. A member of which only the generation
+    /// is stale keeps its id, as in Java: the group need not wait for the session of an id that
+    /// nobody uses any more.
     fn lost(&self, error: Error) -> Ended {
         const ILLEGAL_GENERATION: i16 = 22;
         if error.code() != Some(ILLEGAL_GENERATION) {

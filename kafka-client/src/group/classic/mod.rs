@@ -1,8 +1,9 @@
 //! The classic protocol: `JoinGroup`, `SyncGroup`, Heartbeat, `LeaveGroup`.
 //!
-//! A rebalance is cooperative: when the coordinator announces one, the task in the background joins again at once,
-//! with a subscription that claims what the owner has, and the owner goes on with it meanwhile. A generation that
-//! the owner lags behind by is no danger as long as each subscription claims all that the owner has.
+//! A rebalance is cooperative: when the coordinator announces one, the background task joins again
+//! at once, with a subscription that claims the owner's tasks, and the owner continues with them
+//! meanwhile. It does no harm if the owner lags a generation behind, as long as each subscription
+//! claims everything that the owner has.
 
 mod config;
 mod coordinator;

@@ -19,10 +19,10 @@ use crate::{
     group::{LONGEST, event::Ended},
 };
 
-/// How long the task waits for the answer to its leaving.
+/// Time for which the task waits for the answer to its leaving.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What runs in the background.
+/// The parts of the background task.
 #[derive(Debug)]
 pub(super) struct Task<C> {
     pub(super) seat: Arc<ClassicSeat>,
@@ -65,7 +65,8 @@ impl<C: Coordinator> Task<C> {
         }
     }
 
-    /// Ends the membership of an owner that has not turned for too long, as Java's heartbeat thread does.
+    /// Ends the membership of an owner that has been silent for too long, like Java's heartbeat
+    /// thread.
     async fn give_up(&self, incarnation: u64) {
         let group = &self.config.group_id;
         let context = format!(
@@ -106,7 +107,7 @@ pub(super) fn leave_request(
         .with_members(vec![member])
 }
 
-/// Whether the member is out of the group.
+/// Checks that the member is out of the group.
 pub(super) fn judge_leave(group_id: &str, answer: Result<LeaveGroupResponse>) -> Result {
     let answer = answer?;
     let of_member = answer.members.first().map_or(0, |member| member.error_code);

@@ -1,4 +1,4 @@
-//! The task against a coordinator that answers from a script, in virtual time.
+//! The task against a coordinator with scripted answers, in virtual time.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -30,8 +30,8 @@ use crate::{
     group::{Event, seat::Seat},
 };
 
-/// What the coordinator answers next. Where a queue is empty it holds a `JoinGroup` or `SyncGroup` back for ever, and
-/// accepts a heartbeat.
+/// The next answers of the coordinator. If a queue is empty it holds back a `JoinGroup` or
+/// `SyncGroup` for ever, and accepts a heartbeat.
 #[derive(Debug, Default)]
 struct Script {
     joins: Mutex<VecDeque<JoinGroupResponse>>,
@@ -87,7 +87,7 @@ fn unreachable() -> Error {
     Error::new(ErrorKind::Connection, "no route")
 }
 
-/// Each member gets its own id as its assignment, some time later.
+/// Each member gets its own id as its assignment, after a while.
 #[derive(Debug, Default)]
 struct Echo {
     takes: Duration,
@@ -142,7 +142,7 @@ impl Harness {
         Self { script, seat }
     }
 
-    /// Lets virtual time pass, with an owner that turns.
+    /// Lets virtual time pass, with a live owner.
     async fn pass(&self, millis: u64) {
         self.seat.owner_alive();
         sleep(Duration::from_millis(millis)).await;
@@ -227,7 +227,7 @@ async fn a_new_member_joins_again_with_the_id_that_it_is_given_and_is_assigned()
 #[tokio::test(start_paused = true)]
 async fn the_leader_assigns_with_heartbeats_going_on() {
     let script = script([join_answer(0, 1, "me")], [sync_answer(0, "me")]);
-    // A rebalance that is announced while it assigns is left to the SyncGroup.
+    // A rebalance that is announced during the assignment is left to the SyncGroup.
     script.beats.lock().push_back(Ok(27));
     let harness = Harness::with(script, Duration::from_secs(20), None);
     harness.pass(20_001).await;
@@ -255,7 +255,8 @@ async fn a_rebalance_is_joined_at_once_with_a_new_subscription_and_the_new_gener
     assert_eq!(joined[1].reason.as_deref(), Some("the group rebalances"));
 }
 
-/// Were it not withdrawn, the owner could take up what the subscription that is already sent does not claim.
+/// If it were not withdrawn, the owner could take tasks that the subscription already sent does not
+/// claim.
 #[tokio::test(start_paused = true)]
 async fn an_assignment_that_was_not_taken_is_withdrawn_before_the_member_joins_again() {
     let script = script([join_answer(0, 1, "other")], [sync_answer(0, "first")]);
@@ -282,7 +283,7 @@ async fn a_member_that_the_group_does_not_know_stays_out_until_its_owner_joins_a
     harness.script.beats.lock().push_back(Ok(25));
     harness.pass(3_000).await;
     assert_eq!(harness.lost().code(), Some(25));
-    // The stale generation stays, so that what the owner still commits is refused.
+    // The stale generation stays, so that later commits of the owner are refused.
     let generation = harness.seat.with(|state| state.own.generation.clone()).unwrap();
     assert_eq!(generation.generation_id, 1);
     harness.pass(50_000).await;
@@ -315,11 +316,11 @@ async fn a_session_is_counted_from_the_answered_heartbeat_and_goes_on_in_a_rebal
     harness.script.beats.lock().extend([Err(unreachable()), Ok(27)]);
     harness.pass(3_049).await;
     assert_eq!(left(), Some(Duration::from_millis(6_950)), "the last one was not answered");
-    // The JoinGroup that follows the next one is not answered: the others have not come.
+    // The JoinGroup after the next one is not answered: the others have not come.
     harness.pass(30_000).await;
     assert!(left() > Some(Duration::from_secs(8)), "{:?}", left());
     assert!(harness.poll().is_none());
-    // The process is halted: its clock goes on, and nothing else.
+    // The process is suspended: its clock goes on, and nothing else.
     advance(Duration::from_secs(12)).await;
     assert_eq!(left(), Some(Duration::ZERO));
     harness.pass(1).await;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::Topology;
 
-/// Who joins which group with which topology.
+/// Settings of a member: its identity, its group and its topology.
 #[derive(Clone, Debug)]
 pub struct StreamsGroupConfig {
     /// The group: Kafka Streams' `application.id`.
@@ -13,18 +13,20 @@ pub struct StreamsGroupConfig {
     pub group_instance_id: Option<String>,
     /// The member's rack (`client.rack`).
     pub rack_id: Option<String>,
-    /// The process, which several members may share; any text that is its own.
+    /// The process, which several members may share; any unique text.
     pub process_id: String,
     /// Host and port for interactive queries (`application.server`).
     pub user_endpoint: Option<(String, u16)>,
     /// `client.tag.*`.
     pub client_tags: BTreeMap<String, String>,
-    /// Silence of the coordinator after which the member gives itself up. It is to be no longer than the broker's
-    /// `group.streams.session.timeout.ms` (45 s by default), which the protocol does not tell.
+    /// Silence of the coordinator after which the member itself gives up. It should be no longer
+    /// than the broker's `group.streams.session.timeout.ms` (45 s by default), which the protocol
+    /// does not report.
     pub session_timeout: Duration,
-    /// Longest time between two turns of the owner, and which the group gives a member to let go of tasks
-    /// (`max.poll.interval.ms`).
+    /// Longest time between two turns of the owner, which is also the time that the group gives a
+    /// member to release tasks (`max.poll.interval.ms`).
     pub max_poll_interval: Duration,
-    /// The topology. All members of a group must bring the same: a broker 4.3 refuses to change it in a live group.
+    /// The topology. All members of a group must have the same: a broker of version 4.3 refuses to
+    /// change it in a live group.
     pub topology: Topology,
 }

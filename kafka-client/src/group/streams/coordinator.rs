@@ -1,22 +1,22 @@
-//! The group's coordinator, as a member calls it.
+//! The group's coordinator as seen by a member.
 
 use std::time::Duration;
 
 use super::messages::{StreamsGroupHeartbeatRequest, StreamsGroupHeartbeatResponse};
 use crate::{Client, Result};
 
-/// The one request of the protocol; tests answer it from a script.
+/// The only request of the protocol; tests answer it from a script.
 pub(super) trait Coordinator: Send + Sync + 'static {
     fn heartbeat(
         &self,
         request: StreamsGroupHeartbeatRequest,
     ) -> impl Future<Output = Result<StreamsGroupHeartbeatResponse>> + Send;
-    /// The next request looks the coordinator up.
+    /// Makes the next request look up the coordinator.
     fn forget(&self);
 }
 
-/// The coordinator of a cluster, on connections of the member alone: so a request to leave is behind a heartbeat that
-/// is still on its way, which would join again otherwise.
+/// The coordinator of a cluster, on the member's own connections: so a request to leave comes after
+/// a heartbeat still in transit, which otherwise would join again.
 #[derive(Clone, Debug)]
 pub(super) struct ClusterCoordinator {
     own: Client,

@@ -1,9 +1,9 @@
-//! Where the members of a group answer queries.
+//! Addresses at which the members of a group answer queries.
 
 use super::messages::{EndpointToPartitions, TopicPartitions};
 use crate::TopicPartition;
 
-/// The partitions of source topics whose tasks the processes at one address have.
+/// The partitions of source topics whose tasks are in the processes at one address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostTasks {
     /// The host that the member named when it joined.

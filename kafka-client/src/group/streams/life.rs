@@ -1,4 +1,4 @@
-//! One membership: a heartbeat when it is due, or when there is something to say.
+//! One membership: a heartbeat when it is due, or when there is something to report.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,15 +31,16 @@ pub(super) struct Life<'a, C> {
     /// [`JOINING`] until the first answer.
     epoch: i32,
     endpoint_epoch: i32,
-    /// What the broker assigned last.
+    /// The broker's last assignment.
     target: Tasks,
-    /// What the last heartbeat that was answered said is owned; `None` has the next one say it in any case.
+    /// The owned tasks in the last answered heartbeat; `None` makes the next one report them in any
+    /// case.
     reported: Option<Tasks>,
-    /// Whether the next heartbeat repeats what seldom changes.
+    /// True if the next heartbeat repeats what seldom changes.
     in_full: bool,
     seen_at: Instant,
     next_beat_at: Instant,
-    /// Failures in a row.
+    /// Number of failures in a row.
     failures: u32,
 }
 
@@ -60,7 +61,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
         }
     }
 
-    /// Lives until the membership ends.
+    /// Runs until the membership ends.
     pub(super) async fn live(mut self) -> Ended {
         loop {
             if let Err(ended) = self.beat().await {
@@ -69,7 +70,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
         }
     }
 
-    /// Waits until a heartbeat is due, sends it and takes in the answer.
+    /// Waits until a heartbeat is due, sends it and processes the answer.
     async fn beat(&mut self) -> Result<(), Ended> {
         let seat: Arc<StreamsSeat> = Arc::clone(&self.task.seat);
         if self.epoch == JOINING {
@@ -106,7 +107,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
                 Err(Ended::Lost(error))
             }
             Verdict::Failed(error) => {
-                // A member that is in stays until it leaves.
+                // A member that has joined stays until it leaves.
                 if self.epoch == JOINING {
                     self.forgotten();
                 }
@@ -125,7 +126,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
         Verdict::of_code(answer.error_code, &context, answer.error_message.as_deref())
     }
 
-    /// Builds a heartbeat, and says which claim to tasks it stands for.
+    /// Builds a heartbeat, and returns the claim to tasks behind it.
     fn request(&self) -> (StreamsGroupHeartbeatRequest, Tasks) {
         let config = &self.task.config;
         let state = self.task.seat.as_of(self.incarnation, |state| {
@@ -168,7 +169,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
         (request, claim)
     }
 
-    /// Notes an answer and tells the owner of a new target.
+    /// Processes an answer and tells the owner about a new target.
     fn take_in(&mut self, answer: StreamsGroupHeartbeatResponse, claim: Tasks, sent_at: Instant) {
         if self.epoch != answer.member_epoch {
             let (group, epoch) = (&self.task.config.group_id, answer.member_epoch);
@@ -186,7 +187,8 @@ impl<'a, C: Coordinator> Life<'a, C> {
             [answer.active_tasks, answer.standby_tasks, answer.warmup_tasks],
         );
         if is_news {
-            // What a new target asks for is acknowledged by saying what is owned, even if that has not changed.
+            // A new target is acknowledged by reporting the owned tasks, even if they have not
+            // changed.
             self.reported = None;
         }
         self.task.seat.session_ends(self.incarnation, Some(self.session_end()));
@@ -205,7 +207,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
         });
     }
 
-    /// After a failure all is said again: the broker may have missed it, or be another one.
+    /// Sends everything again after a failure: the broker may have missed it, or be another one.
     async fn beat_again_after(&mut self, error: Error) -> Result<(), Ended> {
         let group = &self.task.config.group_id;
         debug!(group, %error, "trying again");
@@ -226,7 +228,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
         Err(self.session_is_over(Some(error)))
     }
 
-    /// The coordinator does not have the member: it need not leave.
+    /// Notes that the coordinator does not have the member: it need not leave.
     fn forgotten(&self) {
         self.task.seat.as_of(self.incarnation, |state| state.own.known = false);
     }
@@ -235,7 +237,7 @@ impl<'a, C: Coordinator> Life<'a, C> {
         self.seen_at + self.task.config.session_timeout
     }
 
-    /// The membership is lost by our own clock.
+    /// The end of a membership by our own clock.
     fn session_is_over(&self, cause: Option<Error>) -> Ended {
         let context = format!(
             "group {}: no heartbeat got through for the session timeout of {} ms",
@@ -249,8 +251,9 @@ impl<'a, C: Coordinator> Life<'a, C> {
     }
 }
 
-/// All that the owner may be working on: what it said, what it was told since, and what it may be told before the
-/// answer to this heartbeat comes. Were less claimed, a task might go to another member while the owner takes it up.
+/// All tasks that the owner may be working on: those it reported, those it was told since, and
+/// those it may be told before the answer to this heartbeat comes. If less were claimed, a task
+/// might go to another member while the owner starts it.
 fn claim(standing: &Standing, event: Option<&Event<Tasks>>) -> Tasks {
     let mut claim = standing.owned.clone();
     if let Some(told) = &standing.told {
@@ -262,7 +265,7 @@ fn claim(standing: &Standing, event: Option<&Event<Tasks>>) -> Tasks {
     claim
 }
 
-/// Takes the lists of an answer into the target; whether there were any.
+/// Enters the lists of an answer into the target; returns whether there were any.
 fn take_lists(target: &mut Tasks, lists: [Option<Vec<TaskIds>>; 3]) -> bool {
     let [active, standby, warmup] = lists;
     let is_news = active.is_some() || standby.is_some() || warmup.is_some();

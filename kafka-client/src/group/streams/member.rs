@@ -16,32 +16,32 @@ use crate::{
     group::{Event, seat::Seat},
 };
 
-/// Who a member is, for commits.
+/// Identity of a member, for commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberEpoch {
     /// The member.
     pub member_id: String,
-    /// Its epoch by the last answer.
+    /// Its epoch according to the last answer.
     pub member_epoch: i32,
 }
 
-/// What the protocol keeps for handle and task.
+/// The protocol's state, shared by handle and task.
 #[derive(Debug)]
 pub(super) struct Standing {
     pub(super) member_id: String,
     /// The epoch of the last answer; stale after the membership was lost.
     pub(super) epoch: Option<i32>,
-    /// Whether a coordinator may know the member.
+    /// True if a coordinator may know the member.
     pub(super) known: bool,
-    /// What the owner said last.
+    /// Tasks that the owner last reported.
     pub(super) owned: Tasks,
-    /// What the owner was told since: it may be working on it by now.
+    /// Tasks that the owner was told since: it may be working on them by now.
     pub(super) told: Option<Tasks>,
-    /// Whether the coordinator should hear at once.
+    /// True if the coordinator should hear at once.
     pub(super) urgent: bool,
     pub(super) shutdown_application: bool,
     pub(super) statuses: Vec<GroupStatus>,
-    /// What the broker said of the members' addresses, until the owner asks.
+    /// The broker's last report of the members' addresses, until the owner asks.
     pub(super) hosts: Option<Vec<HostTasks>>,
 }
 
@@ -65,7 +65,8 @@ pub(super) type StreamsSeat = Seat<Tasks, Standing>;
 
 /// One member of a group; all calls but [`leave`](Self::leave) return at once.
 ///
-/// Dropping it abandons the membership without leaving: the group notices when the session has run out.
+/// Dropping it abandons the membership without leaving: the group notices when the session has
+/// expired.
 #[derive(Debug)]
 pub struct StreamsMember {
     seat: Arc<StreamsSeat>,
@@ -75,8 +76,8 @@ pub struct StreamsMember {
 }
 
 impl StreamsMember {
-    /// A member that has not joined yet, with an id of its own making. Its task runs on `runtime`, over connections
-    /// that it opens for itself as `client` would.
+    /// Creates a member that has not joined yet, with an id of its own. Its task runs on `runtime`,
+    /// over its own connections with the settings of `client`.
     pub fn new(client: &Client, runtime: &Handle, config: StreamsGroupConfig) -> Self {
         let seat = Arc::new(Seat::new(Standing::new(new_member_id())));
         let member = Self::with_seat(client, Arc::clone(&seat), config.clone());
@@ -85,7 +86,7 @@ impl StreamsMember {
         member
     }
 
-    /// The handle alone, beside a task that serves `seat`.
+    /// The handle alone, for a task that serves `seat`.
     pub(super) fn with_seat(
         client: &Client,
         seat: Arc<StreamsSeat>,
@@ -95,8 +96,9 @@ impl StreamsMember {
         Self { seat, coordinator, config, leave_timeout: client.config().request_timeout }
     }
 
-    /// Joins the group in the background: at first, and again after [`Event::Lost`], when the owner has dropped all
-    /// work of the lost membership. A member that is in, or on its way, is left alone.
+    /// Joins the group in the background: at first, and again after [`Event::Lost`], when the owner
+    /// has dropped all work of the lost membership. A member that has joined, or is joining, is
+    /// left alone.
     pub fn join(&self) {
         self.seat.start(|standing| {
             standing.owned = Tasks::default();
@@ -105,15 +107,15 @@ impl StreamsMember {
         });
     }
 
-    /// Says what the owner has, and returns what happened since the last call.
+    /// Reports the owner's tasks, and returns the event since the last call.
     ///
-    /// `owned` is all that the owner works on, including what it was told to give up and has not yet. What this
-    /// returns counts as owned until the next call. So a task is given to another member only when the owner said
-    /// that it has let go of it.
+    /// `owned` is everything that the owner works on, including tasks that it was told to give up
+    /// and has not yet. The returned tasks count as owned until the next call. So a task is given
+    /// to another member only once the owner has reported that it released it.
     pub fn poll(&self, owned: &Tasks) -> Option<Event<Tasks>> {
         let (event, urgent) = self.seat.with(|state| {
             let own = &mut state.own;
-            // An assignment that was told before is acknowledged by this call, whatever the owner made of it.
+            // This call acknowledges an earlier assignment, whatever the owner did with it.
             let acknowledges = own.told.take().is_some();
             if own.owned != *owned {
                 own.owned.clone_from(owned);
@@ -132,25 +134,28 @@ impl StreamsMember {
         event
     }
 
-    /// How long the group counts on the member still, should it not hear from it any more; `None` if there is no such
-    /// limit, before the member is in. Zero when the next [`poll`](Self::poll) will say that the membership is over.
+    /// Time for which the group still counts on the member if it hears nothing more from it; `None`
+    /// if there is no limit, before the member has joined. Zero if the next [`poll`](Self::poll)
+    /// will report that the membership is over.
     ///
-    /// For an owner that is busy with something else, or was halted, and must know that others may have its work.
+    /// For an owner that is busy with something else, or was suspended, and must know that others
+    /// may have its work.
     pub fn session_left(&self) -> Option<Duration> {
         self.seat.session_left()
     }
 
-    /// Says that the owner turns. If it is silent for `max_poll_interval`, the member leaves the group and the
-    /// membership is lost.
+    /// Notes that the owner is alive. If it is silent for `max_poll_interval`, the member leaves
+    /// the group and the membership is lost.
     pub fn owner_alive(&self) {
         self.seat.owner_alive();
     }
 
-    /// The member with its epoch by the last answer, to commit under; it stays after the membership was lost, so
-    /// that a commit is refused then. `None` before the first answer: do not commit, for a coordinator accepts
-    /// transactional offsets that name no epoch.
+    /// The member with its epoch according to the last answer, for commits; it stays after the
+    /// membership is lost, so that a commit is then refused. `None` before the first answer: do not
+    /// commit, since a coordinator accepts transactional offsets without an epoch.
     ///
-    /// The coordinator accepts the epoch before this one too while the committed partitions are still the member's.
+    /// The coordinator also accepts the previous epoch while the committed partitions are still the
+    /// member's.
     pub fn epoch(&self) -> Option<MemberEpoch> {
         self.seat.with(|state| {
             let member_epoch = state.own.epoch?;
@@ -158,17 +163,19 @@ impl StreamsMember {
         })
     }
 
-    /// What the broker said about the group in its last answer: missing topics, a shutdown.
+    /// The broker's remarks on the group in its last answer: missing topics, a shutdown.
     pub fn statuses(&self) -> Vec<GroupStatus> {
         self.seat.with(|state| state.own.statuses.clone())
     }
 
-    /// Where the members of the group answer queries, if the broker has told that anew since the last call.
+    /// Addresses at which the members of the group answer queries, if the broker has reported them
+    /// since the last call.
     pub fn take_hosts(&self) -> Option<Vec<HostTasks>> {
         self.seat.with(|state| state.own.hosts.take())
     }
 
-    /// Asks that all members shut down: each sees it as a status. It is said with each heartbeat from now on.
+    /// Asks all members to shut down: each sees it as a status. It is repeated with each heartbeat
+    /// from now on.
     pub fn shutdown_application(&self) {
         self.seat.change(|state| {
             state.own.shutdown_application = true;
@@ -176,13 +183,15 @@ impl StreamsMember {
         });
     }
 
-    /// Why the member can't reach its coordinator, or was refused, last; `None` once something succeeded.
+    /// The last reason why the member can't reach its coordinator, or was refused; `None` once
+    /// something succeeded.
     pub fn last_error(&self) -> Option<Error> {
         self.seat.with(|state| state.last_error.clone())
     }
 
-    /// Leaves the group, so that others take over without waiting for the session to run out; a static member says
-    /// that it will be back. Waits at most for the client's request time-out.
+    /// Leaves the group, so that others take over without waiting for the session to expire; a
+    /// static member announces that it will be back. Waits for at most the client's request
+    /// time-out.
     ///
     /// # Errors
     /// If the coordinator could not be told. The task has stopped nevertheless.
@@ -216,8 +225,8 @@ impl Drop for StreamsMember {
     }
 }
 
-/// A random UUID in base64 for URLs, as Java writes member ids; like there, never with a hyphen first, which tools
-/// would take for an option.
+/// A random UUID in base64 for URLs, as Java writes member ids; also as there, never starting with
+/// a hyphen, which tools would take for an option.
 fn new_member_id() -> String {
     loop {
         let id = BASE64_URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes());

@@ -1,6 +1,7 @@
 //! `StreamsGroupHeartbeat`, version 0: the codec crate lacks it.
 //!
-//! The order of fields is that of Kafka's `StreamsGroupHeartbeatRequest.json` and its answer in 4.3.
+//! The order of fields is that of Kafka's `StreamsGroupHeartbeatRequest.json` and its answer in
+//! 4.3.
 
 use bytes::BytesMut;
 use kafka_protocol::protocol::{
@@ -22,7 +23,7 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// Where a process answers queries.
+    /// Address at which a process answers queries.
     pub(super) struct Endpoint {
         pub(super) host: String,
         pub(super) port: u16,
@@ -30,7 +31,7 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// How far a task has got in its changelogs.
+    /// Progress of a task in its changelogs.
     pub(super) struct TaskOffset {
         pub(super) subtopology_id: String,
         pub(super) partition: i32,
@@ -39,7 +40,7 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// What a member says; `None` for what has not changed since its last heartbeat.
+    /// A member's report; fields that have not changed since its last heartbeat are `None`.
     pub(super) struct StreamsGroupHeartbeatRequest {
         pub(super) group_id: String,
         pub(super) member_id: String,
@@ -78,7 +79,7 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// What a process has, for queries.
+    /// Partitions of a process, for queries.
     pub(super) struct EndpointToPartitions {
         pub(super) user_endpoint: Endpoint,
         pub(super) active_partitions: Vec<TopicPartitions>,
@@ -87,7 +88,7 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// What the broker says; `None` for what has not changed since its last answer.
+    /// The broker's answer; fields that have not changed since its last answer are `None`.
     pub(super) struct StreamsGroupHeartbeatResponse {
         pub(super) throttle_time_ms: i32,
         pub(super) error_code: i16,
@@ -106,7 +107,7 @@ wire_struct! {
     }
 }
 
-/// Makes a struct of the wire a message of the codec crate, at version 0 alone.
+/// Makes a wire struct a message of the codec crate, at version 0 alone.
 macro_rules! message {
     ($name:ident, $header:literal) => {
         impl Message for $name {

@@ -1,8 +1,10 @@
-//! The protocol of KIP-1071: one request, `StreamsGroupHeartbeat`, and the broker assigns (Kafka 4.2 and later).
+//! The protocol of KIP-1071: one request, `StreamsGroupHeartbeat`, and the broker assigns (Kafka
+//! 4.2 and later).
 //!
-//! The member says what it owns, the broker what it shall own; a task goes to its next owner only when its last one
-//! has reported without it. What a member reports is never less than its owner may be working on: tasks that the
-//! owner was told of, or may be told of at any moment, count as owned.
+//! The member reports the tasks that it owns, the broker those that it should own; a task goes to
+//! its next owner only when its previous one has reported without it. A report never has less than
+//! its owner may be working on: tasks that the owner was told, or may be told at any moment, count
+//! as owned.
 
 mod config;
 mod coordinator;

@@ -1,17 +1,17 @@
-//! What the broker says about the group.
+//! The broker's remarks on the group.
 
 use super::messages::Status;
 
 /// A circumstance of the group with the broker's explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupStatus {
-    /// What it is.
+    /// The circumstance.
     pub code: StatusCode,
-    /// Which topics, and why.
+    /// The topics, and the reason.
     pub detail: String,
 }
 
-/// What the circumstance is (Java's `StreamsGroupHeartbeatResponse.Status`).
+/// Kind of a circumstance (Java's `StreamsGroupHeartbeatResponse.Status`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StatusCode {
@@ -19,15 +19,16 @@ pub enum StatusCode {
     StaleTopology,
     /// A source topic does not exist, or no topic matches a pattern.
     MissingSourceTopics,
-    /// Topics that must be partitioned alike are not.
+    /// Topics that must have equal partition counts do not.
     IncorrectlyPartitionedTopics,
-    /// An internal topic is missing; the broker tries to create it, and the detail says why it could not.
+    /// An internal topic is missing; the broker tries to create it, and the detail gives the reason
+    /// if it could not.
     MissingInternalTopics,
-    /// A member asked all to shut down.
+    /// A member asked all members to shut down.
     ShutdownApplication,
     /// The group waits for more members before it assigns.
     AssignmentDelayed,
-    /// A circumstance that a newer broker knows.
+    /// A circumstance of a newer broker.
     Unknown(i8),
 }
 

@@ -17,14 +17,14 @@ use crate::{
     group::{LONGEST, event::Ended},
 };
 
-/// How long the task waits for the answer to its leaving.
+/// Time for which the task waits for the answer to its leaving.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
-/// The epoch by which a member leaves.
+/// The epoch with which a member leaves.
 const LEAVING: i32 = -1;
-/// The epoch by which a static member goes away for a while.
+/// The epoch with which a static member goes away for a while.
 const LEAVING_FOR_A_WHILE: i32 = -2;
 
-/// What runs in the background.
+/// The parts of the background task.
 #[derive(Debug)]
 pub(super) struct Task<C> {
     pub(super) seat: Arc<StreamsSeat>,
@@ -64,7 +64,7 @@ impl<C: Coordinator> Task<C> {
         }
     }
 
-    /// Ends the membership of an owner that has not turned for too long, as Java does.
+    /// Ends the membership of an owner that has been silent for too long, as Java does.
     async fn give_up(&self, incarnation: u64) {
         let group = &self.config.group_id;
         let context = format!(
@@ -104,7 +104,7 @@ pub(super) fn leave_request(
     }
 }
 
-/// Whether the member is out of the group.
+/// Checks that the member is out of the group.
 pub(super) fn judge_leave(group_id: &str, answer: Result<StreamsGroupHeartbeatResponse>) -> Result {
     let answer = answer?;
     match answer.error_code {

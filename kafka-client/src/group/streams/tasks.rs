@@ -1,4 +1,4 @@
-//! Tasks by what a member does with them.
+//! Tasks by role.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,14 +7,14 @@ use super::messages::TaskIds;
 /// Tasks: partitions by sub-topology id.
 pub type TaskSet = BTreeMap<String, BTreeSet<i32>>;
 
-/// The tasks that a member owns, or is to own.
+/// The tasks that a member owns, or should own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tasks {
     /// Tasks to process.
     pub active: TaskSet,
-    /// Tasks whose state is to be kept up.
+    /// Tasks whose state is kept up to date.
     pub standby: TaskSet,
-    /// Tasks whose state is to be built up before they become active.
+    /// Tasks whose state is built up before they become active.
     pub warmup: TaskSet,
 }
 
@@ -33,7 +33,7 @@ impl Tasks {
     }
 }
 
-/// As the request lists them.
+/// The tasks in the form of a request.
 pub(super) fn to_wire(tasks: &TaskSet) -> Vec<TaskIds> {
     let listed = tasks.iter().filter(|(_, partitions)| !partitions.is_empty());
     listed

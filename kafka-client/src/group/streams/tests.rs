@@ -1,4 +1,5 @@
-//! Golden bytes of the messages, and the task against a coordinator that answers from a script, in virtual time.
+//! Golden bytes of the messages, and the task against a coordinator with scripted answers, in
+//! virtual time.
 
 mod bytes;
 mod heartbeats;

@@ -1,4 +1,4 @@
-//! The topology that a member brings along, as the broker reads it.
+//! A member's topology, in the broker's format.
 
 use super::wire::wire_struct;
 
@@ -7,7 +7,7 @@ wire_struct! {
     pub struct KeyValue {
         /// The name.
         pub key: String,
-        /// What it is set to.
+        /// The value.
         pub value: String,
     }
 }
@@ -17,17 +17,17 @@ wire_struct! {
     pub struct TopicInfo {
         /// The name.
         pub name: String,
-        /// How many partitions it must have; 0 leaves it to the broker, as always for a changelog.
+        /// Number of partitions; 0 leaves it to the broker, as always for a changelog.
         pub partitions: i32,
-        /// How many replicas; 0 leaves it to the broker.
+        /// Number of replicas; 0 leaves it to the broker.
         pub replication_factor: i16,
-        /// Settings to create it with.
+        /// Settings of the topic.
         pub topic_configs: Vec<KeyValue>,
     }
 }
 
 wire_struct! {
-    /// Topics of a sub-topology that must have as many partitions as each other.
+    /// Topics of a sub-topology that must have equal partition counts.
     pub struct CopartitionGroup {
         /// Indexes into [`Subtopology::source_topics`].
         pub source_topics: Vec<i16>,
@@ -53,7 +53,7 @@ wire_struct! {
         pub repartition_sink_topics: Vec<String>,
         /// Repartition topics that it reads.
         pub repartition_source_topics: Vec<TopicInfo>,
-        /// Which of the topics that it reads must be partitioned alike.
+        /// Those of its input topics that must have equal partition counts.
         pub copartition_groups: Vec<CopartitionGroup>,
     }
 }
@@ -61,7 +61,7 @@ wire_struct! {
 wire_struct! {
     /// All sub-topologies.
     pub struct Topology {
-        /// Version of the topology in the life of the application; Kafka Streams 4.3 always says 0.
+        /// Version of the topology in the life of the application; always 0 in Kafka Streams 4.3.
         pub epoch: i32,
         /// The parts.
         pub subtopologies: Vec<Subtopology>,

@@ -1,11 +1,12 @@
-//! The flexible encoding of Kafka's protocol, as far as the messages here need it: compact strings and arrays, nullable
-//! structs, and tagged fields, which are skipped.
+//! The flexible encoding of Kafka's protocol, as far as the messages here need it: compact strings
+//! and arrays, nullable structs, and tagged fields, which are skipped.
 //!
-//! Invariant: no bytes make reading panic or allocate more than a multiple of what they are.
+//! Invariant: whatever the bytes are, reading neither panics nor allocates more than a multiple of
+//! their number.
 
 use bytes::{Buf, BufMut, TryGetError};
 
-/// Why bytes could not be read, or a value not be written.
+/// The reason why bytes could not be read, or a value not be written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WireError {
     /// The bytes end before the value does.
@@ -14,10 +15,10 @@ pub(super) enum WireError {
     /// A string or array is longer than the bytes that follow.
     #[error("a length of {0} is more than the bytes that follow")]
     Length(u32),
-    /// A value that may not be null is.
+    /// A value is null that must not be.
     #[error("a value is null that may not be")]
     Null,
-    /// A number takes more bytes than 32 bits can.
+    /// A number has more bytes than 32 bits can take.
     #[error("a number of variable length is longer than 32 bits")]
     Varint,
     /// A string is not UTF-8.
@@ -26,12 +27,12 @@ pub(super) enum WireError {
     /// A string or array is too long to be written.
     #[error("a length of {0} can't be written")]
     TooLong(usize),
-    /// Another version of the message than this is made for.
+    /// The message has another version than the supported one.
     #[error("version {0} of the message is not supported")]
     Version(i16),
 }
 
-/// What can stand in a message.
+/// A value in a message.
 pub(super) trait Wire: Sized {
     fn write<B: BufMut>(&self, buf: &mut B) -> Result<(), WireError>;
     fn read<B: Buf>(buf: &mut B) -> Result<Self, WireError>;
@@ -40,7 +41,7 @@ pub(super) trait Wire: Sized {
 /// A structure with its own tagged fields; a nullable one has a byte before it.
 pub(super) trait WireStruct: Wire {}
 
-/// Defines a struct whose fields are written in their order, with no tagged fields at the end.
+/// Defines a struct whose fields are written in order, with no tagged fields at the end.
 macro_rules! wire_struct {
     (
         $(#[$attribute:meta])*
@@ -79,7 +80,7 @@ macro_rules! wire_struct {
 }
 pub(super) use wire_struct;
 
-/// Reads over fields that a newer broker may add.
+/// Skips fields that a newer broker may add.
 pub(super) fn skip_tagged_fields<B: Buf>(buf: &mut B) -> Result<(), WireError> {
     for _ in 0..read_varint(buf)? {
         read_varint(buf)?;
@@ -89,7 +90,7 @@ pub(super) fn skip_tagged_fields<B: Buf>(buf: &mut B) -> Result<(), WireError> {
     Ok(())
 }
 
-/// The length, if so many bytes follow.
+/// The length, if as many bytes follow.
 fn fitting<B: Buf>(length: u32, buf: &B) -> Result<usize, WireError> {
     let fits = usize::try_from(length).ok().filter(|length| *length <= buf.remaining());
     fits.ok_or(WireError::Length(length))
@@ -120,7 +121,7 @@ fn read_varint<B: Buf>(buf: &mut B) -> Result<u32, WireError> {
     Err(WireError::Varint)
 }
 
-/// A compact length: one more than it is, with 0 for null.
+/// A compact length: one more than the length, with 0 for null.
 fn write_length<B: BufMut>(length: usize, buf: &mut B) -> Result<(), WireError> {
     let above = length.checked_add(1).and_then(|above| u32::try_from(above).ok());
     write_varint(above.ok_or(WireError::TooLong(length))?, buf);
@@ -215,7 +216,8 @@ impl<T: Wire> Wire for Option<Vec<T>> {
 
     fn read<B: Buf>(buf: &mut B) -> Result<Self, WireError> {
         let Some(length) = read_length(buf)? else { return Ok(None) };
-        // Each element is a byte at the least. The vector grows as they come: a length is no reason to allocate.
+        // Each element is at least a byte. The vector grows as they come: a length is no reason to
+        // allocate.
         fitting(length, buf)?;
         (0..length).map(|_| T::read(buf)).collect::<Result<_, _>>().map(Some)
     }

@@ -1,4 +1,4 @@
-//! What answers and failures mean for batches.
+//! Consequences of answers and failures for batches.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,14 +13,15 @@ use crate::{
     config::Address,
     connection::Connection,
     producer::{
-        BatchReport,
+        BatchReport, RefusedBatch,
+        batch::Batch,
         identity::Identity,
         requests::{SentBatch, Verdict, judge},
     },
 };
 
-/// The pause after the first failure of a batch that has another chance soon: a transaction that follows another meets it
-/// half ended.
+/// Pause after the first failure of a batch that soon has another chance: a transaction that
+/// follows another meets it half ended.
 const SOON: Duration = Duration::from_millis(2);
 
 impl Sender {
@@ -166,19 +167,23 @@ impl Sender {
             Verdict::Written(offset) => {
                 lane.failures = 0;
                 if let Some(batch) = lane.remove_written(at, sent.sequence) {
-                    let report = BatchReport::new(name.clone(), batch.records, Ok(offset));
-                    self.shared.done(batch.bytes, Some(report));
+                    self.report(name.clone(), &batch, Ok(offset));
                 }
             }
             Verdict::Again { may_be_written, look_up, error } => {
                 self.again(sent, may_be_written, look_up, &error, now);
             }
-            // Others before it have failed, and it follows them again.
+            // Earlier ones have failed, and it follows them again.
             Verdict::OutOfOrder(error) if at > 0 || is_renumbered => {
                 self.again(sent, false, false, &error, now);
             }
             Verdict::OutOfOrder(error) => self.fail(sent.slot, at, &error),
-            Verdict::Refused(error, at_fault) => self.refuse(sent.slot, at, error, at_fault),
+            Verdict::Refused(error, at_fault) => {
+                let refused =
+                    RefusedBatch::new(name.clone(), error.clone(), at_fault, batch.sent());
+                self.shared.refused(sent.number, refused);
+                self.refuse(sent.slot, at, error);
+            }
             Verdict::Fatal(error) => {
                 self.shared.set_fatal(&error);
                 self.fail(sent.slot, at, &error);
@@ -187,7 +192,7 @@ impl Sender {
         }
     }
 
-    /// A request without an answer.
+    /// Handles a request without an answer.
     fn not_answered(&mut self, leader: i32, batches: &[SentBatch], error: &Error, now: Instant) {
         debug!(leader, %error, "could not produce");
         let was_sent = error.kind() != ErrorKind::Connection;
@@ -212,7 +217,7 @@ impl Sender {
         self.note(error.clone());
     }
 
-    /// Leaves a batch in its place for another attempt.
+    /// Leaves a batch in its position for another attempt.
     fn again(
         &mut self,
         sent: SentBatch,
@@ -235,7 +240,7 @@ impl Sender {
         }
     }
 
-    /// Has a partition's leader looked up: where a hint has told another, that is taken.
+    /// Looks up a partition's leader; if a hint has named another, that is used.
     fn look_up_again(&mut self, slot: usize) {
         let Some(lane) = self.lanes.get_mut(slot) else { return };
         let Some(before) = lane.place.take() else { return };
@@ -245,33 +250,31 @@ impl Sender {
         }
     }
 
-    /// Reports a batch that the broker refused for good, and has those behind it move up.
-    pub(super) fn refuse(
-        &mut self,
-        slot: usize,
-        at: usize,
-        error: Error,
-        at_fault: Vec<(usize, Option<String>)>,
-    ) {
+    /// Reports a batch that is not written and never will be, and lets later ones move up.
+    pub(super) fn refuse(&mut self, slot: usize, at: usize, error: Error) {
         let Some(lane) = self.lanes.get_mut(slot) else { return };
         let Some(batch) = lane.remove_unwritten(at) else { return };
-        self.transaction.doom(&error);
-        let report =
-            BatchReport::refused(lane.name.clone(), batch.records, error, batch.sent(), at_fault);
-        self.shared.done(batch.bytes, Some(report));
+        let partition = lane.name.clone();
+        self.doom(&error);
+        self.report(partition, &batch, Err(error));
     }
 
-    /// Fails a batch whose fate is unknown, or which can't be written under this identity.
+    fn report(&self, partition: TopicPartition, batch: &Batch, result: Result<Option<i64>>) {
+        let report = BatchReport { partition, records: batch.records, result };
+        self.shared.done(batch.number, batch.bytes, Some(report));
+    }
+
+    /// Fails a batch whose outcome is unknown, or that can't be written under this identity.
     fn fail(&mut self, slot: usize, at: usize, error: &Error) {
         let Some(lane) = self.lanes.get_mut(slot) else { return };
         let Some(batch) = lane.queue.remove(at) else { return };
+        let partition = lane.name.clone();
         self.must_renew = true;
-        self.transaction.doom(error);
-        let report = BatchReport::new(lane.name.clone(), batch.records, Err(error.clone()));
-        self.shared.done(batch.bytes, Some(report));
+        self.doom(error);
+        self.report(partition, &batch, Err(error.clone()));
     }
 
-    /// Fails all batches of a partition that are not on their way.
+    /// Fails all batches of a partition that are not in transit.
     pub(super) fn refuse_all(&mut self, slot: usize, error: &Error) {
         while let Some(at) = self
             .lanes
@@ -286,12 +289,12 @@ impl Sender {
             if may_be_written {
                 self.fail(slot, at, error);
             } else {
-                self.refuse(slot, at, error.clone(), Vec::new());
+                self.refuse(slot, at, error.clone());
             }
         }
     }
 
-    /// Fails all batches that are not on their way.
+    /// Fails all batches that are not in transit.
     pub(super) fn refuse_everything(&mut self, error: &Error) {
         for slot in 0..self.lanes.len() {
             self.refuse_all(slot, error);
@@ -319,11 +322,11 @@ impl Sender {
         if batch.may_be_written {
             self.fail(slot, 0, &error);
         } else {
-            self.refuse(slot, 0, error, Vec::new());
+            self.refuse(slot, 0, error);
         }
     }
 
-    /// Keeps why nothing can be sent now.
+    /// Keeps the reason why nothing can be sent now.
     fn note(&mut self, error: Error) {
         self.last_error = Some(error.clone());
         self.shared.set_trouble(error);

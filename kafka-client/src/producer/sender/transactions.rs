@@ -1,4 +1,4 @@
-//! The transaction of a producer, as its task sees it.
+//! The transaction of a producer, as seen by its task.
 
 use std::collections::HashSet;
 
@@ -8,20 +8,22 @@ use crate::{
     producer::{command::Reply, identity::Identity, lane::Lane},
 };
 
-/// What happened in the open transaction, if one is open.
+/// The state of the open transaction, if there is one.
 #[derive(Debug, Default)]
 pub(super) struct Transaction {
     phase: Phase,
-    /// Whether partitions are added by a call, as before KIP-890.
+    /// True if partitions are added by a call, as before KIP-890.
     is_first_protocol: bool,
-    /// Slots of partitions that were added.
+    /// Slots of the partitions that were added.
     added: HashSet<usize>,
     is_adding: bool,
-    /// Whether the cluster may know of it.
+    /// Number of calls that add offsets and have not been answered.
+    offsets_being_added: usize,
+    /// True if the cluster may know of it.
     pub(super) has_begun: bool,
-    /// Why it can only be aborted.
+    /// The reason why it can only be aborted.
     doom: Option<Error>,
-    /// It ends when no batch is on its way any more.
+    /// Its end, which comes when no batch is in transit any more.
     ending: Option<(bool, Reply)>,
 }
 
@@ -30,12 +32,12 @@ enum Phase {
     #[default]
     Closed,
     Open,
-    /// The call that ends it is on its way.
+    /// The call that ends it is in transit.
     Ending,
 }
 
 impl Transaction {
-    /// Whether batches of a partition may go out.
+    /// Returns whether batches of a partition may be sent.
     pub(super) fn admits(&self, slot: usize) -> bool {
         self.phase != Phase::Ending && (!self.is_first_protocol || self.added.contains(&slot))
     }
@@ -44,15 +46,26 @@ impl Transaction {
         self.is_first_protocol
     }
 
-    /// Has the transaction end by an abort. Only the first reason counts.
-    pub(super) fn doom(&mut self, error: &Error) {
-        if self.phase != Phase::Closed {
-            self.doom.get_or_insert_with(|| error.clone());
-        }
+    /// Returns whether its end was requested and is not known yet.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.is_some() || self.phase == Phase::Ending
+    }
+
+    /// Returns whether it will be committed when its batches are written.
+    pub(super) fn waits_to_commit(&self) -> bool {
+        matches!(self.ending, Some((true, _)))
     }
 }
 
 impl Sender {
+    /// Makes the open transaction end by an abort. Only the first reason counts.
+    pub(super) fn doom(&mut self, error: &Error) {
+        if self.transaction.phase != Phase::Closed && self.transaction.doom.is_none() {
+            self.transaction.doom = Some(error.clone());
+            self.shared.set_doom(Some(error));
+        }
+    }
+
     pub(super) fn init(&mut self, reply: Reply) {
         let Some(transactions) = self.transactions.clone() else {
             return say(
@@ -92,15 +105,18 @@ impl Sender {
             Transaction { phase: Phase::Open, is_first_protocol, ..Transaction::default() };
     }
 
-    /// Adds partitions to a transaction of the first protocol that have batches and are not in it. Returns whether batches
-    /// may go out at all.
+    /// Refuses all batches of a transaction that can only be aborted. Returns whether it can.
+    pub(super) fn refuses_doomed(&mut self) -> bool {
+        let doom = self.transaction.doom.clone();
+        let is_open = self.transaction.phase == Phase::Open;
+        doom.filter(|_| is_open).inspect(|doom| self.refuse_everything(doom)).is_some()
+    }
+
+    /// Adds partitions that have batches to a transaction of the first protocol. Returns whether
+    /// batches may be sent at all.
     pub(super) fn add_partitions(&mut self, identity: Identity) -> bool {
         let Some(transactions) = self.transactions.clone() else { return true };
         if self.transaction.phase != Phase::Open {
-            return false;
-        }
-        if let Some(doom) = self.transaction.doom.clone() {
-            self.refuse_everything(&doom);
             return false;
         }
         if !self.transaction.is_first_protocol || self.transaction.is_adding {
@@ -135,7 +151,7 @@ impl Sender {
                 if error.kind() == ErrorKind::Fenced {
                     self.shared.set_fatal(&error);
                 }
-                self.transaction.doom(&error);
+                self.doom(&error);
                 for slot in slots {
                     self.refuse_all(slot, &error);
                 }
@@ -153,6 +169,7 @@ impl Sender {
             return say(reply, Err(not_open()));
         };
         self.transaction.has_begun = true;
+        self.transaction.offsets_being_added += 1;
         let is_second_protocol = !self.transaction.is_first_protocol;
         self.jobs.spawn(async move {
             let outcome =
@@ -162,8 +179,9 @@ impl Sender {
     }
 
     pub(super) fn offsets_added(&mut self, reply: Reply, outcome: Result) {
+        self.transaction.offsets_being_added -= 1;
         if let Err(error) = &outcome {
-            self.transaction.doom(error);
+            self.doom(error);
         }
         say(reply, outcome);
     }
@@ -174,26 +192,26 @@ impl Sender {
         }
         self.transaction.ending = Some((commit, reply));
         if !commit {
-            let aborted = Error::new(ErrorKind::Timeout, "the transaction was aborted");
-            self.refuse_everything(&aborted);
+            self.refuse_everything(&aborted());
         }
     }
 
-    /// Ends the transaction when nothing of it is on its way any more.
-    pub(super) fn finish_transaction(&mut self) {
-        let is_on_its_way =
-            self.transaction.is_adding || self.lanes.iter().any(|lane| !lane.queue.is_empty());
-        if self.transaction.ending.is_none() {
-            return;
+    /// Aborts a transaction whose commit still waits for batches.
+    pub(super) fn abort_instead(&mut self, reply: Reply) {
+        if let Some((_, committing)) = self.transaction.ending.take() {
+            say(committing, Err(aborted()));
         }
-        if is_on_its_way {
-            if matches!(self.transaction.ending, Some((false, _))) {
-                let aborted = Error::new(ErrorKind::Timeout, "the transaction was aborted");
-                self.refuse_everything(&aborted);
-            }
-            if self.transaction.is_adding || self.lanes.iter().any(|lane| !lane.queue.is_empty()) {
-                return;
-            }
+        self.end_transaction(false, reply);
+    }
+
+    /// Ends the transaction when none of it is in transit any more.
+    pub(super) fn finish_transaction(&mut self) {
+        let Some((commit, _)) = &self.transaction.ending else { return };
+        if !commit {
+            self.refuse_everything(&aborted());
+        }
+        if self.is_writing() {
+            return;
         }
         let Some((commit, reply)) = self.transaction.ending.take() else { return };
         if commit && let Some(doom) = self.transaction.doom.clone() {
@@ -213,7 +231,7 @@ impl Sender {
         };
         if !self.transaction.has_begun {
             // The cluster knows nothing of it.
-            self.transaction.phase = Phase::Closed;
+            self.close_transaction(commit);
             return say(reply, Ok(()));
         }
         self.transaction.phase = Phase::Ending;
@@ -223,7 +241,7 @@ impl Sender {
             let outcome = async {
                 let next = transactions.end(identity, is_second_protocol, commit).await?;
                 if next.is_none() && must_renew {
-                    // Sequence numbers have a gap: they begin anew under another epoch.
+                    // Sequence numbers have a gap: they restart under another epoch.
                     return transactions.init(Some(identity)).await.map(Some);
                 }
                 Ok(next)
@@ -242,11 +260,7 @@ impl Sender {
                     let is_same = |before: Identity| before.producer_id == identity.producer_id;
                     self.begin_anew(matches!(before, Standing::Known(before) if is_same(before)));
                 }
-                self.transaction.phase = Phase::Closed;
-                if !commit {
-                    // What became of the records is of no interest any more.
-                    drop(self.shared.take_reports());
-                }
+                self.close_transaction(commit);
                 say(reply, Ok(()));
             }
             Err(error) => {
@@ -256,6 +270,21 @@ impl Sender {
                 say(reply, Err(error));
             }
         }
+    }
+
+    fn close_transaction(&mut self, is_committed: bool) {
+        self.transaction.phase = Phase::Closed;
+        self.shared.set_doom(None);
+        if !is_committed {
+            // The results of the records are of no interest any more.
+            drop(self.shared.take_reports(u64::MAX));
+        }
+    }
+
+    /// Returns whether something of the transaction is in transit.
+    fn is_writing(&self) -> bool {
+        let Transaction { is_adding, offsets_being_added, .. } = self.transaction;
+        is_adding || offsets_being_added > 0 || self.lanes.iter().any(|lane| !lane.queue.is_empty())
     }
 
     fn in_transaction(&self) -> Option<(crate::producer::transaction::Transactions, Identity)> {
@@ -273,7 +302,11 @@ fn not_open() -> Error {
     Error::new(ErrorKind::Invalid, "no transaction is open")
 }
 
+fn aborted() -> Error {
+    Error::new(ErrorKind::Timeout, "the transaction was aborted")
+}
+
 fn say(reply: Reply, outcome: Result) {
-    // Whoever asked may have stopped waiting.
+    // The caller may have stopped waiting.
     let _ = reply.send(outcome);
 }

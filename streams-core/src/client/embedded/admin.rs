@@ -26,9 +26,9 @@ impl EmbeddedAdmin {
     ) -> Answer<PartitionOffsets> {
         let partitions = partitions.to_vec();
         self.shared.begin_read("", OperationKind::ListOffsets, move |state| {
-            let offset = |place: TopicPartition| {
-                let offset = state.led_log(&place).map(&of);
-                (place, offset)
+            let offset = |partition: TopicPartition| {
+                let offset = state.led_log(&partition).map(&of);
+                (partition, offset)
             };
             Ok(partitions.into_iter().map(offset).collect())
         })

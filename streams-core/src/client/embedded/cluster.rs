@@ -18,10 +18,10 @@ use crate::{
     time::Clock,
 };
 
-/// A Kafka cluster in this process. Cloning gives another handle of the same cluster.
+/// A Kafka cluster in this process. A clone is another handle of the same cluster.
 ///
-/// It makes clients as a [`ClientSupplier`], and its own methods let a user or a test look at it and
-/// write to it without a client. They are never subject to faults.
+/// It makes clients as a [`ClientSupplier`], and its own methods let a user or a test inspect it
+/// and write to it without a client. They are never subject to faults.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -53,8 +53,8 @@ pub struct EmbeddedCluster {
 }
 
 impl EmbeddedCluster {
-    /// An empty cluster with default settings: polls wait, in real time, for records. With a clock that
-    /// only moves when told to, use [`with_settings`](Self::with_settings).
+    /// An empty cluster with default settings: polls wait, in real time, for records. With a clock
+    /// that moves only when told to, use [`with_settings`](Self::with_settings).
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self::with_settings(clock, ClusterSettings::default())
     }
@@ -69,7 +69,7 @@ impl EmbeddedCluster {
         self.shared.now_ms()
     }
 
-    /// Creates a topic with default settings; one that exists is left as it is.
+    /// Creates a topic with default settings; an existing one is left unchanged.
     ///
     /// # Errors
     /// `InvalidTopic` if the name or the number of partitions is refused.
@@ -82,8 +82,9 @@ impl EmbeddedCluster {
         })
     }
 
-    /// Creates a topic; one that exists is left as it is. Of its settings `cleanup.policy`, `delete.retention.ms`,
-    /// `max.message.bytes` and `message.timestamp.after.max.ms` have an effect, the others are only kept.
+    /// Creates a topic; an existing one is left unchanged. Of its settings `cleanup.policy`,
+    /// `delete.retention.ms`, `max.message.bytes` and `message.timestamp.after.max.ms` have an
+    /// effect, the others are only stored.
     ///
     /// # Errors
     /// `InvalidTopic` if its name, number of partitions or settings are refused.
@@ -91,8 +92,9 @@ impl EmbeddedCluster {
         self.shared.lock().create_topics(&[topic])
     }
 
-    /// Adds empty partitions to a topic until it has `total`, as an operator does on a running cluster. Groups that
-    /// read it get tasks for them, or are refused, with the next heartbeat. Java's `Admin.createPartitions`.
+    /// Adds empty partitions to a topic until it has `total`, as an operator does on a running
+    /// cluster. Groups that read it get tasks for them, or are refused, at the next heartbeat.
+    /// Java's `Admin.createPartitions`.
     ///
     /// # Errors
     /// `InvalidTopic` if the topic does not exist, or has as many partitions already.
@@ -100,8 +102,8 @@ impl EmbeddedCluster {
         self.shared.lock().create_partitions(name, total)
     }
 
-    /// Deletes a topic with all its records, as an operator does. Groups that need it as an internal topic create it anew,
-    /// empty, with the next heartbeat. Java's `Admin.deleteTopics`.
+    /// Deletes a topic with all its records, as an operator does. Groups that need it as an
+    /// internal topic recreate it, empty, at the next heartbeat. Java's `Admin.deleteTopics`.
     ///
     /// # Errors
     /// `InvalidTopic` if it does not exist.
@@ -119,12 +121,13 @@ impl EmbeddedCluster {
         state.topics.iter().map(describe).collect()
     }
 
-    /// Writes a record: to `partition`, else to that of its key as Java's default partitioner decides,
-    /// else to each partition in turn. Returns its partition and offset.
+    /// Writes a record: to `partition`, otherwise to the partition of its key by Java's default
+    /// partitioner, otherwise to each partition in turn. Returns its partition and offset.
     ///
     /// # Errors
-    /// `InvalidTopic` if the partition does not exist, `Production` if the topic refuses the record: it is compacted and
-    /// the record has no key, or it is larger or later than the topic's settings allow.
+    /// `InvalidTopic` if the partition does not exist, `Production` if the topic refuses the
+    /// record: it is compacted and the record has no key, or it is larger or later than the topic's
+    /// settings allow.
     pub fn produce(
         &self,
         topic: &str,
@@ -140,40 +143,45 @@ impl EmbeddedCluster {
             let unkeyed = || state.topics.get_mut(topic).map_or(0, Topic::next_unkeyed);
             let keyed = record.key.map(|key| partition_for_key(key, count));
             let partition = partition.or(keyed).unwrap_or_else(unkeyed);
-            let place = TopicPartition::new(topic, partition);
-            let offset = state.append(&place, Arc::new(records), None, now_ms);
+            let to = TopicPartition::new(topic, partition);
+            let offset = state.append(&to, Arc::new(records), None, now_ms);
             offset.map(|offset| (partition, offset))
         };
         self.shared.wake();
         appended
     }
 
-    /// Copies of all records of a topic that a reader of this isolation sees, partition by partition.
+    /// Copies of all records of a topic that a reader with this isolation sees, partition by
+    /// partition.
     ///
     /// # Errors
     /// `InvalidTopic` if the topic does not exist.
     pub fn read_all(&self, topic: &str, isolation: IsolationLevel) -> Result<Vec<StoredRecord>> {
         let state = self.shared.lock();
         let mut stored = Vec::new();
-        for place in state.partitions_of(topic)? {
-            let log = state.log(&place)?;
+        for partition in state.partitions_of(topic)? {
+            let log = state.log(&partition)?;
             let mut batches = Vec::new();
-            log.fetch(&place, log.start(), isolation, usize::MAX, &mut batches);
+            log.fetch(&partition, log.start(), isolation, usize::MAX, &mut batches);
             for batch in &batches {
-                stored
-                    .extend(batch.iter().map(|record| StoredRecord::new(place.partition, &record)));
+                stored.extend(
+                    batch.iter().map(|record| StoredRecord::new(partition.partition, &record)),
+                );
             }
         }
         Ok(stored)
     }
 
-    /// Copies of all records of a partition that are committed, also of those that an open transaction before them still
-    /// hides from readers.
-    pub(crate) fn committed_records(&self, place: &TopicPartition) -> Result<Vec<StoredRecord>> {
+    /// Copies of all committed records of a partition, including those that an earlier open
+    /// transaction still hides from readers.
+    pub(crate) fn committed_records(
+        &self,
+        partition: &TopicPartition,
+    ) -> Result<Vec<StoredRecord>> {
         let state = self.shared.lock();
         let mut stored = Vec::new();
-        state.log(place)?.each_committed(|record| {
-            stored.push(StoredRecord::new(place.partition, record));
+        state.log(partition)?.each_committed(|record| {
+            stored.push(StoredRecord::new(partition.partition, record));
         });
         Ok(stored)
     }
@@ -188,7 +196,7 @@ impl EmbeddedCluster {
         state.topics.iter().find_map(open)
     }
 
-    /// The offset behind the last record of a partition, whether it is visible or not.
+    /// The offset after the last record of a partition, visible or not.
     ///
     /// # Errors
     /// `InvalidTopic` if the partition does not exist.
@@ -196,20 +204,21 @@ impl EmbeddedCluster {
         self.shared.lock().log(&TopicPartition::new(topic, partition)).map(PartitionLog::end)
     }
 
-    /// The committed offsets of a group, those of open transactions aside; none of an unknown group.
+    /// The committed offsets of a group, without those of open transactions; none for an unknown
+    /// group.
     pub fn committed(&self, group: &str) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
         let state = self.shared.lock();
         state.groups.get(group).map(|group| group.offsets.committed().clone()).unwrap_or_default()
     }
 
-    /// The members of a group, in order of their ids; none of an unknown group.
+    /// The members of a group, in order of their ids; none for an unknown group.
     pub fn members(&self, group: &str) -> Vec<GroupMember> {
         let state = self.shared.lock();
         state.groups.get(group).map(Group::describe).unwrap_or_default()
     }
 
-    /// Compacts all partitions of a topic, whatever its `cleanup.policy`. A tombstone goes with the
-    /// second pass that sees it.
+    /// Compacts all partitions of a topic, whatever its `cleanup.policy`. A tombstone is removed by
+    /// the second pass that sees it.
     ///
     /// # Errors
     /// `InvalidTopic` if the topic does not exist.
@@ -218,8 +227,8 @@ impl EmbeddedCluster {
         self.shared.lock().compact(topic, now_ms)
     }
 
-    /// Ends the sessions and transactions whose time is over. Every call does so; this is for a test that
-    /// makes no other.
+    /// Ends the sessions and transactions whose time is over. Every call does so; this method is
+    /// for a test that makes no other.
     pub fn tick(&self) {
         drop(self.shared.lock());
         self.shared.wake();
@@ -231,14 +240,14 @@ impl EmbeddedCluster {
         self.shared.set_down(down);
     }
 
-    /// Denies clients the creation of topics, as a cluster does to principals that lack Create; or allows it again. What is
-    /// created by this type's own methods is not meant.
+    /// Denies clients the creation of topics, as a cluster does to principals that lack Create; or
+    /// allows it again. This type's own methods may still create topics.
     pub fn deny_topic_creation(&self, deny: bool) {
         self.shared.lock().set_denies_creation(deny);
     }
 
-    /// Takes the leader of one partition away, or gives it one again. Meanwhile nothing of it can be read, written, deleted
-    /// or looked up; all others are served.
+    /// Removes the leader of one partition, or restores it. Meanwhile the partition can't be read,
+    /// written, truncated or looked up; all others are served.
     ///
     /// # Errors
     /// `InvalidTopic` if the partition does not exist.
@@ -251,12 +260,12 @@ impl EmbeddedCluster {
     /// # Errors
     /// `InvalidTopic` if the partition does not exist.
     pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) -> Result {
-        let place = TopicPartition::new(topic, partition);
-        self.shared.lock().log_mut(&place)?.delete_before(offset);
+        let partition = TopicPartition::new(topic, partition);
+        self.shared.lock().log_mut(&partition)?.delete_before(offset);
         Ok(())
     }
 
-    /// Asks `injector` before each call of a client from now on, or nobody.
+    /// Asks `injector` before each client call from now on; `None` ends that.
     pub fn set_faults(&self, injector: Option<Box<dyn FaultInjector>>) {
         self.shared.set_injector(injector);
     }

@@ -1,10 +1,10 @@
-//! Compaction of a log: the last record of each key stays.
+//! Compaction of a log, which keeps the last record of each key.
 //!
-//! Only what lies below the last stable offset and before the last entry is cleaned. Offsets never
-//! change, so a compacted log has gaps. A tombstone outlives the pass that makes it the last record of its
-//! key: it goes with a later pass, so that whoever reads along learns of the deletion. Invariant: passes
-//! that nobody asked for happen only when the log has grown by a multiple of what the last pass left, so
-//! their work is in proportion to what was appended.
+//! Only the part below the last stable offset and before the last entry is cleaned. Offsets never
+//! change, so a compacted log has gaps. A tombstone outlives the pass that makes it the last record
+//! of its key and is removed by a later pass, so that readers learn of the deletion. Invariant:
+//! automatic passes happen only when the log has grown by a multiple of what the last pass left, so
+//! their work is proportional to the appended records.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -17,19 +17,19 @@ use crate::client::{RecordView, Records};
 const GROWTH: usize = 4;
 /// Below this number of records no pass is due.
 const RECORDS_MIN: usize = 16_384;
-/// Records that a cleaned entry holds at most.
+/// Limit on the records of a cleaned entry.
 const ENTRY_RECORDS_MAX: usize = 4_096;
 
-/// What is remembered between passes.
+/// State kept between passes.
 #[derive(Debug, Default)]
 pub(super) struct Cleaning {
     /// Records in the log.
     records: usize,
     /// Records that the last pass left.
     live: usize,
-    /// Tombstones below this offset have been through a pass.
+    /// Tombstones below this offset have been through one pass.
     tombstones_end: i64,
-    /// When that pass was, in milliseconds since the epoch.
+    /// Time of that pass, in milliseconds since the epoch.
     tombstones_since_ms: i64,
 }
 
@@ -42,23 +42,24 @@ impl Cleaning {
         self.records = self.records.saturating_sub(records);
     }
 
-    /// Whether the log has grown enough for another pass.
+    /// Returns whether the log has grown enough for another pass.
     pub(super) fn is_due(&self) -> bool {
         self.records >= RECORDS_MIN.max(self.live.saturating_mul(GROWTH))
     }
 }
 
-/// When tombstones that have been through a pass may go.
+/// Time at which tombstones that have been through a pass are removed.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Tombstones {
-    /// With this pass.
+    /// In this pass.
     DropSeen,
-    /// With this pass, if they were seen that many milliseconds ago; Kafka's `delete.retention.ms`.
+    /// In this pass, if they were seen at least this many milliseconds ago; Kafka's
+    /// `delete.retention.ms`.
     DropAfter(i64),
 }
 
 impl PartitionLog {
-    /// One pass over what can be cleaned.
+    /// Makes one pass over the part that can be cleaned.
     pub(super) fn compact(&mut self, now_ms: i64, tombstones: Tombstones) {
         let stable = self.last_stable_offset();
         let cleanable = self.entries.partition_point(|entry| entry.end <= stable);
@@ -84,8 +85,8 @@ impl PartitionLog {
     }
 }
 
-/// The entries that are left of `dirty`: the last committed record of each key, but no tombstone before
-/// `drop_before` and nothing before the log's start.
+/// The entries that are left of `dirty`: the last committed record of each key, but no tombstone
+/// before `drop_before` and nothing before the log's start.
 fn clean(dirty: &[Entry], start: i64, drop_before: i64) -> VecDeque<Entry> {
     let committed = || {
         let entries = dirty.iter().filter(|entry| entry.visibility == Visibility::Committed);

@@ -11,8 +11,8 @@ use crate::{
     time::duration_ms,
 };
 
-/// Positions on partitions. A poll gives each partition its share of the records that are asked for,
-/// and what is left over to those that have more, beginning with another one each time.
+/// Positions on partitions. A poll gives each partition an equal share of the requested records,
+/// and the rest to those that have more, starting with a different one each time.
 #[derive(Debug)]
 pub(super) struct EmbeddedConsumer {
     shared: Arc<Shared>,

@@ -1,11 +1,11 @@
 //! Faults on demand, for simulations.
 //!
-//! Invariant: a fault is decided before a call and never invents a third outcome: the call has no effect
-//! and says so, or it has its effect, now or later, and the caller can't know.
+//! Invariant: a fault is decided before a call and never invents a third outcome: either the call
+//! has no effect and reports so, or it takes effect, now or later, and the caller can't know.
 
 use std::{fmt::Debug, time::Duration};
 
-/// What a client is about to ask of the cluster.
+/// Kind of a call on the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OperationKind {
@@ -44,40 +44,44 @@ pub enum OperationKind {
 pub struct Operation<'a> {
     /// Name of the client, as it was given; empty for an admin client.
     pub client_id: &'a str,
-    /// What it asks.
+    /// Kind of the call.
     pub kind: OperationKind,
 }
 
-/// What befalls a call.
+/// The fault injected into a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     #[default]
     None,
     /// The call has no effect and fails with `Unavailable`.
     Unavailable,
-    /// The call has its effect but fails with `Timeout`; one that only reads fails with `Unavailable`.
+    /// The call takes effect but fails with `Timeout`; one that only reads fails with
+    /// `Unavailable`.
     LostReply,
-    /// The call happens after a wait on the cluster's clock: its caller waits, or its answer is late.
+    /// The call happens after a wait on the cluster's clock: its caller waits, or its answer is
+    /// late.
     Delay(Duration),
-    /// The call happens, and its answer is late: its caller waits, unless it is one that begins.
+    /// The call happens, and its answer is late: its caller waits, unless the call is asynchronous.
     Slow(Duration),
-    /// What a producer without transactions sends arrives so much later, whatever becomes of the producer, which is told
-    /// `Timeout` at once. For every other call it is a [`LostReply`](Self::LostReply).
+    /// The records of a producer without transactions arrive this much later, whatever happens to
+    /// the producer, which gets `Timeout` at once. For every other call the same as
+    /// [`LostReply`](Self::LostReply).
     Late(Duration),
-    /// Of the batches that a producer sends some are written and the others never: those at the places, in the order of
-    /// their partitions, whose bits are set. It is told `Timeout`. For every other call it is a
+    /// Some of a producer's records are written and the rest never: for the n-th partition, in
+    /// order, nothing unless bit n is set, and only the first records if bit n + 32 is set, too.
+    /// The producer gets `Timeout`. For every other call the same as
     /// [`LostReply`](Self::LostReply).
     Torn(u64),
 }
 
-/// Decides which calls fail. It is asked before each of them, in their order.
+/// Decides which calls fail. Asked before each call, in order.
 pub trait FaultInjector: Send + Debug {
     /// The fate of a call.
     fn before(&mut self, operation: Operation<'_>) -> Fault;
 
-    /// Whether a producer has no room for the record that it is about to take. Without an implementation of its own it is
-    /// full only when it can't send what it has.
+    /// Returns whether a producer has no room for the record that it is about to take. By default
+    /// it is full only when it can't send its batches.
     fn is_full(&mut self, client_id: &str) -> bool {
         let _ = client_id;
         false

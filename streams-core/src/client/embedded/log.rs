@@ -1,9 +1,9 @@
 //! The log of one partition.
 //!
 //! Entries are appended batches and the markers that end transactions, in order of offset. Offsets
-//! below the end that no entry covers were compacted away. Invariant: the last entry always stands, so
-//! that the end is never in doubt, and every entry lies wholly below or wholly above the last stable
-//! offset.
+//! below the end that no entry covers were compacted away. Invariant: the last entry is always
+//! kept, so the end is never in doubt, and every entry is entirely below or entirely above the last
+//! stable offset.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,7 +17,7 @@ use crate::{
     client::{IsolationLevel, RecordBatch, RecordView, Records},
 };
 
-/// What a reader may see of an entry.
+/// Visibility of an entry for readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Visibility {
     /// Records outside of transactions, or of a committed one.
@@ -35,7 +35,7 @@ pub(super) enum Visibility {
 pub(super) struct Entry {
     /// Offset that the records count from.
     pub(super) base: i64,
-    /// One behind the last offset.
+    /// The offset after the last one.
     pub(super) end: i64,
     pub(super) records: Arc<Records>,
     pub(super) producer: Option<ProducerIdentity>,
@@ -43,7 +43,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Index of the first record at or behind `offset`.
+    /// Index of the first record at or after `offset`.
     fn index_of(&self, offset: i64) -> usize {
         let (mut low, mut high) = (0, self.records.len());
         while low < high {
@@ -92,7 +92,7 @@ impl PartitionLog {
         self.open.values().min().copied().unwrap_or(self.end)
     }
 
-    /// Where a reader of this isolation stops.
+    /// The offset at which a reader with this isolation stops.
     pub(super) fn visible_end(&self, isolation: IsolationLevel) -> i64 {
         match isolation {
             IsolationLevel::ReadUncommitted => self.end,
@@ -100,7 +100,8 @@ impl PartitionLog {
         }
     }
 
-    /// Appends records, in the open transaction of `producer` if there is one; the first one's offset.
+    /// Appends records, in the open transaction of `producer` if there is one, and returns the
+    /// first one's offset.
     pub(super) fn append(
         &mut self,
         records: Arc<Records>,
@@ -139,12 +140,13 @@ impl PartitionLog {
         self.end += 1;
     }
 
-    /// Whether a transaction has records here and has not ended.
+    /// Returns whether a transaction has records here and has not ended.
     pub(super) fn has_open_transaction(&self) -> bool {
         !self.open.is_empty()
     }
 
-    /// Calls `each` on all records that are committed. Unlike a reader it does not stop at the last stable offset.
+    /// Calls `each` on all committed records. Unlike a reader it does not stop at the last stable
+    /// offset.
     pub(super) fn each_committed(&self, mut each: impl FnMut(&RecordView<'_>)) {
         let committed =
             self.entries.iter().filter(|entry| entry.visibility == Visibility::Committed);
@@ -165,10 +167,10 @@ impl PartitionLog {
         }
     }
 
-    /// Whether a reader may stand at `position`.
+    /// Returns whether a reader may stand at `position`.
     ///
     /// # Errors
-    /// `InvalidState` if it is before the start or behind the end.
+    /// `InvalidState` if it is before the start or after the end.
     pub(super) fn check_position(&self, partition: &TopicPartition, position: i64) -> Result {
         let (start, end) = (self.start, self.end);
         if (start..=end).contains(&position) {
@@ -178,9 +180,9 @@ impl PartitionLog {
         Err(Error::new(ErrorKind::InvalidState, text))
     }
 
-    /// Hands out up to `max_records` records from `position` on into `batches`. Returns the position
-    /// behind them, which steps over markers, compacted offsets and hidden records, and the number of
-    /// records. If only the position moved, one batch without records says so.
+    /// Adds up to `max_records` records from `position` on to `batches`. Returns the position after
+    /// them, which skips markers, compacted offsets and hidden records, and the number of records.
+    /// If only the position moved, one batch without records reports it.
     pub(super) fn fetch(
         &self,
         partition: &TopicPartition,
@@ -203,7 +205,7 @@ impl PartitionLog {
             }
             left -= reader.take(entry, left);
             if reader.position < entry.end {
-                // Cut short: hidden entries behind it must not move the position.
+                // Cut short: hidden entries after it must not move the position.
                 return (reader.finish(position), max_records - left);
             }
         }
@@ -215,7 +217,7 @@ impl PartitionLog {
     }
 }
 
-/// A fetch under way. The last batch is held back, because hidden entries behind it move its end.
+/// A fetch in progress. The last batch is held back, because hidden entries after it move its end.
 struct Reader<'a> {
     partition: &'a TopicPartition,
     position: i64,

@@ -21,7 +21,7 @@ const NO_EPOCH: i32 = -1;
 
 /// One member of a group of the embedded cluster.
 ///
-/// It chooses its own member id, so that joining again after a lost reply finds the same member.
+/// It chooses its own member id, so joining again after a lost reply finds the same member.
 #[derive(Debug)]
 pub(super) struct EmbeddedMembership {
     shared: Arc<Shared>,
@@ -29,15 +29,15 @@ pub(super) struct EmbeddedMembership {
     member_id: String,
     /// 0 while it does not belong to the group.
     epoch: i32,
-    /// The epoch of which the owner was told that a commit was refused: that membership is over.
+    /// The epoch at which the owner was told that a commit was refused: that membership is over.
     refused_epoch: Arc<AtomicI32>,
     reported: Option<TaskAssignment>,
     told: Option<TaskAssignment>,
     told_hosts: GroupHosts,
     sent_at_ms: i64,
-    /// Whether it asks all members to close.
+    /// True if it asks all members to close.
     shutdown: bool,
-    /// Whether the coordinator said that all are to close.
+    /// True if the coordinator said that all are to close.
     told_shutdown: bool,
 }
 

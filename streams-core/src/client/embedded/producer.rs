@@ -26,20 +26,20 @@ pub(super) struct EmbeddedProducer {
     transactional_id: Option<String>,
     one_by_one: bool,
     transaction: Transaction,
-    /// Transactions begun so far.
+    /// Number of transactions begun.
     begun: u64,
-    /// A batch for each partition that was looked up; an empty one is not open.
+    /// A batch for each partition that was looked up; an empty batch is not open.
     open: Slots<Records>,
     reports: Vec<BatchReport>,
-    /// Records that were refused, and nobody has asked for yet.
+    /// Refused records that nobody has asked for yet.
     refused: Vec<RefusedRecord>,
-    /// Whether a record of the open transaction was refused, so that it can only be aborted.
+    /// True if a record of the open transaction was refused, so that it can only be aborted.
     has_failed: bool,
     /// Bytes of the open batches.
     open_bytes: usize,
-    /// Since when it has taken no record, for it was full.
+    /// Time since which it has been full and taken no record.
     full_since_ms: Option<i64>,
-    /// How late the answer is of a call whose caller does not wait.
+    /// Delay of the answer to a call whose caller does not wait.
     late: Option<Duration>,
 }
 
@@ -92,7 +92,7 @@ impl EmbeddedProducer {
         Error::new(ErrorKind::InvalidState, format!("producer `{}`: {what}", self.client_id))
     }
 
-    /// Calls the cluster in the name of the open transaction, if there is one.
+    /// Calls the cluster on behalf of the open transaction, if there is one.
     fn call<T>(
         &mut self,
         kind: OperationKind,
@@ -103,7 +103,7 @@ impl EmbeddedProducer {
         self.shared.complete(reply, &self.client_id, kind, |state| effect(state, transactional))
     }
 
-    /// The first half of a call. A caller that does not wait hears of it late.
+    /// The first half of a call. A caller that does not wait gets the result late.
     fn before(&mut self, kind: OperationKind) -> Result<Reply> {
         let Some(late) = &mut self.late else { return self.shared.before(&self.client_id, kind) };
         let (reply, wait) = self.shared.before_late(&self.client_id, kind)?;
@@ -131,7 +131,7 @@ impl EmbeddedProducer {
         }
     }
 
-    /// Has the cluster append batches, now or when they arrive.
+    /// Makes the cluster append batches, now or when they arrive.
     fn deliver(
         &mut self,
         batches: &[(TopicPartition, Arc<Records>)],
@@ -151,21 +151,28 @@ impl EmbeddedProducer {
                 state.transactions.check(id, producer)?;
             }
             let mut refused = Vec::new();
-            let append = |(partition, records): &(TopicPartition, Arc<Records>)| {
-                let result = state.append(partition, Arc::clone(records), transactional, now_ms);
+            let mut reports = Vec::new();
+            for (index, (partition, records)) in batches.iter().enumerate() {
+                let mut records = Arc::clone(records);
+                let written = reply.written(index, records.len());
+                if written == 0 {
+                    continue;
+                }
+                if written < records.len() {
+                    Arc::make_mut(&mut records).truncate(written);
+                }
+                let result = state.append(partition, Arc::clone(&records), transactional, now_ms);
                 if result.is_err() {
-                    refused.extend(state.refused(partition, records, now_ms));
+                    refused.extend(state.refused(partition, &records, now_ms));
                 }
                 let topic_partition = partition.clone();
-                BatchReport { topic_partition, records: records.len(), result }
-            };
-            let taken = batches.iter().enumerate().filter(|(place, _)| reply.takes(*place));
-            let reports = taken.map(|(_, batch)| batch).map(append).collect::<Vec<_>>();
+                reports.push(BatchReport { topic_partition, records: records.len(), result });
+            }
             Ok((reports, refused))
         })
     }
 
-    /// Sends all open batches and keeps their reports. Without effect, they stay open.
+    /// Sends all open batches and keeps their reports. If the call has no effect, they stay open.
     fn send(&mut self) -> Result {
         let mut batches: Vec<(TopicPartition, Arc<Records>)> = Vec::new();
         for (partition, records) in self.open.iter_mut().filter(|(_, open)| !open.is_empty()) {
@@ -197,16 +204,16 @@ impl EmbeddedProducer {
         Ok(())
     }
 
-    /// Sends what is open before anybody asks for it.
+    /// Sends the open batches before anybody asks for it.
     fn send_early(&mut self) -> Result {
         match self.send() {
-            // The batches stay open; `flush` reports it if it lasts.
+            // The batches stay open; `flush` reports the error if it lasts.
             Err(error) if error.kind() == ErrorKind::Unavailable => Ok(()),
             other => other,
         }
     }
 
-    /// Whether there is no room for another record. What is open is sent first.
+    /// Returns whether there is no room for another record. Open batches are sent first.
     fn has_no_room(&mut self) -> Result<bool> {
         if self.shared.is_full(&self.client_id) {
             return Ok(true);
@@ -218,7 +225,7 @@ impl EmbeddedProducer {
         Ok(self.open_bytes >= most)
     }
 
-    /// Says that there is no room, unless that has been so for too long.
+    /// Reports that there is no room, or fails if that has been so for too long.
     fn full(&mut self, slot: PartitionSlot) -> Result<Appended> {
         let now_ms = self.shared.now_ms();
         let since_ms = *self.full_since_ms.get_or_insert(now_ms);

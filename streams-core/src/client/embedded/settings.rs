@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-/// How an [`EmbeddedCluster`](super::EmbeddedCluster) behaves.
+/// Settings of an [`EmbeddedCluster`](super::EmbeddedCluster).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterSettings {
-    /// Whether a consumer's `poll` with nothing to give waits, up to its `max_wait` in real time. With
-    /// a clock that only moves when told to, it must return at once instead.
+    /// True if a consumer's `poll` with nothing to return waits, up to its `max_wait` in real time.
+    /// With a clock that moves only when told to, it must return at once instead.
     pub polls_wait: bool,
     /// Time between the heartbeats of a member, on the cluster's clock.
     pub heartbeat_interval: Duration,
@@ -14,16 +14,18 @@ pub struct ClusterSettings {
     pub transaction_timeout: Duration,
     /// Size in bytes at which a producer sends an open batch without waiting for `flush`.
     pub batch_bytes_max: usize,
-    /// Bytes of open batches at which a producer that can't send them is full; Kafka's `buffer.memory`.
+    /// Bytes of open batches at which a producer that can't send them is full; Kafka's
+    /// `buffer.memory`.
     pub buffer_bytes_max: usize,
-    /// How long a producer may be full before it gives up; Kafka's `max.block.ms`.
+    /// Time for which a producer may be full before it gives up; Kafka's `max.block.ms`.
     pub max_block: Duration,
-    /// Size in bytes of the largest record, as key, value and headers; Kafka's `max.message.bytes`.
+    /// Size in bytes of the largest record, counting key, value and headers; Kafka's
+    /// `max.message.bytes`.
     pub record_bytes_max: usize,
 }
 
 impl ClusterSettings {
-    /// The defaults for a clock that only moves when told to: polls never wait.
+    /// Settings for a clock that moves only when told to: polls never wait.
     pub fn for_virtual_time() -> Self {
         Self { polls_wait: false, ..Self::default() }
     }

@@ -1,7 +1,7 @@
-//! What all clients of a cluster share.
+//! State shared by all clients of a cluster.
 //!
-//! Invariant: the fault injector and the clock are asked before the lock is taken, and no wait but the
-//! consumers' happens under it.
+//! Invariant: the fault injector and the clock are asked before the lock is taken, and only
+//! consumers wait under it.
 
 use std::{
     fmt,
@@ -26,7 +26,7 @@ use crate::{
 
 pub(super) struct Shared {
     state: Mutex<ClusterState>,
-    /// Told when records become visible.
+    /// Notified when records become visible.
     appended: Condvar,
     clock: Arc<dyn Clock>,
     pub(super) settings: ClusterSettings,
@@ -34,7 +34,7 @@ pub(super) struct Shared {
     injects: AtomicBool,
     injector: Mutex<Option<Box<dyn FaultInjector>>>,
     members_made: AtomicU64,
-    /// Told as time passes.
+    /// Rung as time passes.
     alarms: Arc<Alarms>,
 }
 
@@ -63,7 +63,7 @@ impl Shared {
         self.clock.now_ms()
     }
 
-    /// The state, with all that is due by now done.
+    /// The state, up to date with the clock.
     pub(super) fn lock(&self) -> MutexGuard<'_, ClusterState> {
         let now_ms = self.now_ms();
         self.alarms.ring(now_ms);
@@ -77,7 +77,7 @@ impl Shared {
         self.appended.notify_all();
     }
 
-    /// Waits for records, in real time; false if the time is over.
+    /// Waits for records, in real time; returns false if the time is over.
     pub(super) fn wait(&self, state: &mut MutexGuard<'_, ClusterState>, most: Duration) -> bool {
         !self.appended.wait_for(state, most).timed_out()
     }
@@ -91,14 +91,14 @@ impl Shared {
         *self.injector.lock() = injector;
     }
 
-    /// A member id that no other member of this cluster has.
+    /// Returns a member id that no other member of this cluster has.
     pub(super) fn new_member_id(&self, client_id: &str) -> String {
         let number = self.members_made.fetch_add(1, Ordering::SeqCst) + 1;
         let client = if client_id.is_empty() { "member" } else { client_id };
         format!("{client}-{number}")
     }
 
-    /// A call that changes the state, with the fault that befalls it.
+    /// Makes a call that changes the state, with its fault.
     pub(super) fn call<T>(
         &self,
         client_id: &str,
@@ -109,7 +109,7 @@ impl Shared {
         self.complete(reply, client_id, kind, effect)
     }
 
-    /// The second half of a call: its effect, and what the caller hears of it.
+    /// The second half of a call: its effect and its result.
     pub(super) fn complete<T>(
         &self,
         reply: Reply,
@@ -121,7 +121,7 @@ impl Shared {
         if reply == Reply::Given { result } else { Err(no_reply(client_id, kind)) }
     }
 
-    /// A call that only reads: a lost reply is as good as none.
+    /// Makes a call that only reads: a lost reply is the same as none.
     pub(super) fn read<T>(
         &self,
         client_id: &str,
@@ -132,7 +132,7 @@ impl Shared {
         read(&self.lock())
     }
 
-    /// As [`call`](Self::call), but the caller does not wait: a delay makes the answer late.
+    /// Like [`call`](Self::call), but the caller does not wait: a delay makes the answer late.
     pub(super) fn begin<T>(
         self: &Arc<Self>,
         client_id: &str,
@@ -143,7 +143,7 @@ impl Shared {
             Fault::None => Answer::ready(effect(&mut self.lock())),
             Fault::Unavailable => Answer::ready(Err(unavailable(client_id, kind))),
             Fault::LostReply | Fault::Late(_) | Fault::Torn(_) => {
-                // Its outcome is what nobody gets to know.
+                // Nobody learns its outcome.
                 drop(effect(&mut self.lock()));
                 Answer::ready(Err(no_reply(client_id, kind)))
             }
@@ -155,7 +155,7 @@ impl Shared {
         }
     }
 
-    /// As [`begin`](Self::begin), of a call that only reads.
+    /// Like [`begin`](Self::begin), for a call that only reads.
     pub(super) fn begin_read<T>(
         self: &Arc<Self>,
         client_id: &str,
@@ -175,7 +175,7 @@ impl Shared {
         }
     }
 
-    /// As [`read`](Self::read), for a call that takes the lock itself.
+    /// Like [`read`](Self::read), for a call that takes the lock itself.
     pub(super) fn before_read(&self, client_id: &str, kind: OperationKind) -> Result {
         if self.before(client_id, kind)? == Reply::Given {
             Ok(())
@@ -184,7 +184,7 @@ impl Shared {
         }
     }
 
-    /// The first half of a call whose caller waits: lets a fault befall it.
+    /// The first half of a call whose caller waits: applies its fault.
     pub(super) fn before(&self, client_id: &str, kind: OperationKind) -> Result<Reply> {
         let (reply, wait) = self.before_late(client_id, kind)?;
         if !wait.is_zero() {
@@ -193,7 +193,7 @@ impl Shared {
         Ok(reply)
     }
 
-    /// The same, but the caller does not wait: for so long the answer is late.
+    /// The same, but the caller does not wait: the answer is late by the returned time.
     pub(super) fn before_late(
         &self,
         client_id: &str,
@@ -214,7 +214,7 @@ impl Shared {
         Ok((reply, Duration::ZERO))
     }
 
-    /// What a call that has happened says when its answer is late.
+    /// The answer of a call that has happened but is answered late.
     pub(super) fn late<T: Send + 'static>(&self, said: Result<T>, wait: Duration) -> Answer<T> {
         if wait.is_zero() {
             return Answer::ready(said);
@@ -223,13 +223,13 @@ impl Shared {
         Answer::delayed(delay, move || said)
     }
 
-    /// Whether a producer is to have no room for a record.
+    /// Returns whether a producer should have no room for a record.
     pub(super) fn is_full(&self, client_id: &str) -> bool {
         self.injects.load(Ordering::Relaxed)
             && self.injector.lock().as_mut().is_some_and(|faults| faults.is_full(client_id))
     }
 
-    /// What befalls a call.
+    /// The fault of a call.
     fn fate(&self, client_id: &str, kind: OperationKind) -> Fault {
         if self.down.load(Ordering::Relaxed) {
             return Fault::Unavailable;
@@ -242,23 +242,27 @@ impl Shared {
     }
 }
 
-/// What a caller hears of a call that reached the cluster.
+/// The reply to a call that reached the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reply {
     Given,
     Lost,
-    /// Nothing, and the call has its effect only then.
+    /// None, and the call takes effect only then.
     Late(Duration),
-    /// Nothing, and of what it writes only the parts have their effect whose bits are set.
+    /// None, and only some of its writes take effect.
     Torn(u64),
 }
 
 impl Reply {
-    /// Whether the part of a call at this place has its effect.
-    pub(super) fn takes(self, place: usize) -> bool {
-        match self {
-            Self::Torn(written) => written.rotate_right(u32::try_from(place).unwrap_or(0)) & 1 == 1,
-            _ => true,
+    /// Number of records sent to one partition that are written, the first ones. `index` is the
+    /// partition's among the target partitions.
+    pub(super) fn written(self, index: usize, records: usize) -> usize {
+        let Self::Torn(bits) = self else { return records };
+        let bits = bits.rotate_right(u32::try_from(index).unwrap_or(0));
+        match (bits & 1 == 1, bits >> 32 & 1 == 1) {
+            (false, _) => 0,
+            (true, false) => records,
+            (true, true) => usize::try_from(bits >> 33).unwrap_or(0) % records.max(1),
         }
     }
 }

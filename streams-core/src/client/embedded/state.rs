@@ -1,7 +1,7 @@
-//! The state of the cluster, and what calls do to it.
+//! The state of the cluster, and the effects of calls on it.
 //!
-//! Invariant: each method is one step that nobody sees half of; whoever holds the cluster's lock may
-//! call them in any order. Time comes in as an argument.
+//! Invariant: each method is one atomic step; a holder of the cluster's lock may call them in any
+//! order. Time is passed in as an argument.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,7 +27,7 @@ use crate::{
     time::duration_ms,
 };
 
-/// A producer with its transactional id, as it identifies itself with each call.
+/// A producer with its transactional id, as it identifies itself in each call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Transactional<'a> {
     pub(super) id: &'a str,
@@ -46,15 +46,15 @@ pub(super) struct ClusterState {
     ticked_at_ms: i64,
     /// Rises whenever a topic is created, grows or is deleted.
     topics_version: u64,
-    /// Partitions that nobody serves for now.
+    /// Partitions without a leader.
     leaderless: BTreeSet<TopicPartition>,
-    /// Whether clients may not create topics, nor have the group do it.
+    /// True if clients may not create topics, nor let the group do it.
     denies_creation: bool,
-    /// Batches that are still on their way, in the order in which they were sent.
+    /// Batches in transit, in the order in which they were sent.
     late: Vec<LateBatch>,
 }
 
-/// A batch that arrives when its producer has given it up.
+/// A batch that arrives after its producer has given it up.
 #[derive(Debug)]
 struct LateBatch {
     due_ms: i64,
@@ -68,7 +68,7 @@ impl ClusterState {
         Self { transaction_timeout_ms, ticked_at_ms: i64::MIN, ..Self::default() }
     }
 
-    /// Ends sessions and transactions whose time is over. Does nothing if no time has passed.
+    /// Ends expired sessions and transactions. Does nothing if no time has passed.
     pub(super) fn tick(&mut self, now_ms: i64) {
         if now_ms == self.ticked_at_ms {
             return;
@@ -103,31 +103,31 @@ impl ClusterState {
         }));
     }
 
-    /// Takes a partition's leader away, or gives it one again.
-    pub(super) fn set_leaderless(&mut self, place: TopicPartition, leaderless: bool) -> Result {
-        self.log(&place)?;
+    /// Removes a partition's leader, or restores it.
+    pub(super) fn set_leaderless(&mut self, partition: TopicPartition, leaderless: bool) -> Result {
+        self.log(&partition)?;
         if leaderless {
-            self.leaderless.insert(place);
+            self.leaderless.insert(partition);
         } else {
-            self.leaderless.remove(&place);
+            self.leaderless.remove(&partition);
         }
         Ok(())
     }
 
-    pub(super) fn has_leader(&self, place: &TopicPartition) -> bool {
-        self.leaderless.is_empty() || !self.leaderless.contains(place)
+    pub(super) fn has_leader(&self, partition: &TopicPartition) -> bool {
+        self.leaderless.is_empty() || !self.leaderless.contains(partition)
     }
 
     /// # Errors
     /// `Unavailable` if one of the partitions has no leader.
     pub(super) fn check_leaders<'a>(
         &self,
-        mut places: impl Iterator<Item = &'a TopicPartition>,
+        mut partitions: impl Iterator<Item = &'a TopicPartition>,
     ) -> Result {
-        match places.find(|place| !self.has_leader(place)) {
+        match partitions.find(|partition| !self.has_leader(partition)) {
             None => Ok(()),
-            Some(place) => {
-                Err(Error::new(ErrorKind::Unavailable, format!("{place} has no leader now")))
+            Some(partition) => {
+                Err(Error::new(ErrorKind::Unavailable, format!("{partition} has no leader now")))
             }
         }
     }
@@ -136,33 +136,38 @@ impl ClusterState {
         self.topics.get(name).ok_or_else(|| missing_topic(name))
     }
 
-    pub(super) fn log(&self, place: &TopicPartition) -> Result<&PartitionLog> {
-        let topic = self.topic(&place.topic)?;
-        let log = usize::try_from(place.partition).ok().and_then(|n| topic.partitions.get(n));
-        log.ok_or_else(|| missing_partition(place, topic.partition_count()))
+    pub(super) fn log(&self, partition: &TopicPartition) -> Result<&PartitionLog> {
+        let topic = self.topic(&partition.topic)?;
+        let log = usize::try_from(partition.partition).ok().and_then(|n| topic.partitions.get(n));
+        log.ok_or_else(|| missing_partition(partition, topic.partition_count()))
     }
 
     /// The log of a partition that has a leader.
-    pub(super) fn led_log(&self, place: &TopicPartition) -> Result<&PartitionLog> {
-        self.check_leaders(std::iter::once(place))?;
-        self.log(place)
+    pub(super) fn led_log(&self, partition: &TopicPartition) -> Result<&PartitionLog> {
+        self.check_leaders(std::iter::once(partition))?;
+        self.log(partition)
     }
 
-    fn topic_and_log(&mut self, place: &TopicPartition) -> Result<(bool, i64, &mut PartitionLog)> {
-        let topic =
-            self.topics.get_mut(&*place.topic).ok_or_else(|| missing_topic(&place.topic))?;
+    fn topic_and_log(
+        &mut self,
+        partition: &TopicPartition,
+    ) -> Result<(bool, i64, &mut PartitionLog)> {
+        let topic = self
+            .topics
+            .get_mut(&*partition.topic)
+            .ok_or_else(|| missing_topic(&partition.topic))?;
         let count = topic.partition_count();
-        let index = usize::try_from(place.partition).ok();
+        let index = usize::try_from(partition.partition).ok();
         let log = index.and_then(|index| topic.partitions.get_mut(index));
-        let log = log.ok_or_else(|| missing_partition(place, count))?;
+        let log = log.ok_or_else(|| missing_partition(partition, count))?;
         Ok((topic.compacted, topic.delete_retention_ms, log))
     }
 
-    pub(super) fn log_mut(&mut self, place: &TopicPartition) -> Result<&mut PartitionLog> {
-        self.topic_and_log(place).map(|(_, _, log)| log)
+    pub(super) fn log_mut(&mut self, partition: &TopicPartition) -> Result<&mut PartitionLog> {
+        self.topic_and_log(partition).map(|(_, _, log)| log)
     }
 
-    /// Creates topics; existing ones are left as they are. All descriptions are checked first.
+    /// Creates topics; existing ones are left unchanged. All descriptions are checked first.
     pub(super) fn create_topics(&mut self, topics: &[NewTopic]) -> Result {
         let mut made = Vec::new();
         for new in topics {
@@ -179,7 +184,7 @@ impl ClusterState {
         self.denies_creation = denies;
     }
 
-    /// Creates topics for a client, if it may.
+    /// Creates topics for a client, if that is allowed.
     pub(super) fn create_for_client(&mut self, topics: &[NewTopic]) -> Result {
         if self.denies_creation {
             let text = "the principal may not create topics";
@@ -205,22 +210,22 @@ impl ClusterState {
         Ok(())
     }
 
-    /// The records of a batch for which it is refused.
+    /// The records of a batch that make the cluster refuse it.
     pub(super) fn refused(
         &self,
-        place: &TopicPartition,
+        partition: &TopicPartition,
         records: &Records,
         now_ms: i64,
     ) -> Vec<RefusedRecord> {
-        let Ok(topic) = self.topic(&place.topic) else { return Vec::new() };
+        let Ok(topic) = self.topic(&partition.topic) else { return Vec::new() };
         let headers = Headers::new();
         let refused = |view: RecordView<'_>| {
             let why = topic.refusal(&view, now_ms)?;
             let RecordView { timestamp, key, value, .. } = view;
             let record = ProduceRecord { timestamp, key, value, headers: &headers };
-            let text = format!("{} for {place} is refused: {why}", in_words(key, value));
+            let text = format!("{} for {partition} is refused: {why}", in_words(key, value));
             Some(RefusedRecord {
-                topic_partition: place.clone(),
+                topic_partition: partition.clone(),
                 fingerprint: Fingerprint::of(&record),
                 is_named: true,
                 error: Error::new(ErrorKind::Production, text),
@@ -229,27 +234,28 @@ impl ClusterState {
         (0..records.len()).filter_map(|index| refused(records.get(index, 0)?)).collect()
     }
 
-    /// Appends a batch; the offset of its first record.
+    /// Appends a batch and returns the offset of its first record.
     ///
     /// # Errors
-    /// `InvalidTopic` if the partition does not exist, `Production` if one of its records is refused.
+    /// `InvalidTopic` if the partition does not exist, `Production` if one of its records is
+    /// refused.
     pub(super) fn append(
         &mut self,
-        place: &TopicPartition,
+        partition: &TopicPartition,
         records: Arc<Records>,
         transactional: Option<Transactional<'_>>,
         now_ms: i64,
     ) -> Result<i64> {
-        self.log(place)?;
+        self.log(partition)?;
         if let Some(RefusedRecord { error, .. }) =
-            self.refused(place, &records, now_ms).into_iter().next()
+            self.refused(partition, &records, now_ms).into_iter().next()
         {
             return Err(error);
         }
         if let Some(Transactional { id, producer, .. }) = transactional {
-            self.transactions.add_partition(id, producer, place, now_ms)?;
+            self.transactions.add_partition(id, producer, partition, now_ms)?;
         }
-        let (compacted, retention_ms, log) = self.topic_and_log(place)?;
+        let (compacted, retention_ms, log) = self.topic_and_log(partition)?;
         let base = log.append(records, transactional.map(|transactional| transactional.producer));
         if compacted && log.cleaning.is_due() {
             log.compact(now_ms, Tombstones::DropAfter(retention_ms));
@@ -257,7 +263,7 @@ impl ClusterState {
         Ok(base)
     }
 
-    /// Gives a transactional id to a new producer.
+    /// Assigns a transactional id to a new producer.
     pub(super) fn init_producer(&mut self, id: &str) -> ProducerIdentity {
         let (producer, ended) = self.transactions.init(id);
         if let Some(ended) = ended {
@@ -292,7 +298,7 @@ impl ClusterState {
         Ok(())
     }
 
-    /// Writes markers and settles offsets of a transaction that ended.
+    /// Writes the markers and settles the offsets of a transaction that ended.
     fn finish(&mut self, ended: &Ended) {
         for partition in &ended.partitions {
             // A partition that was deleted meanwhile needs no marker.
@@ -309,9 +315,9 @@ impl ClusterState {
         self.groups.entry(id.to_owned()).or_insert_with(|| Group::new(id))
     }
 
-    /// Lets a member join if it is new, and tells it what to own. Internal topics that it needs are
-    /// created first; a topology that can't run joins nothing. Topics that changed since the group's tasks were
-    /// derived are looked at again, so that source topics may grow.
+    /// Lets a member join if it is new, and tells it the tasks to own. Internal topics that it
+    /// needs are created first; a topology that can't run joins nothing. If topics changed since
+    /// the group's tasks were derived, the tasks are derived again, so source topics may grow.
     pub(super) fn heartbeat(
         &mut self,
         request: &HeartbeatRequest<'_>,
@@ -334,15 +340,16 @@ impl ClusterState {
         self.group_mut(group_id).heartbeat(request, now_ms)
     }
 
-    /// What a member reports of its state, with the lags of tasks of which it knows only the sum of offsets. A sum that
-    /// is beyond the ends, as of a changelog that was made anew, says nothing.
+    /// The reported state of a member, with lags for the tasks of which it knows only the sum of
+    /// offsets. A sum beyond the ends, for example of a recreated changelog, is ignored.
     fn with_lags(&self, request: &HeartbeatRequest<'_>) -> TaskOffsets {
         let TaskOffsets { mut lags, offset_sums } = request.offsets.clone();
         for (task, sum) in &offset_sums {
             let part = request.join.topology.subtopologies.get(&task.subtopology);
             let topics = part.iter().flat_map(|part| part.changelog_topics.keys());
-            let places = topics.map(|topic| TopicPartition::new(topic.as_str(), task.partition));
-            let ends = places.filter_map(|place| Some(self.log(&place).ok()?.end()));
+            let partitions =
+                topics.map(|topic| TopicPartition::new(topic.as_str(), task.partition));
+            let ends = partitions.filter_map(|partition| Some(self.log(&partition).ok()?.end()));
             let end = ends.fold(0_i64, i64::saturating_add);
             lags.entry(*task).or_insert(if *sum > end { end } else { end - sum });
         }
@@ -391,7 +398,7 @@ fn missing_topic(name: &str) -> Error {
     Error::new(ErrorKind::InvalidTopic, format!("topic `{name}` does not exist"))
 }
 
-fn missing_partition(place: &TopicPartition, count: i32) -> Error {
-    let text = format!("{place} does not exist: the topic has {count} partitions");
+fn missing_partition(partition: &TopicPartition, count: i32) -> Error {
+    let text = format!("{partition} does not exist: the topic has {count} partitions");
     Error::new(ErrorKind::InvalidTopic, text)
 }

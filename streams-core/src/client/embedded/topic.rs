@@ -16,25 +16,26 @@ const DELETE_RETENTION_MS: i64 = 86_400_000;
 pub(super) struct Topic {
     pub(super) config: BTreeMap<String, String>,
     pub(super) partitions: Vec<PartitionLog>,
-    /// Whether its `cleanup.policy` names `compact`.
+    /// True if its `cleanup.policy` names `compact`.
     pub(super) compacted: bool,
-    /// How long a tombstone outlives the pass that first saw it, in milliseconds.
+    /// Time for which a tombstone outlives the pass that first saw it, in milliseconds.
     pub(super) delete_retention_ms: i64,
     limits: Limits,
     next_unkeyed: usize,
 }
 
-/// Which records the topic takes.
+/// Limits on the records that the topic accepts.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
     /// `max.message.bytes`, of key and value together.
     bytes_max: usize,
-    /// `message.timestamp.after.max.ms`. Unlike Kafka's, which is an hour, the default lets every time in.
+    /// `message.timestamp.after.max.ms`. Unlike Kafka's, which is an hour, the default accepts any
+    /// time.
     after_max_ms: i64,
 }
 
 impl Topic {
-    /// Checks the description of a topic and makes it, empty.
+    /// Checks the description of a topic and creates the topic, empty.
     pub(super) fn new(new: &NewTopic) -> Result<Self> {
         check_name(&new.name)?;
         let refuse = |what: String| {
@@ -69,7 +70,7 @@ impl Topic {
         })
     }
 
-    /// Why a record is refused for good, if it is.
+    /// The reason why a record is refused for good, if it is.
     pub(super) fn refusal(&self, record: &RecordView<'_>, now_ms: i64) -> Option<String> {
         let Limits { bytes_max, after_max_ms } = self.limits;
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
@@ -106,7 +107,7 @@ impl Topic {
         Ok(())
     }
 
-    /// The partition for a record without a key: each in turn.
+    /// The partition for a record without a key: each partition in turn.
     pub(super) fn next_unkeyed(&mut self) -> i32 {
         let next = self.next_unkeyed % self.partitions.len();
         self.next_unkeyed = next + 1;

@@ -1,8 +1,8 @@
 //! Transactional ids and their producers.
 //!
 //! Invariant: of all producers that registered a transactional id only the last may write; the id's
-//! epoch tells them apart. A transaction begins with its first record or offset, and the coordinator only
-//! says what ends: the logs and groups that took part are told by the cluster's state.
+//! epoch tells them apart. A transaction begins with its first record or offset; the coordinator
+//! only decides what ends, and the cluster's state tells the logs and groups that took part.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,14 +11,14 @@ use crate::{
     planted::{PlantedBug, is_planted},
 };
 
-/// A producer, for the time that it holds its transactional id.
+/// A producer, for the time during which it holds its transactional id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ProducerIdentity {
     pub(super) id: i64,
     pub(super) epoch: i16,
 }
 
-/// A transaction that has ended, and who must learn of it.
+/// A transaction that has ended, and the logs and groups that must learn of it.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) producer: ProducerIdentity,
@@ -51,7 +51,8 @@ pub(super) struct Transactions {
 }
 
 impl Transactions {
-    /// Gives the transactional id to a new producer. An open transaction of the last one is aborted.
+    /// Assigns the transactional id to a new producer. An open transaction of the previous one is
+    /// aborted.
     pub(super) fn init(&mut self, id: &str) -> (ProducerIdentity, Option<Ended>) {
         let Some(held) = self.ids.get_mut(id) else {
             let producer = ProducerIdentity { id: self.next_producer_id, epoch: 0 };
@@ -116,8 +117,8 @@ impl Transactions {
         }))
     }
 
-    /// Ends transaction `number` of a producer. Nothing is left to do, and that is no error, if
-    /// nothing happened in it or the same end was asked for before.
+    /// Ends transaction `number` of a producer. If nothing happened in it, or the same end was
+    /// requested before, there is nothing left to do, and no error.
     pub(super) fn end(
         &mut self,
         id: &str,

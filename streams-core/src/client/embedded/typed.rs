@@ -1,4 +1,4 @@
-//! Writing and reading with types: for examples and tests.
+//! Typed writes and reads, for examples and tests.
 
 use super::EmbeddedCluster;
 use crate::{
@@ -8,10 +8,11 @@ use crate::{
 };
 
 impl EmbeddedCluster {
-    /// Writes a record of texts, stamped with the cluster's clock, to the partition of its key.
+    /// Writes a text record, with the cluster's clock as its timestamp, to the partition of its
+    /// key.
     ///
     /// # Errors
-    /// As [`produce`](Self::produce).
+    /// The errors of [`produce`](Self::produce).
     pub fn send(&self, topic: &str, key: &str, value: &str) -> Result<(i32, i64)> {
         let record = ProduceRecord {
             timestamp: self.now_ms(),
@@ -22,10 +23,11 @@ impl EmbeddedCluster {
         self.produce(topic, None, record)
     }
 
-    /// Writes a record, stamped with the cluster's clock, to the partition of its key.
+    /// Writes a record, with the cluster's clock as its timestamp, to the partition of its key.
     ///
     /// # Errors
-    /// As [`produce`](Self::produce), or `Serialization` if the key or the value has no bytes.
+    /// The errors of [`produce`](Self::produce), or `Serialization` if the key or the value can't
+    /// be written.
     pub fn write<K, V>(&self, topic: &Topic<K, V>, key: &K, value: &V) -> Result<(i32, i64)> {
         let key = bytes(topic.name(), topic.key_serde(), key)?;
         let value = bytes(topic.name(), topic.value_serde(), value)?;
@@ -38,10 +40,10 @@ impl EmbeddedCluster {
         self.produce(topic.name(), None, record)
     }
 
-    /// As [`read`](Self::read), for a topic that is a value.
+    /// Like [`read`](Self::read), for a typed topic.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// The errors of [`read`](Self::read).
     ///
     /// ```
     /// use std::sync::Arc;
@@ -61,7 +63,8 @@ impl EmbeddedCluster {
     /// The committed records of a topic, partition by partition; a null value is `None`.
     ///
     /// # Errors
-    /// `InvalidTopic` if the topic does not exist, `Deserialization` naming the record that can't be read.
+    /// `InvalidTopic` if the topic does not exist, `Deserialization` naming the record that can't
+    /// be read.
     pub fn read<K, V>(
         &self,
         topic: &str,
@@ -70,9 +73,9 @@ impl EmbeddedCluster {
     ) -> Result<Vec<(K, Option<V>)>> {
         let records = self.read_all(topic, IsolationLevel::ReadCommitted)?;
         let decode = |record: &super::StoredRecord| {
-            let place = format!("{topic}-{}@{}", record.partition, record.offset);
+            let position = format!("{topic}-{}@{}", record.partition, record.offset);
             let fail = |cause| {
-                Error::with_source(ErrorKind::Deserialization, format!("reading {place}"), cause)
+                Error::with_source(ErrorKind::Deserialization, format!("reading {position}"), cause)
             };
             let decoded = record.value.as_deref();
             let decoded = decoded.map(|bytes| value.deserialize(topic, Some(bytes))).transpose();
@@ -85,7 +88,7 @@ impl EmbeddedCluster {
     }
 }
 
-/// Bytes of a datum of a record that is written to `topic`; a null has none.
+/// Bytes of a datum of a record that is written to `topic`; none for a null.
 fn bytes<T>(topic: &str, serde: &SerdeRef<T>, datum: &T) -> Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     let written = serde.serialize(topic, datum, &mut bytes).map_err(|cause| {

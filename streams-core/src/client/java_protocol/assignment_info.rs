@@ -1,4 +1,4 @@
-//! What the leader tells a member.
+//! The leader's message to a member.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use super::{
 };
 use crate::{Error, ErrorKind, Result, TaskId, TopicPartition};
 
-/// First version whose tasks have the name of their topology.
+/// First version whose tasks carry the name of their topology.
 const NAMED_TOPOLOGY_VERSION: i32 = 10;
 
-/// What the reason of a refusal stands behind.
+/// Mark before the reason of a refusal.
 const REFUSAL_MARK: [u8; 8] = *b"refusal:";
 
 /// Partitions of source topics by the instance that has their tasks.
@@ -21,27 +21,29 @@ pub(in super::super) type PartitionsByHost = BTreeMap<HostInfo, BTreeSet<TopicPa
 /// User data of an assignment. Java's `AssignmentInfo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct AssignmentInfo {
-    /// The version that it is written in: the oldest that a member sent.
+    /// The version in which it is written: the oldest that a member sent.
     pub(in super::super) version: i32,
     /// The newest version that all members understand.
     pub(in super::super) commonly_supported_version: i32,
-    /// The active task of each assigned partition, in the order of the partitions by topic and number.
+    /// The active task of each assigned partition, in the order of the partitions by topic and
+    /// number.
     pub(in super::super) active: Vec<TaskId>,
     /// Standby and warm-up tasks with their source partitions.
     pub(in super::super) standby: BTreeMap<TaskId, BTreeSet<TopicPartition>>,
-    /// Where active tasks are, of instances that have an address.
+    /// Hosts of the active tasks, for instances that have an address.
     pub(in super::super) partitions_by_host: PartitionsByHost,
-    /// Where standby tasks are.
+    /// Hosts of the standby tasks.
     pub(in super::super) standby_partitions_by_host: PartitionsByHost,
     pub(in super::super) error: AssignorError,
-    /// When the member is to ask for the next rebalance: 0 for at once, `None` for never.
+    /// Time at which the member asks for the next rebalance: 0 for at once, `None` for never.
     pub(in super::super) next_rebalance_ms: Option<i64>,
-    /// Why the leader gives this member nothing. It stands behind all that Java's members write and read.
+    /// The reason why the leader gives this member nothing. It follows everything that Java's
+    /// members write and read.
     pub(in super::super) refusal: Option<String>,
 }
 
 impl AssignmentInfo {
-    /// Nothing to do, and why.
+    /// An assignment of nothing, with the error.
     pub(in super::super) fn failed(version: i32, error: AssignorError) -> Self {
         Self {
             version,
@@ -56,7 +58,7 @@ impl AssignmentInfo {
         }
     }
 
-    /// Writes it in its version, which must be one of those that are understood.
+    /// Writes it in its version, which must be one that is understood.
     pub(in super::super) fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
         out.i32(self.version);
@@ -69,9 +71,9 @@ impl AssignmentInfo {
         for (task, partitions) in &self.standby {
             self.encode_task(&mut out, *task);
             out.count(partitions.len());
-            for place in partitions {
-                out.utf(&place.topic);
-                out.i32(place.partition);
+            for partition in partitions {
+                out.utf(&partition.topic);
+                out.i32(partition.partition);
             }
         }
         self.encode_hosts(&mut out);
@@ -93,8 +95,8 @@ impl AssignmentInfo {
 
     fn encode_hosts(&self, out: &mut Writer) {
         let maps = [&self.partitions_by_host, &self.standby_partitions_by_host];
-        let places = maps.iter().flat_map(|map| map.values().flatten());
-        let topics: BTreeSet<&str> = places.map(|place| &*place.topic).collect();
+        let partitions = maps.iter().flat_map(|map| map.values().flatten());
+        let topics: BTreeSet<&str> = partitions.map(|partition| &*partition.topic).collect();
         let numbers: BTreeMap<&str, i32> = topics.into_iter().zip(0..).collect();
         out.count(numbers.len());
         for (topic, number) in &numbers {
@@ -106,9 +108,9 @@ impl AssignmentInfo {
             for (host, partitions) in map {
                 out.utf(&host.host);
                 out.i32(host.port);
-                let known = partitions
-                    .iter()
-                    .filter_map(|place| Some((numbers.get(&*place.topic)?, place.partition)));
+                let known = partitions.iter().filter_map(|partition| {
+                    Some((numbers.get(&*partition.topic)?, partition.partition))
+                });
                 let known: Vec<_> = known.collect();
                 out.count(known.len());
                 for (topic, partition) in known {

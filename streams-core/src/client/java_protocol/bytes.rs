@@ -1,4 +1,4 @@
-//! The primitive values of both protocols: big-endian, with lengths in front.
+//! The primitive values of both protocols: big-endian, preceded by lengths.
 //!
 //! Invariant: a reader never trusts a length; it fails on bytes that end too early.
 
@@ -31,7 +31,7 @@ impl Writer {
         self.0.extend(value.to_be_bytes());
     }
 
-    /// Begins what is behind the end of what all readers know.
+    /// Begins an extension after the part that all readers know.
     pub(super) fn mark(&mut self, mark: [u8; 8]) {
         self.0.extend_from_slice(&mark);
     }
@@ -40,7 +40,7 @@ impl Writer {
         self.0.extend(value.as_bytes());
     }
 
-    /// The number of elements that follow; there are never more than the type can say.
+    /// The number of elements that follow; there are never more than the type can hold.
     pub(super) fn count(&mut self, count: usize) {
         self.i32(i32::try_from(count).unwrap_or(i32::MAX));
     }
@@ -62,7 +62,7 @@ impl Writer {
         }
     }
 
-    /// Java's modified UTF-8 with a 2-byte length, as `DataOutputStream.writeUTF` has it.
+    /// Java's modified UTF-8 with a 2-byte length, as written by `DataOutputStream.writeUTF`.
     pub(super) fn utf(&mut self, text: &str) {
         let mut encoded = Vec::with_capacity(text.len());
         for unit in text.encode_utf16() {
@@ -89,12 +89,13 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of `bytes`, which are said to be a `what` in errors.
+    /// A reader of `bytes`, which errors call `what`.
     pub(super) fn new(what: &'static str, bytes: &'a [u8]) -> Self {
         Self { what, rest: bytes }
     }
 
-    /// What stands behind all that was read, if it begins with this mark. Readers that don't know the mark stop before it.
+    /// The rest of the bytes, if it begins with this mark. Readers that don't know the mark stop
+    /// before it.
     pub(super) fn behind_mark(mut self, mark: [u8; 8]) -> Option<Self> {
         (self.take::<8>().ok()? == mark).then_some(self)
     }
@@ -170,7 +171,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A text of its bytes.
+    /// The bytes as text.
     pub(super) fn text(&self, bytes: &'a [u8]) -> Result<&'a str> {
         std::str::from_utf8(bytes).map_err(|_| self.malformed("a text is not UTF-8"))
     }
@@ -200,7 +201,7 @@ impl<'a> Reader<'a> {
         String::from_utf16(&units).map_err(|_| self.malformed("a text is not UTF-8"))
     }
 
-    /// Characters of two bytes with a 4-byte count, as `DataOutputStream.writeChars` has them.
+    /// Characters of two bytes with a 4-byte count, as written by `DataOutputStream.writeChars`.
     pub(super) fn chars(&mut self) -> Result<String> {
         let count = self.count()?;
         let mut units = Vec::new();

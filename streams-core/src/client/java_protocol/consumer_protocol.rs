@@ -1,6 +1,6 @@
-//! The consumers' part of what members send, around the user data of Kafka Streams.
+//! The consumers' part of the members' messages, around the user data of Kafka Streams.
 //!
-//! Brokers read it, too: it must be well-formed.
+//! Brokers read it, too, so it must be well-formed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +21,7 @@ pub(in super::super) struct ConsumerSubscription {
     pub(in super::super) user_data: Vec<u8>,
     /// Partitions that it still reads.
     pub(in super::super) owned: BTreeSet<TopicPartition>,
-    /// Generation of the assignment that `owned` is from; -1 if there was none.
+    /// Generation of the assignment that gave it `owned`; -1 if there was none.
     pub(in super::super) generation: i32,
     /// `client.rack`.
     pub(in super::super) rack_id: Option<String>,
@@ -42,7 +42,7 @@ impl ConsumerSubscription {
         out.into_bytes()
     }
 
-    /// Reads one of any version; a newer one has more behind what is read.
+    /// Reads one of any version; a newer one has extra bytes at its end.
     ///
     /// # Errors
     /// `Fatal` if it is malformed.
@@ -64,7 +64,7 @@ impl ConsumerSubscription {
 /// A member's assignment. Java's `ConsumerProtocolAssignment`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct ConsumerAssignment {
-    /// Partitions that it is to read.
+    /// Partitions that it should read.
     pub(in super::super) partitions: BTreeSet<TopicPartition>,
     pub(in super::super) user_data: Vec<u8>,
 }
@@ -92,8 +92,8 @@ impl ConsumerAssignment {
 
 fn encode_partitions(out: &mut Writer, partitions: &BTreeSet<TopicPartition>) {
     let mut by_topic: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
-    for place in partitions {
-        by_topic.entry(&place.topic).or_default().push(place.partition);
+    for partition in partitions {
+        by_topic.entry(&partition.topic).or_default().push(partition.partition);
     }
     out.count(by_topic.len());
     for (topic, partitions) in by_topic {

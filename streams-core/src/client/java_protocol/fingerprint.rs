@@ -1,11 +1,13 @@
-//! What members tell of their topologies, so that the leader sees who has another one.
+//! Fingerprints of topologies, by which the leader recognises members that have another one.
 
 use crate::membership::GroupTopology;
 
-/// A number that differs, all but surely, between topologies whose members can't share a group: it is made of what
-/// each sub-topology reads and writes. Settings of internal topics may differ while instances are replaced.
+/// A number that differs, almost certainly, between topologies whose members can't share a group:
+/// it is computed from the input and output of each sub-topology. Settings of internal topics may
+/// differ while instances are replaced.
 ///
-/// It is sent to other members: it must not depend on the version of this library or of the compiler.
+/// It is sent to other members, so it must not depend on the version of this library or of the
+/// compiler.
 pub(in super::super) fn fingerprint(topology: &GroupTopology) -> u64 {
     let mut hash = Fnv::new();
     for (number, part) in &topology.subtopologies {
@@ -25,7 +27,7 @@ pub(in super::super) fn fingerprint(topology: &GroupTopology) -> u64 {
     hash.0
 }
 
-/// The hash of Fowler, Noll and Vo (FNV-1a) with 64 bits, of parts whose ends count.
+/// The hash of Fowler, Noll and Vo (FNV-1a) with 64 bits, of parts whose boundaries count.
 struct Fnv(u64);
 
 impl Fnv {
@@ -64,7 +66,7 @@ mod tests {
     #[test]
     fn a_fingerprint_tells_topologies_apart_and_is_the_same_in_each_version() {
         let known = fingerprint(&topology(&["orders"], "app-counts-changelog"));
-        // Members of other versions of this library have the same.
+        // Members of other versions of this library compute the same value.
         assert_eq!(known, KNOWN);
         assert_ne!(known, fingerprint(&topology(&["orders"], "app-sums-changelog")));
         assert_ne!(known, fingerprint(&topology(&["orders", "app-counts-changelog"], "x")));
@@ -78,6 +80,6 @@ mod tests {
         assert_eq!(known, fingerprint(&tuned));
     }
 
-    /// By another program of the same function.
+    /// Computed by another program of the same function.
     const KNOWN: u64 = 0xa0b0_4b52_ccff_6684;
 }

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// Longest host name that is taken; no name in DNS is longer.
+/// Longest host name that is accepted; DNS has no longer ones.
 const HOST_LENGTH_MAX: usize = 255;
 
-/// Where other instances reach one: its `application.server`. Java's `HostInfo`.
+/// Address at which other instances reach one: its `application.server`. Java's `HostInfo`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in super::super) struct HostInfo {
     pub(in super::super) host: String,
@@ -13,7 +13,7 @@ pub(in super::super) struct HostInfo {
 }
 
 impl HostInfo {
-    /// Reads `host:port`, also `[v6]:port`; `None` if it is none.
+    /// Parses `host:port`, also `[v6]:port`; `None` if it is neither.
     pub(in super::super) fn parse(endpoint: &str) -> Option<Self> {
         let (host, port) = endpoint.rsplit_once(':')?;
         let host = host.trim_start_matches('[').trim_end_matches(']');

@@ -1,8 +1,8 @@
-//! What the leader makes of the members' subscriptions.
+//! The leader's assignment, made from the members' subscriptions.
 //!
-//! Who is to have which task is decided by the assignor of this library; what is told to whom follows the rules of
-//! Java's `StreamsPartitionAssignor`, so that members of both can be led. Invariant: an active task is told to a
-//! member only if no other member still reads one of its partitions.
+//! The assignor of this library decides the tasks of each member; the messages follow the rules of
+//! Java's `StreamsPartitionAssignor`, so that members of both can be led. Invariant: an active task
+//! is given to a member only if no other member still reads one of its partitions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use crate::{
     time::duration_ms,
 };
 
-/// A member as its subscription shows it.
+/// A member as described by its subscription.
 #[derive(Clone, Debug)]
 pub(in super::super) struct LeaderMember {
     pub(in super::super) subscription: ConsumerSubscription,
@@ -38,25 +38,26 @@ impl LeaderMember {
         Ok(Self { subscription, info })
     }
 
-    /// Whether it asks all members to close.
+    /// Returns whether it asks all members to close.
     pub(in super::super) fn requests_shutdown(&self) -> bool {
         self.info.error == AssignorError::ShutdownRequested
     }
 }
 
-/// The tasks of the group and what the cluster knows of them.
+/// The tasks of the group, and their topics on the cluster.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct GroupTasks {
     tasks: AssignorTasks,
     /// Source partitions of each task.
     partitions: TaskInputs,
-    /// Ends of the changelogs, summed for each stateful task; `None` if the cluster did not say.
+    /// Ends of the changelogs, summed per stateful task; `None` if the cluster did not answer.
     end_sums: Option<BTreeMap<TaskId, i64>>,
 }
 
 impl GroupTasks {
-    /// The tasks of `topology` on a cluster whose topics have `counts` partitions. `ends` are the ends of the
-    /// changelog partitions that were there before, or `None` if they could not be had.
+    /// The tasks of `topology` on a cluster whose topics have `counts` partitions. `ends` are the
+    /// ends of the changelog partitions that existed before, or `None` if they could not be
+    /// obtained.
     pub(in super::super) fn new(
         topology: &GroupTopology,
         internal: &InternalTopics,
@@ -67,8 +68,8 @@ impl GroupTasks {
         let end_sum = |task: TaskId, ends: &BTreeMap<TopicPartition, i64>| {
             let part = topology.subtopologies.get(&task.subtopology);
             let topics = part.into_iter().flat_map(|part| part.changelog_topics.keys());
-            let place = |topic: &String| TopicPartition::new(topic.as_str(), task.partition);
-            let ends = topics.filter_map(|topic| ends.get(&place(topic)));
+            let partition = |topic: &String| TopicPartition::new(topic.as_str(), task.partition);
+            let ends = topics.filter_map(|topic| ends.get(&partition(topic)));
             ends.fold(0, |sum: i64, end| sum.saturating_add(*end))
         };
         let end_sums =
@@ -80,17 +81,17 @@ impl GroupTasks {
         self.partitions.get(&task).into_iter().flatten()
     }
 
-    /// How far behind a task is whose member reported `sum`. Java's `ClientState.computeTaskLags`.
+    /// Lag of a task whose member reported `sum`. Java's `ClientState.computeTaskLags`.
     fn lag(&self, task: TaskId, sum: i64) -> i64 {
         if sum == subscription_info::RUNNING {
             return 0;
         }
         let Some(ends) = &self.end_sums else {
-            // Nobody but the owner can be told to be near the end.
+            // Only the owner can be near the end.
             return i64::MAX;
         };
         let end = ends.get(&task).copied().unwrap_or(0);
-        // A sum that is not known, or is of a changelog that was made anew, says nothing.
+        // A sum that is unknown, or belongs to a recreated changelog, is ignored.
         if sum == subscription_info::UNKNOWN || !(0..=end).contains(&sum) { end } else { end - sum }
     }
 }
@@ -99,17 +100,17 @@ impl GroupTasks {
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Leader<'a> {
     pub(in super::super) members: &'a BTreeMap<MemberId, LeaderMember>,
-    /// The member that is to ask for the next rebalance when tasks wait for a warm-up.
+    /// The member that asks for the next rebalance if tasks wait for a warm-up.
     pub(in super::super) prober: &'a str,
     pub(in super::super) tasks: &'a GroupTasks,
-    /// What the leader told members to warm up with the last rebalance.
+    /// Warm-ups that the leader assigned in the last rebalance.
     pub(in super::super) warmups: &'a BTreeMap<MemberId, BTreeSet<TaskId>>,
     pub(in super::super) settings: &'a StandbySettings,
     pub(in super::super) now_ms: i64,
 }
 
 impl Leader<'_> {
-    /// What each member is to have in the end, and what it is told now.
+    /// The final assignment of each member, and the one that it is told now.
     pub(in super::super) fn assign(
         &self,
     ) -> (BTreeMap<MemberId, TaskAssignment>, BTreeMap<MemberId, Vec<u8>>) {
@@ -120,7 +121,8 @@ impl Leader<'_> {
         let assignor_members: BTreeMap<_, _> = assignor_members.collect();
         let targets = assign(&assignor_members, &self.tasks.tasks, self.settings);
         let waits = targets.values().any(|target| !target.warmup.is_empty());
-        // Without the ends of the changelogs tasks stay where they are; the next look may know more.
+        // Without the ends of the changelogs tasks stay where they are; the next attempt may know
+        // more.
         let probe = waits || self.tasks.end_sums.is_none();
         let hosts = self.hosts(&targets);
         let mut told = BTreeMap::new();
@@ -131,19 +133,20 @@ impl Leader<'_> {
         (targets, told)
     }
 
-    /// Who reads each partition. If two claim to, the one that took part in the later generation does.
+    /// The reader of each partition. If two members claim it, the one of the later generation reads
+    /// it.
     fn owners(&self) -> BTreeMap<&TopicPartition, &MemberId> {
         let mut claims: BTreeMap<&TopicPartition, (i32, &MemberId)> = BTreeMap::new();
         for (id, member) in self.members {
             let claim = (member.subscription.generation, id);
-            for place in &member.subscription.owned {
-                let known = claims.entry(place).or_insert(claim);
+            for partition in &member.subscription.owned {
+                let known = claims.entry(partition).or_insert(claim);
                 if known.0 < claim.0 {
                     *known = claim;
                 }
             }
         }
-        claims.into_iter().map(|(place, (_, id))| (place, id)).collect()
+        claims.into_iter().map(|(partition, (_, id))| (partition, id)).collect()
     }
 
     fn assignor_member(
@@ -153,7 +156,9 @@ impl Leader<'_> {
         owners: &BTreeMap<&TopicPartition, &MemberId>,
     ) -> AssignorMember {
         let owns = |task: TaskId| {
-            self.tasks.partitions(task).any(|place| owners.get(place).is_some_and(|o| *o == id))
+            self.tasks
+                .partitions(task)
+                .any(|partition| owners.get(partition).is_some_and(|o| *o == id))
         };
         let active: BTreeSet<TaskId> =
             self.tasks.partitions.keys().copied().filter(|task| owns(*task)).collect();
@@ -162,7 +167,7 @@ impl Leader<'_> {
         let begun = |task: &TaskId| begun.is_some_and(|tasks| tasks.contains(task));
         let kept = sums.keys().copied().filter(|task| !active.contains(task));
         let (warmup, standby) = kept.partition(begun);
-        // Without state a member is behind by the whole changelog, which may be little.
+        // Without state a member lags by the whole changelog, which may be short.
         let ends = self.tasks.end_sums.iter().flatten();
         let ends = ends.filter(|(task, _)| self.tasks.tasks.stateful.contains(task));
         let mut lags: BTreeMap<TaskId, i64> = ends.map(|(task, end)| (*task, *end)).collect();
@@ -176,7 +181,7 @@ impl Leader<'_> {
         }
     }
 
-    /// Source partitions of active and of standby tasks, of the instances with an address.
+    /// Source partitions of active and of standby tasks, by instance with an address.
     fn hosts(
         &self,
         targets: &BTreeMap<MemberId, TaskAssignment>,
@@ -206,13 +211,15 @@ impl Leader<'_> {
         probe: bool,
     ) -> Vec<u8> {
         let is_free = |task: &TaskId| {
-            self.tasks.partitions(*task).all(|place| owners.get(place).is_none_or(|o| *o == id))
+            self.tasks
+                .partitions(*task)
+                .all(|partition| owners.get(partition).is_none_or(|o| *o == id))
         };
         let (active, waiting): (BTreeSet<TaskId>, BTreeSet<TaskId>) =
             target.active.iter().partition(|task| is_free(task));
         let mut assigned: Vec<(&TopicPartition, TaskId)> = Vec::new();
         for &task in &active {
-            assigned.extend(self.tasks.partitions(task).map(|place| (place, task)));
+            assigned.extend(self.tasks.partitions(task).map(|partition| (partition, task)));
         }
         assigned.sort_unstable();
         // Its state stays open until it gets the active task.
@@ -222,7 +229,7 @@ impl Leader<'_> {
         let standby =
             standby.map(|task| (*task, self.tasks.partitions(*task).cloned().collect())).collect();
         let partitions: BTreeSet<TopicPartition> =
-            assigned.iter().map(|(place, _)| (*place).clone()).collect();
+            assigned.iter().map(|(partition, _)| (*partition).clone()).collect();
         let gives_up = !member.subscription.owned.is_subset(&partitions);
         let probe_ms = self.now_ms + duration_ms(self.settings.probing_rebalance_interval);
         let next_rebalance_ms =

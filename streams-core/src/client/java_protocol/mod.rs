@@ -1,9 +1,11 @@
-//! What members of a group tell each other in the classic protocol, in the bytes of Java's Kafka Streams.
+//! Messages between the members of a group in the classic protocol, in the bytes of Java's Kafka
+//! Streams.
 //!
-//! A member sends a [`ConsumerSubscription`] whose user data is a [`SubscriptionInfo`]; the leader, that is one of
-//! the members, answers each with a [`ConsumerAssignment`] whose user data is an [`AssignmentInfo`]. The broker
-//! only passes the bytes on. [`leader`] is what the leader makes of all subscriptions. Invariant: pure functions;
-//! an instance of Java and one of this library can share an application, whichever of them leads.
+//! A member sends a [`ConsumerSubscription`] whose user data is a [`SubscriptionInfo`]; the leader,
+//! which is one of the members, answers each with a [`ConsumerAssignment`] whose user data is an
+//! [`AssignmentInfo`]. The broker only passes the bytes on. [`leader`] computes the answers to all
+//! subscriptions. Invariant: pure functions; an instance of Java and one of this library can share
+//! an application, whichever of them leads.
 
 mod assignment_info;
 mod bytes;
@@ -26,7 +28,7 @@ pub(super) use self::{
     subscription_info::{RUNNING, SubscriptionInfo},
 };
 
-/// Name of the protocol that Java's members join with.
+/// Name of the protocol with which Java's members join.
 pub(super) const PROTOCOL_NAME: &str = "stream";
 
 /// The newest version of both infos, that of Kafka 3.3 and later.
@@ -35,20 +37,20 @@ pub(super) const LATEST_VERSION: i32 = 11;
 /// The oldest version that is understood, that of Kafka 2.6.
 pub(super) const OLDEST_VERSION: i32 = 7;
 
-/// What went wrong, as it stands in both infos. Java's `AssignorError`.
+/// Error code in both infos. Java's `AssignorError`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AssignorError {
-    /// Nothing.
+    /// No error.
     None,
     /// A source topic does not exist.
     IncompleteSourceTopicMetadata,
-    /// The member is to join again with an older version; not sent any more.
+    /// The member should join again with an older version; no longer sent.
     VersionProbing,
     /// The leader could not assign.
     AssignmentError,
     /// A member asks all members to close.
     ShutdownRequested,
-    /// One that is not known here.
+    /// A code that is not known here.
     Other(i32),
 }
 
@@ -76,7 +78,8 @@ impl AssignorError {
     }
 }
 
-/// Feeds bytes to all decoders of this module; what one of them takes must come out of its encoder.
+/// Feeds bytes to all decoders of this module; the encoder must reproduce the bytes that a decoder
+/// accepts.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn feed_group_decoders(bytes: &[u8]) {
     if let Ok(info) = SubscriptionInfo::decode(bytes) {

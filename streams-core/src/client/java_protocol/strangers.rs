@@ -1,15 +1,17 @@
-//! Members with another topology than the group's.
+//! Members whose topology is not the group's.
 //!
-//! The numbers of sub-topologies say nothing to a member with another topology, and tasks that it is told to have are
-//! other tasks. So the group is of those whose topology runs, whoever of them leads: they go on, others are refused.
-//! Members that tell no fingerprint, those of Java and of former versions, are taken for members of the group.
+//! The numbers of sub-topologies mean nothing to a member with another topology, and the tasks
+//! assigned to it are different tasks. So the group belongs to the members whose topology is
+//! running, whichever of them leads: they continue, others are refused. Members without a
+//! fingerprint, those of Java and of former versions, count as members of the group.
 
 use std::collections::BTreeMap;
 
 use super::LeaderMember;
 use crate::assignor::MemberId;
 
-/// The members to refuse, each with the reason. `own` is the topology of the leader, which decides where none runs.
+/// The members to refuse, each with the reason. `own` is the topology of the leader, which decides
+/// if none is running.
 pub(in super::super) fn strangers(
     group_id: &str,
     members: &BTreeMap<MemberId, LeaderMember>,
@@ -85,8 +87,8 @@ mod tests {
         strangers("app", &members, own)
     }
 
-    /// A second topology under the `application.id` of another took part, and its members failed with topics that only
-    /// the other one knew.
+    /// A second topology under the `application.id` of another took part, and its members failed on
+    /// topics that only the other one knew.
     #[test]
     fn a_member_with_another_topology_than_those_that_run_is_refused_by_name() {
         let refused = refused(1, [("a", member(Some(1), 2)), ("b", member(Some(2), 0))]);

@@ -1,4 +1,4 @@
-//! What a member tells the leader.
+//! A member's message to the leader.
 
 use std::collections::BTreeMap;
 
@@ -10,46 +10,47 @@ use super::{
 };
 use crate::{Error, ErrorKind, Result, TaskId};
 
-/// The offset sum of a task that is active and runs. Java's `Task.LATEST_OFFSET`.
+/// The offset sum of a running active task. Java's `Task.LATEST_OFFSET`.
 pub(in super::super) const RUNNING: i64 = -2;
 
-/// The offset sum of a task whose state's position is not known. Java's `UNKNOWN_OFFSET_SUM`.
+/// The offset sum of a task whose position is unknown. Java's `UNKNOWN_OFFSET_SUM`.
 pub(in super::super) const UNKNOWN: i64 = -3;
 
-/// First version that has each task in a row of its own, with the name of its topology.
+/// First version with a row per task and the name of its topology.
 const FLAT_VERSION: i32 = 10;
 
-/// What the fingerprint of the topology stands behind.
+/// Mark before the fingerprint of the topology.
 const TOPOLOGY_MARK: [u8; 8] = *b"topology";
 
 /// User data of a subscription. Java's `SubscriptionInfo` (`SubscriptionInfoData.json`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct SubscriptionInfo {
-    /// The version that it is written in.
+    /// The version in which it is written.
     pub(in super::super) version: i32,
     /// The newest version that the member understands.
     pub(in super::super) latest_supported_version: i32,
-    /// The process; nil if the version is newer than what is understood here.
+    /// The process; nil if the version is newer than those understood here.
     pub(in super::super) process_id: Uuid,
     /// `host:port` of `application.server`.
     pub(in super::super) user_endpoint: Option<String>,
-    /// Positions in the changelogs, summed over the stores of each task whose state is there.
+    /// Positions in the changelogs, summed over the stores of each task with local state.
     pub(in super::super) offset_sums: BTreeMap<TaskId, i64>,
-    /// Differs at each join, so that the broker takes each for a change.
+    /// Differs at each join, so that the broker sees a change every time.
     pub(in super::super) unique_field: i8,
     pub(in super::super) error: AssignorError,
     pub(in super::super) client_tags: BTreeMap<String, String>,
-    /// Fingerprint of the member's topology. It stands behind all that Java's members write and read, who know none.
+    /// Fingerprint of the member's topology. It follows everything that Java's members write and
+    /// read; they have none.
     pub(in super::super) topology: Option<u64>,
 }
 
 impl SubscriptionInfo {
-    /// Whether it is of a version that can't be read here: only the two versions are known then.
+    /// Returns whether its version can't be read here: then only the two versions are known.
     pub(in super::super) fn is_future(&self) -> bool {
         self.version > LATEST_VERSION
     }
 
-    /// Writes it in its version, which must be one of those that are understood.
+    /// Writes it in its version, which must be one that is understood.
     pub(in super::super) fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
         out.i32(self.version);
@@ -107,7 +108,7 @@ impl SubscriptionInfo {
         }
     }
 
-    /// Reads one of any version from the oldest on that is understood.
+    /// Reads one of any version from the oldest that is understood.
     ///
     /// # Errors
     /// `Fatal` if it is malformed, or of a version before Kafka 2.6.
@@ -189,7 +190,7 @@ fn decode_nested(input: &mut Reader<'_>) -> Result<BTreeMap<TaskId, i64>> {
     Ok(sums)
 }
 
-/// A task as both infos have it: number of the sub-topology, number of the partition.
+/// Reads a task as in both infos: number of the sub-topology, number of the partition.
 pub(super) fn decode_task(input: &mut Reader<'_>) -> Result<TaskId> {
     let number = u32::try_from(input.i32()?);
     let number = number.map_err(|_| input.malformed("a sub-topology is negative"))?;
@@ -202,7 +203,7 @@ pub(super) fn encode_task(out: &mut Writer, task: TaskId) {
     out.i32(task.partition);
 }
 
-/// The error for an info of a version that is not understood any more.
+/// The error for an info of a version that is no longer understood.
 pub(super) fn too_old(version: i32) -> Error {
     let text = format!(
         "a group member speaks version {version} of Kafka Streams' assignment protocol, which is older than \

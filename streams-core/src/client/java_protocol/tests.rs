@@ -1,4 +1,4 @@
-//! Both infos and the consumers' part, held against bytes that Java wrote.
+//! Both infos and the consumers' part, compared with bytes that Java wrote.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,8 +18,8 @@ fn golden(name: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(digits).collect()
 }
 
-fn places<const N: usize>(places: [(&str, i32); N]) -> BTreeSet<TopicPartition> {
-    places.into_iter().map(|(topic, partition)| TopicPartition::new(topic, partition)).collect()
+fn partitions<const N: usize>(partitions: [(&str, i32); N]) -> BTreeSet<TopicPartition> {
+    partitions.into_iter().map(|(topic, partition)| TopicPartition::new(topic, partition)).collect()
 }
 
 fn subscription(version: i32) -> SubscriptionInfo {
@@ -78,8 +78,8 @@ fn of_a_newer_subscription_the_versions_are_known_and_an_older_one_is_refused() 
 
 fn assignment(version: i32) -> AssignmentInfo {
     let standby = [
-        (TaskId::new(0, 1), places([("orders", 1), ("payments", 1)])),
-        (TaskId::new(2, 7), places([("über", 7)])),
+        (TaskId::new(0, 1), partitions([("orders", 1), ("payments", 1)])),
+        (TaskId::new(2, 7), partitions([("über", 7)])),
     ];
     let host = HostInfo { host: "host-1".to_owned(), port: 8080 };
     AssignmentInfo {
@@ -87,8 +87,8 @@ fn assignment(version: i32) -> AssignmentInfo {
         commonly_supported_version: 11,
         active: vec![TaskId::new(0, 0), TaskId::new(0, 0), TaskId::new(1, 2)],
         standby: standby.into(),
-        partitions_by_host: [(host.clone(), places([("orders", 0), ("orders", 2)]))].into(),
-        standby_partitions_by_host: [(host, places([("orders", 1)]))].into(),
+        partitions_by_host: [(host.clone(), partitions([("orders", 0), ("orders", 2)]))].into(),
+        standby_partitions_by_host: [(host, partitions([("orders", 1)]))].into(),
         error: AssignorError::None,
         next_rebalance_ms: Some(1_700_000_000_123),
         refusal: None,
@@ -109,12 +109,12 @@ fn an_assignment_with_several_hosts_is_read_in_any_order_of_its_topics() {
     let read = AssignmentInfo::decode(&golden("assignment-hosts")).unwrap();
     let host = |host: &str, port| HostInfo { host: host.to_owned(), port };
     let active = [
-        (host("host-1", 8080), places([("orders", 0), ("payments", 2)])),
-        (host("höst", 1), places([("clicks", 9)])),
+        (host("host-1", 8080), partitions([("orders", 0), ("payments", 2)])),
+        (host("höst", 1), partitions([("clicks", 9)])),
     ];
     let standby = [
-        (host("host-1", 8080), places([])),
-        (host("höst", 1), places([("orders", 0), ("payments", 0)])),
+        (host("host-1", 8080), partitions([])),
+        (host("höst", 1), partitions([("orders", 0), ("payments", 0)])),
     ];
     assert_eq!(read.partitions_by_host, active.into());
     assert_eq!(read.standby_partitions_by_host, standby.into());
@@ -134,7 +134,7 @@ fn the_consumers_part_is_javas() {
     let subscription = ConsumerSubscription {
         topics: ["orders".to_owned(), "payments".to_owned()].into(),
         user_data: vec![1, 2, 3],
-        owned: places([("orders", 0), ("orders", 2), ("payments", 0)]),
+        owned: partitions([("orders", 0), ("orders", 2), ("payments", 0)]),
         generation: 7,
         rack_id: Some("rack-a".to_owned()),
     };
@@ -152,9 +152,9 @@ fn the_consumers_part_is_javas() {
     let version_0 = ConsumerSubscription::decode(&golden("consumer-subscription-v0")).unwrap();
     assert_eq!(version_0, first);
     let version_1 = ConsumerSubscription::decode(&golden("consumer-subscription-v1")).unwrap();
-    assert_eq!(version_1.owned, places([("orders", 1)]));
+    assert_eq!(version_1.owned, partitions([("orders", 1)]));
     let assignment = ConsumerAssignment {
-        partitions: places([("orders", 0), ("orders", 2), ("payments", 0)]),
+        partitions: partitions([("orders", 0), ("orders", 2), ("payments", 0)]),
         user_data: vec![4, 5],
     };
     assert_eq!(assignment.encode(), golden("consumer-assignment"));
@@ -182,7 +182,7 @@ fn bytes_that_end_too_early_or_lie_about_lengths_are_an_error() {
     assert!(SubscriptionInfo::decode(&lies).is_err());
 }
 
-/// Java's members, and those of former versions, stop reading where their fields end.
+/// Java's members, and those of former versions, stop reading at the end of their fields.
 #[test]
 fn what_java_does_not_know_stands_behind_what_it_reads() {
     let told = SubscriptionInfo { topology: Some(u64::MAX - 7), ..subscription(11) };

@@ -71,20 +71,20 @@ impl Admin for KafkaAdmin {
 
     fn delete_records(&mut self, before: &[(TopicPartition, i64)]) -> Answer<()> {
         let client = self.control.client().clone();
-        let place = |(place, offset): &(TopicPartition, i64)| {
-            (kafka_client::TopicPartition::new(&*place.topic, place.partition), *offset)
+        let convert = |(partition, offset): &(TopicPartition, i64)| {
+            (kafka_client::TopicPartition::new(&*partition.topic, partition.partition), *offset)
         };
-        let before: Vec<_> = before.iter().map(place).collect();
+        let before: Vec<_> = before.iter().map(convert).collect();
         self.control.begin(async move { client.delete_records(&before).await }).map(drop)
     }
 }
 
 fn convert_offsets(found: kafka_client::PartitionOffsets) -> PartitionOffsets {
     let found = convert_partitions(found).into_iter();
-    found.map(|(place, offset)| (place, offset.map_err(convert))).collect()
+    found.map(|(partition, offset)| (partition, offset.map_err(convert))).collect()
 }
 
-/// A topic to create, in the words of the client crate.
+/// A topic to create, in the client crate's type.
 pub(super) fn new_topic(topic: &NewTopic) -> kafka_client::NewTopic {
     kafka_client::NewTopic {
         name: topic.name.clone(),

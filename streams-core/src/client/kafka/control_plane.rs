@@ -1,4 +1,4 @@
-//! The one place where synchronous callers meet the asynchronous client.
+//! The only place where synchronous callers meet the asynchronous client.
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
@@ -17,13 +17,13 @@ use crate::{
     time::Clock,
 };
 
-/// Time that a call gets beyond what the client itself allows it: it ends on its own before.
+/// Time allowed for a call beyond the client's own limit: it ends by itself before.
 const SLACK: Duration = Duration::from_secs(5);
 
 /// Group membership, committed offsets and admin calls of one cluster. Cheap to clone.
 ///
-/// It has a runtime of its own with one thread, so that its calls work on any thread, also within another
-/// runtime, and so that heartbeats go on whatever the application's threads do.
+/// It owns a runtime with one thread, so that its calls work on any thread, also within another
+/// runtime, and heartbeats continue whatever the application's threads do.
 #[derive(Clone)]
 pub(crate) struct ControlPlane {
     client: Client,
@@ -37,7 +37,7 @@ impl fmt::Debug for ControlPlane {
     }
 }
 
-/// A runtime that may be dropped anywhere, also within another one.
+/// A runtime that may be dropped anywhere, including within another one.
 struct OwnRuntime(Option<Runtime>);
 
 impl Drop for OwnRuntime {
@@ -49,10 +49,10 @@ impl Drop for OwnRuntime {
 }
 
 impl ControlPlane {
-    /// A control plane that connects with its first call.
+    /// Creates a control plane that connects with its first call.
     ///
     /// # Errors
-    /// `Config` if the settings can't be right, `Fatal` if the system starts no thread.
+    /// `Config` if the settings can't be right, `Fatal` if the system can't start a thread.
     pub(crate) fn new(config: ClientConfig, clock: Arc<dyn Clock>) -> Result<Self> {
         config.validate().map_err(|cause| {
             Error::with_source(ErrorKind::Config, "wrong settings of the clients", cause)
@@ -75,7 +75,7 @@ impl ControlPlane {
         Box::new(KafkaAdmin::new(self.clone()))
     }
 
-    /// A member that joins with its first heartbeat, by the protocol that it asks for.
+    /// A member that joins with its first heartbeat, in the protocol that it asks for.
     ///
     /// # Errors
     /// `Config` if its settings can't be right.
@@ -97,7 +97,7 @@ impl ControlPlane {
         Arc::clone(&self.clock)
     }
 
-    /// The runtime that background tasks run on.
+    /// The runtime of background tasks.
     pub(super) fn handle(&self) -> Result<&Handle> {
         let runtime = self.runtime.0.as_ref();
         runtime
@@ -105,8 +105,8 @@ impl ControlPlane {
             .ok_or_else(|| Error::new(ErrorKind::InvalidState, "the control plane has ended"))
     }
 
-    /// Begins a call, which goes on whether its answer is asked for or not. The answer comes within the time that the
-    /// client allows a call, with `Timeout` at the latest.
+    /// Begins a call, which continues whether its answer is taken or not. The answer comes within
+    /// the client's time limit for a call, with `Timeout` at the latest.
     pub(super) fn begin<T: Send + 'static>(
         &self,
         call: impl Future<Output = kafka_client::Result<T>> + Send + 'static,
@@ -118,7 +118,7 @@ impl ControlPlane {
         let limit = self.client.config().api_timeout().saturating_add(SLACK);
         let (sender, receiver) = oneshot::channel();
         handle.spawn(async move {
-            // Whoever asked may have stopped waiting.
+            // The caller may have stopped waiting.
             let _ = sender.send(timeout(limit, call).await);
         });
         // The call needs the runtime for as long as somebody waits for it.

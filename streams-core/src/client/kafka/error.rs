@@ -1,8 +1,8 @@
-//! Errors of the client crate as those of this one.
+//! Conversion of the client crate's errors.
 
 use crate::{Error, ErrorKind};
 
-/// The error with which a call of the control plane failed.
+/// Converts the error of a call of the control plane.
 pub(crate) fn convert(error: kafka_client::Error) -> Error {
     let kind = match error.kind() {
         kafka_client::ErrorKind::Connection | kafka_client::ErrorKind::Retriable => {
@@ -12,7 +12,7 @@ pub(crate) fn convert(error: kafka_client::Error) -> Error {
         kafka_client::ErrorKind::Fenced => ErrorKind::Fenced,
         kafka_client::ErrorKind::Authentication => ErrorKind::Config,
         kafka_client::ErrorKind::NotFound => ErrorKind::InvalidTopic,
-        // Authorization, Invalid, Protocol: no repetition and no other topic will help.
+        // Authorization, Invalid, Protocol: neither a retry nor another topic will help.
         _ => ErrorKind::Fatal,
     };
     let text = match error.code().and_then(wrong_group) {
@@ -22,7 +22,7 @@ pub(crate) fn convert(error: kafka_client::Error) -> Error {
     Error::with_source(kind, text, error)
 }
 
-/// What a code says about who else uses the group.
+/// The meaning of a code that tells who else uses the group.
 fn wrong_group(code: i16) -> Option<&'static str> {
     match kafka_client::code_name(code).as_str() {
         "GROUP_ID_NOT_FOUND" | "INCONSISTENT_GROUP_PROTOCOL" => Some(
@@ -39,8 +39,8 @@ fn wrong_group(code: i16) -> Option<&'static str> {
     }
 }
 
-/// An error that a member tries to get over in the background. A name that the group does not know any more is given
-/// up for another there: only a lost membership is `Fenced`.
+/// Converts an error that a member tries to overcome in the background. There, a member id that the
+/// group does not know any more is replaced by another: only a lost membership is `Fenced`.
 pub(super) fn convert_passing(error: kafka_client::Error) -> Error {
     let error = convert(error);
     match error.kind() {
@@ -51,7 +51,8 @@ pub(super) fn convert_passing(error: kafka_client::Error) -> Error {
     }
 }
 
-/// The error that ended a membership for good: a member that was replaced for ever must not join anew.
+/// Converts the error that ended a membership for good: a member that was replaced must not join
+/// again.
 pub(super) fn convert_final(error: kafka_client::Error) -> Error {
     let error = convert(error);
     let kind = match error.kind() {
@@ -78,7 +79,8 @@ mod tests {
         assert_eq!(convert_passing(error).kind(), ErrorKind::Unavailable);
     }
 
-    /// An instance whose group speaks another protocol saw `GROUP_ID_NOT_FOUND (69)` and no setting.
+    /// An instance whose group speaks another protocol saw `GROUP_ID_NOT_FOUND (69)` and no
+    /// setting.
     #[test]
     fn a_group_of_another_protocol_or_topology_names_the_setting() {
         for (code, setting) in

@@ -1,4 +1,4 @@
-//! Leading a group of the classic protocol: topics first, then tasks.
+//! Leadership of a group of the classic protocol: topics first, then tasks.
 
 use std::{
     borrow::Cow,
@@ -28,12 +28,12 @@ use crate::{
     time::{Clock, duration_ms},
 };
 
-/// Looks at new topics until the cluster shows them.
+/// Number of checks for new topics until the cluster shows them.
 const LOOKS: usize = 20;
-/// Pause between two such looks.
+/// Pause between two such checks.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 
-/// What the leader needs to know, and what it remembers between rebalances.
+/// Data of the leader, including what it remembers between rebalances.
 #[derive(Debug)]
 pub(super) struct Leading {
     client: Client,
@@ -49,20 +49,21 @@ pub(super) struct Leading {
 
 #[derive(Debug, Default)]
 struct Memory {
-    /// What members were told to warm up: their subscriptions do not tell it from standbys.
+    /// Warm-ups that members were assigned: their subscriptions do not distinguish them from
+    /// standbys.
     warmups: BTreeMap<String, BTreeSet<TaskId>>,
-    /// Why the last rebalance could not assign; the group hears only a code.
+    /// The reason why the last rebalance could not assign; the group gets only a code.
     failure: Option<Error>,
 }
 
 impl Leading {
-    /// The leader's side of a member that joins as `join` says.
+    /// The leader's part of a member that joins with `join`.
     ///
     /// # Errors
     /// If the control plane has ended.
     pub(super) fn new(control: &ControlPlane, join: &JoinGroup) -> Result<Self> {
         let client = control.client().clone();
-        // Not more often than heartbeats, whatever the age.
+        // Not more often than heartbeats, whatever the maximal age.
         let max_age = client.config().metadata_max_age.max(join.heartbeat_interval);
         Ok(Self {
             client,
@@ -77,41 +78,43 @@ impl Leading {
         })
     }
 
-    /// Why this member, as the leader, told all members an error. Says so once.
+    /// The reason why this member, as the leader, gave all members an error. Returned once.
     pub(super) fn take_failure(&self) -> Option<Error> {
         self.memory.lock().failure.take()
     }
 
-    /// An assignment has come, by this member or another as the leader.
+    /// Notes that an assignment has come, from this member or another as the leader.
     pub(super) fn is_assigned(&self, now_ms: i64) {
         self.watch.lock().is_assigned(now_ms);
     }
 
-    /// The membership is over.
+    /// Notes that the membership is over.
     pub(super) fn stop(&self) {
         self.watch.lock().stop();
     }
 
-    /// Whether it is known which topics the group is to be told of.
+    /// Returns whether the topics to report to the group are known.
     pub(super) fn knows_topics(&self) -> bool {
         self.watch.lock().knows_topics()
     }
 
-    /// The topics by pattern that the group is told of now.
+    /// The topics by pattern that are reported to the group now.
     pub(super) fn matched_topics(&self) -> BTreeSet<String> {
         self.watch.lock().tell().clone()
     }
 
-    /// A reader misses a topic.
+    /// Notes that a reader misses a topic.
     pub(super) fn hurry(&self) {
         self.watch.lock().hurry();
     }
 
-    /// Looks at the topics in the background, if this member leads, or topics are read by pattern, and it has not looked for
-    /// long enough. Returns how topics have changed since the assignment, as the reason of a rebalance; once.
+    /// Looks up the topics in the background, if this member leads, or topics are read by pattern,
+    /// and the last look-up is long enough ago. Returns the change of topics since the assignment,
+    /// as the reason of a rebalance; once.
     ///
     /// # Errors
-    /// `InvalidTopic` if a topic matches two patterns; others if it is not known yet which topics match.
+    /// `InvalidTopic` if a topic matches two patterns; others if the matching topics are not known
+    /// yet.
     pub(super) fn look_at_topics(self: &Arc<Self>, now_ms: i64) -> Result<Option<String>> {
         let mut watch = self.watch.lock();
         if watch.begins_look(now_ms) {
@@ -136,7 +139,8 @@ impl Leading {
         }
     }
 
-    /// Partition counts of the topics that are read, changelogs aside, and those of them that match a pattern.
+    /// Partition counts of the input topics, other than changelogs, and those of them that match a
+    /// pattern.
     async fn see(&self) -> Result<(BTreeMap<String, i32>, BTreeSet<String>)> {
         if !self.topology.has_patterns() {
             let topics: Vec<&str> = read_topics(&self.topology).into_iter().collect();
@@ -152,16 +156,16 @@ impl Leading {
         Ok((counts, by_pattern))
     }
 
-    /// The topology with the topics that its patterns stand for.
+    /// The topology with the topics that match its patterns.
     fn matched(&self, counts: &BTreeMap<String, i32>) -> Result<Cow<'_, GroupTopology>> {
         self.topology.matched(&self.group_id, counts.keys().map(String::as_str))
     }
 
-    /// What each member is told. A topology that can't run is told to all as an error.
+    /// The assignment of each member. If a topology can't run, all members get an error.
     ///
     /// # Errors
-    /// What keeps the leader from looking at topics or creating them: the group is to try again. If the group has another
-    /// topology, this member can't belong to it.
+    /// Obstacles to looking up or creating topics: the group should try again. If the group has
+    /// another topology, this member can't belong to it.
     pub(super) async fn assign(
         &self,
         metadata: BTreeMap<String, Vec<u8>>,
@@ -189,10 +193,10 @@ impl Leading {
         Ok(told)
     }
 
-    /// Takes out the members whose topology is not the group's. Returns what they are told.
+    /// Removes the members whose topology is not the group's. Returns the answers to them.
     ///
     /// # Errors
-    /// If this member is one of them: it can't lead the others, which go on when it has left.
+    /// If this member is one of them: it can't lead the others, which continue when it has left.
     fn refuse_strangers(
         &self,
         members: &mut BTreeMap<String, LeaderMember>,
@@ -250,7 +254,7 @@ impl Leading {
         told
     }
 
-    /// Derives the tasks and creates internal topics that are missing. The inner error is the topology's.
+    /// Derives the tasks and creates missing internal topics. The inner error is the topology's.
     async fn prepare(&self) -> kafka_client::Result<Result<GroupTasks>> {
         let mut counts = self.partition_counts().await?;
         let factor = self.settings.replication_factor;
@@ -275,7 +279,8 @@ impl Leading {
         Ok(Ok(tasks))
     }
 
-    /// Partition counts of the topics of the topology that exist; of all topics, if it has patterns.
+    /// Partition counts of the topics of the topology that exist; of all topics, if it has
+    /// patterns.
     async fn partition_counts(&self) -> kafka_client::Result<BTreeMap<String, i32>> {
         if self.topology.has_patterns() {
             return self.client.list_topics().await;
@@ -294,7 +299,7 @@ impl Leading {
         Ok(described.into_iter().map(|(name, topic)| (name, topic.partitions)).collect())
     }
 
-    /// Ends of the changelogs that exist; `None` if the cluster does not say.
+    /// Ends of the changelogs that exist; `None` if the cluster does not answer.
     async fn changelog_ends(
         &self,
         internal: &InternalTopics,
@@ -311,7 +316,7 @@ impl Leading {
         }
         let isolation = kafka_client::IsolationLevel::ReadUncommitted;
         let ends = self.client.latest_offsets(&partitions, isolation).await.and_then(|ends| {
-            let known = ends.into_iter().map(|(place, end)| end.map(|end| (place, end)));
+            let known = ends.into_iter().map(|(partition, end)| end.map(|end| (partition, end)));
             known.collect::<kafka_client::Result<_>>()
         });
         match ends {
@@ -323,7 +328,7 @@ impl Leading {
         }
     }
 
-    /// Creates topics and waits until the cluster shows them. The inner error is for good.
+    /// Creates topics and waits until the cluster shows them. The inner error is permanent.
     async fn create(&self, topics: &[NewTopic]) -> kafka_client::Result<Result> {
         if topics.is_empty() {
             return Ok(Ok(()));
@@ -357,7 +362,7 @@ impl Leading {
     }
 }
 
-/// Topics that a topology names and reads, changelogs aside.
+/// Topics that a topology names and reads, other than changelogs.
 fn read_topics(topology: &GroupTopology) -> BTreeSet<&str> {
     let parts = topology.subtopologies.values();
     let read = parts

@@ -1,8 +1,9 @@
-//! Groups, committed offsets and admin calls of a real cluster, on the client crate.
+//! Groups, committed offsets and admin calls of a real cluster, on top of the client crate.
 //!
-//! librdkafka, which fetches and produces, never belongs to a group here: its consumer is handed partitions. Who is
-//! a member, and of which generation, is decided here. Invariant: a membership's heartbeat never waits for the
-//! network; what waits is bounded by the client's time-outs.
+//! librdkafka, which fetches and produces, never belongs to a group here: its consumer is assigned
+//! partitions. This module decides who is a member, and of which generation. Invariant: a
+//! membership's heartbeat never waits for the network; everything that waits is bounded by the
+//! client's time-outs.
 
 mod admin;
 mod classic;
@@ -27,26 +28,27 @@ use self::{
 pub(crate) use self::{control_plane::ControlPlane, error::convert};
 use crate::TopicPartition;
 
-/// How long a record of a member may be on its way: for the session, less the time that its last sign of life may be
-/// ago, for which there is a third at least.
+/// Longest time for which a record of a member may be in transit: the session, less the time since
+/// its last sign of life, but at least a third of it.
 fn longest_delivery(session: Duration, heartbeat_interval: Duration) -> Duration {
     let unsure = (heartbeat_interval * 3 / 2).max(session / 3);
     session.saturating_sub(unsure).max(session / 6)
 }
 
-/// Partitions in the words of the client crate.
+/// Partitions in the client crate's type.
 fn partitions_of(partitions: &[TopicPartition]) -> Vec<kafka_client::TopicPartition> {
-    let place =
-        |place: &TopicPartition| kafka_client::TopicPartition::new(&*place.topic, place.partition);
-    partitions.iter().map(place).collect()
+    let convert = |partition: &TopicPartition| {
+        kafka_client::TopicPartition::new(&*partition.topic, partition.partition)
+    };
+    partitions.iter().map(convert).collect()
 }
 
-/// What the client crate says of partitions.
+/// Converts values by partition from the client crate's type.
 fn convert_partitions<V>(
     found: BTreeMap<kafka_client::TopicPartition, V>,
 ) -> BTreeMap<TopicPartition, V> {
-    let convert = |(place, value): (kafka_client::TopicPartition, V)| {
-        (TopicPartition::new(place.topic, place.partition), value)
+    let convert = |(partition, value): (kafka_client::TopicPartition, V)| {
+        (TopicPartition::new(partition.topic, partition.partition), value)
     };
     found.into_iter().map(convert).collect()
 }

@@ -17,15 +17,15 @@ const ILLEGAL_GENERATION: i16 = 22;
 /// `STALE_MEMBER_EPOCH`.
 const STALE_MEMBER_EPOCH: i16 = 113;
 
-/// Pause before a commit that met a rebalance is tried again.
+/// Pause before a commit that met a rebalance is retried.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Who a member is at the moment, and whether the group is about to give it another generation.
+/// The current identity of a member, and whether the group is about to give it another generation.
 pub(super) trait Identity: Send + Sync + 'static {
     /// The member with its newest epoch or generation.
     fn metadata(&self) -> GroupMetadata;
 
-    /// Whether a new generation or epoch may be on its way to this member.
+    /// Returns whether a new generation or epoch may be on its way to this member.
     fn changes(&self) -> bool;
 }
 
@@ -33,7 +33,7 @@ pub(super) trait Identity: Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub(super) struct GroupOffsets {
     control: ControlPlane,
-    /// How long a commit waits for a rebalance to be over.
+    /// Time for which a commit waits for a rebalance to end.
     patience: Duration,
 }
 
@@ -42,9 +42,9 @@ impl GroupOffsets {
         Self { control, patience }
     }
 
-    /// Commits under the newest generation. A refusal that the member's next generation may well cure is tried again
-    /// for a while: to give up means to drop work. Answers with `Fenced` if the member is a zombie, with `Unavailable` if
-    /// the group rebalances for long.
+    /// Commits under the newest generation. A refusal that the member's next generation may cure is
+    /// retried for a while, since giving up means dropping work. Answers with `Fenced` if the
+    /// member is a zombie, with `Unavailable` if the group rebalances for long.
     pub(super) fn commit(
         &self,
         identity: Arc<impl Identity>,
@@ -82,7 +82,8 @@ impl GroupOffsets {
         })
     }
 
-    /// Asks what the group has committed. Answers with `Unavailable` while a transaction holds an offset back.
+    /// Requests the committed offsets of the group. Answers with `Unavailable` while a transaction
+    /// holds an offset back.
     pub(super) fn committed(
         &self,
         group_id: &str,
@@ -94,9 +95,9 @@ impl GroupOffsets {
         let found = self
             .control
             .begin(async move { client.committed_offsets(&group_id, &partitions).await });
-        let convert = |(place, committed): (_, kafka_client::OffsetAndMetadata)| {
+        let convert = |(partition, committed): (_, kafka_client::OffsetAndMetadata)| {
             let kafka_client::OffsetAndMetadata { offset, metadata, leader_epoch } = committed;
-            (place, OffsetAndMetadata { offset, metadata, leader_epoch })
+            (partition, OffsetAndMetadata { offset, metadata, leader_epoch })
         };
         found.map(move |found| convert_partitions(found).into_iter().map(convert).collect())
     }
@@ -112,9 +113,9 @@ fn member(metadata: &GroupMetadata) -> GroupMember {
 }
 
 fn offset(
-    (place, committed): &(TopicPartition, OffsetAndMetadata),
+    (partition, committed): &(TopicPartition, OffsetAndMetadata),
 ) -> (ClientPartition, kafka_client::OffsetAndMetadata) {
     let OffsetAndMetadata { offset, metadata, leader_epoch } = committed.clone();
-    let place = ClientPartition::new(&*place.topic, place.partition);
-    (place, kafka_client::OffsetAndMetadata { offset, metadata, leader_epoch })
+    let partition = ClientPartition::new(&*partition.topic, partition.partition);
+    (partition, kafka_client::OffsetAndMetadata { offset, metadata, leader_epoch })
 }

@@ -1,4 +1,4 @@
-//! Members on a real broker: the one that `KAFKA_STREAMS_TEST_BOOTSTRAP` names. Without it they are skipped.
+//! Members on a real broker, named by `KAFKA_STREAMS_TEST_BOOTSTRAP`. Without it they are skipped.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -13,10 +13,10 @@ use crate::{
     time::{Clock, SystemClock},
 };
 
-/// How long a test waits for something that must happen.
+/// Time for which a test waits for an expected event.
 const PATIENCE_MS: i64 = 60_000;
 
-/// A control plane, and a name for topics and group that no other test has.
+/// A control plane, and a name for topics and group that no other test uses.
 fn world(test: &str) -> Option<(ControlPlane, String)> {
     let Ok(bootstrap) = std::env::var("KAFKA_STREAMS_TEST_BOOTSTRAP") else {
         println!("skipped: KAFKA_STREAMS_TEST_BOOTSTRAP is not set");
@@ -44,7 +44,7 @@ fn create(control: &ControlPlane, topic: &str, partitions: i32) {
     control.admin().create_topics(&[topic]).wait().unwrap();
 }
 
-/// A member of group `app` that reads topic `app-in` and keeps state.
+/// A member of group `app` that reads topic `app-in` and has state.
 fn join(app: &str, process: u128, group_protocol: GroupProtocol) -> JoinGroup {
     let changelog = InternalTopic {
         partitions: None,
@@ -78,7 +78,7 @@ fn join(app: &str, process: u128, group_protocol: GroupProtocol) -> JoinGroup {
     }
 }
 
-/// A member that does as it is told, one step for each turn.
+/// A member that follows its assignments, one step per turn.
 struct Worker {
     member: Box<dyn Membership>,
     owned: TaskAssignment,
@@ -176,7 +176,7 @@ fn commit_and_be_fenced(protocol: GroupProtocol) {
     let found = a.member.committed_offsets(&places).wait().unwrap();
     assert_eq!(found, [(place.clone(), committed.clone())].into());
 
-    // Others are in the group, or anybody might commit.
+    // Others are in the group; otherwise anybody might commit.
     let mut b = Worker::new(&control, join(&app, 2, protocol));
     turn_until([&mut a, &mut b], "they share", |[_, b]| b.active().len() == 1);
     a.member.leave(false).unwrap();
@@ -260,8 +260,8 @@ fn calls_work_within_another_runtime_and_an_unreachable_cluster_is_unavailable()
     });
 }
 
-/// A second topology under the `application.id` of another took part in its group, and its members were told tasks of
-/// which they knew nothing.
+/// A second topology under the `application.id` of another took part in its group, and its members
+/// were given tasks unknown to them.
 #[test]
 fn a_second_topology_in_a_classic_group_is_refused_by_the_leader_and_the_first_goes_on() {
     let Some((control, app)) = world("strangers") else { return };

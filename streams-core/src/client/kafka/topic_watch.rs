@@ -1,38 +1,40 @@
-//! Noticing that the topics of a group have got more partitions, or are others.
+//! Detection of topics of a group that have gained partitions, or changed.
 //!
-//! The leader of a classic group assigned the partitions that it saw; only it knows of how many there were, so it looks
-//! again every `metadata.max.age.ms`. Where topics are read by pattern all members look, for each tells the group which topics it
-//! reads, and the leader notices those that came or went. This is what a member remembers, without any network. Invariant: a
-//! change is said once, and not again before the next assignment.
+//! The leader of a classic group assigned the partitions that it saw; only it knows how many there
+//! were, so it looks again every `metadata.max.age.ms`. If topics are read by pattern all members
+//! look, since each reports the topics that it reads to the group, and the leader notices those
+//! that came or went. This module holds the state of a member, independent of the network.
+//! Invariant: a change is reported once, and not again before the next assignment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Error;
 
-/// The soonest that it is looked again because a reader misses a topic.
+/// Shortest time to the next look-up when a reader misses a topic.
 const HURRY_MS: i64 = 500;
 
 type Counts = BTreeMap<String, i32>;
 
-/// What a member remembers of topics. Java's `ConsumerCoordinator` keeps it as its assignment snapshot.
+/// The last known topics of a member. Java's `ConsumerCoordinator` keeps them as its assignment
+/// snapshot.
 #[derive(Debug)]
 pub(super) struct TopicWatch {
     max_age_ms: i64,
-    /// Whether topics are read by pattern.
+    /// True if topics are read by pattern.
     by_pattern: bool,
-    /// Partitions that the assignment which is being made stands on.
+    /// Partition counts for the assignment in progress.
     assigning: Option<Counts>,
-    /// Partitions that the current assignment stands on; `None` where another member leads.
+    /// Partition counts of the current assignment; `None` if another member leads.
     assigned: Option<Counts>,
-    /// The topics by pattern that were seen last.
+    /// The topics by pattern that were last seen.
     seen: Option<BTreeSet<String>>,
-    /// The topics by pattern that the group was told last.
+    /// The topics by pattern that were last reported to the group.
     told: BTreeSet<String>,
-    /// When to look next, in milliseconds since the epoch.
+    /// Time of the next look-up, in milliseconds since the epoch.
     due_ms: i64,
     looked_ms: i64,
     is_looking: bool,
-    /// Whether a reader misses a topic.
+    /// True if a reader misses a topic.
     is_urgent: bool,
     change: Option<String>,
     failure: Option<Error>,
@@ -56,12 +58,12 @@ impl TopicWatch {
         }
     }
 
-    /// This member makes an assignment, of topics with so many partitions.
+    /// Notes that this member makes an assignment, with these partition counts.
     pub(super) fn assigns(&mut self, partitions: Counts) {
         self.assigning = Some(partitions);
     }
 
-    /// An assignment has come: what this member made of late, or else somebody else's.
+    /// Notes that an assignment has come: the one that this member made, or another member's.
     pub(super) fn is_assigned(&mut self, now_ms: i64) {
         self.assigned = self.assigning.take();
         self.due_ms = now_ms.saturating_add(self.max_age_ms);
@@ -69,25 +71,25 @@ impl TopicWatch {
         self.change = None;
     }
 
-    /// The membership is over.
+    /// Notes that the membership is over.
     pub(super) fn stop(&mut self) {
         self.assigning = None;
         self.assigned = None;
         self.change = None;
     }
 
-    /// Whether the topics that the group is to be told are known.
+    /// Returns whether the topics to report to the group are known.
     pub(super) fn knows_topics(&self) -> bool {
         !self.by_pattern || self.seen.is_some()
     }
 
-    /// The topics by pattern that the group is told now.
+    /// The topics by pattern to report to the group now.
     pub(super) fn tell(&mut self) -> &BTreeSet<String> {
         self.told = self.seen.clone().unwrap_or_default();
         &self.told
     }
 
-    /// A reader misses a topic: it is looked soon, if topics are read by pattern.
+    /// Notes that a reader misses a topic: if topics are read by pattern, the next look-up is soon.
     pub(super) fn hurry(&mut self) {
         self.is_urgent = self.by_pattern;
         if self.is_urgent {
@@ -95,7 +97,8 @@ impl TopicWatch {
         }
     }
 
-    /// Whether to look now. Whoever is told so looks, and says what was [seen](Self::saw).
+    /// Returns whether to look now. The caller then looks, and reports the result to
+    /// [`saw`](Self::saw).
     pub(super) fn begins_look(&mut self, now_ms: i64) -> bool {
         let concerns = self.by_pattern || self.assigned.is_some();
         if self.is_looking || !concerns || now_ms < self.due_ms {
@@ -105,7 +108,7 @@ impl TopicWatch {
         true
     }
 
-    /// The end of a look: topics with so many partitions, and those of them that patterns stand for.
+    /// Ends a look-up, with the partition counts of topics, and those of them that match patterns.
     pub(super) fn saw(&mut self, partitions: &Counts, matched: BTreeSet<String>, now_ms: i64) {
         self.looked(now_ms);
         self.failure = None;
@@ -122,11 +125,11 @@ impl TopicWatch {
         }
     }
 
-    /// The end of a look that showed nothing.
+    /// Ends a look-up that failed.
     pub(super) fn failed(&mut self, error: Error, now_ms: i64) {
         self.looked(now_ms);
         if !self.knows_topics() {
-            // Without them it does not join: it looks again soon.
+            // Without them it does not join: the next look-up is soon.
             self.due_ms = now_ms.saturating_add(HURRY_MS);
         }
         self.failure = Some(error);
@@ -150,12 +153,12 @@ impl TopicWatch {
         })
     }
 
-    /// What has changed. Says so once.
+    /// The change of topics. Returned once.
     pub(super) fn take_change(&mut self) -> Option<String> {
         self.change.take()
     }
 
-    /// Why the last look showed nothing. Says so once.
+    /// The error of the last look-up. Returned once.
     pub(super) fn take_failure(&mut self) -> Option<Error> {
         self.failure.take()
     }

@@ -1,7 +1,8 @@
-//! A producer whose calls that wait for the cluster are made on a thread of its own.
+//! A producer that makes its waiting calls on a separate thread.
 //!
-//! Invariant: the producer is in one place, here or with the thread that makes the calls that have begun, one after the other.
-//! Whoever needs it meanwhile waits for these, so that calls happen in their order and no record takes a lock.
+//! Invariant: the producer is in one place, here or with the thread that makes the pending calls in
+//! sequence. A caller that needs it meanwhile waits for these, so calls happen in order and no
+//! record takes a lock.
 
 use std::{
     fmt::{self, Debug},
@@ -25,10 +26,10 @@ use crate::{
     },
 };
 
-/// A call, which gives the producer back before it answers.
+/// A call, which returns the producer before it answers.
 type Call = Box<dyn FnOnce(&mut RdKafkaProducer) -> Box<dyn FnOnce() + Send> + Send>;
 
-/// Has a thread make the calls that begin.
+/// Lets a thread make the calls that begin.
 pub(super) struct BackgroundProducer {
     client: Arc<Client>,
     id: ProducerId,
@@ -41,12 +42,12 @@ pub(super) struct BackgroundProducer {
 
 /// The thread, which ends when this is dropped.
 struct Calls {
-    /// Where the producer is while calls have it.
+    /// The producer while calls have it.
     lent: Arc<Mutex<Option<Box<RdKafkaProducer>>>>,
     begun: Sender<Call>,
-    /// Told once for each call that is made.
+    /// Notified once per finished call.
     made: Receiver<()>,
-    /// Calls that have begun and were not heard of.
+    /// Number of calls that have begun and are not known to have finished.
     open: usize,
 }
 
@@ -62,7 +63,7 @@ impl BackgroundProducer {
         Self { client, id, producer: Some(Box::new(producer)), is_given_up, calls: None }
     }
 
-    /// The producer. Waits for calls that have it.
+    /// The producer. Waits for the calls that have it.
     fn producer(&mut self) -> Result<&mut RdKafkaProducer> {
         if self.producer.is_none() {
             self.producer = self.calls.as_mut().and_then(Calls::take_back);
@@ -70,7 +71,7 @@ impl BackgroundProducer {
         self.producer.as_deref_mut().ok_or_else(|| lost(&self.client))
     }
 
-    /// Makes a call on the thread, behind those that have begun.
+    /// Makes a call on the thread, after those that have begun.
     fn begin<T: Send + 'static>(
         &mut self,
         call: impl FnOnce(&mut RdKafkaProducer) -> Result<T> + Send + 'static,
@@ -79,7 +80,7 @@ impl BackgroundProducer {
         let call: Call = Box::new(move |producer| {
             let said = call(producer);
             Box::new(move || {
-                // Whoever began the call may be gone.
+                // The caller may be gone.
                 let _ = sender.send(said);
             })
         });
@@ -127,7 +128,7 @@ impl Calls {
                 let Some(mut producer) = home.lock().take() else { return };
                 let answer = call(&mut producer);
                 *home.lock() = Some(producer);
-                // Whoever began the call may be gone.
+                // The caller may be gone.
                 let _ = makes.send(());
                 answer();
             }
@@ -141,7 +142,7 @@ impl Calls {
         }
     }
 
-    /// Waits for all calls that have begun, and takes the producer.
+    /// Waits for all pending calls, and takes the producer.
     fn take_back(&mut self) -> Option<Box<RdKafkaProducer>> {
         while self.open > 0 {
             self.made.recv().ok()?;
@@ -153,7 +154,8 @@ impl Calls {
 
 impl Drop for BackgroundProducer {
     fn drop(&mut self) {
-        // A call that has the producer keeps it for a moment longer; nothing may go out any more by then.
+        // A call that has the producer keeps it for a moment longer; by then nothing may be sent
+        // any more.
         self.is_given_up.store(true, Ordering::Relaxed);
         self.client.purge();
     }
@@ -226,7 +228,7 @@ impl Producer for BackgroundProducer {
     }
 
     fn abort_transaction(&mut self) -> Result {
-        // A flush that goes on would wait for records that are about to be given up.
+        // A flush in progress would wait for records that are about to be given up.
         self.is_given_up.store(true, Ordering::Relaxed);
         self.producer()?;
         self.is_given_up.store(false, Ordering::Relaxed);

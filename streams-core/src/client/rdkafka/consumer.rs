@@ -9,24 +9,25 @@ use super::{
     ffi::{Client, Fetched, FetchedRecord, MessageBuffer, PartitionQueue},
     reach::Reach,
     topics::Topics,
-    wake::Wake,
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
-    client::{Consumer, IsolationLevel, RecordBatch, Records},
+    client::{Consumer, IsolationLevel, RecordBatch, Records, wake::Wake},
     time::{Clock, SystemClock, duration_ms},
 };
 
-/// Reads partitions, each by a queue of its own: one that is held is not read, and keeps what was fetched ahead.
+/// Reads each partition through its own queue: a partition that is held is not read, and keeps the
+/// records fetched ahead.
 ///
-/// librdkafka hands out neither control records nor, with read-committed, what was aborted. That a position moved
-/// over such at the end of a log is known from the end that it announces, once for each offset.
+/// librdkafka returns neither control records nor, with read-committed, records of aborted
+/// transactions. Positions that moved past such records at the end of a log are known from the end
+/// that it announces, once per offset.
 #[derive(Debug)]
 pub(super) struct RdKafkaConsumer {
-    /// Before the client: their queues are its.
+    /// Declared before the client, because the queues belong to it.
     assigned: Vec<Assigned>,
     index: HashMap<TopicPartition, usize>,
-    /// Who comes first in the next poll.
+    /// Index of the partition that the next poll starts with.
     next: usize,
     topics: Topics,
     client: Arc<Client>,
@@ -34,7 +35,7 @@ pub(super) struct RdKafkaConsumer {
     isolation: IsolationLevel,
     wake: Arc<Wake>,
     buffer: MessageBuffer,
-    /// What went wrong while there were records to hand out.
+    /// An error that occurred while there were records to return.
     failure: Option<Error>,
 }
 
@@ -43,11 +44,11 @@ struct Assigned {
     partition: TopicPartition,
     queue: PartitionQueue,
     position: i64,
-    /// Whether the end was announced at the position.
+    /// True if the end was announced at the position.
     at_end: bool,
     lag: Option<i64>,
     held: bool,
-    /// Why nothing comes any more.
+    /// The reason why nothing comes any more.
     lost: Option<Error>,
 }
 
@@ -71,7 +72,7 @@ impl RdKafkaConsumer {
         self.assigned.get(*self.index.get(partition)?)
     }
 
-    /// Gives each partition its share, and what is left over to those that have more.
+    /// Gives each partition an equal share, and the rest to those that have more.
     fn take(&mut self, max_records: usize) -> Vec<RecordBatch> {
         let count = self.assigned.len();
         let mut batches = Vec::new();
@@ -96,7 +97,8 @@ impl RdKafkaConsumer {
         batches
     }
 
-    /// What keeps the consumer from reading, told once, but for a partition that is lost, which stays so.
+    /// The error that keeps the consumer from reading, reported once; a lost partition reports it
+    /// every time.
     fn check(&mut self) -> Result {
         self.reach.serve(&self.client, Duration::ZERO);
         if let Some(lost) = self.assigned.iter().find_map(|assigned| assigned.lost.clone()) {
@@ -119,7 +121,7 @@ impl RdKafkaConsumer {
 }
 
 impl Assigned {
-    /// Takes up to `most` records. `None` if nothing came that moves the position.
+    /// Takes up to `most` records. `None` if none came that moves the position.
     fn take(
         &mut self,
         buffer: &mut MessageBuffer,
@@ -133,7 +135,7 @@ impl Assigned {
         while records.len() < most {
             let wanted = buffer.len().min(most - records.len());
             let taken = queue.take(buffer, wanted, |fetched| match fetched {
-                // Left over from before a move backwards or forwards; librdkafka drops them, as far as it knows.
+                // Left from before a seek; librdkafka drops these as far as it knows of them.
                 Fetched::Record(record) if record.offset() < *position => {}
                 Fetched::Record(record) => {
                     push(&mut records, &record, *base.get_or_insert(record.offset()));
@@ -146,14 +148,14 @@ impl Assigned {
                     *at_end = true;
                 }
                 Fetched::Failed(code, text) => {
-                    let place = format!("{partition}@{position}");
+                    let at = format!("{partition}@{position}");
                     let kind = kind_of_fetch(code);
                     let text = match kind {
                         ErrorKind::InvalidState if is_out_of_range(code) => {
-                            format!("{place} is out of the log's range: {code}: {text}")
+                            format!("{at} is out of the log's range: {code}: {text}")
                         }
                         ErrorKind::InvalidState => format!("{partition} is gone: {code}: {text}"),
-                        _ => format!("can't read {place}: {code}: {text}"),
+                        _ => format!("can't read {at}: {code}: {text}"),
                     };
                     let error = Error::new(kind, text);
                     if kind == ErrorKind::Unavailable {
@@ -176,8 +178,8 @@ impl Assigned {
         })
     }
 
-    /// Records behind the position as of the last fetch. Only the high watermark is known, so a reader of committed
-    /// records is told of open transactions until the end is announced.
+    /// Number of records after the position at the last fetch. Only the high watermark is known, so
+    /// a reader of committed records counts those of open transactions until the end is announced.
     fn lag_now(&self, isolation: IsolationLevel) -> Option<i64> {
         let is_stable_end = isolation == IsolationLevel::ReadCommitted && self.at_end;
         if is_stable_end && self.queue.is_empty() {

@@ -1,15 +1,15 @@
-//! Delivery reports, put together to batches.
+//! Delivery reports, combined into batches.
 
 use super::ffi::Code;
 use crate::client::refused::TimeBits;
 
-/// Goes with a record and comes back with its report: the partition, by the number that its producer gave it, and the
-/// timestamp, which the report of a failure lacks.
+/// Tag of a record that returns with its report: the partition, by its number at the producer, and
+/// the timestamp, which the report of a failure lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tag(usize);
 
 impl Tag {
-    /// More partitions than a producer can have.
+    /// More partitions than any producer has.
     pub(super) const SLOTS: usize = 1 << (usize::BITS - TimeBits::BITS);
 
     pub(super) fn new(slot: usize, timestamp: i64) -> Self {
@@ -33,18 +33,18 @@ impl Tag {
     }
 }
 
-/// Consecutive records of one partition with one fate.
+/// Consecutive records of one partition with the same result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Run {
-    /// The partition, by the number that its producer gave it.
+    /// Number of the partition at its producer.
     pub(super) slot: usize,
     /// Number of records.
     pub(super) records: usize,
-    /// The first one's offset, or why they were not written.
+    /// The first one's offset, or the reason why they were not written.
     pub(super) result: Result<i64, Code>,
 }
 
-/// Reports in the order in which they came. Those of a partition come in the order of its records.
+/// Reports in order of arrival. Those of a partition arrive in the order of its records.
 #[derive(Debug, Default)]
 pub(super) struct Deliveries {
     runs: Vec<Run>,

@@ -1,7 +1,7 @@
-//! What a client of librdkafka tells of itself, for log lines, messages of errors, and delivery reports.
+//! Log lines, errors and delivery reports that a librdkafka client emits.
 //!
-//! It is told from threads of librdkafka, one call at a time in no order that matters, and asked from the
-//! client's own. Nothing here panics, since C is below on the stack.
+//! They arrive from threads of librdkafka, one call at a time and in an order that does not matter,
+//! and are read by the client's own. Nothing here panics, since C is below on the stack.
 
 use std::{
     fmt,
@@ -28,22 +28,23 @@ pub(super) struct ClientEvents {
     failures: Mutex<Failures>,
     deliveries: Mutex<Deliveries>,
     refusals: Mutex<Vec<Refusal>>,
-    /// Whether a record failed since this was taken last.
+    /// True if a record failed since this was taken last.
     has_failed: AtomicBool,
 }
 
-/// The most refusals that are kept until they are asked for. Who deals with these hears of others then.
+/// Limit on the refusals that are kept until they are asked for. A caller that handles these learns
+/// of further ones later.
 const REFUSALS_MAX: usize = 10_000;
 
-/// A record that a broker refused for good, or its batch.
+/// A record that a broker refused for good, itself or with its batch.
 #[derive(Debug)]
 pub(super) struct Refusal {
-    /// The partition, by the number that its producer gave it.
+    /// Number of the partition at its producer.
     pub(super) slot: usize,
     pub(super) code: Code,
     pub(super) fingerprint: Fingerprint,
     pub(super) has_key: bool,
-    /// The record in words.
+    /// Description of the record.
     pub(super) record: String,
 }
 
@@ -51,7 +52,7 @@ pub(super) struct Refusal {
 struct Failures {
     /// The last error of a connection, for messages.
     last: Option<(Code, String)>,
-    /// No broker can be reached, and nobody has asked yet.
+    /// True if no broker can be reached, and nobody has asked yet.
     all_down: bool,
 }
 
@@ -81,18 +82,19 @@ impl ClientEvents {
         self.token_provider.is_some()
     }
 
-    /// A token from the application, or why there is none.
+    /// Requests a token from the application; the error is the reason why there is none.
     pub(super) fn token(&self) -> Result<OAuthToken, String> {
         let provider = self.token_provider.as_ref().ok_or("nobody provides one")?;
         provider().map_err(|error| error.to_string())
     }
 
-    /// Passes a log line on; `level` is that of syslog. What is an error to librdkafka is a warning here: it
-    /// connects again and sends again.
+    /// Passes a log line on; `level` is that of syslog. Errors of librdkafka are logged as
+    /// warnings: it connects again and sends again.
     pub(super) fn log(&self, level: i32, facility: &str, text: &str) {
         let client = &self.client_id;
-        // The configuration was checked before a client is made with it: what librdkafka has to say of it, such as
-        // that the one switch against storing offsets itself is deprecated, asks nobody to do anything.
+        // The configuration was checked before the client is made from it: librdkafka's remarks on
+        // it, for example that the only switch against storing offsets itself is deprecated,
+        // require no action.
         let is_settled = facility == "CONFWARN";
         match level {
             _ if is_settled => tracing::debug!(target: "librdkafka", %client, facility, "{text}"),
@@ -114,7 +116,7 @@ impl ClientEvents {
         }
     }
 
-    /// Whether all brokers went out of reach since this was asked last.
+    /// Returns whether all brokers have gone out of reach since the last call.
     pub(super) fn take_all_down(&self) -> bool {
         std::mem::take(&mut self.failures.lock().all_down)
     }
@@ -124,7 +126,7 @@ impl ClientEvents {
         self.failures.lock().last.clone()
     }
 
-    /// The last error of a connection as the end of a message, or nothing.
+    /// The last error of a connection as the end of a message, or an empty string.
     pub(super) fn because(&self) -> String {
         self.last_failure().map_or_else(String::new, |(_, reason)| format!(" ({reason})"))
     }
@@ -137,12 +139,12 @@ impl ClientEvents {
         self.deliveries.lock().add(slot, outcome);
     }
 
-    /// Whether a record failed since this was asked last.
+    /// Returns whether a record failed since the last call.
     pub(super) fn take_failed(&self) -> bool {
         self.has_failed.swap(false, Ordering::Relaxed)
     }
 
-    /// Notes which record a report was about that says that it, or its batch, is refused for good.
+    /// Notes a record that was refused for good according to its report, itself or with its batch.
     pub(super) fn refused(&self, tag: Tag, code: Code, key: Option<&[u8]>, value: Option<&[u8]>) {
         let mut refusals = self.refusals.lock();
         if refusals.len() < REFUSALS_MAX {
@@ -156,12 +158,12 @@ impl ClientEvents {
         }
     }
 
-    /// The refusals since they were taken last.
+    /// The refusals since they were last taken.
     pub(super) fn take_refusals(&self) -> Vec<Refusal> {
         std::mem::take(&mut *self.refusals.lock())
     }
 
-    /// The delivery reports since they were taken last.
+    /// The delivery reports since they were last taken.
     pub(super) fn take_deliveries(&self) -> Deliveries {
         std::mem::take(&mut *self.deliveries.lock())
     }

@@ -1,7 +1,8 @@
-//! librdkafka's codes as errors of this crate.
+//! Conversion of librdkafka's codes to errors of this crate.
 //!
-//! The kind says what the runtime does: a fenced producer or member joins anew, a transaction that can only be
-//! aborted is dropped and done again, a record that is refused for good stops the thread.
+//! The kind determines the runtime's reaction: a fenced producer or member joins again, a
+//! transaction that can only be aborted is dropped and repeated, a record that is refused for good
+//! stops the thread.
 
 use super::{
     events::ClientEvents,
@@ -9,7 +10,7 @@ use super::{
 };
 use crate::{Error, ErrorKind};
 
-/// Kafka's and librdkafka's codes by number, as far as they decide a kind.
+/// Kafka's and librdkafka's codes by number, as far as they determine a kind.
 mod number {
     use rdkafka::bindings::rd_kafka_resp_err_t as Native;
 
@@ -29,23 +30,23 @@ mod number {
     pub(super) const UNKNOWN_TOPIC: i32 = Native::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC as i32;
 }
 
-/// Whether this producer or member was replaced by another, or given up.
+/// Returns whether this producer or member was replaced by another, or expelled.
 pub(super) fn is_fenced(code: Code) -> bool {
     matches!(code.number(), number::FENCED | 22 | 25 | 47 | 82 | 90 | 110 | 113)
 }
 
-/// Whether the topic or partition is not there, as far as the broker that was asked knows.
+/// Returns whether the topic or partition does not exist, as far as the broker knows.
 pub(super) fn is_unknown_topic(code: Code) -> bool {
     // 17 is INVALID_TOPIC_EXCEPTION: there can be no such topic.
     matches!(code.number(), number::UNKNOWN_PARTITION | number::UNKNOWN_TOPIC | 3 | 17)
 }
 
-/// Whether the position of a reader is not, or no more, in the log.
+/// Returns whether the position of a reader is not, or no longer, in the log.
 pub(super) fn is_out_of_range(code: Code) -> bool {
     matches!(code.number(), number::AUTO_OFFSET_RESET | number::LOG_TRUNCATION | 1)
 }
 
-/// The kind of an error of whom a broker does not accept, or does not let do what it was asked.
+/// The kind of an authentication or authorization error.
 fn refusal(code: Code) -> Option<ErrorKind> {
     match code.number() {
         number::AUTHENTICATION | 33 | 34 | 54 | 58 => Some(ErrorKind::Config),
@@ -54,7 +55,7 @@ fn refusal(code: Code) -> Option<ErrorKind> {
     }
 }
 
-/// The kind of an error that a record met with on its way to the log.
+/// The kind of an error that prevented a record from being written.
 pub(super) fn kind_of_write(code: Code) -> ErrorKind {
     if let Some(kind) = refusal(code) {
         return kind;
@@ -64,41 +65,26 @@ pub(super) fn kind_of_write(code: Code) -> ErrorKind {
         _ if is_unknown_topic(code) => ErrorKind::InvalidTopic,
         number::QUEUE_FULL => ErrorKind::Unavailable,
         number::STATE => ErrorKind::InvalidState,
-        // MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, INVALID_TIMESTAMP, CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE,
-        // INVALID_RECORD, POLICY_VIOLATION, INVALID_REQUIRED_ACKS.
+        // MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, INVALID_TIMESTAMP, CORRUPT_MESSAGE,
+        // UNSUPPORTED_COMPRESSION_TYPE, INVALID_RECORD, POLICY_VIOLATION, INVALID_REQUIRED_ACKS.
         2 | 10 | 18 | 21 | 32 | 44 | 76 | 87 => ErrorKind::Production,
-        // Time-outs, lost connections, a log that lacks replicas, a purge, a producer in doubt: it may have been
-        // written, and a new attempt may succeed.
+        // Time-outs, lost connections, missing replicas, a purge, a producer in doubt: the record
+        // may have been written, and a new attempt may succeed.
         _ => ErrorKind::Timeout,
     }
 }
 
-/// Whether a record met with an error that it meets with whenever it is sent.
+/// Returns whether a record gets this error whenever it is sent.
 pub(super) fn is_refusal(code: Code) -> bool {
     kind_of_write(code) == ErrorKind::Production
 }
 
-/// Whether a record that was sent in a batch with others, and reported with such an error, is at fault itself. The broker
-/// names those that are (KIP-467), but where it is one of several, librdkafka reports them all alike.
+/// Returns whether a record that was sent in a batch with others, and reported with such an error,
+/// is itself at fault. The broker names those that are (KIP-467), but if there are several,
+/// librdkafka reports them all alike.
 pub(super) fn is_at_fault(code: Code, has_key: bool) -> bool {
     // INVALID_RECORD: the topic is compacted.
     code.number() == 87 && !has_key
-}
-
-/// What to look at when a broker refuses records for good.
-pub(super) fn advice_on_refusal(code: Code) -> Option<&'static str> {
-    match code.number() {
-        10 | 18 => Some(
-            "raise max.message.bytes of the topic (message.max.bytes of its brokers), or lower producer.max.request.size",
-        ),
-        32 => Some(
-            "a timestamp is too far from the broker's clock: see message.timestamp.after.max.ms and \
-             message.timestamp.before.max.ms of the topic",
-        ),
-        87 => Some("a compacted topic takes no record without a key"),
-        44 => Some("the broker's create or produce policy forbids it"),
-        _ => None,
-    }
 }
 
 /// The kind of an error of a fetch.
@@ -109,7 +95,7 @@ pub(super) fn kind_of_fetch(code: Code) -> ErrorKind {
     refusal(code).unwrap_or(ErrorKind::Unavailable)
 }
 
-/// The error of a look-up that only reads.
+/// The error of a look-up, which only reads.
 pub(super) fn of_look_up(events: &ClientEvents, what: &str, code: Code) -> Error {
     if let Some(refused) = refused_credentials(events) {
         return refused.in_context(format!("can't look up {what}"));
@@ -119,7 +105,7 @@ pub(super) fn of_look_up(events: &ClientEvents, what: &str, code: Code) -> Error
     Error::new(kind, format!("can't look up {what}: {code}{because}"))
 }
 
-/// The error for credentials that a broker refused, if that is what keeps a client from connecting.
+/// The error for credentials that a broker refused, if they keep a client from connecting.
 pub(super) fn refused_credentials(events: &ClientEvents) -> Option<Error> {
     let (code, reason) = events.last_failure()?;
     let is_refused = matches!(code.number(), number::AUTHENTICATION | number::SSL);
@@ -132,7 +118,7 @@ pub(super) fn refused_credentials(events: &ClientEvents) -> Option<Error> {
     })
 }
 
-/// The error of a call for a transaction of the producer `events` tells of.
+/// The error of a transactional call of the producer behind `events`.
 pub(super) fn of_transaction(
     events: &ClientEvents,
     what: &str,
@@ -141,7 +127,7 @@ pub(super) fn of_transaction(
     let TransactionFailure { code, text, is_fatal, is_retriable, requires_abort } = failure;
     let kind = refusal(*code).unwrap_or_else(|| match code.number() {
         _ if is_fenced(*code) => ErrorKind::Fenced,
-        // The broker saw the end of the transaction, or it may have.
+        // The broker saw the end of the transaction, or may have.
         number::TIMED_OUT
         | number::MSG_TIMED_OUT
         | number::PURGE_QUEUE
@@ -151,7 +137,7 @@ pub(super) fn of_transaction(
         // REBALANCE_IN_PROGRESS: the member will be told.
         27 => ErrorKind::Unavailable,
         _ if *is_retriable => ErrorKind::Timeout,
-        // A producer in doubt is replaced, and a transaction that failed is done again.
+        // A producer in doubt is replaced, and a failed transaction is repeated.
         _ if *is_fatal || *requires_abort => ErrorKind::Timeout,
         _ => ErrorKind::Fatal,
     });

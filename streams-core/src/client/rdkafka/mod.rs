@@ -1,8 +1,9 @@
-//! The clients of a real cluster: records by librdkafka, membership and admin calls by a client of our own.
+//! The clients of a real cluster: librdkafka for records, our own client for membership and admin
+//! calls.
 //!
-//! [`RdKafkaSupplier`] makes them from the application's configuration. A consumer is handed its partitions and
-//! belongs to no group; a producer is always idempotent. Invariants: only this module names librdkafka's crate, only
-//! `ffi` has `unsafe`, and no public type shows either.
+//! [`RdKafkaSupplier`] makes them from the application's configuration. A consumer is assigned its
+//! partitions and belongs to no group; a producer is always idempotent. Invariants: only this
+//! module names librdkafka's crate, only `ffi` has `unsafe`, and no public type shows either.
 
 mod background;
 mod consumer;
@@ -13,10 +14,9 @@ mod ffi;
 mod oauth;
 mod producer;
 mod reach;
-mod settings;
+pub(super) mod settings;
 mod supplier;
 mod topics;
-mod wake;
 
 pub use self::{
     oauth::{OAuthToken, TokenProvider},

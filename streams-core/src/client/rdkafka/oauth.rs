@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use crate::BoxError;
 
-/// Gives a token whenever a client needs one. It is called from threads of the clients.
+/// Returns a token whenever a client needs one. It is called from threads of the clients.
 pub type TokenProvider = Arc<dyn Fn() -> Result<OAuthToken, BoxError> + Send + Sync>;
 
 /// A token of the mechanism OAUTHBEARER. Debug output leaves its value out.
@@ -14,9 +14,9 @@ pub type TokenProvider = Arc<dyn Fn() -> Result<OAuthToken, BoxError> + Send + S
 pub struct OAuthToken {
     /// The token as it is sent, for example a JWT in its compact form.
     pub value: String,
-    /// Whom it stands for; for log lines.
+    /// The principal that it stands for; for log lines.
     pub principal: String,
-    /// When it ends, in milliseconds since the epoch. A new one is asked for before.
+    /// Time at which it expires, in milliseconds since the epoch. A new one is requested before.
     pub expires_at_ms: i64,
 }
 

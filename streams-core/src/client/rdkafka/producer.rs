@@ -14,10 +14,7 @@ use std::{
 use super::{
     deliveries::{Run, Tag},
     events::Refusal,
-    failure::{
-        advice_on_refusal, is_at_fault, is_fenced, kind_of_write, of_transaction,
-        refused_credentials,
-    },
+    failure::{is_at_fault, is_fenced, kind_of_write, of_transaction, refused_credentials},
     ffi::{Client, Code, GroupIdentity, Topic, TransactionFailure},
     reach::Reach,
     topics::Topics,
@@ -27,57 +24,58 @@ use crate::{
     client::{
         Appended, BatchReport, GroupMetadata, Lease, OffsetAndMetadata, PartitionSlot,
         ProduceRecord, Producer, ProducerId, ProducerSettings, RefusedRecord, Slots,
-        refused::in_words,
+        refused::{advice_on_refusal, in_words},
     },
     time::{Clock, SystemClock, duration_ms},
 };
 
-/// After so many records delivery reports are looked at, so that they don't pile up.
+/// Number of records after which delivery reports are processed, so that they don't pile up.
 const RECORDS_BETWEEN_REPORTS: u32 = 1_000;
-/// How much longer a call is waited for than librdkafka allows it.
+/// Extra time for which a call is awaited beyond librdkafka's limit.
 const SLACK: Duration = Duration::from_secs(1);
-/// How much longer a flush waits than a record may take until it is reported.
+/// Extra time for which a flush waits beyond the longest time until a record is reported.
 const FLUSH_GRACE: Duration = Duration::from_secs(5);
-/// How often the lease is asked, which takes a lock.
+/// Interval at which the lease is asked, which takes a lock.
 const LEASE_LOOK: Duration = Duration::from_millis(100);
-/// How long a flush goes on before it is looked whether it still should.
+/// Interval at which a flush checks whether it should continue.
 const FLUSH_TURN: Duration = Duration::from_millis(100);
 
-/// How long calls may take.
+/// Time limits of calls.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ProducerWaits {
-    /// `max.block.ms`: without room in the buffers, and for calls to the cluster.
+    /// `max.block.ms`: for room in the buffers, and for calls to the cluster.
     pub(super) max_block: Duration,
     /// `delivery.timeout.ms`: until a record is written or given up.
     pub(super) delivery_timeout: Duration,
-    /// `transaction.timeout.ms`: after it the cluster ends a transaction itself.
+    /// `transaction.timeout.ms`: after this time the cluster ends a transaction itself.
     pub(super) transaction_timeout: Duration,
 }
 
 impl ProducerWaits {
-    /// For a call that is of no use when its transaction has ended.
+    /// Limit of a call that is useless once its transaction has ended.
     fn in_transaction(self) -> Duration {
         self.max_block.min(self.transaction_timeout)
     }
 }
 
-/// Writes records by librdkafka's idempotent producer, in transactions if it has a transactional id.
+/// Writes records through librdkafka's idempotent producer, in transactions if it has a
+/// transactional id.
 #[derive(Debug)]
 pub(super) struct RdKafkaProducer {
     client: Arc<Client>,
     reach: Reach,
     lease: Lease,
-    /// When the lease need not be asked again.
+    /// Time during which the lease need not be asked again.
     admitted_ms: Range<i64>,
     transactional_id: Option<String>,
     one_by_one: bool,
     transaction: Transaction,
     waits: ProducerWaits,
     topics: Topics,
-    /// The topics of the partitions that were looked up; a record carries the index of the slot.
+    /// The topics of the partitions that were looked up; a record carries the index of its slot.
     targets: Slots<Arc<Topic>>,
     appended: u32,
-    /// Since when its buffers have been full and it has taken no record.
+    /// Time since which its buffers have been full and it has taken no record.
     full_since_ms: Option<i64>,
     is_given_up: Arc<AtomicBool>,
 }
@@ -90,7 +88,7 @@ enum Transaction {
     Ready,
     /// In a transaction.
     Open,
-    /// A call has not come back. Nothing can be done any more but to drop the producer.
+    /// A call has not returned. The producer can only be dropped.
     Stuck,
 }
 
@@ -118,7 +116,7 @@ impl RdKafkaProducer {
         }
     }
 
-    /// Ends a flush that goes on, for nobody waits for it any more.
+    /// Flag that ends a flush in progress, because nobody waits for it any more.
     pub(super) fn given_up(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.is_given_up)
     }
@@ -128,14 +126,14 @@ impl RdKafkaProducer {
         Error::new(ErrorKind::InvalidState, format!("producer `{client}`: {what}"))
     }
 
-    /// Hands the record over, if there is room.
+    /// Passes the record on, if there is room.
     fn produce(&mut self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result<Appended> {
         if !self.is_admitted()? {
             return Ok(Appended::Full);
         }
         let mut code = self.try_produce(slot, record)?;
         if code == Some(Code::QUEUE_FULL) {
-            // Reports that are there make room.
+            // Handling pending reports makes room.
             self.client_turn(Duration::ZERO)?;
             code = self.try_produce(slot, record)?;
         }
@@ -153,19 +151,20 @@ impl RdKafkaProducer {
         Err(self.refused(self.targets.partition(slot)?, record, code))
     }
 
-    /// Hands the record over; why it was not taken.
+    /// Passes the record on; returns the reason if it was not taken.
     fn try_produce(&self, slot: PartitionSlot, record: ProduceRecord<'_>) -> Result<Option<Code>> {
         let (topic, partition) = (self.targets.get(slot)?, self.targets.partition(slot)?);
         let tag = Tag::new(slot.index(), record.timestamp);
         Ok(topic.produce(partition.partition, record, tag).err())
     }
 
-    /// Why a record was not taken over.
+    /// The error for a record that was not taken.
     fn refused(&self, to: &TopicPartition, record: ProduceRecord<'_>, code: Code) -> Error {
         if let Some(fatal) = self.fatal_error() {
             return fatal;
         }
-        // A record before was not written in time: nothing of the transaction can be committed any more.
+        // An earlier record was not written in time: nothing in the transaction can be committed
+        // any more.
         let has_failed =
             kind_of_write(code) == ErrorKind::InvalidState && self.transaction == Transaction::Open;
         let kind = if has_failed { ErrorKind::Timeout } else { kind_of_write(code) };
@@ -189,7 +188,8 @@ impl RdKafkaProducer {
         Error::new(kind, text)
     }
 
-    /// The error after which this producer does nothing more. One that is not fenced may be replaced.
+    /// The error after which this producer can't be used any more. One that is not fenced may be
+    /// replaced.
     fn fatal_error(&self) -> Option<Error> {
         let (code, text) = self.client.fatal_error()?;
         let failure = TransactionFailure {
@@ -207,7 +207,7 @@ impl RdKafkaProducer {
         let topic_partition = self.targets.at(slot)?.0.clone();
         let result = match result {
             Ok(base) if base >= 0 => Ok(base),
-            // The broker had the batch already and has forgotten where it is.
+            // The broker had the batch already and has forgotten its offset.
             Ok(_) => {
                 let text = format!(
                     "{records} records were written to {topic_partition}, at an unknown offset"
@@ -226,8 +226,8 @@ impl RdKafkaProducer {
         if kind == ErrorKind::Timeout && refused_credentials(events).is_some() {
             kind = ErrorKind::Config;
         }
-        let advice =
-            advice_on_refusal(code).map_or_else(String::new, |advice| format!("; {advice}"));
+        let advice = advice_on_refusal(code.number())
+            .map_or_else(String::new, |advice| format!("; {advice}"));
         let why = code.text();
         let text = format!("{records} records for {to} were not written: {code}: {why}{advice}");
         Error::new(kind, text + &because)
@@ -236,8 +236,8 @@ impl RdKafkaProducer {
     fn refused_record(&self, refusal: Refusal) -> Option<RefusedRecord> {
         let Refusal { slot, code, fingerprint, has_key, record } = refusal;
         let topic_partition = self.targets.at(slot)?.0.clone();
-        let advice =
-            advice_on_refusal(code).map_or_else(String::new, |advice| format!("; {advice}"));
+        let advice = advice_on_refusal(code.number())
+            .map_or_else(String::new, |advice| format!("; {advice}"));
         let text =
             format!("{record} for {topic_partition} is refused: {code}: {}{advice}", code.text());
         let error = Error::new(ErrorKind::Production, text);
@@ -245,8 +245,9 @@ impl RdKafkaProducer {
         Some(RefusedRecord { topic_partition, fingerprint, is_named, error })
     }
 
-    /// A turn of a wait. It ends with the membership: others may have its tasks by then, and what was not written must
-    /// not overwrite what they write. A transaction does not need that, but has nothing to wait for either.
+    /// One turn of a wait. It ends with the membership: by then others may have its tasks, and late
+    /// writes must not overwrite theirs. A transaction does not need that, but has nothing to wait
+    /// for either.
     fn client_turn(&mut self, wait: Duration) -> Result {
         self.reach.serve(&self.client, wait);
         if !self.lease.is_over() {
@@ -261,8 +262,8 @@ impl RdKafkaProducer {
         Err(Error::new(ErrorKind::Fenced, text))
     }
 
-    /// Whether a record that is taken now can't arrive when others have the tasks. Transactions do without: the cluster
-    /// itself gives up what comes late.
+    /// Returns whether a record taken now can't arrive when others have the tasks. Transactions
+    /// don't need this: the cluster itself drops late records.
     fn is_admitted(&mut self) -> Result<bool> {
         if self.transactional_id.is_some() {
             return Ok(true);
@@ -279,7 +280,7 @@ impl RdKafkaProducer {
         Ok(admitted_ms > 0)
     }
 
-    /// Sends everything and waits for it. Whether all is reported.
+    /// Sends everything and waits for it. Returns whether all is reported.
     fn send_all(&mut self) -> Result {
         let wait = self.waits.delivery_timeout.saturating_add(FLUSH_GRACE);
         let until_ms = SystemClock.now_ms().saturating_add(duration_ms(wait));
@@ -290,7 +291,8 @@ impl RdKafkaProducer {
                 is_doomed = true;
             }
             if is_doomed {
-                // Only what is on its way is answered yet. The rest is never sent, and would wait until it is given up.
+                // Only records in transit are still answered. The rest is never sent, and would
+                // wait until it is given up.
                 self.client.purge_queued();
             }
             if self.client.flush(FLUSH_TURN) {
@@ -307,8 +309,8 @@ impl RdKafkaProducer {
         of_transaction(self.client.events(), what, failure)
     }
 
-    /// Sends offsets from a thread of their own: while a group's coordinator moves, librdkafka may stop looking for it
-    /// without an end to the call. The client then lives for as long as that thread does.
+    /// Sends offsets from a separate thread: while a group's coordinator moves, librdkafka may stop
+    /// looking for it and never return. The client then lives for as long as that thread does.
     fn send_from_a_thread(
         &mut self,
         offsets: &[(TopicPartition, OffsetAndMetadata)],
@@ -319,7 +321,7 @@ impl RdKafkaProducer {
         let (client, offsets) = (Arc::clone(&self.client), offsets.to_vec());
         let started =
             thread::Builder::new().name("kafka-send-offsets".to_owned()).spawn(move || {
-                // Whoever asked may have stopped waiting.
+                // The caller may have stopped waiting.
                 let _ = sender.send(client.send_offsets(&offsets, &identity, wait));
             });
         if let Err(cause) = started {
@@ -431,7 +433,7 @@ impl Producer for RdKafkaProducer {
         self.check_open()?;
         let GroupMetadata { group_id, member_id, member_epoch, .. } = group;
         if member_id.is_empty() || *member_epoch < 0 {
-            // A broker takes offsets of nobody in particular, even while the group has members.
+            // A broker accepts offsets without a member, even while the group has members.
             let text = format!("offsets of group {group_id} can't be committed by no member of it");
             return Err(Error::new(ErrorKind::Fenced, text));
         }
@@ -458,7 +460,7 @@ impl Producer for RdKafkaProducer {
     fn abort_transaction(&mut self) -> Result {
         self.check_open()?;
         let done = self.client.abort_transaction(self.waits.in_transaction());
-        // What became of the records is of no interest any more.
+        // The results of the records are of no interest any more.
         drop(self.client.events().take_deliveries());
         self.client.events().take_failed();
         done.map_err(|failure| self.failed("abort_transaction", &failure))?;

@@ -1,4 +1,4 @@
-//! Whether a client still knows whom to ask.
+//! Recovery of a client that knows no broker any more.
 
 use std::time::Duration;
 
@@ -6,16 +6,17 @@ use super::ffi::Client;
 
 /// Serves a client, and keeps it from losing the cluster.
 ///
-/// A broker that has only just been started may answer that the cluster has no brokers. librdkafka then gives up those
-/// that it knew, the one that said so among them, and without any it asks nobody any more: it has to be given the
-/// bootstrap servers again. One that is only out of reach it keeps, and tries again by itself.
+/// A broker that has only just started may answer that the cluster has no brokers. librdkafka then
+/// drops those that it knew, including that one, and without any it asks nobody any more: it must
+/// be given the bootstrap servers again. A broker that is only out of reach is kept, and retried by
+/// librdkafka.
 #[derive(Debug, Default)]
 pub(super) struct Reach {
     has_brokers: bool,
 }
 
 impl Reach {
-    /// Calls back for what has happened, as [`Client::serve`].
+    /// Handles pending events, like [`Client::serve`].
     pub(super) fn serve(&mut self, client: &Client, wait: Duration) {
         client.serve(wait);
         let has_brokers = client.has_heard_of_brokers();

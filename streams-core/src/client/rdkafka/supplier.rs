@@ -1,4 +1,4 @@
-//! Making the clients of a real cluster.
+//! Maker of the clients of a real cluster.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -22,13 +22,13 @@ use crate::{
     time::{SystemClock, duration_ms},
 };
 
-/// What a call has at least, however short `task.timeout.ms` is: it may be zero.
+/// Least time allowed for a call, however short `task.timeout.ms` is: it may be zero.
 const API_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
-/// Makes the clients of the cluster that a configuration names.
+/// Makes the clients of the cluster in a configuration.
 ///
-/// Consumers and producers are librdkafka's; all settings of a Java application are understood, and librdkafka's own
-/// besides, under the same prefixes. Java's `DefaultKafkaClientSupplier`.
+/// Consumers and producers are librdkafka's; all settings of a Java application are understood, and
+/// librdkafka's own besides, under the same prefixes. Java's `DefaultKafkaClientSupplier`.
 ///
 /// ```
 /// use streams_core::{client::rdkafka::RdKafkaSupplier, config::StreamsConfig};
@@ -61,7 +61,8 @@ impl fmt::Debug for RdKafkaSupplier {
 }
 
 impl RdKafkaSupplier {
-    /// Reads the settings of the clients, and the certificates that they name; connects to nothing yet.
+    /// Reads the settings of the clients, and the certificates that they name; does not connect
+    /// yet.
     ///
     /// # Errors
     /// `Config`, naming every wrong key of the application or the first one of the clients.
@@ -69,11 +70,12 @@ impl RdKafkaSupplier {
         Self::with(config, None)
     }
 
-    /// The same, with tokens for the SASL mechanism OAUTHBEARER. `provider` is called from threads of the clients
-    /// for each connection, and before a token ends; fetch and renew tokens elsewhere.
+    /// The same, with tokens for the SASL mechanism OAUTHBEARER. `provider` is called from threads
+    /// of the clients for each connection, and before a token expires; fetch and renew tokens
+    /// elsewhere.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// The errors of [`new`](Self::new).
     pub fn with_token_provider(config: &StreamsConfig, provider: TokenProvider) -> Result<Self> {
         Self::with(config, Some(provider))
     }
@@ -84,7 +86,8 @@ impl RdKafkaSupplier {
         })?;
         let settings = ClientSettings::read(&config, tokens.as_ref())?;
         let mut control = settings.control.clone();
-        // Who asks gives up after `task.timeout.ms`, and must hear well before that there is no answer.
+        // Callers give up after `task.timeout.ms`, and must learn well before that there is no
+        // answer.
         control.api_timeout_max = (config.task_timeout() / 2).max(API_TIMEOUT_MIN);
         let control = ControlPlane::new(control, Arc::new(SystemClock))?;
         let transaction_timeout = config.transaction_timeout();
@@ -109,8 +112,8 @@ impl RdKafkaSupplier {
         Client::new(kind, &values, events).map_err(|refused| explain(kind, &refused))
     }
 
-    /// How long a record may take: nothing is written any more when its transaction has ended, or others have the tasks
-    /// of whom it is from.
+    /// Longest time that a record may take: nothing is written once its transaction has ended, or
+    /// others have the tasks of its writer.
     fn delivery_timeout(&self, settings: &ProducerSettings) -> Duration {
         let most = match settings.transactional_id {
             Some(_) => Some(self.transaction_timeout),
@@ -120,7 +123,7 @@ impl RdKafkaSupplier {
         most.map_or(asked, |most| most.min(asked))
     }
 
-    /// How long a batch waits for more records, if what is set is longer than this.
+    /// Time for which a batch waits for more records, if the setting is longer than `most`.
     fn shorter_linger(&self, most: Duration) -> Option<(&'static str, String)> {
         let values = &self.settings.producer.values;
         let set = ["linger.ms", "queue.buffering.max.ms"].into_iter();
@@ -129,14 +132,15 @@ impl RdKafkaSupplier {
         Some((key, duration_ms(most).to_string()))
     }
 
-    /// What a transactional producer is set to besides.
+    /// Additional settings of a transactional producer.
     fn transactional(&self, id: String) -> Vec<(&'static str, String)> {
         let NativeSettings { values, .. } = &self.settings.producer;
         let timeout_ms = duration_ms(self.transaction_timeout);
         let mut own =
             vec![("transactional.id", id), ("transaction.timeout.ms", timeout_ms.to_string())];
         if !values.contains_key("retry.backoff.ms") {
-            // A transaction that follows another meets it half ended and tries again: soon, or each waits for 100 ms.
+            // A transaction that follows another meets it half ended and retries: soon, otherwise
+            // each would wait for 100 ms.
             own.push(("retry.backoff.ms", "2".to_owned()));
             own.push(("retry.backoff.max.ms", "100".to_owned()));
         }
@@ -180,7 +184,8 @@ impl ClientSupplier for RdKafkaSupplier {
         }
         own.push(("message.timeout.ms", duration_ms(delivery_timeout).to_string()));
         if delivery_timeout < native.delivery_timeout {
-            // librdkafka refuses to have a record wait longer than it may take, which was not asked for here.
+            // librdkafka refuses settings by which a record waits longer than it may take; this
+            // limit was not set by the user.
             own.extend(self.shorter_linger(delivery_timeout / 2));
         }
         let client = self.client(ClientKind::Producer, &settings.client_id, native, &own)?;
@@ -208,7 +213,7 @@ mod tests {
     use super::*;
     use crate::client::Lease;
 
-    /// librdkafka refuses a record that is to wait for longer than it may take.
+    /// librdkafka refuses settings by which a record waits longer than it may take.
     #[test]
     fn a_batch_waits_no_longer_than_a_short_session_lets_its_records_take() {
         let config = StreamsConfig::new("app", "localhost:1").set("producer.linger.ms", 5_000);

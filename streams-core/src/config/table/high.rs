@@ -1,4 +1,4 @@
-//! The keys of high importance: those that every application should have decided on.
+//! The keys of high importance: those that every application should decide on.
 
 use super::super::entry::{DefaultValue, Entry, Importance};
 use super::super::kind::Kind;
@@ -12,7 +12,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "application.id",
         "",
         Kind::TopicName,
-        "Names the application: its group, the start of its internal topics' names and its state \
+        "Names the application: its group, the prefix of its internal topics' names and its state \
          directory. All instances that share it share the work.",
     )
     .defaulting(DefaultValue::Required),
@@ -41,9 +41,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         "state.dir",
         "",
         Kind::Path,
-        "Directory of the local stores; each application id has a directory of its own beneath \
-         it. The default is lost with the machine's temporary files and is then restored from \
-         the changelogs.",
+        "Directory of the local stores; each application id has its own directory beneath it. The \
+         default is lost with the machine's temporary files and is then restored from the \
+         changelogs.",
     )
     .defaulting(DefaultValue::Computed("<temp dir>/kafka-streams")),
 ];

@@ -1,14 +1,14 @@
-//! The keys of low importance, among them those that only pass on to the clients.
+//! The keys of low importance, including those that are only passed on to the clients.
 
 use super::super::choice::{ChangelogCorrupt, ChangelogLost, DslStore, DslStoreFormat};
 use super::super::entry::{DefaultValue, Entry, Importance};
 use super::super::kind::{Kind, Unit};
 use super::super::upgrade_from::UpgradeFrom;
 
-/// A size of a socket's buffer, where -1 leaves it to the operating system.
+/// The size of a socket's buffer; -1 leaves it to the operating system.
 const SOCKET_BUFFER: Kind = Kind::Number { min: -1, max: 100_000_000, unit: Unit::Bytes };
 
-/// A span in the range that librdkafka takes.
+/// A duration in the range that librdkafka takes.
 const fn millis(min: i64, max: i64) -> Kind {
     Kind::Number { min, max, unit: Unit::Millis }
 }
@@ -22,27 +22,27 @@ pub(super) const ENTRIES: &[Entry] = &[
         "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__",
         "1000",
         Kind::millis_from(0),
-        "Internal: the shortest time between two looks for unmatched records of left and outer \
+        "Internal: the shortest time between two searches for unmatched records of left and outer \
          stream joins.",
     ),
     low(
         "__emit.interval.ms.kstreams.windowed.aggregation__",
         "1000",
         Kind::millis_from(0),
-        "Internal: the shortest time between two looks for closed windows of an aggregation that \
-         emits on window close.",
+        "Internal: the shortest time between two searches for closed windows of an aggregation \
+         that emits on window close.",
     ),
     low(
         "application.server",
         "",
         Kind::Endpoint,
-        "Address that other instances are told, for interactive queries between instances.",
+        "Address of this instance that other instances get, for interactive queries.",
     ),
     low(
         "buffered.records.per.partition",
         "1000",
         Kind::int_from(1),
-        "Records that a task holds ready for each input partition.",
+        "Number of records that a task keeps ready for each input partition.",
     ),
     low(
         "commit.interval.ms",
@@ -54,44 +54,59 @@ pub(super) const ENTRIES: &[Entry] = &[
         "connections.max.idle.ms",
         "540000",
         Kind::int_millis_from(-1),
-        "After what time the clients close an idle connection.",
+        "Time after which the clients close an idle connection.",
     )
     .for_clients(),
     low(
         "default.dsl.store",
         "rocksDB",
         Kind::OneOf { names: DslStore::NAMES, refused: &[] },
-        "The kind of store that DSL operators use unless their `Materialized` says otherwise.",
+        "Kind of the stores of DSL operators, unless their `Materialized` says otherwise.",
     ),
     low(
         "dsl.store.format",
         "DEFAULT",
         Kind::OneOf { names: DslStoreFormat::NAMES, refused: &[] },
-        "What stores of DSL operators on disk keep beside a value (KIP-1285). With `HEADERS` the changelog's record of a \
-         deleted row has the headers of the record that deleted it; rows that operators put have none, as in Java.",
+        "Data that stores of DSL operators on disk keep besides a value (KIP-1285). With \
+         `HEADERS` the changelog's record of a deleted row has the headers of the record that \
+         deleted it; rows that operators put have none, as in Java.",
     ),
     low(
         "__iq.consistency.offset.vector.enabled__",
         "false",
         Kind::Bool,
-        "Whether each record of a changelog says, in its headers `v` and `c`, how far its store has come in the task's \
-         inputs since the task started.",
+        "If true, each record of a changelog carries, in its headers `v` and `c`, the position of \
+         its store in the task's inputs since the task started.",
     ),
     low(
         "log.summary.interval.ms",
         "120000",
         Kind::millis_from(-1),
-        "Time between the lines in which each thread logs what it has done; 0 or less turns them \
-         off.",
+        "Time between the lines in which each thread logs a summary of its work; 0 or less turns \
+         them off.",
     ),
     low(
         "metadata.max.age.ms",
         "300000",
         Kind::millis_from(0),
-        "After what time the clients ask for the topics' partitions again, and for topics that match a pattern.",
+        "Time after which the clients look up the topics' partitions again, and the topics that \
+         match a pattern.",
     )
     .for_clients(),
-    low("poll.ms", "100", Kind::millis_from(0), "How long a thread without work waits for input."),
+    low(
+        "metrics.listen",
+        "",
+        Kind::Listen,
+        "Address at which the instance serves `/metrics` for Prometheus, `/healthz` and \
+         `/readyz`, for example `0.0.0.0:9404`. Port 0 takes a free port. If it is empty, nothing \
+         is served. Needs the feature `metrics`.",
+    ),
+    low(
+        "poll.ms",
+        "100",
+        Kind::millis_from(0),
+        "Time for which a thread without work waits for input.",
+    ),
     low(
         "probing.rebalance.interval.ms",
         "600000",
@@ -123,14 +138,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         "repartition.purge.interval.ms",
         "30000",
         Kind::millis_from(0),
-        "Time between the deletions of what has been consumed from repartition topics. It \
-         happens at commits, so no more often than those.",
+        "Time between deletions of consumed records from repartition topics. They happen at \
+         commits, and no more often.",
     ),
     low(
         "request.timeout.ms",
         "40000",
         millis(10, 300_000),
-        "How long the clients wait for the answer to a request.",
+        "Time for which the clients wait for the answer to a request.",
     )
     .for_clients(),
     low(
@@ -151,36 +166,37 @@ pub(super) const ENTRIES: &[Entry] = &[
         "state.changelog.corrupt",
         "fail",
         Kind::OneOf { names: ChangelogCorrupt::NAMES, refused: &[] },
-        "What happens to a row of a changelog that can't be read in a restore: `fail` stops with an error that \
-         names it, `skip` leaves it out of the store as if it were deleted, and counts it.",
+        "Response to a row of a changelog that can't be read in a restore: `fail` stops with an \
+         error that names it, `skip` leaves it out of the store as if it were deleted, and counts \
+         it.",
     ),
     low(
         "state.changelog.lost",
         "fail",
         Kind::OneOf { names: ChangelogLost::NAMES, refused: &[] },
-        "What happens to local state whose changelog was deleted, or has lost records that the state does not \
-         have: `fail` stops with an error, `rewrite` writes the changelog anew from the local state, \
-         `restart-empty` drops the local state.",
+        "Response to local state whose changelog was deleted, or has lost records that the state \
+         does not have: `fail` stops with an error, `rewrite` rewrites the changelog from the \
+         local state, `restart-empty` drops the local state.",
     ),
     low(
         "state.cleanup.delay.ms",
         "600000",
         Kind::millis_from(0),
-        "After what time the directory of a task that has moved away is deleted.",
+        "Time after which the directory of a task that has moved away is deleted.",
     ),
     low(
         "upgrade.from",
         "",
         Kind::OneOf { names: UpgradeFrom::NAMES, refused: &[] },
         "The version of Java Kafka Streams whose instances still run while the application is \
-         rolled over. Unset when none does.",
+         replaced instance by instance. Not set if none does.",
     )
     .defaulting(DefaultValue::Null),
     low(
         "windowstore.changelog.additional.retention.ms",
         "86400000",
         Kind::millis_from(0),
-        "Added to a window store's retention for its changelog topic, against clocks that \
-         differ.",
+        "Time added to a window store's retention for its changelog topic, to allow for \
+         differences between clocks.",
     ),
 ];

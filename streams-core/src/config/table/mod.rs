@@ -1,7 +1,7 @@
-//! The table of all keys that this library reads, one file for each importance.
+//! The table of all keys that this library reads, one file per importance.
 //!
-//! Adding a setting is one entry here and one getter in `valid`; checking, suggestions and
-//! documentation follow from the entry.
+//! A new setting is one entry here and one getter in `valid`; checks, suggestions and documentation
+//! follow from the entry.
 
 mod high;
 mod low;
@@ -14,12 +14,12 @@ pub(super) fn all() -> impl Iterator<Item = &'static Entry> {
     high::ENTRIES.iter().chain(medium::ENTRIES).chain(low::ENTRIES)
 }
 
-/// The entry of a key by its present name.
+/// The entry of a key by its current name.
 pub(super) fn by_key(key: &str) -> Option<&'static Entry> {
     all().find(|entry| entry.key == key)
 }
 
-/// The entry of a key by its present name or an old one.
+/// The entry of a key by its current name or an old one.
 pub(super) fn by_any_name(key: &str) -> Option<&'static Entry> {
     all().find(|entry| entry.key == key || entry.old_names.contains(&key))
 }

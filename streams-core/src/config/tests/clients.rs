@@ -1,4 +1,5 @@
-//! Settings of the clients: which are known, which values they take, and what Kafka Streams decides.
+//! Settings of the clients: the keys they know, the values they take, and the settings that Kafka
+//! Streams decides.
 
 use super::*;
 
@@ -152,7 +153,8 @@ fn heartbeats_must_come_within_the_session() {
     assert_accepted("consumer.heartbeat.interval.ms", "44999");
 }
 
-/// `topic.metadata.refresh.interval.ms` went to the internal topics, as a setting that no topic has.
+/// `topic.metadata.refresh.interval.ms` went to the internal topics, as a setting that topics do
+/// not have.
 #[test]
 fn a_key_of_librdkafka_that_begins_as_those_of_topics_goes_to_the_clients() {
     const KEY: &str = "topic.metadata.refresh.interval.ms";

@@ -1,4 +1,4 @@
-//! How many partitions each source topic has, or is to have.
+//! Existing and future partition counts of source topics.
 //!
 //! Invariant: counts only grow while they are derived and come from a finite set, so the iteration
 //! ends; a count that is fixed, by the user or by a co-partition group, never changes.
@@ -31,7 +31,8 @@ impl PartitionCounts {
         }
         let open = derived.fix(topology)?;
         if topology.has_patterns() {
-            // Of the topics that they were made for some may be gone; what is in them is still to be read.
+            // Some of the topics for which they were created may be gone; their contents must still
+            // be read.
             for topic in &open {
                 derived.raise(topic, existing.get(*topic).copied());
             }
@@ -48,8 +49,8 @@ impl PartitionCounts {
         self.counts.get(topic).copied()
     }
 
-    /// Enters the counts that are given, then those that a co-partition group imposes. Returns the
-    /// topics whose count is still to be derived.
+    /// Enters the given counts, then those required by co-partition groups. Returns the topics
+    /// whose count is still to be derived.
     fn fix<'t>(&mut self, topology: &'t GroupTopology) -> Result<BTreeSet<&'t str>> {
         let mut open = BTreeSet::new();
         for subtopology in topology.subtopologies.values() {
@@ -76,7 +77,7 @@ impl PartitionCounts {
         Ok(open)
     }
 
-    /// One round over the open topics; whether it changed anything.
+    /// One round over the open topics; returns whether it changed anything.
     fn grow(&mut self, topology: &GroupTopology, open: &BTreeSet<&str>) -> bool {
         let mut changed = false;
         for &topic in open {
@@ -120,7 +121,7 @@ impl PartitionCounts {
         copartition_groups(topology).try_for_each(|group| self.check_equal(group))
     }
 
-    /// Whether the counts that are known of a co-partition group are equal.
+    /// Checks that the known counts of a co-partition group are equal.
     fn check_equal(&self, group: &BTreeSet<String>) -> Result {
         let known: Vec<(&str, i32)> =
             group.iter().filter_map(|topic| Some((topic.as_str(), self.of(topic)?))).collect();
@@ -147,7 +148,7 @@ fn copartition_groups(topology: &GroupTopology) -> impl Iterator<Item = &BTreeSe
     topology.subtopologies.values().flat_map(|subtopology| &subtopology.copartition_groups)
 }
 
-/// All topics that a sub-topology reads, changelogs aside.
+/// All topics that a sub-topology reads, other than changelogs.
 pub(super) fn sources(subtopology: &Subtopology) -> impl Iterator<Item = &String> {
     subtopology.source_topics.iter().chain(subtopology.repartition_source_topics.keys())
 }

@@ -45,7 +45,8 @@ fn a_chain_of_repartition_topics_takes_the_largest_source_and_changelogs_follow_
         stateful: true,
         ..Subtopology::default()
     };
-    // The chain is written against the order of the sub-topologies, so that one round is not enough.
+    // The chain is written against the order of the sub-topologies, so that one round is not
+    // enough.
     let topology = topology(vec![last, middle, writes(&["in", "more"], &["app-a-repartition"])]);
     let derived =
         InternalTopics::derive(&topology, &existing(&[("in", 3), ("more", 5)]), 2).unwrap();
@@ -165,7 +166,7 @@ fn a_repartition_topic_that_nothing_writes_is_an_error_of_the_topology() {
     assert_eq!(error.kind(), ErrorKind::Topology);
 }
 
-/// What is read by pattern has no topics at first, more of them later, and fewer in the end.
+/// A pattern matches no topics at first, more of them later, and fewer in the end.
 #[test]
 fn tasks_and_repartition_topics_follow_the_topics_that_a_pattern_stands_for() {
     let pattern = TopicPattern::new("in-.*").unwrap();

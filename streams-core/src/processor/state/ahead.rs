@@ -1,7 +1,8 @@
 //! Records whose timestamps are too far ahead of the wall clock (`timestamp.max.ahead.ms`).
 //!
-//! One such record would move stream time on and close every window before it. It is looked at where a
-//! record enters a task from a source topic, whichever extractor gave its timestamp, by the task's own time.
+//! One such record would advance stream time and close every window before it. The check is made
+//! where a record enters a task from a source topic, whichever extractor gave its timestamp,
+//! against the task's own time.
 
 use std::time::Duration;
 
@@ -15,17 +16,18 @@ use crate::{
 };
 
 impl TaskState {
-    /// Latest timestamp that is let in now.
+    /// Latest timestamp that is permitted now.
     #[inline]
     pub(crate) fn latest_timestamp(&self) -> i64 {
         self.now_ms.saturating_add(self.shared_settings.max_ahead_ms)
     }
 
     /// Decides on a record of a batch, read by source `node`, whose `timestamp` is after
-    /// [`latest_timestamp`](Self::latest_timestamp): the timestamp to process it at, or `None` if it is dropped.
+    /// [`latest_timestamp`](Self::latest_timestamp): the timestamp to process it at, or `None` if
+    /// it is dropped.
     ///
     /// # Errors
-    /// `Processing` if the policy is to fail, or what sending a dead letter returns.
+    /// `Processing` if the policy is to fail, and errors of sending a dead letter.
     #[cold]
     pub(crate) fn too_far_ahead(
         &mut self,
@@ -36,7 +38,8 @@ impl TaskState {
         let latest = self.latest_timestamp();
         let partition = batch.topic_partition();
         if self.id == TaskId::GLOBAL || self.is_repartition(&partition.topic) {
-            // What the topology wrote itself was let in before, or is a timestamp that it chose.
+            // Records that the topology itself wrote were permitted before, or have a timestamp
+            // that it chose.
             return Ok(Some(timestamp));
         }
         let Some(record) = batch.get(index) else { return Ok(Some(timestamp)) };

@@ -1,7 +1,8 @@
-//! An attempt to process a record, which can be undone if a handler wants to try again.
+//! An attempt to process a record, which can be undone for a handler that asks for another one.
 //!
-//! What the record sends waits until it is through; what it writes to stores, schedules and counts is noted. None of that is
-//! done unless the handler may ask for another attempt. Invariant: no commit falls into an attempt.
+//! Records that it sends wait until it has finished; its writes to stores, its schedules and its
+//! counts are noted. None of that is done unless the handler may ask for another attempt.
+//! Invariant: no commit falls into an attempt.
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
@@ -10,22 +11,22 @@ use crate::{
     Error, ErrorKind, Headers, Result, TopicPartition, client::ProduceRecord, handler::Reaction,
 };
 
-/// The attempt that is being made, if one is that can be undone.
+/// The current attempt, if it can be undone.
 #[derive(Debug, Default)]
 pub(crate) struct Attempt {
     is_on: bool,
-    /// Its number; the first one of a record is 1.
+    /// Its number; the first attempt at a record is 1.
     number: u32,
     /// The pause before the next one, once a handler has asked for it.
     again_after: Option<Duration>,
     outbox: Outbox,
     stream_time: i64,
     dropped: u64,
-    /// Times up to which windows were emitted, as they were before this attempt moved them.
+    /// Times up to which windows had been emitted before this attempt moved them.
     emitted_until: Vec<(String, Option<i64>)>,
 }
 
-/// Records that wait until their attempt is through, with their bytes one behind the other.
+/// Records that wait for the end of their attempt, with their bytes in one buffer.
 #[derive(Debug, Default)]
 struct Outbox {
     records: Vec<Outgoing>,
@@ -74,13 +75,14 @@ impl Outbox {
 }
 
 impl Attempt {
-    /// Whether a handler has asked for another attempt: what is done until then is undone, whatever it is.
+    /// Returns whether a handler has asked for another attempt: whatever is done until it begins is
+    /// undone.
     #[inline]
     pub(crate) const fn is_given_up(&self) -> bool {
         self.again_after.is_some()
     }
 
-    /// The number to tell a handler.
+    /// Number of the attempt, for a handler.
     pub(super) fn number(&self) -> u32 {
         self.number.max(1)
     }
@@ -111,12 +113,12 @@ impl TaskState {
         self.schedule.begin_attempt();
     }
 
-    /// Whether what was done since the attempt began can be undone.
+    /// Returns whether the effects of the attempt so far can be undone.
     pub(super) fn can_undo(&self) -> bool {
         self.attempt.is_on && self.stores.iter().flatten().all(|store| store.can_undo())
     }
 
-    /// Does what a handler said about the attempt, if that is to undo it.
+    /// Follows the answer of a handler if it is to undo the attempt.
     pub(super) fn give_up_attempt(&mut self, reaction: Reaction, error: &Error) -> Option<Error> {
         let Reaction::Retry { after } = reaction else { return None };
         if !self.can_undo() {
@@ -130,14 +132,14 @@ impl TaskState {
         Some(self.given_up())
     }
 
-    /// What goes up the nodes of an attempt that is given up.
+    /// The error that goes up the nodes of an attempt that is given up.
     pub(super) fn given_up(&self) -> Error {
-        let text = format!("{} is going to be tried again", self.place());
+        let text = format!("{} is going to be tried again", self.record_position());
         Error::new(ErrorKind::Processing, text)
     }
 
-    /// Undoes the attempt, if a handler has asked for that, and says after which pause the next one is to be made.
-    /// Processors are to be told.
+    /// Undoes the attempt, if a handler has asked for that, and returns the pause before the next
+    /// one. The caller must tell the processors.
     pub(crate) fn undo_attempt(&mut self) -> Option<Duration> {
         let after = self.attempt.again_after.take()?;
         self.attempt.is_on = false;
@@ -155,7 +157,7 @@ impl TaskState {
         Some(after)
     }
 
-    /// Ends the attempt, which stays as it is. Its records are sent, unless the task fails.
+    /// Ends the attempt and keeps its effects. Its records are sent, unless the task fails.
     #[inline]
     pub(crate) fn end_attempt(&mut self, processed: Result) -> Result {
         if self.attempt.is_on { self.keep_attempt(processed) } else { processed }
@@ -172,7 +174,7 @@ impl TaskState {
         processed.and_then(|()| self.send_outbox())
     }
 
-    /// Sends what waited for the end of the attempt.
+    /// Sends the records that waited for the end of the attempt.
     pub(super) fn send_outbox(&mut self) -> Result {
         let mut outbox = std::mem::take(&mut self.attempt.outbox);
         let sent = outbox.records.iter().try_for_each(|outgoing| {
@@ -197,7 +199,8 @@ impl TaskState {
         sent
     }
 
-    /// Whether a record of a sink, or of nobody, which is a dead letter, waits for the end of the attempt.
+    /// Returns whether a record waits for the end of the attempt: one of a sink, or a dead letter,
+    /// which has no sink.
     #[inline]
     pub(crate) fn holds_back(
         &mut self,
@@ -211,7 +214,7 @@ impl TaskState {
         self.attempt.is_on
     }
 
-    /// The time up to which windows of a store were emitted is going to change.
+    /// Notes the time up to which windows of a store were emitted, before it changes.
     pub(crate) fn note_emitted(&mut self, store: &str) {
         if self.attempt.is_on {
             let until = self.emitted_until.get(store).copied();

@@ -1,8 +1,8 @@
-//! What a task drops: counted, and said in the log without flooding it.
+//! Records that a task drops, counted, and logged without flooding the log.
 //!
-//! The first record that a node or store drops gets a line. Those after it are counted, and the next one
-//! that comes after [`INTERVAL_MS`] gets a line with their number; so does whatever is left when the task
-//! ends. The interval is one of the task's own time.
+//! The first record that a node or store drops gets a line. Later ones are counted, and the next
+//! one that comes after [`INTERVAL_MS`] gets a line with their number; so does the rest when the
+//! task ends. The interval is measured in the task's own time.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::TaskId;
 /// Least time between two lines about one node or store.
 const INTERVAL_MS: i64 = 30_000;
 
-/// Counts of what a task has dropped, per node and store.
+/// Counts of the dropped records of a task, per node and store.
 #[derive(Debug)]
 pub(crate) struct Drops {
     task: TaskId,
@@ -31,8 +31,8 @@ impl Drops {
         Self { task, untaken: 0, said: BTreeMap::new() }
     }
 
-    /// Counts `records` that `node`, or a store of that name, dropped at `now_ms`. `line` says what happened to
-    /// the last of them; it is asked for only if the log is to have it.
+    /// Counts `records` that `node`, or a store of that name, dropped at `now_ms`. `line` describes
+    /// the last of them; it is called only if a line is logged.
     #[cold]
     pub(crate) fn note(
         &mut self,
@@ -57,7 +57,7 @@ impl Drops {
         }
     }
 
-    /// Counts a record of which whoever dropped it has a line of his own.
+    /// Counts a record that the caller logs itself.
     pub(crate) fn count(&mut self) {
         self.untaken += 1;
     }
@@ -67,7 +67,7 @@ impl Drops {
         self.untaken
     }
 
-    /// Forgets the records that were dropped behind the first `untaken`.
+    /// Forgets the records dropped after the first `untaken`.
     pub(crate) const fn back_to(&mut self, untaken: u64) {
         self.untaken = untaken;
     }
@@ -96,7 +96,7 @@ mod tests {
         drops.note(node, 1, now_ms, || format!("dropped at {now_ms}"));
     }
 
-    /// Each late record had a line of its own: 2,000 of them filled the log of a second.
+    /// Each late record had a line of its own: 2,000 of them filled the log within a second.
     #[test]
     fn a_flood_of_dropped_records_is_one_line_and_a_count_per_interval() {
         let mut drops = Drops::new(TaskId::new(0, 1));

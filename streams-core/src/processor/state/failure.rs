@@ -9,13 +9,13 @@ use crate::{
 };
 
 impl TaskState {
-    /// User code of `node` failed on the current record.
+    /// Handles a failure of user code in `node` on the current record.
     #[cold]
     pub(crate) fn processing_failed(&mut self, node: &str, cause: BoxError) -> Result {
         if self.attempt.is_given_up() {
             return Err(self.given_up());
         }
-        let text = format!("node `{node}` failed on {}", self.place());
+        let text = format!("node `{node}` failed on {}", self.record_position());
         let error = Error::with_source(ErrorKind::Processing, text, cause);
         let handler = self.shared_settings.processing_handler.clone();
         let response = self.ask(node, |context| handler.handle(context, &error));
@@ -26,35 +26,37 @@ impl TaskState {
         self.react(node, "processing.exception.handler", is_built_in, &response, error)
     }
 
-    /// User code of `node`, which fills a global store, failed on the current record. As in Java unless
-    /// `processing.exception.handler.global.enabled` is set, no handler is asked (KIP-1270).
+    /// Handles a failure of user code in `node`, which fills a global store, on the current record.
+    /// As in Java without `processing.exception.handler.global.enabled`, no handler is asked
+    /// (KIP-1270).
     #[cold]
     pub(crate) fn global_failed(&self, node: &str, cause: BoxError) -> Error {
         let text = format!(
             "node `{node}` of a global store failed on {}, and no handler is asked about global stores; correct what \
              is wrong and start again, or have the processor catch the error",
-            self.place()
+            self.record_position()
         );
         Error::with_source(ErrorKind::Processing, text, cause)
     }
 
-    /// The sink `node` could not write the current record to `topic`.
+    /// Handles a failure of the sink `node` to write the current record to `topic`.
     #[cold]
     pub(crate) fn production_failed(&mut self, node: &str, topic: &str, cause: Error) -> Result {
         if !matches!(cause.kind(), ErrorKind::Serialization | ErrorKind::Production) {
-            // Not a property of this record: the thread deals with it.
-            return Err(cause.in_context(format!("sink `{node}` could not write {}", self.place())));
+            // The fault is not the record's: the thread deals with it.
+            return Err(cause
+                .in_context(format!("sink `{node}` could not write {}", self.record_position())));
         }
         if self.attempt.is_given_up() {
             return Err(self.given_up());
         }
-        let error = cause.in_context(format!("sink `{node}` failed on {}", self.place()));
+        let error = cause.in_context(format!("sink `{node}` failed on {}", self.record_position()));
         let handler = self.shared_settings.production_handler.clone();
         let response = self.ask(node, |context| handler.handle(context, topic, &error));
         self.react(node, "production.exception.handler", false, &response, error)
     }
 
-    /// Whether a record may be sent to a partition.
+    /// Returns whether a record may be sent to a partition.
     ///
     /// # Errors
     /// `Production` if the cluster refused it before.
@@ -67,7 +69,8 @@ impl TaskState {
         refusals.check(to, record, self.record.input.is_none())
     }
 
-    /// The source `node` could not read `part` (key or value) of the record at `index` of a batch.
+    /// Handles a failure of the source `node` to read `part` (key or value) of the record at
+    /// `index` of a batch.
     #[cold]
     pub(crate) fn unreadable(
         &mut self,
@@ -87,19 +90,20 @@ impl TaskState {
     fn deserialization_failed(
         &mut self,
         node: &str,
-        place: &TopicPartition,
+        partition: &TopicPartition,
         record: &RecordView<'_>,
         part: &str,
         cause: BoxError,
     ) -> Result {
-        let text = format!("source `{node}` can't read the {part} of {place}@{}", record.offset);
+        let text =
+            format!("source `{node}` can't read the {part} of {partition}@{}", record.offset);
         let error = Error::with_source(ErrorKind::Deserialization, text, cause);
         let mut headers = Headers::new();
         record.read_headers(&mut headers);
         let context = ErrorContext {
             task: self.id,
             node,
-            topic_partition: Some(place),
+            topic_partition: Some(partition),
             offset: record.offset,
             timestamp: record.timestamp,
             key: record.key,
@@ -113,8 +117,8 @@ impl TaskState {
         self.react(node, "deserialization.exception.handler", is_built_in, &response, error)
     }
 
-    /// Asks a handler about the current record, as it was read. The bytes of a record whose change was held back, by a
-    /// cache or a buffer, are gone when that goes on: its position is all that is told of it, as in Java.
+    /// Asks a handler about the current record, as it was read. If a cache or a buffer held back
+    /// its change, its bytes are gone by now, and the handler gets only its position, as in Java.
     fn ask(
         &self,
         node: &str,
@@ -137,7 +141,7 @@ impl TaskState {
         })
     }
 
-    /// The timestamp of a record that source `node` read is negative, which drops it.
+    /// Drops a record that source `node` read, because its timestamp is negative.
     #[cold]
     pub(crate) fn without_time(&mut self, node: &str, input: usize, offset: i64, timestamp: i64) {
         let Self { drops, inputs, now_ms, .. } = self;
@@ -147,8 +151,8 @@ impl TaskState {
         });
     }
 
-    /// Does what the handler of `node` answered; `setting` is the one that chooses it. With `says` a dropped record
-    /// is said here, which a handler of the user's own does itself.
+    /// Follows the answer of the handler of `node`, which `setting` chooses. With `says` a dropped
+    /// record is logged here; a handler of the user's own does that itself.
     pub(super) fn react(
         &mut self,
         node: &str,
@@ -165,6 +169,7 @@ impl TaskState {
                      or correct errors.dead.letter.queue.topic.name"
                 ))
             })?;
+            self.tally.dead_letters += 1;
         }
         match response.reaction {
             Reaction::Continue => {
@@ -176,7 +181,7 @@ impl TaskState {
                 }
                 Ok(())
             }
-            // One of processing has been seen to; others are not tried again.
+            // Retries of processing errors were handled above; other errors are not retried.
             Reaction::Fail | Reaction::Retry { .. } => {
                 if !response.dead_letters.is_empty() {
                     self.deliver_dead_letters();
@@ -207,8 +212,9 @@ impl TaskState {
         self.collector()?.append_to(&to, record)
     }
 
-    /// Sends dead letters before the failure drops what is not committed. In a transaction they go with it
-    /// all the same, as in Java: the record fails again, and is reported again, after a restart.
+    /// Sends dead letters before the failure drops the uncommitted work. In a transaction they are
+    /// dropped with it all the same, as in Java: the record fails again, and is reported again,
+    /// after a restart.
     fn deliver_dead_letters(&mut self) {
         let delivered = self.send_outbox().and_then(|()| self.collector()).and_then(|collector| {
             collector.flush()?.into_iter().try_for_each(|report| report.result.map(drop))

@@ -1,11 +1,11 @@
-//! Which queue's head comes next.
+//! The order of the queues' heads.
 
 use crate::planted::{PlantedBug, is_planted};
 
-/// The inputs that have a decoded head, the least timestamp first.
+/// The inputs that have a decoded head, least timestamp first.
 ///
-/// A binary heap that moves its entries exactly as Java's `PriorityQueue` does: which of several heads
-/// with one timestamp comes first follows from that, and results can depend on it.
+/// A binary heap that moves its entries exactly as Java's `PriorityQueue` does: that decides which
+/// of several heads with equal timestamps comes first, and results can depend on it.
 #[derive(Debug, Default)]
 pub(super) struct Heads(Vec<Head>);
 
@@ -21,7 +21,7 @@ impl Heads {
         self.0.first().map(|head| (head.input, head.timestamp))
     }
 
-    /// Adds an input that has a head now.
+    /// Adds an input that now has a head.
     pub(super) fn push(&mut self, input: usize, timestamp: i64) {
         self.0.push(Head { timestamp, input });
         let mut at = self.0.len() - 1;
@@ -53,7 +53,7 @@ impl Heads {
         }
     }
 
-    /// Whether the entry at `one` is there and earlier than the one at `other`.
+    /// Returns whether the entry at `one` exists and is earlier than the one at `other`.
     fn is_less(&self, one: usize, other: usize) -> bool {
         match (self.0.get(one), self.0.get(other)) {
             (Some(one), Some(other)) => {

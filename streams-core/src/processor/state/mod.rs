@@ -1,4 +1,5 @@
-//! The part of a task that its nodes reach while they run: stores, input queues, the current record, the collector.
+//! The part of a task that its nodes reach while they run: stores, input queues, the current
+//! record, the collector.
 
 mod ahead;
 mod attempt;
@@ -9,6 +10,7 @@ mod partition_counts;
 mod partition_group;
 mod refusals;
 mod settings;
+mod tally;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,6 +21,7 @@ pub(crate) use self::{
     partition_group::{Head, HeldHead, PartitionGroup, Readiness},
     refusals::Refusals,
     settings::TaskSettings,
+    tally::{Spread, Tally},
 };
 use super::{AtWork, IdleNodes, NodesInFlight, RawRecord, Schedule, SharedNodes, TaskWatch};
 use crate::{
@@ -28,7 +31,7 @@ use crate::{
     time::Date,
 };
 
-/// What nodes read and write of their task.
+/// The state of a task that its nodes read and write.
 pub(crate) struct TaskState {
     pub(crate) id: TaskId,
     pub(crate) shared_settings: Arc<TaskSettings>,
@@ -40,7 +43,7 @@ pub(crate) struct TaskState {
     pub(crate) group: PartitionGroup,
     pub(crate) schedule: Schedule,
     pub(crate) record: RecordContext,
-    /// The current record as it was read, if it was held and its batch may be gone from the queues.
+    /// The current record as it was read, if it was held and its batch may have left the queues.
     pub(crate) held: Option<RawRecord>,
     /// Records that nodes hold.
     pub(crate) in_flight: NodesInFlight,
@@ -48,15 +51,17 @@ pub(crate) struct TaskState {
     pub(crate) stream_time: i64,
     pub(crate) now_ms: i64,
     pub(crate) commit_requested: bool,
-    /// Until when stores of windows have emitted those that have closed, by their names: it is committed with the offsets.
+    /// Times up to which window stores have emitted their closed windows, by store name; committed
+    /// with the offsets.
     pub(crate) emitted_until: BTreeMap<String, i64>,
-    /// Whether that has changed since the last commit.
+    /// True if they have changed since the last commit.
     pub(crate) emitted_changed: bool,
-    /// Nodes that go on while no record comes.
+    /// Nodes that follow the time while no record comes.
     pub(crate) idle: IdleNodes,
     pub(crate) drops: Drops,
+    pub(crate) tally: Tally,
     pub(crate) attempt: Attempt,
-    /// What the tasks of the thread write with, lent while this one runs.
+    /// The collector of the thread's tasks, lent while this one runs.
     pub(crate) collector: Option<Box<Collector>>,
     pub(crate) at_work: Arc<AtWork>,
 }
@@ -87,27 +92,29 @@ impl TaskState {
             emitted_changed: false,
             idle: IdleNodes::default(),
             drops: Drops::new(id),
+            tally: Tally::default(),
             attempt: Attempt::default(),
             collector: None,
             at_work: Arc::default(),
         }
     }
 
-    /// A record is chosen: it is the current one from now on, and stream time moves on to it.
+    /// Makes the chosen record the current one, and advances stream time to it.
     #[inline]
     pub(crate) fn enter(&mut self, record: RecordContext) {
+        self.tally.chosen(record.timestamp, self.stream_time);
         self.stream_time = self.stream_time.max(record.timestamp);
         self.at_work.context(&record);
         self.record = record;
     }
 
-    /// Makes another record the current one. Returns the one before, to come back to.
+    /// Makes another record the current one. Returns the previous one, to switch back to.
     pub(crate) fn switch(&mut self, record: RecordContext) -> RecordContext {
         self.at_work.context(&record);
         std::mem::replace(&mut self.record, record)
     }
 
-    /// Whether these are the headers of the current record itself.
+    /// Returns whether these are the headers of the current record itself.
     #[inline]
     pub(crate) fn has_headers(&self, headers: &Headers) -> bool {
         match &self.record.headers {
@@ -116,7 +123,7 @@ impl TaskState {
         }
     }
 
-    /// A look at where the task is, for any thread.
+    /// A handle by which any thread can see where the task is.
     pub(crate) fn watch(&self) -> TaskWatch {
         TaskWatch {
             task: self.id,
@@ -126,12 +133,13 @@ impl TaskState {
         }
     }
 
-    /// Whether something that was written waits for room, so that the next record has to wait, too.
+    /// Returns whether written records wait for room, so that the next input record has to wait,
+    /// too.
     pub(crate) fn awaits_room(&self) -> bool {
         self.collector.as_ref().is_some_and(|collector| collector.is_full())
     }
 
-    /// What the task writes with.
+    /// The collector that the task writes with.
     pub(crate) fn collector(&mut self) -> Result<&mut Collector> {
         match &mut self.collector {
             Some(collector) => Ok(&mut **collector),
@@ -142,29 +150,30 @@ impl TaskState {
         }
     }
 
-    /// Whether a topic has the name of a repartition topic of this application.
+    /// Returns whether a topic has the name of a repartition topic of this application.
     pub(crate) fn is_repartition(&self, topic: &str) -> bool {
         let rest = topic.strip_prefix(&*self.shared_settings.application_id);
         rest.is_some_and(|rest| rest.starts_with('-') && rest.ends_with("-repartition"))
     }
 
-    /// The current record as it was read. The bytes of one whose change was held back, by a cache or a buffer, are gone.
+    /// The current record as it was read. If a cache or a buffer held back its change, its bytes
+    /// are gone.
     pub(crate) fn raw(&self) -> Option<RawRecord> {
         let queued = || self.group.current_batch(self.record.input?);
         let (batch, index) = self.held.clone().or_else(queued)?;
         (batch.get(index)?.offset == self.record.offset).then_some((batch, index))
     }
 
-    /// Where the current record came from.
+    /// Origin of the current record.
     pub(crate) fn record_metadata(&self) -> RecordMetadata {
-        let place = self.record.input.and_then(|input| self.inputs.get(input));
-        RecordMetadata { topic_partition: place.cloned(), offset: self.record.offset }
+        let partition = self.record.input.and_then(|input| self.inputs.get(input));
+        RecordMetadata { topic_partition: partition.cloned(), offset: self.record.offset }
     }
 
-    /// The current record's place, for messages.
-    pub(crate) fn place(&self) -> String {
+    /// Position of the current record, for messages.
+    pub(crate) fn record_position(&self) -> String {
         match self.record_metadata().topic_partition {
-            Some(place) => format!("{place}@{}", self.record.offset),
+            Some(partition) => format!("{partition}@{}", self.record.offset),
             None => format!("a punctuation at {}", Date(self.record.timestamp)),
         }
     }

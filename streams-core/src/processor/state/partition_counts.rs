@@ -1,7 +1,8 @@
-//! How many partitions each topic has, as an instance sees it.
+//! Partition counts of topics, as an instance sees them.
 //!
-//! All tasks of an instance go by one view, so that the records of a key go to one partition whichever task writes them.
-//! It is renewed with the metadata (`metadata.max.age.ms`). Invariant: the version changes with each count that does.
+//! All tasks of an instance share one view, so that the records of a key go to one partition
+//! whichever task writes them. It is renewed with the metadata (`metadata.max.age.ms`). Invariant:
+//! the version changes whenever a count does.
 
 use std::{
     collections::BTreeMap,
@@ -18,23 +19,25 @@ pub(crate) struct PartitionCounts {
 }
 
 impl PartitionCounts {
-    /// Tells whether counts are those of an earlier look. Read for each record that a sink writes.
+    /// Version of the view, which tells whether counts are stale. Read for each record that a sink
+    /// writes.
     #[inline]
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
 
-    /// The topics that somebody has looked for.
+    /// The topics that were looked up.
     pub(crate) fn topics(&self) -> Vec<String> {
         self.counts.read().keys().cloned().collect()
     }
 
-    /// The first look at a topic. Returns what all go by: what another one saw before.
+    /// Enters the first look at a topic. Returns the count that all share, which may be an earlier
+    /// one.
     pub(crate) fn learn(&self, topic: &str, partitions: i32) -> i32 {
         *self.counts.write().entry(topic.to_owned()).or_insert(partitions)
     }
 
-    /// A later look. A topic that has fewer partitions than before was made anew.
+    /// Enters later looks. A topic that has fewer partitions than before was recreated.
     pub(crate) fn renew(&self, seen: &BTreeMap<String, i32>) {
         let mut counts = self.counts.write();
         let mut changed = false;

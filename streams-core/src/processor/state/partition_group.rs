@@ -1,15 +1,15 @@
-//! The input queues of a task, and which record comes next.
+//! The input queues of a task, and the choice of its next record.
 //!
-//! A record passes two guards on its way. [`Undecoded`] is the first of a queue that nobody has read yet; letting go
-//! of it changes nothing. [`Head`] is the record whose turn it is; it is given back when it is through, and only
-//! then is the next one of its queue looked at.
+//! A record passes two guards on its way. [`Undecoded`] is the first record of a queue before it is
+//! decoded; dropping the guard changes nothing. [`Head`] is the record whose turn it is; it is
+//! given back when it is done, and only then is the next one of its queue considered.
 
 use std::collections::VecDeque;
 
 use super::heads::Heads;
-use crate::client::{RecordBatch, RecordView};
+use crate::client::{Flow, RecordBatch, RecordView};
 
-/// Whether a task may process its next record now.
+/// Answer to whether a task may process its next record now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Readiness {
     /// It has a record and no reason to wait for other partitions.
@@ -27,12 +27,12 @@ pub(crate) enum Readiness {
 #[derive(Debug)]
 pub(crate) struct PartitionGroup {
     queues: Vec<Queue>,
-    /// Inputs that have a record but no decoded head, in the order in which they got it.
+    /// Inputs that have a record but no decoded head, in the order in which they received it.
     unloaded: VecDeque<usize>,
     /// Inputs that have a decoded head.
     heads: Heads,
     max_task_idle_ms: i64,
-    /// Whether a queue ran empty since readiness was asked.
+    /// True if a queue ran empty since readiness was last asked.
     emptied: bool,
 }
 
@@ -41,30 +41,33 @@ struct Queue {
     batches: VecDeque<RecordBatch>,
     /// Next record of the first batch.
     index: usize,
-    /// Records that are queued.
+    /// Number of queued records.
     len: usize,
     /// Greatest timestamp of the records taken; -1 before the first.
     partition_time: i64,
-    /// Position behind the batches that were taken as a whole: what a commit says, unless the first batch is begun.
+    /// Position after the batches that were taken as a whole: the position to commit, unless the
+    /// first batch is partly taken.
     position: Option<i64>,
-    /// The epoch of the leader that the batches before the position came from.
+    /// Epoch of the leader that served the batches before the position.
     leader_epoch: Option<i32>,
-    /// Whether the first batch follows a record that was taken: then its next record is the position.
+    /// True if records of the first batch were taken: then its next record is the position.
     begun: bool,
     /// The record that was decoded last.
     head: HeadRecord,
-    /// When waiting for an empty partition ends.
+    /// Time at which waiting for an empty partition ends.
     idle_until: Option<i64>,
+    /// Records that were decoded or skipped.
+    consumed: Flow,
 }
 
-/// The part of a decoded record that is needed when its turn comes, without a look into its batch.
+/// The part of a decoded record that is needed at its turn without a look into its batch.
 #[derive(Clone, Copy, Debug, Default)]
 struct HeadRecord {
     offset: i64,
     has_headers: bool,
 }
 
-/// The first record of a queue, which is not decoded yet.
+/// The first record of a queue, not yet decoded.
 #[derive(Debug)]
 pub(crate) struct Undecoded<'a> {
     group: &'a mut PartitionGroup,
@@ -72,7 +75,7 @@ pub(crate) struct Undecoded<'a> {
 }
 
 impl Undecoded<'_> {
-    /// The queue that it is in.
+    /// Its queue.
     pub(crate) const fn input(&self) -> usize {
         self.input
     }
@@ -82,19 +85,20 @@ impl Undecoded<'_> {
         self.group.current(self.input)
     }
 
-    /// Handle of the batch that it is in, and its index there.
+    /// Handle of its batch, and its index there.
     pub(crate) fn batch(&self) -> Option<(RecordBatch, usize)> {
         self.group.current_batch(self.input)
     }
 
-    /// Greatest timestamp of the records that were taken from its queue; -1 before the first.
+    /// Greatest timestamp of the records taken from its queue; -1 before the first.
     pub(crate) fn partition_time(&self) -> i64 {
         self.group.partition_time(self.input)
     }
 
-    /// The record is decoded, and waits for its turn at `timestamp`.
+    /// Notes that the record is decoded, and waits for its turn at `timestamp`.
     pub(crate) fn decoded(self, timestamp: i64) {
         let record = self.record();
+        let bytes = record.as_ref().map_or(0, RecordView::byte_len);
         let head = record.map_or_else(HeadRecord::default, |record| HeadRecord {
             offset: record.offset,
             has_headers: record.headers().len() > 0,
@@ -102,12 +106,17 @@ impl Undecoded<'_> {
         self.group.unloaded.pop_front();
         if let Some(queue) = self.group.queues.get_mut(self.input) {
             queue.head = head;
+            queue.consumed.count(bytes);
         }
         self.group.heads.push(self.input, timestamp);
     }
 
-    /// The record is passed over; the next one of the queue is looked at before any other's.
+    /// Skips the record; the next one of its queue comes before those of any other.
     pub(crate) fn dropped(self) {
+        let bytes = self.record().as_ref().map_or(0, RecordView::byte_len);
+        if let Some(queue) = self.group.queues.get_mut(self.input) {
+            queue.consumed.count(bytes);
+        }
         self.group.unloaded.pop_front();
         if self.group.take(self.input) {
             self.group.unloaded.push_front(self.input);
@@ -115,8 +124,8 @@ impl Undecoded<'_> {
     }
 }
 
-/// The record whose turn it is. Its bytes stay at the front of its queue until it is [`done`](PartitionGroup::done),
-/// for messages and dead letters.
+/// The record whose turn it is. Its bytes stay at the front of its queue until it is
+/// [`done`](PartitionGroup::done), for messages and dead letters.
 #[must_use = "its queue stands still until the head is done"]
 #[derive(Debug)]
 pub(crate) struct Head {
@@ -124,7 +133,7 @@ pub(crate) struct Head {
     pub(crate) timestamp: i64,
     pub(crate) offset: i64,
     pub(crate) has_headers: bool,
-    /// Time of its partition without it.
+    /// Time of its partition before it.
     partition_time: i64,
 }
 
@@ -141,13 +150,13 @@ impl PartitionGroup {
         Self { queues, unloaded, heads, max_task_idle_ms, emptied: false }
     }
 
-    /// Adds an input behind those that there are.
+    /// Adds an input after the existing ones.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn add_input(&mut self) {
         self.queues.push(Queue { partition_time: -1, ..Queue::default() });
     }
 
-    /// Sets what a commit knew: the partition's time.
+    /// Sets the partition's time to the committed one.
     pub(crate) fn set_partition_time(&mut self, input: usize, time: i64) {
         if let Some(queue) = self.queues.get_mut(input) {
             queue.partition_time = queue.partition_time.max(time);
@@ -158,7 +167,7 @@ impl PartitionGroup {
         self.queues.get(input).map_or(-1, |queue| queue.partition_time)
     }
 
-    /// Queues a batch behind what is there.
+    /// Queues a batch after the others of its input.
     pub(crate) fn add(&mut self, input: usize, batch: RecordBatch) {
         if let Some(queue) = self.queues.get_mut(input) {
             if queue.len == 0 && !batch.is_empty() {
@@ -173,23 +182,28 @@ impl PartitionGroup {
         }
     }
 
-    /// Records that are queued, over all inputs.
+    /// Number of queued records, over all inputs.
     pub(crate) fn buffered(&self) -> usize {
         self.queues.iter().map(|queue| queue.len).sum()
     }
 
-    /// Records that are queued of each input.
+    /// Number of queued records per input.
     pub(crate) fn buffered_by_input(&self) -> impl Iterator<Item = usize> + '_ {
         self.queues.iter().map(|queue| queue.len)
     }
 
-    /// The raw record at the head of an input: the one that is to be decoded or is being processed.
+    /// Records decoded or skipped, per input.
+    pub(crate) fn consumed_by_input(&self) -> impl Iterator<Item = Flow> + '_ {
+        self.queues.iter().map(|queue| queue.consumed)
+    }
+
+    /// The raw record at the head of an input: the one that is being decoded or processed.
     pub(crate) fn current(&self, input: usize) -> Option<RecordView<'_>> {
         let queue = self.queues.get(input)?;
         queue.batches.front()?.get(queue.index)
     }
 
-    /// Handle of the batch that the raw record at the head of an input is in, and its index there.
+    /// Handle of the batch of the raw record at the head of an input, and its index there.
     pub(crate) fn current_batch(&self, input: usize) -> Option<(RecordBatch, usize)> {
         let queue = self.queues.get(input)?;
         queue.batches.front().map(|batch| (batch.clone(), queue.index))
@@ -201,7 +215,7 @@ impl PartitionGroup {
         Some(Undecoded { group: self, input })
     }
 
-    /// Takes the head that comes next: partition time moves on before the record runs.
+    /// Takes the head that comes next: partition time advances before the record is processed.
     pub(crate) fn take_head(&mut self) -> Option<Head> {
         let (input, timestamp) = self.heads.first()?;
         self.heads.pop();
@@ -212,7 +226,7 @@ impl PartitionGroup {
         Some(Head { input, timestamp, offset, has_headers, partition_time })
     }
 
-    /// The record waits to be processed again, and partition time is as without it.
+    /// Lets the record wait for another attempt, with partition time as it was before it.
     pub(crate) fn hold(&mut self, head: Head) -> HeldHead {
         if let Some(queue) = self.queues.get_mut(head.input) {
             queue.partition_time = head.partition_time;
@@ -220,7 +234,7 @@ impl PartitionGroup {
         HeldHead(head)
     }
 
-    /// The turn of a record that waited has come: it is before all others.
+    /// Takes a record that waited: it comes before all others.
     pub(crate) fn take_held(&mut self, held: HeldHead) -> Head {
         let HeldHead(head) = held;
         if let Some(queue) = self.queues.get_mut(head.input) {
@@ -229,7 +243,8 @@ impl PartitionGroup {
         head
     }
 
-    /// The record is through: the position moves behind it, and the next one of its queue is to be decoded.
+    /// Finishes the record: the position moves past it, and the next one of its queue is to be
+    /// decoded.
     #[expect(clippy::needless_pass_by_value, reason = "a head is done once")]
     pub(crate) fn done(&mut self, head: Head) {
         let Head { input, .. } = head;
@@ -238,7 +253,8 @@ impl PartitionGroup {
         }
     }
 
-    /// Whether a queue ran empty since readiness was asked, so that it is to be asked anew.
+    /// Returns whether a queue ran empty since readiness was last asked, so that it must be asked
+    /// again.
     pub(crate) const fn has_emptied(&self) -> bool {
         self.emptied
     }
@@ -262,22 +278,24 @@ impl PartitionGroup {
         false
     }
 
-    /// The next offset of an input that no taken record has, if any progress was made.
+    /// The next offset of an input that is not among the taken records, if any progress was made.
     pub(crate) fn position(&self, input: usize) -> Option<i64> {
         let queue = self.queues.get(input)?;
         let next = queue.batches.front().filter(|_| queue.begun);
         next.and_then(|batch| batch.get(queue.index)).map(|record| record.offset).or(queue.position)
     }
 
-    /// The epoch of the leader that the record before the [`position`](Self::position) came from, if it is known.
+    /// Epoch of the leader that served the record before the [`position`](Self::position), if
+    /// known.
     pub(crate) fn leader_epoch(&self, input: usize) -> Option<i32> {
         let queue = self.queues.get(input)?;
         let begun = queue.batches.front().filter(|_| queue.begun);
         begun.and_then(RecordBatch::leader_epoch).or(queue.leader_epoch)
     }
 
-    /// Whether the next record may be taken at `now_ms`. `lag` gives the records that the cluster is
-    /// known to hold behind what was polled of an input, or `None` if that is unknown (KIP-695).
+    /// Returns whether the next record may be taken at `now_ms`. `lag` gives the records that the
+    /// cluster is known to hold beyond those polled from an input, or `None` if that is unknown
+    /// (KIP-695).
     pub(crate) fn readiness(
         &mut self,
         now_ms: i64,
@@ -313,7 +331,7 @@ impl PartitionGroup {
 }
 
 impl Queue {
-    /// A batch was taken as a whole.
+    /// Notes that a batch was taken as a whole.
     fn passed(&mut self, batch: &RecordBatch) {
         self.position = Some(batch.next_offset());
         self.leader_epoch = batch.leader_epoch().or(self.leader_epoch);
@@ -333,8 +351,8 @@ mod tests {
         for offset in offsets {
             records.push_at(*offset, 0, None, None, []);
         }
-        let place = TopicPartition::new("topic", 0);
-        RecordBatch::new(place, Arc::new(records), 0, 0..offsets.len(), next_offset)
+        let partition = TopicPartition::new("topic", 0);
+        RecordBatch::new(partition, Arc::new(records), 0, 0..offsets.len(), next_offset)
     }
 
     fn take_next(group: &mut PartitionGroup) {

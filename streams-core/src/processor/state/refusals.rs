@@ -1,11 +1,13 @@
-//! Records that the cluster refused, by which they are known when their input is processed again.
+//! Records that the cluster refused, remembered so that they are recognised when their input is
+//! processed again.
 //!
-//! The cluster says that it refuses a record when that is long behind the sink, in the middle of what else was written.
-//! So the work since the last commit is dropped and done again; this time the record is refused in the sink, before it
-//! is sent, where all is known of it, and the handler is asked as for one that the client itself refuses. In between
-//! nothing is lost, and with exactly-once nothing is written twice.
+//! The cluster reports a refused record long after the sink has sent it, among other records. So
+//! the work since the last commit is dropped and repeated; this time the record is refused in the
+//! sink, before it is sent and while everything about it is known, and the handler is asked as for
+//! a record that the client itself refuses. Nothing is lost in between, and with exactly-once
+//! nothing is written twice.
 //!
-//! It is a memory that may forget: the cluster refuses the record once more then.
+//! The memory may forget: the cluster then refuses the record once more.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,18 +22,19 @@ use crate::{
     time::Date,
 };
 
-/// For how long a record is known, in milliseconds: until well after its input was processed again.
+/// Time for which a record is remembered, in milliseconds: until well after its input was processed
+/// again.
 const KNOWN_MS: i64 = 600_000;
 
-/// The refusals that an instance knows.
+/// The refusals that an instance remembers.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
-    /// Whether there are any. Read for each record that a sink writes.
+    /// True if there are any. Read for each record that a sink writes.
     any: AtomicBool,
     known: Mutex<BTreeMap<TopicPartition, Known>>,
 }
 
-/// What is known of a partition.
+/// Refusals of one partition.
 #[derive(Debug, Default)]
 struct Known {
     records: HashMap<u64, Refusal>,
@@ -44,24 +47,25 @@ struct Refusal {
     since_ms: i64,
 }
 
-/// Refused records of one key. Those of a punctuation do not come again as they were: each run has another time.
+/// Refused records of one key. Records of a punctuation do not come again unchanged: each run has
+/// another time.
 #[derive(Debug, Default)]
 struct Key {
-    /// How many have not come again so far.
+    /// Number of records that have not come again so far.
     missing: usize,
-    /// How many the next punctuations are taken for.
+    /// Number of the next records of punctuations that are taken for them.
     expected: usize,
 }
 
 impl Refusals {
-    /// Whether there are any.
+    /// Returns whether there are any refusals.
     #[inline]
     pub(crate) fn has_some(&self) -> bool {
         self.any.load(Ordering::Relaxed)
     }
 
-    /// Learns which records the cluster refused. Where others with the same key have not come again, it expects these of
-    /// punctuations.
+    /// Learns which records the cluster refused. If others with the same key have not come again,
+    /// it expects these from punctuations.
     pub(crate) fn learn(&self, refused: Vec<RefusedRecord>, now_ms: i64) {
         let mut known = self.known.lock();
         for RefusedRecord { topic_partition, fingerprint, .. } in &refused {
@@ -78,7 +82,7 @@ impl Refusals {
         self.any.store(!known.is_empty(), Ordering::Relaxed);
     }
 
-    /// Forgets what was learned long ago.
+    /// Forgets old refusals.
     pub(crate) fn forget_old(&self, now_ms: i64) {
         if !self.has_some() {
             return;
@@ -94,7 +98,7 @@ impl Refusals {
     /// Refuses a record that the cluster refused before.
     ///
     /// # Errors
-    /// `Production`, as the cluster said it.
+    /// `Production`, with the cluster's reason.
     #[cold]
     pub(crate) fn check(
         &self,

@@ -1,4 +1,4 @@
-//! What all tasks of an application share.
+//! Settings that all tasks of an application share.
 
 use std::{fmt, sync::Arc};
 
@@ -24,33 +24,35 @@ pub(crate) struct TaskSettings {
     pub(crate) max_task_idle_ms: i64,
     pub(crate) caching: bool,
     pub(crate) timestamp_extractor: DefaultTimestampExtractor,
-    /// `timestamp.max.ahead.ms`; `i64::MAX` lets every timestamp in.
+    /// `timestamp.max.ahead.ms`; `i64::MAX` permits every timestamp.
     pub(crate) max_ahead_ms: i64,
     pub(crate) ahead_policy: TimestampAheadPolicy,
     /// `errors.dead.letter.queue.topic.name`.
     pub(crate) dead_letter_topic: Option<String>,
     pub(crate) deserialization_handler: Arc<dyn DeserializationExceptionHandler>,
     pub(crate) processing_handler: Arc<dyn ProcessingExceptionHandler>,
-    /// Whether the processing exception handler may have records processed again.
+    /// True if the processing exception handler may have records processed again.
     pub(crate) may_retry: bool,
     pub(crate) production_handler: Arc<dyn ProductionExceptionHandler>,
     pub(crate) built_in: BuiltIn,
     /// Memory of the process's stores.
     pub(crate) budget: MemoryBudget,
-    /// The least time between two looks for windows that have closed, in milliseconds.
+    /// The least time between two searches for closed windows, in milliseconds.
     pub(crate) windowed_emit_interval_ms: i64,
-    /// The least time between two looks for records that a join of streams has not joined, in milliseconds.
+    /// The least time between two searches for records that a stream join left unmatched, in
+    /// milliseconds.
     pub(crate) outer_join_emit_interval_ms: i64,
-    /// What sinks and inputs go by.
+    /// Partition counts that sinks and inputs use.
     pub(crate) partition_counts: PartitionCounts,
-    /// What the cluster refused.
+    /// Records that the cluster refused.
     pub(crate) refusals: Refusals,
-    /// For how long writes to stores on disk may wait for a flush, in milliseconds: so much of a changelog is read
-    /// again after a crash.
+    /// Time for which writes to stores on disk may wait for a flush, in milliseconds: a crash makes
+    /// this much of a changelog be read again.
     pub(crate) flush_age_ms: i64,
-    /// Whether records of changelogs say how far their store has come in the inputs.
+    /// True if records of changelogs carry the position of their store in the inputs.
     pub(crate) logs_positions: bool,
-    /// For how long a record may be in flight in an async operator, in milliseconds: half of what a transaction may take.
+    /// Time for which a record may be in flight in an async operator, in milliseconds: half the
+    /// transaction timeout.
     pub(crate) in_flight_ms_max: Option<i64>,
     pub(crate) reactor: Reactor,
 }
@@ -59,7 +61,7 @@ pub(crate) struct TaskSettings {
 const FLUSH_INTERVAL_MS: i64 = 5_000;
 
 impl TaskSettings {
-    /// What the configuration says, with the handlers that were given in code.
+    /// Settings of a configuration, with the handlers given in code.
     pub(crate) fn new(config: &ValidConfig, handlers: Handlers, budget: MemoryBudget) -> Self {
         let dead_letter_topic = config.dead_letter_queue_topic().map(str::to_owned);
         let fail = LogAndFail { dead_letter_topic: dead_letter_topic.clone() };
@@ -120,7 +122,7 @@ impl TaskSettings {
     }
 }
 
-/// Which handlers are the configuration's, so that the task says what they drop.
+/// The handlers that the configuration chose, for which the task logs the dropped records.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BuiltIn {
     pub(crate) deserialization: bool,
@@ -144,14 +146,14 @@ pub(crate) enum DefaultTimestampExtractor {
 }
 
 impl DefaultTimestampExtractor {
-    /// The event time of a record; negative drops it.
+    /// The event time of a record; a negative one drops it.
     #[inline]
     pub(crate) fn timestamp(
         self,
         timestamp: i64,
         partition_time: i64,
         now_ms: i64,
-        place: &dyn Fn() -> String,
+        position: &dyn Fn() -> String,
     ) -> Result<i64> {
         match self {
             Self::Wallclock => Ok(now_ms),
@@ -163,7 +165,7 @@ impl DefaultTimestampExtractor {
                 format!(
                     "record {} has the invalid timestamp {timestamp}; set \
                          default.timestamp.extractor to one that accepts it, or mend its producer",
-                    place()
+                    position()
                 ),
             )),
         }

@@ -1,13 +1,14 @@
-//! A record of any types.
+//! A record of unknown types.
 
 use std::any::Any;
 
 use crate::{Headers, Record};
 
-/// A view of one record, of keys and values whose types the code does not know: it may be asked for them.
+/// A view of one record whose key and value types the code does not know; it can ask for them by
+/// type.
 ///
-/// A null key or value is `None` of an `Option` type; so a key is asked for as the node has it, `String` or
-/// `Option<String>`.
+/// A null key or value is `None` of an `Option` type; so ask for a key by the node's type, `String`
+/// or `Option<String>`.
 #[derive(Clone, Copy, Debug)]
 pub struct AnyRecord<'a> {
     key: &'a dyn Any,
@@ -22,18 +23,18 @@ impl<'a> AnyRecord<'a> {
         Self { key, value, timestamp, headers }
     }
 
-    /// The record with its types; `None` if it is of others.
+    /// The record with its types; `None` if it has others.
     pub(super) fn typed<K: 'static, V: 'static>(self) -> Option<Record<'a, K, V>> {
         let (key, value) = (self.key()?, self.value()?);
         Some(Record::new(key, value, self.timestamp, self.headers))
     }
 
-    /// The key; `None` if it is of another type.
+    /// The key; `None` if it has another type.
     pub fn key<K: 'static>(self) -> Option<&'a K> {
         self.key.downcast_ref()
     }
 
-    /// The value; `None` if it is of another type.
+    /// The value; `None` if it has another type.
     pub fn value<V: 'static>(self) -> Option<&'a V> {
         self.value.downcast_ref()
     }

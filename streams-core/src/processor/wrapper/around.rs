@@ -43,12 +43,12 @@ where
         self.wrapped.punctuate(punctuation, &mut InnerProcessor::new(&mut inner))
     }
 
-    /// What a cache held back passed the code around the node when it was processed.
+    /// Changes that a cache held back passed the code around the node when they were processed.
     fn flush(&mut self, context: &mut Context<'_, KOut, VOut>) -> Result<(), BoxError> {
         self.processor.flush(context)
     }
 
-    /// What is in flight passed it too.
+    /// Records in flight passed it too.
     fn resume(&mut self, context: &mut Context<'_, KOut, VOut>) -> Result<(), BoxError> {
         self.processor.resume(context)
     }
@@ -58,7 +58,7 @@ where
         self.processor.undo(context);
     }
 
-    /// So did what waits for time to go on.
+    /// So did records that wait for time to pass.
     fn would_close(
         &mut self,
         time: i64,
@@ -77,7 +77,7 @@ where
     }
 }
 
-/// A processor and its context for the time of one call.
+/// A processor and its context for the duration of one call.
 struct Typed<'a, 'c, P, KIn, VIn, KOut, VOut> {
     processor: &'a mut P,
     context: &'a mut Context<'c, KOut, VOut>,

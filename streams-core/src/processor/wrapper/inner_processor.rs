@@ -9,13 +9,13 @@ use crate::{
     store::{StateStore, StoreRef},
 };
 
-/// The processor that is wrapped, with what its node may do, of whatever types they are.
+/// The wrapped processor, with the actions of its node, whatever their types.
 #[derive(Debug)]
 pub struct InnerProcessor<'a> {
     inner: &'a mut dyn Inner,
 }
 
-/// What there is behind it: a processor and a context with their types.
+/// The object behind it: a processor and a context with their types.
 pub(super) trait Inner: std::fmt::Debug {
     fn init(&mut self) -> Result<(), BoxError>;
     fn process(&mut self, record: AnyRecord<'_>) -> Result<(), BoxError>;
@@ -40,15 +40,15 @@ impl<'a> InnerProcessor<'a> {
     /// Calls the processor's `init`.
     ///
     /// # Errors
-    /// What it returns.
+    /// The errors of the processor.
     pub fn init(&mut self) -> Result<(), BoxError> {
         self.inner.init()
     }
 
-    /// Has the processor process a record, and all that is below it what it forwards.
+    /// Makes the processor process a record, and all nodes below it process what it forwards.
     ///
     /// # Errors
-    /// What it returns; `Topology` if the record has a value of another type than the node's.
+    /// The errors of the processor; `Topology` if the type of the record's value is not the node's.
     pub fn process(&mut self, record: AnyRecord<'_>) -> Result<(), BoxError> {
         self.inner.process(record)
     }
@@ -56,12 +56,12 @@ impl<'a> InnerProcessor<'a> {
     /// Calls the processor's `punctuate`.
     ///
     /// # Errors
-    /// What it returns.
+    /// The errors of the processor.
     pub fn punctuate(&mut self, punctuation: Punctuation) -> Result<(), BoxError> {
         self.inner.punctuate(punctuation)
     }
 
-    /// The store behind a reference: one that was added for this node where it was wrapped.
+    /// Returns the store behind a reference: one that was added for this node when it was wrapped.
     ///
     /// # Errors
     /// `Topology` if the store is not connected to the node.
@@ -69,7 +69,8 @@ impl<'a> InnerProcessor<'a> {
         self.inner.stores().into_store(store)
     }
 
-    /// Has [`WrappedProcessor::punctuate`](super::WrappedProcessor::punctuate) called every `interval` of a clock.
+    /// Calls [`WrappedProcessor::punctuate`](super::WrappedProcessor::punctuate) every `interval`
+    /// of a clock.
     pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> PunctuatorId {
         self.inner.schedule(interval, kind)
     }
@@ -84,22 +85,24 @@ impl<'a> InnerProcessor<'a> {
         self.inner.commit();
     }
 
-    /// Counts the current record as dropped, and says why in the log; the processor is then not to be called.
+    /// Counts the current record as dropped, and logs the reason; the processor must then not be
+    /// called.
     pub fn drop_record(&mut self, reason: &str) {
         self.inner.drop_record(reason);
     }
 
-    /// Where the current record came from.
+    /// Origin of the current record.
     pub fn record_metadata(&self) -> RecordMetadata {
         self.inner.record_metadata()
     }
 
-    /// The greatest timestamp that the task has seen, in milliseconds since the epoch; -1 before the first record.
+    /// The greatest timestamp that the task has seen, in milliseconds since the epoch; -1 before
+    /// the first record.
     pub fn current_stream_time_ms(&self) -> i64 {
         self.inner.current_stream_time_ms()
     }
 
-    /// The wall clock as of this turn of the thread, in milliseconds since the epoch.
+    /// The wall clock at this turn of the thread, in milliseconds since the epoch.
     pub fn current_system_time_ms(&self) -> i64 {
         self.inner.current_system_time_ms()
     }

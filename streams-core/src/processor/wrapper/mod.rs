@@ -1,7 +1,8 @@
 //! Code around processors whose types it does not know (KIP-1112).
 //!
-//! A [`WrappedProcessor`] is asked in place of the processor of a node, and calls it through an [`InnerProcessor`].
-//! Records are [`AnyRecord`]s on this way. Nodes that nobody wraps have none of this.
+//! A [`WrappedProcessor`] is called instead of the processor of a node, and calls it through an
+//! [`InnerProcessor`]. Records are passed as [`AnyRecord`]s. Nodes without a wrapper have none of
+//! this cost.
 
 mod any_record;
 mod around;

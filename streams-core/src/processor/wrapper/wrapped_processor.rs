@@ -3,11 +3,12 @@
 use super::{AnyRecord, InnerProcessor};
 use crate::{BoxError, processor::Punctuation};
 
-/// Stands around the processor of one node in one task: it is called in the processor's place, and calls the processor.
+/// Code around the processor of one node in one task: it is called instead of the processor, and
+/// calls the processor.
 ///
-/// Each method does nothing but that unless it is written. Errors count as those of the processor.
-/// A [`ProcessorWrapper`](crate::topology::ProcessorWrapper) makes it. What Java's `WrappedProcessorSupplier` and
-/// `WrappedFixedKeyProcessorSupplier` supply.
+/// By default each method does nothing else. Its errors count as the processor's. Made by a
+/// [`ProcessorWrapper`](crate::topology::ProcessorWrapper). Corresponds to the products of Java's
+/// `WrappedProcessorSupplier` and `WrappedFixedKeyProcessorSupplier`.
 pub trait WrappedProcessor: Send {
     /// Called once, before the first record.
     ///
@@ -17,9 +18,9 @@ pub trait WrappedProcessor: Send {
         inner.init()
     }
 
-    /// Processes one record. What stands before the call of `inner` sees the record before the node does, what stands
-    /// behind it runs when all that is below the node has seen what the node forwarded. Without the call the node never
-    /// sees the record.
+    /// Processes one record. Code before the call of `inner` sees the record before the node does;
+    /// code after it runs when all nodes below have seen what the node forwarded. Without the call
+    /// the node never sees the record.
     ///
     /// # Errors
     /// Any error; the processing exception handler decides what follows.
@@ -31,8 +32,8 @@ pub trait WrappedProcessor: Send {
         inner.process(record)
     }
 
-    /// Called when a punctuation of the node is due: one that the processor scheduled, or one of this code, which knows
-    /// it by its id and keeps it from the processor.
+    /// Called when a punctuation of the node is due: one that the processor scheduled, or one of
+    /// this code, which it recognises by its id and keeps from the processor.
     ///
     /// # Errors
     /// Any error; the processing exception handler decides what follows.
@@ -45,7 +46,8 @@ pub trait WrappedProcessor: Send {
     }
 
     /// Called when an attempt to process a record was undone, before the processor's
-    /// [`undo`](crate::processor::Processor::undo): what this code has put into its own fields is to be forgotten.
+    /// [`undo`](crate::processor::Processor::undo): forgets the data of the record in this code's
+    /// own fields.
     fn undo(&mut self) {}
 
     /// Called once, when the task is closed, before the processor's `close`.

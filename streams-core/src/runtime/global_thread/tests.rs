@@ -21,7 +21,7 @@ use crate::{
 type Names = KeyValueStore<String, String>;
 type Nothing<'a> = Context<'a, Infallible, Infallible>;
 
-/// The store `names`, which `topic` fills: an empty value deletes.
+/// The store `names`, filled from `topic`: an empty value deletes.
 fn topology(topic: &str, reset: Option<OffsetReset>) -> Topology {
     let mut builder = TopologyBuilder::new();
     let source = SourceOptions::new([topic], string(), string());
@@ -72,7 +72,7 @@ impl World {
         thread.run_once(self.clock.now_ms(), Duration::ZERO)
     }
 
-    /// Turns until it is filled.
+    /// Runs turns until it is filled.
     fn fill(&self, thread: &mut GlobalThread) {
         for _ in 0..100 {
             self.turn(thread).unwrap();
@@ -160,7 +160,7 @@ fn partitions_that_were_added_are_read_after_the_next_start() {
     assert_eq!(rows(&second), ["c=1"]);
 }
 
-/// Records behind the position are deleted: one of them may have been a tombstone.
+/// Records after the position are deleted: one of them may have been a tombstone.
 #[test]
 fn a_store_whose_position_is_not_in_the_log_any_more_is_filled_anew() {
     let world = World::new();
@@ -200,7 +200,7 @@ fn a_lost_position_is_an_error_if_the_source_resets_to_none() {
     let thread = || world.thread_of(topology("tab", Some(OffsetReset::None))).unwrap();
     world.write(0, "a", "1");
     let mut first = thread();
-    // Where nothing is stored yet, it begins at the beginning all the same.
+    // If nothing is stored yet, it starts at the beginning nevertheless.
     world.fill(&mut first);
     drop(first);
     world.write(0, "b", "1");
@@ -262,11 +262,11 @@ fn calls_that_fail_for_a_while_are_repeated() {
     world.fill(&mut thread);
     let expected: Vec<String> = (0..50).map(|key| format!("k{key:02}=1")).collect();
     assert_eq!(rows(&thread), expected);
-    // What was not written when a call failed is read again; nothing else is.
+    // Records that were not written when a call failed are read again; no others are.
     assert_eq!(processed(&thread), 50);
 }
 
-/// Has the first batch of a producer fail.
+/// Makes the first batch of a producer fail.
 #[derive(Debug, Default)]
 struct FirstProduce(bool);
 

@@ -1,4 +1,4 @@
-//! What is fixed once an instance is made, and all its threads share.
+//! The constant part of an instance, shared by all its threads.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,7 +24,7 @@ use crate::{
     topology::{NodeKind, StoreDef, Topology, changelog_topic},
 };
 
-/// Everything that is fixed once an instance is made.
+/// The part of an instance that is fixed when it is made.
 pub(crate) struct App {
     pub(crate) topology: Arc<Topology>,
     pub(crate) group_topology: Arc<GroupTopology>,
@@ -32,10 +32,10 @@ pub(crate) struct App {
     pub(crate) clients: Arc<dyn ClientSupplier>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Arc<TaskSettings>,
-    /// Where state outlives the instance; `None` if no store does.
+    /// Storage of state that outlives the instance; `None` if no store needs it.
     pub(crate) storage: Option<Arc<dyn TaskStorage>>,
     pub(crate) process_id: Uuid,
-    /// What changes while the instance lives.
+    /// The part that changes while the instance lives.
     pub(crate) shared: Shared,
 }
 
@@ -58,7 +58,7 @@ impl App {
         self.config.processing_guarantee() == ProcessingGuarantee::ExactlyOnceV2
     }
 
-    /// What the application's own consumers see.
+    /// Isolation level of the application's own consumers.
     pub(crate) fn isolation(&self) -> IsolationLevel {
         if self.exactly_once() {
             IsolationLevel::ReadCommitted
@@ -67,7 +67,7 @@ impl App {
         }
     }
 
-    /// Name of the client: `client.id`, else the application id and the process.
+    /// Name of the client: `client.id`, otherwise the application id and the process.
     pub(crate) fn client_id(&self) -> String {
         match self.config.client_id() {
             Some(id) => id.to_owned(),
@@ -75,10 +75,10 @@ impl App {
         }
     }
 
-    /// What a stream thread joins the group with.
+    /// Data with which a stream thread joins the group.
     pub(crate) fn join_group(&self, thread: usize) -> JoinGroup {
         let config = &self.config;
-        // Without `rack.aware.assignment.tags` no tag plays a part in where standbys go, as in Java.
+        // Without `rack.aware.assignment.tags` no tag affects the spread of standbys, as in Java.
         let named = config.rack_aware_assignment_tags();
         let tags = config.client_tags().into_iter();
         let tags = tags.filter(|(key, _)| named.iter().any(|name| name == key));
@@ -110,7 +110,8 @@ impl App {
         self.topology.topic_name(self.application_id(), topic)
     }
 
-    /// The topics that the tasks of a sub-topology read, as far as its sources name them, by their names on the cluster.
+    /// The topics that the tasks of a sub-topology read under names given by its sources, by their
+    /// names on the cluster.
     pub(crate) fn source_topics(&self, subtopology: u32) -> BTreeSet<String> {
         let mut topics = BTreeSet::new();
         for node in self.topology.nodes_of(subtopology) {
@@ -121,13 +122,14 @@ impl App {
         topics
     }
 
-    /// The topics that sources name, those of global stores aside, by their names on the cluster.
+    /// The topics that sources name, other than those of global stores, by their names on the
+    /// cluster.
     pub(crate) fn all_source_topics(&self) -> BTreeSet<String> {
         let subtopologies = self.group_topology.subtopologies.keys();
         subtopologies.flat_map(|subtopology| self.source_topics(*subtopology)).collect()
     }
 
-    /// The topology with the topics that its patterns stand for, where topics have `counts` partitions.
+    /// The topology with the topics that match its patterns, where topics have `counts` partitions.
     ///
     /// # Errors
     /// `InvalidTopic` if a topic matches two patterns.
@@ -140,7 +142,7 @@ impl App {
         self.group_topology.matched(self.application_id(), topics)
     }
 
-    /// Whether a topic on the cluster is a repartition topic of this application.
+    /// Returns whether a topic on the cluster is a repartition topic of this application.
     pub(crate) fn is_repartition_topic(&self, topic: &str) -> bool {
         let subtopologies = self.group_topology.subtopologies.values();
         subtopologies.into_iter().any(|part| part.repartition_source_topics.contains_key(topic))
@@ -151,9 +153,9 @@ impl App {
         self.topology.reader_of(self.application_id(), topic)
     }
 
-    /// Where to begin a source topic without a committed offset.
+    /// Start position in a source topic without a committed offset.
     pub(crate) fn offset_reset(&self, topic: &str) -> OffsetReset {
-        // What the application writes for itself it must read in full.
+        // The application must read everything that it wrote for itself.
         if self.is_repartition_topic(topic) {
             return OffsetReset::Earliest;
         }
@@ -169,7 +171,7 @@ impl App {
         })
     }
 
-    /// The stores of a task with the changelog partitions of those that have a changelog of their own.
+    /// The stores of a task that have their own changelog, with the changelog partitions.
     pub(crate) fn changelogs(&self, task: TaskId) -> BTreeMap<usize, TopicPartition> {
         self.partitions_of_stores(task, |store| {
             let own = store.spec.logging && store.source_changelog.is_none();
@@ -177,7 +179,8 @@ impl App {
         })
     }
 
-    /// The stores of a task that are filled from a topic that the task reads, with the partitions of those topics.
+    /// The stores of a task that are filled from a topic that the task reads, with the partitions
+    /// of those topics.
     pub(crate) fn filling_sources(&self, task: TaskId) -> BTreeMap<usize, TopicPartition> {
         self.partitions_of_stores(task, |store| {
             store.source_changelog.as_ref().map(|topic| self.topic_name(topic))
@@ -211,13 +214,13 @@ impl App {
         })
     }
 
-    /// Whether the task has window stores.
+    /// Returns whether the task has window stores.
     pub(crate) fn has_windows(&self, task: TaskId) -> bool {
         !self.topology.window_stores_of(task.subtopology).is_empty()
     }
 
-    /// Up to which times a standby's window stores may count the records of their changelogs. Exactly once all of them
-    /// are committed.
+    /// Times up to which a standby's window stores may count the records of their changelogs. With
+    /// exactly-once all of them are committed.
     pub(in crate::runtime) fn unknown_times(&self, task: TaskId) -> LatestTimes {
         if self.exactly_once() {
             return LatestTimes::default();
@@ -225,7 +228,7 @@ impl App {
         LatestTimes::unknown(&self.topology, task.subtopology)
     }
 
-    /// The same for a task that begins at these offsets.
+    /// The same for a task that starts at these offsets.
     pub(in crate::runtime) fn committed_times(
         &self,
         task: TaskId,
@@ -235,12 +238,12 @@ impl App {
         LatestTimes::committed(&self.topology, task.subtopology, committed, reader_of)
     }
 
-    /// Whether the task has stores.
+    /// Returns whether the task has stores.
     pub(crate) fn has_stores(&self, task: TaskId) -> bool {
         !self.topology.stores_of(task.subtopology).is_empty()
     }
 
-    /// Does what is due now and then, unless another thread is at it.
+    /// Does the chores that are due, unless another thread is doing them.
     pub(crate) fn keep_house(&self, now_ms: i64) {
         let Some(mut housekeeping) = self.shared.housekeeping.try_lock() else { return };
         let house = House {

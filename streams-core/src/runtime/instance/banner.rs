@@ -1,8 +1,8 @@
-//! The line that an instance logs when it starts: what it is and where it works.
+//! The line that an instance logs when it starts, with its identity and its surroundings.
 
 use crate::config::ValidConfig;
 
-/// Logs what an instance with this configuration is.
+/// Describes an instance with this configuration in the log.
 pub(super) fn log_start(config: &ValidConfig) {
     tracing::info!(
         application_id = config.application_id(),

@@ -1,4 +1,4 @@
-//! The parts of an instance before it is made.
+//! The parts of an instance under construction.
 
 use std::{path::Path, sync::Arc};
 
@@ -26,7 +26,7 @@ pub struct KafkaStreamsBuilder {
     clients: Arc<dyn ClientSupplier>,
     clock: Arc<dyn Clock>,
     handlers: Handlers,
-    /// In place of the state directory.
+    /// Replaces the state directory.
     storage: Option<Arc<dyn TaskStorage>>,
 }
 
@@ -52,7 +52,8 @@ impl KafkaStreamsBuilder {
         }
     }
 
-    /// Decides on records whose bytes can't be read, instead of `deserialization.exception.handler`.
+    /// Decides on records whose bytes can't be read, instead of
+    /// `deserialization.exception.handler`.
     #[must_use]
     pub fn deserialization_exception_handler(
         mut self,
@@ -82,21 +83,21 @@ impl KafkaStreamsBuilder {
         self
     }
 
-    /// Takes the time from this clock instead of the machine's.
+    /// Uses this clock instead of the machine's.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Keeps persistent state there instead of in the state directory.
+    /// Keeps persistent state in `storage` instead of the state directory.
     #[must_use]
     pub(crate) fn storage(mut self, storage: Arc<dyn TaskStorage>) -> Self {
         self.storage = Some(storage);
         self
     }
 
-    /// What the threads of the instance share, for whoever drives them himself.
+    /// The shared part of the instance, for callers that drive the threads themselves.
     pub(crate) fn into_app(self) -> Result<App> {
         make_app(self)
     }
@@ -112,9 +113,17 @@ fn make_app(builder: KafkaStreamsBuilder) -> Result<App> {
         tracing::warn!("{warning}");
     }
     if topology.has_patterns() && config.group_protocol() == GroupProtocol::Streams {
-        // Java refuses it, too; its brokers take patterns, but tell no member which topics match.
+        // Java refuses it, too; its brokers accept patterns, but do not tell members which topics
+        // match.
         let text = "a source by pattern can't be read with group.protocol=streams; set group.protocol=classic, or name \
                     the topics";
+        return Err(Error::new(ErrorKind::Config, text));
+    }
+    if let Some(listen) = config.metrics_listen().filter(|_| !cfg!(feature = "metrics")) {
+        let text = format!(
+            "metrics.listen={listen} can't be served: this build is without the feature `metrics`; add it to the dependency, \
+             or leave the setting out"
+        );
         return Err(Error::new(ErrorKind::Config, text));
     }
     let persistent = topology.stores.iter().any(|store| store.spec.persistent);
@@ -146,7 +155,7 @@ fn make_app(builder: KafkaStreamsBuilder) -> Result<App> {
     })
 }
 
-/// Locks the state directory; says what to do if it can't be written.
+/// Locks the state directory; an error tells what to do if it can't be written.
 fn open_directory(base: &Path, application_id: &str) -> Result<StateDirectory> {
     StateDirectory::open(base, application_id).map_err(|cause| match cause.kind() {
         state_store::ErrorKind::Io => Error::from(cause)
@@ -155,7 +164,8 @@ fn open_directory(base: &Path, application_id: &str) -> Result<StateDirectory> {
     })
 }
 
-/// Overlays get the record caches' share. Without caching they still buffer each transaction, and get an eighth.
+/// Overlays get the share of the record caches. Without caching they still buffer each transaction,
+/// and get an eighth.
 fn memory_budget(config: &ValidConfig) -> MemoryBudget {
     let total = config.state_memory_max_bytes();
     let overlays = match config.statestore_cache_max_bytes() {

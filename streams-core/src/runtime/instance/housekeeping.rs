@@ -1,5 +1,5 @@
-//! What is due now and then, whichever stream thread gets to it: removing obsolete state, and the summary in
-//! the log.
+//! Periodic chores, done by whichever stream thread gets there first: removing obsolete state, and
+//! the summary in the log.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{config::ValidConfig, time::duration_ms};
 
-/// When the next of each is due, on the instance's clock.
+/// Due times of the chores, on the instance's clock.
 #[derive(Debug, Default)]
 pub(crate) struct Housekeeping {
     clean_up_ms: Option<i64>,
@@ -17,7 +17,7 @@ pub(crate) struct Housekeeping {
     logged: StreamsMetrics,
 }
 
-/// What it works on.
+/// The parts of the instance that the chores need.
 pub(crate) struct House<'a> {
     pub(crate) config: &'a ValidConfig,
     pub(crate) storage: Option<&'a dyn TaskStorage>,
@@ -26,10 +26,11 @@ pub(crate) struct House<'a> {
 }
 
 impl Housekeeping {
-    /// Does what is due. For an instance that runs: while it rebalances, tasks that it is about to open may look
-    /// obsolete.
+    /// Does the chores that are due. For a running instance: while it rebalances, tasks that it is
+    /// about to open may look obsolete.
     pub(crate) fn keep(&mut self, house: &House<'_>, now_ms: i64) {
-        // First after one delay: until then tasks come back to the state that they left here.
+        // The first removal comes after one delay: until then tasks return to the state that they
+        // left here.
         let delay = house.config.state_cleanup_delay();
         let next = now_ms.saturating_add(duration_ms(delay).max(1));
         if now_ms >= *self.clean_up_ms.get_or_insert(next) {

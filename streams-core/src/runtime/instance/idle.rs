@@ -1,16 +1,17 @@
-//! Waiting until there is nothing left to do.
+//! Waiting until there is no work left.
 
 use std::time::Duration;
 
 use super::{KafkaStreams, State};
 use crate::Result;
 
-/// How often progress is looked at.
+/// Interval between two checks of the progress.
 const TICK: Duration = Duration::from_millis(10);
 
 impl KafkaStreams {
-    /// Waits until the instance runs and has processed no record for `quiet`, or has ended. For programs that
-    /// process what is there and stop; a topic that others still write to may fall quiet between two records.
+    /// Waits until the instance runs and has processed no record for `quiet`, or has ended. For
+    /// programs that process the existing records and stop; a topic that is still being written may
+    /// fall quiet between two records.
     ///
     /// # Errors
     /// The error that ended the instance.

@@ -15,13 +15,15 @@ use crate::{
 /// One instance of an application: it runs its share of a topology's tasks on its stream threads.
 /// Instances with the same application id share the work. Java's `KafkaStreams`.
 ///
-/// Dropping it without [`close`](Self::close) is like a crash: nothing more is committed, and others take
-/// over when the session times out.
+/// Dropping it without [`close`](Self::close) is like a crash: nothing more is committed, and
+/// others take over when the session times out.
 pub struct KafkaStreams {
     pub(super) app: Arc<App>,
     pub(super) lifecycle: Arc<Lifecycle>,
     /// Held while a thread is added.
     pub(super) adding: Mutex<()>,
+    #[cfg(feature = "metrics")]
+    pub(super) endpoint: Mutex<Option<super::driver::Endpoint>>,
 }
 
 impl std::fmt::Debug for KafkaStreams {
@@ -31,37 +33,41 @@ impl std::fmt::Debug for KafkaStreams {
 }
 
 impl KafkaStreamsBuilder {
-    /// The instance, not started yet. It locks its state directory.
+    /// Makes the instance, without starting it. It locks its state directory.
     ///
     /// # Errors
-    /// `Config` with every problem of the configuration; `State` if the state directory is in use by
-    /// another process or can't be written.
+    /// `Config` with every problem of the configuration; `State` if the state directory is in use
+    /// by another process or can't be written.
     pub fn build(self) -> Result<KafkaStreams> {
         let app = self.into_app()?;
         Ok(KafkaStreams {
             app: Arc::new(app),
             lifecycle: Arc::new(Lifecycle::new()),
             adding: Mutex::default(),
+            #[cfg(feature = "metrics")]
+            endpoint: Mutex::default(),
         })
     }
 }
 
 impl KafkaStreams {
-    /// An instance of `topology` on the Kafka cluster of `bootstrap.servers`, not started yet.
+    /// Makes an instance of `topology` on the Kafka cluster of `bootstrap.servers`, without
+    /// starting it. `client.data.plane` chooses the clients.
     ///
     /// # Errors
-    /// As [`KafkaStreamsBuilder::build`], or `Config` if settings of the clients are wrong.
+    /// The errors of [`KafkaStreamsBuilder::build`], or `Config` if settings of the clients are
+    /// wrong.
     #[cfg(feature = "rdkafka")]
     pub fn new(topology: Topology, config: StreamsConfig) -> Result<Self> {
-        let clients = crate::client::rdkafka::RdKafkaSupplier::new(&config)?;
+        let clients = crate::client::clients_for(&config)?;
         Self::with_client_supplier(topology, config, clients)
     }
 
-    /// An instance of `topology` on the cluster that `clients` reach, not started yet. Java's constructor with a
-    /// `KafkaClientSupplier`.
+    /// Makes an instance of `topology` on the cluster that `clients` reach, without starting it.
+    /// Java's constructor with a `KafkaClientSupplier`.
     ///
     /// # Errors
-    /// As [`KafkaStreamsBuilder::build`].
+    /// The errors of [`KafkaStreamsBuilder::build`].
     pub fn with_client_supplier(
         topology: Topology,
         config: StreamsConfig,
@@ -70,7 +76,7 @@ impl KafkaStreams {
         Self::builder(topology, config, clients).build()
     }
 
-    /// For handlers and a clock given in code.
+    /// Starts a builder, for handlers and a clock given in code.
     pub fn builder(
         topology: Topology,
         config: StreamsConfig,
@@ -79,23 +85,23 @@ impl KafkaStreams {
         KafkaStreamsBuilder::new(topology, config, Arc::new(clients))
     }
 
-    /// Stops processing, punctuations and restore, but keeps the tasks: the instance stays in its group and its state
-    /// does not change. What was processed is still committed, and global stores are kept up to date. Java's `pause`
-    /// (KIP-834).
+    /// Stops processing, punctuations and restore, but keeps the tasks: the instance stays in its
+    /// group and its state does not change. Processed records are still committed, and global
+    /// stores are kept up to date. Java's `pause` (KIP-834).
     pub fn pause(&self) {
         if self.app.shared.pause(true) {
             tracing::info!("paused");
         }
     }
 
-    /// Goes on after [`pause`](Self::pause).
+    /// Continues after [`pause`](Self::pause).
     pub fn resume(&self) {
         if self.app.shared.pause(false) {
             tracing::info!("resumed");
         }
     }
 
-    /// Whether it is paused.
+    /// Returns whether the instance is paused.
     pub fn is_paused(&self) -> bool {
         self.app.is_paused()
     }
@@ -105,13 +111,14 @@ impl KafkaStreams {
         self.lifecycle.state()
     }
 
-    /// Has `listener` called with the new and the old state at each change.
+    /// Calls `listener` with the new and old state on every change.
     pub fn on_state_change(&self, listener: impl Fn(State, State) + Send + Sync + 'static) {
         self.lifecycle.listen(Arc::new(listener));
     }
 
-    /// Has `handler` decide what follows when a stream thread fails; without one the instance is closed. It is told of
-    /// a failure of global stores too, which always closes the instance.
+    /// Lets `handler` decide what follows when a stream thread fails; without one the instance is
+    /// closed. The handler also hears about a failure of global stores, which always closes the
+    /// instance.
     pub fn on_uncaught_exception(
         &self,
         handler: impl Fn(&Error) -> UncaughtExceptionResponse + Send + Sync + 'static,
@@ -119,12 +126,13 @@ impl KafkaStreams {
         self.lifecycle.ask_of_failures(Arc::new(handler));
     }
 
-    /// Has `listener` told of the restore of stores, and of how global stores are filled.
+    /// Tells `listener` about the restore of stores, and about the filling of global stores.
     pub fn on_restore(&self, listener: impl StateRestoreListener + 'static) {
         self.app.shared.set_restore_listener(Arc::new(listener));
     }
 
-    /// Waits until the instance is in one of `states`, or for `timeout`. Returns the state then.
+    /// Waits until the instance is in one of `states`, or for `timeout`. Returns the state at that
+    /// time.
     pub async fn wait_for(&self, states: &[State], timeout: Duration) -> State {
         let mut watch = self.lifecycle.watch();
         let reached = watch.wait_for(|state| states.contains(state));
@@ -142,16 +150,17 @@ impl KafkaStreams {
         self.lifecycle.threads().metadata()
     }
 
-    /// Counters since the instance was made.
+    /// Counters since the instance was made. [`all_metrics`](Self::all_metrics) has more.
     pub fn metrics(&self) -> StreamsMetrics {
         self.app.shared.counters.snapshot()
     }
 
-    /// Commits, gives up all tasks, leaves the group and waits for the threads, at most for `timeout`.
+    /// Commits, gives up all tasks, leaves the group and waits for the threads, for at most
+    /// `timeout`.
     ///
     /// # Errors
-    /// `Timeout` if threads are still at work then; they end on their own. The error of a thread that could
-    /// not commit.
+    /// `Timeout` if threads are still working then; they end on their own. The error of a thread
+    /// that could not commit.
     pub async fn close(&self, timeout: Duration) -> Result {
         let failed = self.state() == State::Error;
         self.lifecycle.transition(State::PendingShutdown);
@@ -162,13 +171,15 @@ impl KafkaStreams {
             return Err(Error::new(ErrorKind::Timeout, text));
         }
         self.lifecycle.transition(State::NotRunning);
+        #[cfg(feature = "metrics")]
+        self.close_endpoint();
         match self.error() {
             Some(error) if !failed => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// Removes the local state of all tasks. Only while the instance is not running.
+    /// Removes the local state of all tasks. Only possible while the instance is not running.
     ///
     /// # Errors
     /// `InvalidState` while it runs, `State` if files can't be removed.
@@ -191,7 +202,7 @@ impl Drop for KafkaStreams {
         self.lifecycle.global().stop().abandon();
         for (handle, watchdog) in threads {
             while !handle.is_finished() && !watchdog.is_stuck() {
-                // The thread that looked after it is told to end, too.
+                // The thread that watched it is told to end, too.
                 let _ = watchdog.look(self.app.clock.now_ms()); // Said below.
                 std::thread::park_timeout(Duration::from_millis(5));
             }

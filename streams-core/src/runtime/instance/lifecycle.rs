@@ -1,4 +1,4 @@
-//! The state of an instance as its threads make it.
+//! The state of an instance as determined by its threads.
 
 use std::time::Duration;
 
@@ -14,20 +14,20 @@ use super::{
 };
 use crate::{Error, config::ValidConfig};
 
-/// How long the start waits for an answer of the cluster before it says so.
+/// Time for which the start waits for an answer of the cluster before it logs that.
 const REACH_PATIENCE: Duration = Duration::from_secs(1);
 
 /// State, listeners and threads of an instance.
 pub(crate) struct Lifecycle {
     state: watch::Sender<State>,
-    /// Held from a change of state until the listener has been told, so that it is told of changes in their
-    /// order. The listener may cause a change itself.
+    /// Held from a change of state until the listener has been told, so that it hears of changes in
+    /// order. The listener itself may cause a change.
     changing: ReentrantMutex<()>,
     state_listener: Mutex<Option<StateListener>>,
     uncaught: Mutex<Option<UncaughtExceptionHandler>>,
     threads: Threads,
     global: GlobalSlot,
-    /// Counts the threads that ended, so that one can wait for the next.
+    /// Counts the threads that have ended, so that callers can wait for the next.
     ends: watch::Sender<u64>,
     /// The error that ended the instance.
     error: Mutex<Option<Error>>,
@@ -68,7 +68,7 @@ impl Lifecycle {
         *self.state_listener.lock() = Some(listener);
     }
 
-    /// Asks `handler` what follows when a thread fails.
+    /// Sets the handler that decides what follows when a thread fails.
     pub(crate) fn ask_of_failures(&self, handler: UncaughtExceptionHandler) {
         *self.uncaught.lock() = Some(handler);
     }
@@ -86,7 +86,7 @@ impl Lifecycle {
         self.state.subscribe()
     }
 
-    /// Goes to `next` if that is allowed from the present state, and tells the listener.
+    /// Goes to `next` if the current state allows it, and tells the listener.
     pub(crate) fn transition(&self, next: State) -> bool {
         let _changing = self.changing.lock();
         let mut old = next;
@@ -107,26 +107,26 @@ impl Lifecycle {
         changed
     }
 
-    /// What the uncaught-exception handler says.
+    /// Answer of the uncaught-exception handler.
     pub(crate) fn ask(&self, error: &Error) -> UncaughtExceptionResponse {
         let handler = self.uncaught.lock().clone();
         handler.map_or(UncaughtExceptionResponse::ShutdownClient, |handler| handler(error))
     }
 
-    /// A thread reports; the instance runs when all its living threads do.
+    /// Takes the report of a thread; the instance runs when all its living threads do.
     pub(crate) fn report(&self, index: usize, running: bool, metadata: ThreadMetadata) {
         let outlook = self.threads.report(index, running, metadata);
         let waits = outlook == Outlook::SomeWait;
         self.transition(if waits { State::Rebalancing } else { State::Running });
     }
 
-    /// User code holds a thread up: others get its tasks, until it comes back and reports.
+    /// Notes that user code blocks a thread: others get its tasks, until it comes back and reports.
     pub(crate) fn is_stuck(&self, index: usize) {
         self.threads.is_stuck(index);
         self.transition(State::Rebalancing);
     }
 
-    /// A stream thread ended. With an error and no thread left the instance is in error.
+    /// Notes that a stream thread ended. With an error and no thread left the instance is in error.
     pub(crate) fn ended(&self, index: usize, error: Option<Error>) {
         let outlook = self.threads.has_ended(index);
         if let Some(error) = error {
@@ -140,10 +140,10 @@ impl Lifecycle {
         self.ends.send_modify(|ends| *ends += 1);
     }
 
-    /// The thread of the global stores ended. With an error, all others have to.
+    /// Notes that the thread of the global stores ended. After an error, all others must end.
     pub(crate) fn global_ended(&self, error: Option<Error>) {
         if let Some(error) = &error {
-            // First of all, so that whoever waits for the stores finds it.
+            // First of all, so that callers waiting for the stores find it.
             self.record(error);
         }
         self.global.has_ended();
@@ -154,7 +154,8 @@ impl Lifecycle {
         self.ends.send_modify(|ends| *ends += 1);
     }
 
-    /// If no stream thread is left, the instance ends with the thread of the global stores, unless it is to go on.
+    /// If no stream thread is left, the instance ends with the thread of the global stores, unless
+    /// it should go on.
     fn end_if_alone(&self) {
         if self.threads.any_alive() {
             return;
@@ -164,7 +165,7 @@ impl Lifecycle {
             self.transition(State::PendingError);
         }
         if self.global.is_alive() {
-            // The last stream thread of a running instance may be removed, and another one be added.
+            // The last stream thread of a running instance may be removed, and another one added.
             if failed || self.state() == State::PendingShutdown {
                 self.global.stop().close();
             }
@@ -185,12 +186,13 @@ impl Lifecycle {
         self.close_all();
     }
 
-    /// Waits until no thread of those that `of` chooses is alive, at most for `timeout`. Returns whether that is so.
+    /// Waits until no thread that `of` chooses is alive, for at most `timeout`. Returns whether
+    /// none is.
     pub(crate) async fn wait_ended(&self, of: impl Fn(usize) -> bool, timeout: Duration) -> bool {
         self.wait_until(|| self.threads.are_ended(&of), timeout).await
     }
 
-    /// Waits until no thread is alive, at most for `timeout`. Returns whether that is so.
+    /// Waits until no thread is alive, for at most `timeout`. Returns whether none is.
     pub(crate) async fn wait_all_ended(&self, timeout: Duration) -> bool {
         let ended = || !self.threads.any_alive() && !self.global.is_alive();
         self.wait_until(ended, timeout).await
@@ -202,15 +204,16 @@ impl Lifecycle {
         waited.await.is_ok()
     }
 
-    /// Tells all threads to close. That of the global stores hears of it when the others have ended, for they read them.
+    /// Tells all threads to close. That of the global stores is told when the others, which read
+    /// them, have ended.
     pub(crate) fn close_all(&self) {
         self.threads.close_all();
         self.end_if_alone();
     }
 
-    /// Waits until the global stores have what their topics had when the instance was started. Returns whether they do;
-    /// if not, their thread has ended, or the instance is closed. Says so, long before it gives up, if it waits for the
-    /// cluster.
+    /// Waits until the global stores have everything that their topics had when the instance was
+    /// started. Returns whether they do; if not, their thread has ended, or the instance is closed.
+    /// Logs that it waits for the cluster long before it gives up.
     pub(crate) async fn wait_filled(&self, config: &ValidConfig) -> bool {
         if let Ok(filled) = tokio::time::timeout(REACH_PATIENCE, self.filled()).await {
             return filled;
@@ -228,7 +231,8 @@ impl Lifecycle {
         let mut state = self.watch();
         tokio::select! {
             filled = self.global.filled() => filled,
-            // Whoever closes the instance need not wait until the thread hears of it: it may wait for the cluster.
+            // A caller that closes the instance need not wait until the thread learns of it: the
+            // thread may be waiting for the cluster.
             _ = state.wait_for(|state| *state != State::Rebalancing) => false,
         }
     }
@@ -239,7 +243,7 @@ impl Lifecycle {
     }
 }
 
-/// A start under way. One that is given up, by dropping its future, closes the instance.
+/// A start in progress. One that is abandoned, by dropping its future, closes the instance.
 #[derive(Debug)]
 pub(crate) struct Starting<'a>(Option<&'a Lifecycle>);
 

@@ -1,32 +1,31 @@
-//! What an application may listen to.
+//! Listeners of an application.
 
 use std::sync::Arc;
 
 use super::State;
 use crate::{Error, TaskId, TopicPartition};
 
-/// How far the restore of one store has come.
+/// Progress of the restore of one store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestoreProgress {
     /// The task; [`TaskId::GLOBAL`] for a global store.
     pub task: TaskId,
     /// The store.
     pub store: String,
-    /// A partition of its changelog, or of the topic that fills it.
+    /// A partition of its changelog, or of the topic from which it is filled.
     pub changelog: TopicPartition,
-    /// Records that were restored.
+    /// Number of restored records.
     pub restored: u64,
-    /// Records that are still to come, as far as is known.
+    /// Number of records still to come, as far as is known.
     pub remaining: u64,
-    /// Records a second since the start.
+    /// Records per second since the start.
     pub rate: u64,
 }
 
-/// Is told about the restore of stores, and about each partition from which a global store is filled. Called on the
-/// thread that does it: be quick.
-/// Java's `StateRestoreListener`.
+/// Hears about the restore of stores, and about each partition from which a global store is filled.
+/// Called on the thread that does the work: be quick. Java's `StateRestoreListener`.
 pub trait StateRestoreListener: Send + Sync {
-    /// A store begins to be restored; `remaining` records are to come.
+    /// The restore of a store begins; `remaining` records are to come.
     fn on_restore_start(&self, progress: &RestoreProgress) {
         let _ = progress;
     }
@@ -42,10 +41,10 @@ pub trait StateRestoreListener: Send + Sync {
     }
 }
 
-/// What to do when a stream thread fails. Java's `StreamThreadExceptionResponse` (KIP-671).
+/// Reaction to a failed stream thread. Java's `StreamThreadExceptionResponse` (KIP-671).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UncaughtExceptionResponse {
-    /// Start another thread in its place; the record is processed again.
+    /// Start another thread to replace it; the record is processed again.
     ReplaceThread,
     /// Close this instance; others take over its tasks. The default.
     ShutdownClient,
@@ -57,5 +56,5 @@ pub enum UncaughtExceptionResponse {
 pub(crate) type UncaughtExceptionHandler =
     Arc<dyn Fn(&Error) -> UncaughtExceptionResponse + Send + Sync>;
 
-/// Is told about changes of state: the new one, then the old one.
+/// Hears about changes of state: the new one, then the old one.
 pub(crate) type StateListener = Arc<dyn Fn(State, State) + Send + Sync>;

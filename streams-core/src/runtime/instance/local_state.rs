@@ -1,4 +1,5 @@
-//! The local state of an instance: databases of its tasks and of its global stores, and who holds them.
+//! The local state of an instance: databases of its tasks and of its global stores, and their
+//! holders.
 
 use std::sync::Arc;
 
@@ -50,7 +51,7 @@ impl App {
         opened
     }
 
-    /// Lets go of the global stores, when nobody reads them any more.
+    /// Releases the global stores, when nobody reads them any more.
     pub(crate) fn release_global(&self) {
         self.shared.set_global_databases(None);
         self.unlock_task(TaskId::GLOBAL);
@@ -64,12 +65,12 @@ impl App {
         })
     }
 
-    /// Locks a task's state; whether it was free.
+    /// Locks a task's state; returns whether it was free.
     pub(crate) fn lock_task(&self, task: TaskId) -> bool {
         self.storage.as_ref().is_none_or(|storage| storage.lock_task(task))
     }
 
-    /// Gives a task's state up.
+    /// Unlocks a task's state.
     pub(crate) fn unlock_task(&self, task: TaskId) {
         if let Some(storage) = &self.storage {
             storage.unlock_task(task);

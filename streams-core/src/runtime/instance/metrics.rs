@@ -5,25 +5,30 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use crate::TaskId;
+use crate::{TaskId, task::Counted};
 
-/// What an instance has done since it was made.
+/// Counters of an instance since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamsMetrics {
-    /// Records that were processed, those of global stores included.
+    /// Processed records, including those of global stores.
     pub processed: u64,
-    /// Records that were written to topics, internal ones included.
+    /// Records written to topics, including internal ones.
     pub produced: u64,
-    /// Records that were dropped: Java's `dropped-records-total`.
+    /// Dropped records: Java's `dropped-records-total`.
     pub dropped: u64,
     /// Commits of stream threads.
     pub commits: u64,
-    /// Changelog records that were read to restore active tasks.
+    /// Changelog records read to restore active tasks.
     pub restored: u64,
-    /// Changelog records that were read by standby and warm-up tasks.
+    /// Changelog records read by standby and warm-up tasks.
     pub standby_updates: u64,
-    /// Rows of changelogs that were left out of stores because they can't be read (`state.changelog.corrupt`).
+    /// Rows of changelogs that were left out of stores because they can't be read
+    /// (`state.changelog.corrupt`).
     pub corrupt_rows: u64,
+    /// Records that handlers sent to a dead letter topic.
+    pub dead_letters: u64,
+    /// Failures that ended a stream thread's work: Java's `failed-stream-threads`.
+    pub failed_threads: u64,
 }
 
 /// One stream thread and its tasks. Java's `ThreadMetadata`.
@@ -39,7 +44,7 @@ pub struct ThreadMetadata {
     pub standby_tasks: BTreeSet<TaskId>,
 }
 
-/// The counters behind [`StreamsMetrics`], added to by threads a batch at a time.
+/// The counters behind [`StreamsMetrics`], updated by threads one batch at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) processed: AtomicU64,
@@ -49,6 +54,8 @@ pub(crate) struct Counters {
     pub(crate) restored: AtomicU64,
     pub(crate) standby_updates: AtomicU64,
     pub(crate) corrupt_rows: AtomicU64,
+    pub(crate) dead_letters: AtomicU64,
+    pub(crate) failed_threads: AtomicU64,
 }
 
 pub(crate) fn count(counter: &AtomicU64, by: u64) {
@@ -56,6 +63,17 @@ pub(crate) fn count(counter: &AtomicU64, by: u64) {
 }
 
 impl Counters {
+    /// Adds the counts of a task.
+    pub(crate) fn add(&self, counted: Counted) {
+        let Counted { dropped, dead_letters, punctuations: _ } = counted;
+        if dropped > 0 {
+            count(&self.dropped, dropped);
+        }
+        if dead_letters > 0 {
+            count(&self.dead_letters, dead_letters);
+        }
+    }
+
     pub(crate) fn snapshot(&self) -> StreamsMetrics {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         StreamsMetrics {
@@ -66,6 +84,8 @@ impl Counters {
             restored: read(&self.restored),
             standby_updates: read(&self.standby_updates),
             corrupt_rows: read(&self.corrupt_rows),
+            dead_letters: read(&self.dead_letters),
+            failed_threads: read(&self.failed_threads),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! An instance of an application: its lifecycle, its threads, what they share.
+//! An instance of an application: its lifecycle, its threads, and their shared data.
 //!
-//! `app` holds what is fixed, `shared` what changes. Only `driver` starts threads.
+//! `app` holds the constant part, `shared` the part that changes. Only `driver` starts threads.
 
 pub(super) mod app;
 mod banner;
@@ -13,6 +13,7 @@ mod kafka_streams;
 mod lifecycle;
 pub(super) mod listener;
 mod local_state;
+mod measured;
 pub(super) mod metrics;
 mod run;
 mod shared;

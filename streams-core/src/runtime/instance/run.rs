@@ -5,17 +5,18 @@ use std::{pin::pin, time::Duration};
 use super::{KafkaStreams, State};
 use crate::Result;
 
-/// How long threads get to commit and leave. As long as most of those who stop programs wait before they kill them,
-/// and time enough for a commit that the cluster holds up.
+/// Time for threads to commit and leave. As long as most supervisors wait before they kill a
+/// program, and long enough for a commit that the cluster delays.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl KafkaStreams {
-    /// Starts the instance, runs it until `signal` completes, and closes it; or ends with the error that ended it
-    /// before. This is the whole of a `main`, where Java needs a shutdown hook, a latch and a handler that opens it.
+    /// Starts the instance, runs it until `signal` completes, and closes it; or returns the error
+    /// that ended it before. This is the whole of a `main`, where Java needs a shutdown hook, a
+    /// latch and a handler that opens it.
     ///
-    /// Closing is as by [`close`](Self::close) with 60 seconds. A signal that comes while the start waits for the
-    /// cluster ends that too. If something else closes the instance, this ends as well. Dropping the future closes
-    /// nothing once the instance has started.
+    /// Closing works as in [`close`](Self::close) with 60 seconds. A signal that comes while the
+    /// start waits for the cluster ends that too. If something else closes the instance, this
+    /// returns as well. Dropping the future closes nothing once the instance has started.
     ///
     /// ```no_run
     /// # use streams_core::{KafkaStreams, client::embedded::EmbeddedCluster, config::StreamsConfig, topology::Topology};
@@ -26,7 +27,8 @@ impl KafkaStreams {
     /// ```
     ///
     /// # Errors
-    /// Those of [`start`](Self::start), the error that ended the instance, or those of [`close`](Self::close).
+    /// The errors of [`start`](Self::start), the error that ended the instance, or the errors of
+    /// [`close`](Self::close).
     pub async fn run_until(&self, signal: impl Future) -> Result {
         let mut signal = pin!(signal);
         let is_stopped = tokio::select! {
@@ -45,7 +47,7 @@ impl KafkaStreams {
     }
 }
 
-/// Whether an instance in `state` will not run again.
+/// Returns whether an instance in `state` will not run again.
 fn is_ending(state: State) -> bool {
     match state {
         State::Created | State::Rebalancing | State::Running => false,

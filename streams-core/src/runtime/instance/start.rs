@@ -11,16 +11,18 @@ use super::{
 use crate::{Error, ErrorKind, Result};
 
 impl KafkaStreams {
-    /// Starts the instance. First its global stores are filled with all that their topics have now, which this waits
-    /// for. Then the stream threads are started: they join the group, restore state and process until
-    /// [`close`](Self::close); this returns as soon as they run. A topology of nothing but global stores has no stream
-    /// threads, and runs at once. A start that is given up, by dropping the future or by `close` from elsewhere, closes
-    /// the instance.
+    /// Starts the instance. First it fills the global stores with everything that their topics have
+    /// now, and waits for that. Then it starts the stream threads, which join the group, restore
+    /// state and process until [`close`](Self::close); this returns as soon as they run. A topology
+    /// of nothing but global stores has no stream threads, and runs at once. A start that is
+    /// abandoned, by dropping the future or by `close` from elsewhere, closes the instance.
     ///
     /// # Errors
-    /// `InvalidState` if it was started before, or closed meanwhile; `Unavailable` if the cluster can't be reached,
-    /// `State` if state on disk can't be read, `MissingSourceTopic` if the topic of a global store does not exist, or
-    /// what made it impossible to fill the store. After all but the first the instance is in error; make another one.
+    /// `InvalidState` if it was started before, or closed meanwhile; `Config` if it can't listen at
+    /// `metrics.listen`; `Unavailable` if the cluster can't be reached, `State` if state on disk
+    /// can't be read, `MissingSourceTopic` if the topic of a global store does not exist, or the
+    /// error that prevented the store from being filled. After all but the first the instance is in
+    /// error; make another one.
     pub async fn start(&self) -> Result {
         if self.state() != State::Created {
             let text = format!("the instance is {}; it can be started once", self.state());
@@ -29,14 +31,11 @@ impl KafkaStreams {
         log_start(&self.app.config);
         self.lifecycle.transition(State::Rebalancing);
         let starting = self.lifecycle.starting();
-        let started = match self.start_global().await {
-            Ok(()) => self.start_threads(),
-            Err(error) => Err(error),
-        };
+        let started = self.start_all().await;
         if let Err(error) = &started {
-            // Those that were started stop with it.
+            // The threads already started stop with it.
             self.lifecycle.close_all();
-            // Whoever closed it meanwhile meant no error.
+            // Closing it meanwhile is not an error.
             let closed =
                 self.state() == State::PendingShutdown || self.state() == State::NotRunning;
             self.lifecycle.ended(0, Some(error.clone()).filter(|_| !closed));
@@ -46,7 +45,15 @@ impl KafkaStreams {
         started
     }
 
-    /// Starts the thread of the global stores, if there are any, and waits until it has filled them.
+    async fn start_all(&self) -> Result {
+        #[cfg(feature = "metrics")]
+        self.open_endpoint()?;
+        self.start_global().await?;
+        self.start_threads()
+    }
+
+    /// Starts the thread of the global stores, if there are any, and waits until it has filled
+    /// them.
     async fn start_global(&self) -> Result {
         if self.app.topology.global_stores().is_empty() {
             return Ok(());
@@ -77,7 +84,8 @@ impl KafkaStreams {
             driver::spawn(&self.app, &self.lifecycle, thread)?;
         }
         if !self.state().is_running_or_rebalancing() {
-            // It was closed, or the global stores failed, when not all threads were there to hear of it.
+            // It was closed, or the global stores failed, before all threads were there to learn of
+            // it.
             self.lifecycle.close_all();
         }
         Ok(())
@@ -86,10 +94,10 @@ impl KafkaStreams {
     /// Starts one more stream thread and returns its name (KIP-663).
     ///
     /// # Errors
-    /// `InvalidState` if the instance is not running or its topology has no tasks, `Unavailable` if the cluster can't be
-    /// reached.
+    /// `InvalidState` if the instance is not running or its topology has no tasks, `Unavailable` if
+    /// the cluster can't be reached.
     pub fn add_stream_thread(&self) -> Result<String> {
-        // One at a time, for the number that is free now is taken only when the thread is there.
+        // One at a time, because a number stays free until its thread exists.
         let _adding = self.adding.lock();
         self.must_run()?;
         if self.app.group_topology.subtopologies.is_empty() {
@@ -102,11 +110,12 @@ impl KafkaStreams {
         Ok(name)
     }
 
-    /// Closes the stream thread with the highest number, waits for it at most for `timeout`, and returns its
-    /// name: `None` if there is none (KIP-663).
+    /// Closes the stream thread with the highest number, waits for it for at most `timeout`, and
+    /// returns its name: `None` if there is none (KIP-663).
     ///
     /// # Errors
-    /// `InvalidState` if the instance is not running, `Timeout` if the thread is still at work; it ends on its own.
+    /// `InvalidState` if the instance is not running, `Timeout` if the thread is still working; it
+    /// ends on its own.
     pub async fn remove_stream_thread(&self, timeout: Duration) -> Result<Option<String>> {
         self.must_run()?;
         let last = self.lifecycle.threads().close_last();

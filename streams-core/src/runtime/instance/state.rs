@@ -12,20 +12,20 @@ pub enum State {
     Created,
     /// Threads wait for their tasks, or restore state.
     Rebalancing,
-    /// All threads process the tasks that they were given.
+    /// All threads process their tasks.
     Running,
     /// `close` was called; threads commit and give up their tasks.
     PendingShutdown,
     /// Closed.
     NotRunning,
-    /// The last thread died; what is left is being closed.
+    /// The last thread died; the rest is being closed.
     PendingError,
-    /// All threads died; only `close` is left.
+    /// All threads died; only `close` is possible.
     Error,
 }
 
 impl State {
-    /// Whether the instance may go from this state to `next`.
+    /// Returns whether the instance may go from this state to `next`.
     pub(crate) fn may_become(self, next: Self) -> bool {
         use State::{
             Created, Error, NotRunning, PendingError, PendingShutdown, Rebalancing, Running,
@@ -41,7 +41,20 @@ impl State {
         )
     }
 
-    /// Whether stream threads are at work or waiting for it.
+    /// Java's number of the state, as in its metric `client-state` (KIP-1091).
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Created => 0,
+            Self::Rebalancing => 1,
+            Self::Running => 2,
+            Self::PendingShutdown => 3,
+            Self::NotRunning => 4,
+            Self::PendingError => 5,
+            Self::Error => 6,
+        }
+    }
+
+    /// Returns whether stream threads are working or waiting for work.
     pub fn is_running_or_rebalancing(self) -> bool {
         matches!(self, Self::Running | Self::Rebalancing)
     }

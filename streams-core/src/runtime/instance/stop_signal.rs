@@ -1,8 +1,8 @@
-//! How a thread is told to end.
+//! The signal that ends a thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Tells one thread to end, in one of three ways. What was said once is never taken back.
+/// Tells one thread to end, in one of three ways. A signal is never taken back.
 #[derive(Debug, Default)]
 pub(crate) struct StopSignal {
     close: AtomicBool,
@@ -11,19 +11,19 @@ pub(crate) struct StopSignal {
 }
 
 impl StopSignal {
-    /// Commit, give up all tasks, leave the group.
+    /// Tells it to commit, give up all tasks, and leave the group.
     pub(crate) fn close(&self) {
         self.close.store(true, Ordering::SeqCst);
     }
 
-    /// The same, and the membership ends although it is static: nobody comes back for its tasks.
+    /// The same, and the membership ends even if it is static: nobody comes back for its tasks.
     pub(crate) fn close_for_good(&self) {
-        // First, so that whoever sees that it is to close knows how.
+        // Set first, so that a thread that sees the close also sees this.
         self.leave.store(true, Ordering::SeqCst);
         self.close();
     }
 
-    /// End at once, as in a crash.
+    /// Tells it to end at once, as in a crash.
     pub(crate) fn abandon(&self) {
         self.abandon.store(true, Ordering::SeqCst);
     }

@@ -1,7 +1,7 @@
 //! The stream threads of an instance, by their numbers.
 //!
-//! It knows what each thread reported last, and how to tell it to end. What follows for the instance is for
-//! `lifecycle` to say. Invariant: its lock is held for a moment, never during a call of user code.
+//! It knows the last report of each thread, and how to tell it to end. `lifecycle` decides what
+//! follows for the instance. Invariant: its lock is held briefly, never during a call of user code.
 
 use std::{collections::BTreeMap, sync::Arc, thread::JoinHandle};
 
@@ -9,37 +9,38 @@ use parking_lot::Mutex;
 
 use super::{metrics::ThreadMetadata, stop_signal::StopSignal, watchdog::Watchdog};
 
-/// What is known of one stream thread.
+/// One stream thread as seen by the instance.
 #[derive(Debug)]
 struct Slot {
     stop: Arc<StopSignal>,
     metadata: ThreadMetadata,
-    /// Whether it processes all that it was told to.
+    /// True if it processes all its tasks.
     running: bool,
     alive: bool,
     handle: Option<JoinHandle<()>>,
     watchdog: Arc<Watchdog>,
 }
 
-/// How the threads that are alive fare.
+/// Summary of the living threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outlook {
     /// None is left.
     NoneLeft,
-    /// Some are not at work on all that they were told to have.
+    /// Some do not process all their tasks yet.
     SomeWait,
-    /// All of them are.
+    /// All of them do.
     AllRun,
 }
 
-/// All stream threads that were started, also those that have ended.
+/// All stream threads that were started, including those that have ended.
 #[derive(Debug, Default)]
 pub(crate) struct Threads {
     slots: Mutex<BTreeMap<usize, Slot>>,
 }
 
 impl Threads {
-    /// A thread is about to be started. What was known of an ended one with its number is forgotten.
+    /// Adds a thread that is about to be started. The data of an ended one with its number are
+    /// dropped.
     pub(crate) fn add(
         &self,
         index: usize,
@@ -58,7 +59,7 @@ impl Threads {
         self.slots.lock().insert(index, slot);
     }
 
-    /// The thread runs; `None` if the operating system started none.
+    /// Notes that the thread is running; `None` if the operating system could not start it.
     pub(crate) fn has_begun(&self, index: usize, handle: Option<JoinHandle<()>>) {
         if let Some(slot) = self.slots.lock().get_mut(&index) {
             slot.alive &= handle.is_some();
@@ -66,7 +67,7 @@ impl Threads {
         }
     }
 
-    /// A thread reports.
+    /// Takes the report of a thread.
     pub(crate) fn report(&self, index: usize, running: bool, metadata: ThreadMetadata) -> Outlook {
         let mut slots = self.slots.lock();
         if let Some(slot) = slots.get_mut(&index) {
@@ -76,14 +77,14 @@ impl Threads {
         outlook(&slots)
     }
 
-    /// A thread has not come back from a turn; it reports when it does.
+    /// Notes that a thread has not come back from a turn; it reports when it does.
     pub(crate) fn is_stuck(&self, index: usize) {
         if let Some(slot) = self.slots.lock().get_mut(&index) {
             slot.running = false;
         }
     }
 
-    /// A thread has ended.
+    /// Notes that a thread has ended.
     pub(crate) fn has_ended(&self, index: usize) -> Outlook {
         let mut slots = self.slots.lock();
         if let Some(slot) = slots.get_mut(&index) {
@@ -99,7 +100,7 @@ impl Threads {
         self.slots.lock().values().any(|slot| slot.alive)
     }
 
-    /// Whether none of those that `of` chooses is alive.
+    /// Returns whether no thread that `of` chooses is alive.
     pub(crate) fn are_ended(&self, of: impl Fn(usize) -> bool) -> bool {
         self.slots.lock().iter().all(|(index, slot)| !of(*index) || !slot.alive)
     }
@@ -111,8 +112,8 @@ impl Threads {
         }
     }
 
-    /// Tells the one with the highest number to close and not to come back. Returns its number and name; `None` if all
-    /// are told already.
+    /// Tells the one with the highest number to close for good. Returns its number and name; `None`
+    /// if all have been told already.
     pub(crate) fn close_last(&self) -> Option<(usize, String)> {
         let slots = self.slots.lock();
         let mut last = slots.iter().rev().filter(|(_, slot)| slot.alive && !slot.stop.is_set());
@@ -121,7 +122,7 @@ impl Threads {
         Some((*index, slot.metadata.thread_name.clone()))
     }
 
-    /// Tells all of them to end at once, and hands them over to be waited for.
+    /// Tells all of them to end at once, and returns them so that the caller can wait for them.
     pub(crate) fn abandon_all(&self) -> Vec<(JoinHandle<()>, Arc<Watchdog>)> {
         let mut slots = self.slots.lock();
         for slot in slots.values() {
@@ -131,20 +132,20 @@ impl Threads {
         slots.filter_map(|slot| Some((slot.handle.take()?, slot.watchdog.clone()))).collect()
     }
 
-    /// The lowest number that no thread has which is alive.
+    /// The lowest number that no living thread has.
     pub(crate) fn free_index(&self) -> usize {
         let slots = self.slots.lock();
         let alive = |index: &usize| slots.get(index).is_some_and(|slot| slot.alive);
         (1..=slots.len()).find(|index| !alive(index)).unwrap_or(slots.len() + 1)
     }
 
-    /// What those that are alive have.
+    /// Metadata of the living threads.
     pub(crate) fn metadata(&self) -> Vec<ThreadMetadata> {
         let slots = self.slots.lock();
         slots.values().filter(|slot| slot.alive).map(|slot| slot.metadata.clone()).collect()
     }
 
-    /// Where their user code is, for messages.
+    /// Positions of their user code, for messages.
     pub(crate) fn whereabouts(&self) -> String {
         let slots = self.slots.lock();
         let alive = slots.values().filter(|slot| slot.alive);

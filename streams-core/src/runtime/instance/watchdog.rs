@@ -1,8 +1,8 @@
-//! Tells what a stream thread does when it does not come back from a turn.
+//! Reports where a stream thread is when it does not come back from a turn.
 //!
-//! User code may loop for ever. Its thread can't say so, and the group gives its tasks to others, which meet the same
-//! record. So another thread looks at the clock for it, and names task, node and record. Invariant: a turn is reported
-//! once.
+//! User code may loop for ever. Its thread can't report that, and the group gives its tasks to
+//! others, which meet the same record. So another thread watches the clock, and names task, node
+//! and record. Invariant: a turn is reported once.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
@@ -13,10 +13,10 @@ use parking_lot::Mutex;
 
 use crate::{processor::TaskWatch, time::duration_ms};
 
-/// Stands for a thread that is between two turns.
+/// Means that a thread is between two turns.
 const IDLE: i64 = i64::MIN;
 
-/// What is known of a stream thread's turn from outside.
+/// A stream thread's turn, seen from outside.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     limit_ms: i64,
@@ -26,7 +26,7 @@ pub(crate) struct Watchdog {
 }
 
 impl Watchdog {
-    /// One that reports turns that are longer than this.
+    /// Creates a watchdog that reports turns longer than `limit`.
     pub(crate) fn new(limit: Duration) -> Self {
         Self {
             limit_ms: duration_ms(limit),
@@ -36,33 +36,33 @@ impl Watchdog {
         }
     }
 
-    /// A turn begins.
+    /// Notes that a turn begins.
     pub(crate) fn begins(&self, now_ms: i64) {
         self.began_ms.store(now_ms, Relaxed);
     }
 
-    /// A turn is over. Returns whether it was reported.
+    /// Notes that a turn is over. Returns whether it was reported.
     pub(crate) fn ends(&self) -> bool {
         self.began_ms.store(IDLE, Relaxed);
         self.is_stuck.swap(false, Relaxed)
     }
 
-    /// The thread runs other tasks than before.
+    /// Sets the tasks that the thread runs.
     pub(crate) fn watch(&self, tasks: Vec<TaskWatch>) {
         *self.tasks.lock() = tasks;
     }
 
-    /// Whether a turn is reported that is not over.
+    /// Returns whether the current turn has been reported.
     pub(crate) fn is_stuck(&self) -> bool {
         self.is_stuck.load(Relaxed)
     }
 
-    /// Where user code is; `None` if none runs.
+    /// Position of user code; `None` if none runs.
     pub(crate) fn whereabouts(&self) -> Option<String> {
         self.tasks.lock().iter().find_map(TaskWatch::whereabouts).map(|seen| seen.to_string())
     }
 
-    /// Looks at the clock. Returns what to say of a turn that is too long, once.
+    /// Checks the clock. Returns the report of a turn that is too long, once.
     pub(crate) fn look(&self, now_ms: i64) -> Option<String> {
         let began_ms = self.began_ms.load(Relaxed);
         if began_ms == IDLE || now_ms.saturating_sub(began_ms) < self.limit_ms {

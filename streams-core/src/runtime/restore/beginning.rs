@@ -1,8 +1,8 @@
-//! Where the restore of a store begins, and what is to be done if its changelog is not what the local state was
-//! restored from.
+//! The start position of a store's restore, and the reaction to a changelog that is not the one
+//! from which the local state was restored.
 //!
-//! Invariant: local state is emptied only if nothing of it is lost by that, or if the operator said so: it may be the
-//! only copy.
+//! Invariant: local state is emptied only if that loses nothing, or if the operator asked for it:
+//! it may be the only copy.
 
 use state_store::{Database, StoreId, WriteBatch};
 
@@ -24,26 +24,27 @@ pub(super) struct Local<'a> {
     pub(super) id: StoreId,
 }
 
-/// Offsets that a log has: from the first one to the end.
+/// Offsets of a log: from the first one to the end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Log {
     pub(super) first: i64,
     pub(super) end: i64,
 }
 
-/// Where a restore begins.
+/// The start of a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Beginning {
     pub(super) from: i64,
-    /// Whether the active task writes all rows to the changelog when it has read it.
+    /// True if the active task rewrites all rows to the changelog once it has read it.
     pub(super) rewrite: bool,
 }
 
 impl Local<'_> {
-    /// Where the restore of this store begins.
+    /// Returns the start of the restore of this store.
     ///
     /// # Errors
-    /// `InvalidState` if the changelog is lost and the operator is to decide, or those of the database.
+    /// `InvalidState` if the changelog is lost and the operator must decide, and errors of the
+    /// database.
     pub(super) fn begin(&self, log: Log, app: &App) -> Result<Beginning> {
         let Log { first, end } = log;
         let topic = &self.partition.topic;
@@ -55,8 +56,9 @@ impl Local<'_> {
             Some(stored) => self.begin_without(stored, log, mark, app)?,
             None => {
                 if has_rows(self.database, self.id)? {
-                    // A restore that was interrupted while it loaded rows left them without an offset. Some may be
-                    // deleted meanwhile, and their tombstones compacted away.
+                    // A restore that was interrupted while it loaded rows left them without an
+                    // offset. Some may have been deleted meanwhile, and their tombstones compacted
+                    // away.
                     self.clear(first)?;
                 }
                 (first, false)
@@ -65,11 +67,11 @@ impl Local<'_> {
         Ok(Beginning { from, rewrite })
     }
 
-    /// Where the restore of a store begins that a topic fills which the task reads. There is no other copy of the state to
-    /// be kept than the topic itself.
+    /// Returns the start of the restore of a store that is filled from an input topic of the task.
+    /// The topic itself is the only other copy of the state.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Errors of the database.
     pub(super) fn begin_source(&self, Log { first, end }: Log) -> Result<Beginning> {
         let stored = self.database.offset(&self.partition.topic)?;
         if let Some(from) = stored.filter(|stored| (first..=end).contains(stored)) {
@@ -85,7 +87,7 @@ impl Local<'_> {
         Ok(Beginning { from, rewrite: false })
     }
 
-    /// The same if the log does not have the offset at which the state is.
+    /// The same if the log no longer has the offset of the state.
     fn begin_without(
         &self,
         stored: i64,
@@ -95,7 +97,7 @@ impl Local<'_> {
     ) -> Result<(i64, bool)> {
         let (first, Self { task, partition, .. }) = (log.first, self);
         let store = &*self.spec.name;
-        // A window store's changelog forgets what has expired.
+        // A window store's changelog drops expired rows.
         let expired = self.spec.retention_ms.is_some() && stored < first;
         let expired = expired && mark == ChangelogMark::Sound;
         if expired || !has_rows(self.database, self.id)? {
@@ -131,7 +133,7 @@ impl Local<'_> {
         Ok((first, true))
     }
 
-    /// What is wrong with the changelog.
+    /// Description of the fault of the changelog.
     fn loss(&self, stored: i64, Log { first, end }: Log) -> String {
         let Self { task, partition, spec, .. } = self;
         let store = &spec.name;
@@ -148,8 +150,8 @@ impl Local<'_> {
         }
     }
 
-    /// Empties the store, whose changelog begins at `first`, in one step: rows that are gone must leave neither their
-    /// offset nor their stream time behind.
+    /// Empties the store, whose changelog begins at `first`, in one step: rows that are gone must
+    /// leave neither their offset nor their stream time behind.
     fn clear(&self, first: i64) -> Result {
         let mut batch = WriteBatch::new();
         batch.delete_all(self.id);
@@ -162,10 +164,10 @@ impl Local<'_> {
         Ok(self.database.write(batch)?)
     }
 
-    /// Notes that the changelog was written anew, up to `next_offset`.
+    /// Notes that the changelog was rewritten, up to `next_offset`.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Errors of the database.
     pub(super) fn rewritten(&self, next_offset: i64) -> Result {
         let mut batch = WriteBatch::new();
         batch.set_offset(&self.partition.topic, next_offset);

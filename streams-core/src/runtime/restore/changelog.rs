@@ -18,33 +18,33 @@ use crate::{
     topology::StoreDef,
 };
 
-/// Bytes of a key that an error shows.
+/// Number of key bytes shown in an error.
 const SHOWN_KEY_BYTES: usize = 64;
 
-/// Where a restore begins and ends.
+/// Start and end of a restore.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
     pub(super) from: i64,
-    /// Where an active task's restore ends.
+    /// End of an active task's restore.
     pub(super) end: i64,
-    /// What is behind this is not the restore's, but comes to the task as records.
+    /// Records from this offset on are not restored, but come to the task as records.
     pub(super) limit: Option<i64>,
-    /// Whether the changelog is to be written anew then.
+    /// True if the changelog is to be rewritten then.
     pub(super) rewrite: bool,
-    /// A window store's stream time moves no further than this.
+    /// Limit on a window store's stream time.
     pub(super) latest_time: i64,
     pub(super) now_ms: i64,
 }
 
-/// What is done with the changelog.
+/// Phase of the changelog.
 enum Phase {
-    /// It is read.
+    /// It is being read.
     Filling,
-    /// It is written anew; `None` before the first row.
+    /// It is being rewritten; `None` before the first row.
     Rewriting(Option<Rewrite>),
     /// All of it is in the store.
     Complete,
-    /// The same, and the log and listeners know it.
+    /// The same, and it has been logged and reported to listeners.
     Told,
 }
 
@@ -54,10 +54,10 @@ pub(super) struct Changelog {
     spec: StoreSpec,
     partition: TopicPartition,
     rows: StoreRestorer,
-    /// A store without a database, which tells whether it could read a row.
+    /// A store without a database, which checks whether it could read a row.
     reader: Box<dyn StateStore>,
     next_offset: i64,
-    /// The position that the database knows.
+    /// The position in the database.
     applied: i64,
     end: i64,
     limit: i64,
@@ -68,10 +68,10 @@ pub(super) struct Changelog {
 }
 
 impl Changelog {
-    /// The changelog of a store, by number in the topology.
+    /// Creates the changelog of a store, by number in the topology.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Errors of the database.
     pub(super) fn new(
         (store, def): (usize, &StoreDef),
         partition: TopicPartition,
@@ -88,7 +88,7 @@ impl Changelog {
         {
             let mut seen = database.offset(&seen_time_entry(&spec.name))?;
             if spec.format.versions().is_some() {
-                // What the store has put says what it did not put.
+                // The stream time of the store's own writes covers rows that it did not write.
                 seen = seen.max(database.offset(&stream_time_entry(&spec.name))?);
             }
             if let Some(seen) = seen {
@@ -120,17 +120,17 @@ impl Changelog {
         self.next_offset
     }
 
-    /// Offsets between where it is and where it ends.
+    /// Number of offsets between its position and its end.
     pub(super) fn remaining(&self) -> i64 {
         self.end.saturating_sub(self.next_offset).max(0)
     }
 
-    /// Whether it is still read to its end.
+    /// Returns whether it is still being read to its end.
     pub(super) fn is_filling(&self) -> bool {
         matches!(self.phase, Phase::Filling)
     }
 
-    /// Whether the store has all of it.
+    /// Returns whether the store has all of it.
     pub(super) fn is_done(&self) -> bool {
         matches!(self.phase, Phase::Complete | Phase::Told)
     }
@@ -140,7 +140,7 @@ impl Changelog {
         self.rows.bytes()
     }
 
-    /// Whether nothing is to be written.
+    /// Returns whether there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -150,28 +150,37 @@ impl Changelog {
         self.next_offset >= self.end - short
     }
 
-    /// Whether it has read further than the database knows.
+    /// Returns whether it has read further than the position in the database.
     pub(super) fn is_ahead(&self) -> bool {
         self.next_offset > self.applied
     }
 
-    /// Whether the record at an offset belongs to the store already.
+    /// Returns whether the record at an offset belongs to the store already.
     pub(super) fn has(&self, offset: i64) -> bool {
         offset < self.limit
     }
 
-    /// The consumer's position.
+    /// Sets the consumer's position.
     pub(super) fn moved_to(&mut self, position: i64) {
         self.next_offset = position.min(self.limit);
     }
 
-    /// Everything up to the end is written to the store. Returns whether the changelog is to be written anew.
-    pub(super) fn end(&mut self) -> bool {
+    /// Notes that everything up to the end is written to the store. Returns whether the changelog
+    /// is to be rewritten.
+    pub(super) fn end(&mut self, databases: &TaskDatabases) -> bool {
+        self.caught_up(databases);
         self.phase = if self.rewrite { Phase::Rewriting(None) } else { Phase::Complete };
         self.rewrite
     }
 
-    /// Drops what was read and is not written.
+    /// Notes that there is nothing more to read for now.
+    pub(super) fn caught_up(&self, databases: &TaskDatabases) {
+        if let Some((database, id)) = databases.of(self.store) {
+            database.end_ingestion(id);
+        }
+    }
+
+    /// Drops the rows that are read and not written.
     pub(super) fn forget(&mut self) {
         self.rows.clear();
         self.next_offset = self.applied;
@@ -181,7 +190,7 @@ impl Changelog {
     /// Collects one record. A row that the store could not read is an error, or is left out.
     ///
     /// # Errors
-    /// `Deserialization` or `State` naming the row.
+    /// `Deserialization` or `State`, with the name of the row.
     pub(super) fn push<'h>(
         &mut self,
         (task, offset): (TaskId, i64),
@@ -211,7 +220,7 @@ impl Changelog {
                 tracing::warn!("{text}, and is left out: {cause}");
                 count(&app.shared.counters.corrupt_rows, 1);
                 if has_key {
-                    // An older row of the key would be taken for the newest.
+                    // Otherwise an older row of the key would count as the newest.
                     self.rows.accept_deletion()?;
                 }
                 Ok(())
@@ -219,7 +228,7 @@ impl Changelog {
         }
     }
 
-    /// A batch of this many records is collected; the next one begins at `next_offset`.
+    /// Notes that a batch of this many records is collected; the next one begins at `next_offset`.
     pub(super) fn collected(&mut self, records: u64, next_offset: i64) {
         self.next_offset = next_offset.min(self.limit);
         self.restored += records;
@@ -236,7 +245,7 @@ impl Changelog {
         }
     }
 
-    /// Writes a line if the store has become complete since the last call. Returns whether it has.
+    /// Logs a line if the store has become complete since the last call. Returns whether it has.
     pub(super) fn tell(&mut self, task: TaskId, now_ms: i64) -> bool {
         if !matches!(self.phase, Phase::Complete) {
             return false;
@@ -247,11 +256,11 @@ impl Changelog {
         true
     }
 
-    /// Writes what was collected, with the position behind it.
+    /// Writes the collected rows, with the position after them.
     pub(super) fn apply(&mut self, databases: &TaskDatabases) -> Result {
         let Some((database, id)) = databases.of(self.store) else { return Ok(()) };
         if let Some(seen) = self.rows.seen_start() {
-            // First the times: with them but without the rows a crash does no harm.
+            // Times first: with them but without the rows a crash does no harm.
             let store = &self.spec.name;
             let (time, seen_time) = (stream_time_entry(store), seen_time_entry(store));
             let known = database.offset(&time)?.unwrap_or(-1);
@@ -259,7 +268,7 @@ impl Changelog {
             batch.set_mark(&seen_time, seen);
             batch.set_mark(&time, known.max(self.rows.max_window_start().unwrap_or(-1)));
             if self.spec.retain_duplicates {
-                // Rows that are written behind the restore must not take the places of those that are there.
+                // Rows written after the restore must not replace existing ones.
                 let entry = seqnum_entry(store);
                 let known = database.offset(&entry)?.unwrap_or(0);
                 batch.set_mark(&entry, known.max(i64::from(self.rows.max_seqnum())));
@@ -272,10 +281,10 @@ impl Changelog {
         Ok(())
     }
 
-    /// Writes the next rows to the changelog, if it was lost. Returns whether there was something to do.
+    /// Writes the next rows to the changelog, if it was lost. Returns whether there was work.
     ///
     /// # Errors
-    /// What the producer says, or those of the database; it begins with the first row again then.
+    /// Errors of the producer or the database; the rewriting then starts again with the first row.
     pub(super) fn rewrite(
         &mut self,
         (task, databases): (TaskId, &TaskDatabases),

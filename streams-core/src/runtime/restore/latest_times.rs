@@ -1,36 +1,41 @@
-//! Up to which time the records that a window store has are not processed again.
+//! Times up to which the records in a window store will not be processed again.
 //!
-//! At least once a changelog may have rows of records whose offsets nobody has committed. Were such rows to move the
-//! store's stream time, windows would have expired when those records come again. So a restore moves it no further than
-//! the committed times of the partitions whose records reach the store.
+//! With at-least-once a changelog may have rows of records whose offsets nobody has committed. If
+//! such rows moved the store's stream time, windows would have expired when those records come
+//! again. So a restore moves it no further than the committed times of the partitions whose records
+//! reach the store.
 
 use std::collections::BTreeMap;
 
 use crate::{TopicPartition, client::OffsetAndMetadata, task::CommitMetadata, topology::Topology};
 
-/// The limit of each window store of a task, by number in the topology. A store without one has no limit.
+/// The limit of each window store of a task, by number in the topology. A store that is not listed
+/// has no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LatestTimes(BTreeMap<usize, i64>);
 
 impl LatestTimes {
-    /// Those of a task that does not know what is committed: no window store's stream time moves.
+    /// Limits of a task that does not know the committed offsets: no window store's stream time
+    /// moves.
     pub(crate) fn unknown(topology: &Topology, subtopology: u32) -> Self {
         let windows = topology.window_stores_of(subtopology).into_iter();
         Self(windows.map(|store| (store, -1)).collect())
     }
 
-    /// Those of a task that begins at these offsets. `reader_of` is the source that reads a topic of the cluster.
+    /// Limits of a task that starts at these offsets. `reader_of` is the source that reads a topic
+    /// of the cluster.
     ///
-    /// Several nodes may use one store, and nobody knows which of them write it; so the node that is furthest behind
-    /// sets the limit. One that is too low keeps rows for longer, one that is too high loses them.
+    /// Several nodes may use one store, and it is unknown which of them write it; so the node that
+    /// is furthest behind sets the limit. A limit that is too low keeps rows for longer, one that
+    /// is too high loses them.
     pub(crate) fn committed(
         topology: &Topology,
         subtopology: u32,
         committed: &BTreeMap<TopicPartition, OffsetAndMetadata>,
         reader_of: impl Fn(&str) -> Option<usize>,
     ) -> Self {
-        let readers = committed.iter().filter_map(|(place, offset)| {
-            reader_of(&place.topic).map(|reader| (reader, time(offset)))
+        let readers = committed.iter().filter_map(|(partition, offset)| {
+            reader_of(&partition.topic).map(|reader| (reader, time(offset)))
         });
         let readers: Vec<(usize, i64)> = readers.collect();
         let time_of = |node: usize| {
@@ -53,7 +58,8 @@ impl LatestTimes {
     }
 }
 
-/// The partition's time at a committed offset; without limit if somebody else committed it, who knows no time.
+/// The partition's time at a committed offset; no limit if the committer was another program, which
+/// records no time.
 fn time(committed: &OffsetAndMetadata) -> i64 {
     match CommitMetadata::decode(&committed.metadata).partition_time {
         time if time >= 0 => time,
@@ -74,7 +80,7 @@ mod tests {
 
     type Windows = StoreRef<WindowStore<String, String>>;
 
-    /// A node below `parents` that uses `store`.
+    /// Adds a node below `parents` that uses `store`.
     fn user(
         builder: &mut TopologyBuilder,
         name: &str,

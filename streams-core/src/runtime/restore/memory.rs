@@ -1,24 +1,24 @@
-//! The memory of one restorer, of which the process's budget knows.
+//! The memory of one restorer, charged to the process's budget.
 
 use state_store::{MemoryBudget, OverlayAccount};
 
 use crate::client::RecordBatch;
 
-/// What the buffers of a restorer take at most, however large the budget.
+/// Upper limit on the buffers of a restorer, however large the budget.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
-/// What they may take however small it is.
+/// Lower limit, however small the budget.
 const BYTES_MIN: usize = 64 * 1024;
-/// Records of one poll.
+/// Number of records per poll.
 const POLL_RECORDS: usize = 20_000;
-/// Records of the first poll, before it is known how large they are.
+/// Number of records of the first poll, before their size is known.
 const POLL_RECORDS_FIRST: usize = 500;
-/// Records of one poll if they are large.
+/// Number of records per poll if they are large.
 const POLL_RECORDS_MIN: usize = 100;
 
-/// What the buffers of all stores of a restorer take together, and may take.
+/// Memory taken by the buffers of all stores of a restorer, and its limit.
 ///
-/// It is charged to the overlays' share of the budget: what is restored waits for its write as an overlay's rows do. All
-/// restorers together may take half of the share.
+/// It is charged to the overlays' share of the budget: restored rows wait for their write as an
+/// overlay's rows do. All restorers together may take half of the share.
 #[derive(Debug)]
 pub(super) struct Memory {
     account: OverlayAccount,
@@ -36,24 +36,24 @@ impl Memory {
         }
     }
 
-    /// The buffers took this much more.
+    /// Adds memory that the buffers took.
     pub(super) fn grew(&mut self, bytes: usize) {
         self.account.add(bytes);
     }
 
-    /// The buffers take this much now.
+    /// Sets the memory that the buffers take.
     pub(super) fn set(&mut self, bytes: usize) {
         let used = self.account.used();
         self.account.add(bytes.saturating_sub(used));
         self.account.sub(used.saturating_sub(bytes));
     }
 
-    /// Whether something must be written.
+    /// Returns whether something must be written.
     pub(super) fn is_full(&self) -> bool {
         self.account.used() > self.limit
     }
 
-    /// Whether more than half of it is taken.
+    /// Returns whether more than half of it is taken.
     pub(super) fn is_half_full(&self) -> bool {
         self.account.used() > self.limit / 2
     }
@@ -68,12 +68,12 @@ impl Memory {
         let all = batches.iter().flat_map(RecordBatch::iter);
         let bytes: usize = all.map(|record| size(record.key) + size(record.value)).sum();
         let fitting = self.limit / 2 / (bytes / records).max(1);
-        // Slowly up, for the next ones may be larger; at once down.
+        // Increases slowly, since the next records may be larger; decreases at once.
         let most = self.poll_records.saturating_mul(4).min(POLL_RECORDS);
         self.poll_records = fitting.clamp(POLL_RECORDS_MIN, most);
     }
 
-    /// How many records the next poll asks for.
+    /// Number of records that the next poll asks for.
     pub(super) fn poll_records(&self) -> usize {
         self.poll_records
     }

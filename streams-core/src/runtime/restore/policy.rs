@@ -1,11 +1,12 @@
-//! Whether a changelog topic keeps what its store needs.
+//! A check that a changelog topic keeps the rows that its store needs.
 
 use crate::{Error, ErrorKind, Result, client::TopicDescription, store::StoreSpec};
 
-/// Looks at the `cleanup.policy` of a changelog topic. Returns a warning.
+/// Checks the `cleanup.policy` of a changelog topic. Returns a warning.
 ///
 /// # Errors
-/// `InvalidTopic` if the topic is not compacted, so that rows of a store without retention would be lost.
+/// `InvalidTopic` if the topic is not compacted, so that rows of a store without retention would be
+/// lost.
 pub(super) fn check_policy(
     topic: &str,
     found: &TopicDescription,

@@ -1,4 +1,4 @@
-//! Lines in the log that say how far restore has come.
+//! Log lines about the progress of restore.
 
 use std::collections::BTreeMap;
 
@@ -8,22 +8,23 @@ use crate::TaskId;
 /// Time between two lines.
 const INTERVAL_MS: i64 = 10_000;
 
-/// When the last line was written, and what it knew.
+/// Time of the last line, and the state that it reported.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     last: Option<Look>,
 }
 
-/// How far all restores of active tasks had come.
+/// Progress of all restores of active tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Look {
     at_ms: i64,
-    /// Records that the restorer has read for active tasks.
+    /// Number of records read for active tasks.
     records: u64,
 }
 
 impl Progress {
-    /// Writes a line if some active task is being restored and the last line is old enough. `records` were read so far.
+    /// Logs a line if some active task is being restored and the last line is old enough. `records`
+    /// is the number of records read so far.
     pub(super) fn log(
         &mut self,
         tasks: &BTreeMap<TaskId, RestoringTask>,
@@ -52,7 +53,7 @@ impl Progress {
     }
 }
 
-/// Records a second.
+/// Records per second.
 pub(super) fn rate(records: u64, elapsed_ms: i64) -> u64 {
     let elapsed_ms = u64::try_from(elapsed_ms).unwrap_or(0).max(1);
     records.saturating_mul(1_000) / elapsed_ms

@@ -1,4 +1,4 @@
-//! Restores the tasks of one stream thread: what is in hand, and how tasks come and go.
+//! Restores the tasks of one stream thread: its state, and how tasks come and go.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,15 +30,15 @@ pub(crate) struct Restorer {
     admin: Box<dyn Admin>,
     pub(super) tasks: BTreeMap<TaskId, RestoringTask>,
     pub(super) finished: Vec<TaskId>,
-    /// Rows that were read are lost: nothing may be written until all is abandoned.
+    /// True if rows that were read are lost: nothing may be written until everything is abandoned.
     pub(super) failed: bool,
-    /// All restores are to begin anew.
+    /// True if all restores must start again.
     pub(super) restart: bool,
     pub(super) progress: Progress,
-    /// Records that were read for active tasks.
+    /// Number of records read for active tasks.
     pub(super) records: u64,
     pub(super) memory: Memory,
-    /// Changelog topics whose settings were looked at.
+    /// Changelog topics whose settings were checked.
     checked: BTreeSet<String>,
 }
 
@@ -48,16 +48,17 @@ impl std::fmt::Debug for Restorer {
     }
 }
 
-/// What a task is restored for.
+/// Purpose of a restore.
 #[derive(Clone)]
 pub(crate) struct Assignment {
     /// Standby and warm-up tasks never finish.
     pub(crate) standby: bool,
-    /// Records later than these will be processed once more.
+    /// Records later than these times will be processed again.
     pub(crate) latest_times: LatestTimes,
-    /// Where an active task begins to read the topics that fill its stores: what comes behind that, it processes.
+    /// Positions at which an active task starts to read the topics that fill its stores: it
+    /// processes the records after them.
     pub(crate) source_ends: BTreeMap<TopicPartition, i64>,
-    /// Under which a changelog that was lost is written anew.
+    /// Lease under which a lost changelog is rewritten.
     pub(crate) lease: Lease,
 }
 
@@ -74,7 +75,7 @@ impl RestoringTask {
     }
 }
 
-/// The offset of a partition that was asked for.
+/// The offset of a requested partition.
 fn known(offsets: &BTreeMap<TopicPartition, i64>, partition: &TopicPartition) -> Result<i64> {
     offsets.get(partition).copied().ok_or_else(|| {
         let text = format!("the cluster did not say where changelog {partition} begins and ends");
@@ -82,7 +83,7 @@ fn known(offsets: &BTreeMap<TopicPartition, i64>, partition: &TopicPartition) ->
     })
 }
 
-/// Says what may be done about a changelog that is not there.
+/// Adds the possible remedies for a missing changelog.
 fn is_gone(error: Error, task: TaskId) -> Error {
     if error.kind() != ErrorKind::InvalidTopic {
         return error;
@@ -128,12 +129,12 @@ impl Restorer {
         self.app.shared.restore_listener()
     }
 
-    /// Begins to restore a task, from the offsets that its databases know.
+    /// Begins to restore a task, from the offsets in its databases.
     ///
     /// # Errors
-    /// `InvalidState` if a changelog is not what the local state was restored from and the operator is to decide,
-    /// `InvalidTopic` if it is gone or would lose rows, `Unavailable` if the cluster can't be asked, or those of the
-    /// databases.
+    /// `InvalidState` if a changelog is not the one from which the local state was restored and the
+    /// operator must decide, `InvalidTopic` if it is gone or would lose rows, `Unavailable` if the
+    /// cluster can't be asked, and errors of the databases.
     pub(crate) fn add(
         &mut self,
         task: TaskId,
@@ -144,12 +145,14 @@ impl Restorer {
         let mut partitions = self.app.changelogs(task);
         self.check_topics(task, &partitions)?;
         if !assignment.standby {
-            // A standby does not know what is committed, so it leaves those to whom takes over.
+            // A standby does not know the committed offsets, so it leaves those to the member that
+            // takes over.
             partitions.extend(self.app.filling_sources(task));
         }
         let all: Vec<TopicPartition> = partitions.values().cloned().collect();
         let earliest = self.admin.earliest_offsets(&all).all();
-        // The log's end, not the stable part: a restore waits for the transactions of a crashed writer.
+        // The end of the log, not of its stable part: a restore waits for the transactions of a
+        // crashed writer.
         let isolation = if is_planted(PlantedBug::RestoreStablePart) {
             self.app.isolation()
         } else {
@@ -196,7 +199,7 @@ impl Restorer {
         Ok(())
     }
 
-    /// Looks, once for each topic, whether changelogs keep what their stores need.
+    /// Checks, once per topic, whether changelogs keep the rows that their stores need.
     fn check_topics(
         &mut self,
         task: TaskId,
@@ -208,7 +211,7 @@ impl Restorer {
             return Ok(());
         }
         let described = match self.admin.describe_topics(&names).wait() {
-            // Whoever may not see a topic's settings can still read it.
+            // A member that may not see a topic's settings can still read it.
             Err(error) if error.kind() == ErrorKind::Fatal => BTreeMap::new(),
             other => other?,
         };
@@ -227,7 +230,7 @@ impl Restorer {
         Ok(())
     }
 
-    /// Gives a task up; its databases hold all that was read of the changelogs.
+    /// Gives a task up; its databases have everything that was read from the changelogs.
     pub(crate) fn remove(&mut self, task: TaskId) -> Result<Option<TaskDatabases>> {
         let Some(mut restoring) = self.tasks.remove(&task) else { return Ok(None) };
         self.finished.retain(|finished| *finished != task);
@@ -241,7 +244,7 @@ impl Restorer {
         Ok(Some(restoring.databases))
     }
 
-    /// Gives up all tasks without writing anything more: the databases stay at their last offsets.
+    /// Gives up all tasks without further writes: the databases stay at their last offsets.
     pub(crate) fn abandon(&mut self) -> BTreeMap<TaskId, TaskDatabases> {
         let abandoned = std::mem::take(&mut self.tasks);
         for changelog in abandoned.values().flat_map(|task| &task.changelogs) {
@@ -254,7 +257,7 @@ impl Restorer {
         abandoned.into_iter().map(|(id, task)| (id, task.databases)).collect()
     }
 
-    /// Active tasks that are restored to the end, handed over with their databases.
+    /// Returns the active tasks that are completely restored, with their databases.
     pub(crate) fn take_restored(&mut self) -> Result<Vec<(TaskId, TaskDatabases)>> {
         let mut restored = Vec::new();
         for task in std::mem::take(&mut self.finished) {
@@ -265,7 +268,7 @@ impl Restorer {
         Ok(restored)
     }
 
-    /// How far each task has come, over all its stores.
+    /// Progress of each task, over all its stores.
     pub(crate) fn offsets(&self) -> TaskOffsets {
         let lag = |task: &RestoringTask| {
             let lags = task.changelogs.iter().map(|changelog| {
@@ -283,7 +286,7 @@ impl Restorer {
         }
     }
 
-    /// How far each restore of an active task has come.
+    /// Progress of each restore of an active task.
     pub(in crate::runtime) fn readings(&self) -> Vec<Reading> {
         let restoring = self.tasks.values().filter(|task| !task.is_standby());
         let changelogs = restoring.flat_map(|task| &task.changelogs);
@@ -297,17 +300,17 @@ impl Restorer {
             .collect()
     }
 
-    /// Whether it has tasks.
+    /// Returns whether it has tasks.
     pub(crate) fn has_tasks(&self) -> bool {
         !self.tasks.is_empty()
     }
 
-    /// The tasks that it has.
+    /// Its tasks.
     pub(crate) fn tasks(&self) -> Vec<TaskId> {
         self.tasks.keys().copied().collect()
     }
 
-    /// The databases of a task that it has.
+    /// The databases of one of its tasks.
     pub(crate) fn databases(&self, task: TaskId) -> Option<TaskDatabases> {
         self.tasks.get(&task).map(|task| task.databases.clone())
     }

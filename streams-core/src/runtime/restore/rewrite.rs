@@ -1,8 +1,9 @@
-//! Writing a lost changelog anew from the local state, a page of rows at a time.
+//! Rewrites a lost changelog from the local state, one page of rows at a time.
 //!
-//! Invariant: the database says that the changelog is to be written anew until all of it is. Exactly once each page is a
-//! transaction of an id that only rewriting this changelog has: what a producer that was given up had on its way must not
-//! come behind newer rows. At least once the task's owner notices such rows, and writes those anew.
+//! Invariant: the database records that the changelog must be rewritten until all of it is. With
+//! exactly-once each page is a transaction with an id used only for rewriting this changelog:
+//! records of an abandoned producer must not come after newer rows. With at-least-once the task's
+//! owner notices such rows, and rewrites them.
 
 use std::ops::Bound;
 
@@ -12,14 +13,14 @@ use super::{super::app::App, beginning::Local};
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
     client::{Collector, Lease, ProducerSettings},
-    store::{ChangelogWriter, StateStore},
+    store::{ChangelogWriter, LogOrder, StateStore},
     task::TaskDatabases,
 };
 
-/// Rows that are written before their reports are waited for.
+/// Number of rows that are written before their reports are awaited.
 const PAGE_ROWS: usize = 5_000;
 
-/// A changelog that is being written.
+/// A changelog that is being rewritten.
 pub(super) struct Rewrite {
     store: Box<dyn StateStore>,
     collector: Box<Collector>,
@@ -34,7 +35,7 @@ impl Rewrite {
     /// Begins with the first row.
     ///
     /// # Errors
-    /// Those of the store, or `Unavailable` if there is no producer to be had.
+    /// Errors of the store, or `Unavailable` if no producer can be made.
     pub(super) fn new(
         app: &App,
         (index, databases): (usize, &TaskDatabases),
@@ -61,7 +62,7 @@ impl Rewrite {
     /// Writes the next rows. Returns whether these were the last.
     ///
     /// # Errors
-    /// What the producer says, or those of the database. It has to begin anew then.
+    /// Errors of the producer or the database. The rewriting must then start again.
     pub(super) fn write_page(&mut self, local: &Local<'_>, now_ms: i64) -> Result<bool> {
         let from = self.last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let rows = local.database.range(local.id, from, Bound::Unbounded, Direction::Forward)?;
@@ -72,10 +73,15 @@ impl Rewrite {
         }
         let (mut no_rows, slot) = (WriteBatch::new(), self.collector.slot(local.partition)?);
         for key in &keys {
-            // What a store finds its rows by is not in the changelog.
+            // Index entries of a store are not in the changelog.
             let Some(logged) = local.spec.format.to_changelog_key(key) else { continue };
             let changelog = Some((slot, &mut *self.collector));
-            let mut writer = ChangelogWriter { batch: &mut no_rows, changelog, position: None };
+            let mut writer = ChangelogWriter {
+                batch: &mut no_rows,
+                changelog,
+                position: None,
+                order: LogOrder::default(),
+            };
             self.store.log_again(logged, now_ms, &mut writer)?;
         }
         for report in self.collector.flush()? {
@@ -95,7 +101,7 @@ impl Rewrite {
         self.rows
     }
 
-    /// The offset behind the last row; `None` if there was none.
+    /// The offset after the last row; `None` if there was none.
     pub(super) fn next_offset(&self) -> Option<i64> {
         self.next_offset
     }

@@ -84,14 +84,14 @@ impl World {
         self.cluster.produce(CHANGELOG, Some(partition), record).unwrap().1
     }
 
-    /// Counts from 0 on of the keys of this range, whose offsets follow each other.
+    /// Writes counts from 0 on for the keys of this range, at consecutive offsets.
     fn log_counts(&self, partition: i32, keys: std::ops::Range<i64>) {
         for key in keys {
             self.log(partition, &format!("k{key:05}"), &key.to_be_bytes());
         }
     }
 
-    /// Rows of the changelog as they are restored.
+    /// Rows of the changelog in restored form.
     fn logged(&self) -> Vec<(String, i64)> {
         let records = self.cluster.read_all(CHANGELOG, IsolationLevel::ReadCommitted).unwrap();
         let row = |(key, value): (Option<Vec<u8>>, Option<Vec<u8>>)| {
@@ -125,7 +125,7 @@ impl Bed {
         self.restorer.add(task(partition), databases, assignment, 0)
     }
 
-    /// Turns until nothing happens any more.
+    /// Runs turns until nothing happens any more.
     fn settle(&mut self) -> Result {
         while self.restorer.run_once(0)? {}
         Ok(())
@@ -153,8 +153,8 @@ fn counts(keys: std::ops::Range<i64>) -> Vec<(String, i64)> {
 const RESTART_EMPTY: &[(&str, &str)] = &[("state.changelog.lost", "restart-empty")];
 const REWRITE: &[(&str, &str)] = &[("state.changelog.lost", "rewrite")];
 
-/// A task was restored and not handed over yet when its changelog was truncated. Its store was emptied, to be restored
-/// again, and then handed over as it was.
+/// A task was restored and not handed over yet when its changelog was truncated. Its store was
+/// emptied, to be restored again, and then handed over in that state.
 #[test]
 fn a_store_that_is_emptied_is_not_handed_over_before_it_is_restored_again() {
     let world = World::new();
@@ -170,7 +170,7 @@ fn a_store_that_is_emptied_is_not_handed_over_before_it_is_restored_again() {
     assert_eq!(bed.restored(), counts(4..6));
 }
 
-/// Lets so many look-ups of offsets pass, then none.
+/// Lets this many look-ups of offsets pass, then none.
 #[derive(Debug)]
 struct FailOffsets(usize);
 
@@ -211,7 +211,8 @@ fn a_store_that_is_emptied_is_not_handed_over_while_the_cluster_is_away() {
     assert_eq!(bed.restored(), counts(4..6));
 }
 
-/// A changelog that was deleted began anew, empty, and took the local state with it, which was the only copy.
+/// A deleted changelog was recreated, empty, and took the local state with it, which was the only
+/// copy.
 #[test]
 fn local_state_whose_changelog_was_deleted_is_kept_until_somebody_decides() {
     let world = World::new();
@@ -250,7 +251,7 @@ fn local_state_whose_changelog_was_deleted_is_kept_until_somebody_decides() {
     assert_eq!(bed.restored(), []);
 }
 
-/// Lets so many writes pass, then none.
+/// Lets this many writes pass, then none.
 #[derive(Debug)]
 struct FailProduce(usize);
 
@@ -269,8 +270,8 @@ impl FaultInjector for FailProduce {
     }
 }
 
-/// A changelog of which a part is written anew is longer than what the local state had read of the old one: the next
-/// start must not take it for that.
+/// A changelog that is partly rewritten is longer than the part of the old one that the local state
+/// had read: the next start must not mistake it for that.
 #[test]
 fn a_changelog_that_is_written_anew_in_part_is_written_to_the_end_after_a_crash() {
     let world = World::new();
@@ -306,7 +307,7 @@ fn a_changelog_that_is_written_anew_in_part_is_written_to_the_end_after_a_crash(
     assert_eq!(world.logged(), counts(0..6_000));
 }
 
-/// The task saw that its changelog was made anew only when that was longer than before.
+/// The task noticed that its changelog had been recreated only when it was longer than before.
 #[test]
 fn a_changelog_that_is_known_to_be_lost_is_not_taken_for_the_old_one_that_grew() {
     let world = World::new();
@@ -329,7 +330,7 @@ fn a_changelog_that_is_known_to_be_lost_is_not_taken_for_the_old_one_that_grew()
     assert_eq!(world.logged().split_off(10), all);
 }
 
-/// Whoever reads such a changelog first would be missing what is deleted.
+/// The first reader of such a changelog would miss the deleted rows.
 #[test]
 fn a_changelog_that_forgets_rows_is_refused() {
     let world = World::new();
@@ -339,7 +340,8 @@ fn a_changelog_that_forgets_rows_is_refused() {
     assert!(error.contains("task 0_0") && error.contains("cleanup.policy=delete"), "{error}");
 }
 
-/// A row that can't be read was met by the first record of its key, as `a value of store counts can't be read`.
+/// A row that can't be read was noticed by the first record of its key, as
+/// `a value of store counts can't be read`.
 #[test]
 fn a_row_that_can_not_be_read_is_named_or_left_out() {
     let world = World::new();
@@ -360,7 +362,7 @@ fn a_row_that_can_not_be_read_is_named_or_left_out() {
     assert_eq!(bed.app.shared.counters.snapshot().corrupt_rows, 1);
 }
 
-/// Each store had a buffer of eight megabytes, of which only keys and values were counted.
+/// Each store had a buffer of eight megabytes, in which only keys and values were counted.
 #[test]
 fn stores_share_the_memory_that_their_restores_may_take() {
     let world = World::new();

@@ -10,7 +10,7 @@ use super::{
 use crate::{ErrorKind, Result, client::RecordBatch};
 
 impl Restorer {
-    /// Reads and applies what there is. Returns whether anything happened.
+    /// Reads and applies the available records. Returns whether anything happened.
     pub(crate) fn run_once(&mut self, now_ms: i64) -> Result<bool> {
         if self.tasks.is_empty() || self.failed || self.app.is_paused() {
             return Ok(false);
@@ -43,9 +43,11 @@ impl Restorer {
         Ok(())
     }
 
-    /// Begins all restores anew, from what the databases have: a changelog was truncated behind the position.
+    /// Starts all restores again, from the state of the databases: a changelog was truncated beyond
+    /// the position.
     fn start_over(&mut self, now_ms: i64) -> Result {
-        // Stays so until all have begun: one that has not must not go on behind what it forgets here.
+        // Stays set until all have started: one that has not must not continue past the rows that
+        // are dropped here.
         self.restart = true;
         // Nor may a task be handed over whose store is emptied in the next step.
         self.finished.clear();
@@ -63,10 +65,10 @@ impl Restorer {
     }
 
     fn collect(&mut self, batch: &RecordBatch) -> Result {
-        let place = batch.topic_partition();
+        let partition = batch.topic_partition();
         for (id, task) in &mut self.tasks {
             let mut changelogs = task.changelogs.iter_mut();
-            let found = changelogs.find(|changelog| changelog.partition() == place);
+            let found = changelogs.find(|changelog| changelog.partition() == partition);
             let Some(changelog) = found else { continue };
             let before = changelog.bytes();
             let mut records = 0;
@@ -115,7 +117,7 @@ impl Restorer {
         Ok(())
     }
 
-    /// Charges what the buffers take now.
+    /// Charges the memory that the buffers take now.
     pub(super) fn count_memory(&mut self) {
         let changelogs = self.tasks.values().flat_map(|task| &task.changelogs);
         self.memory.set(changelogs.map(Changelog::bytes).sum());
@@ -138,8 +140,11 @@ impl Restorer {
                         listener.on_batch_restored(&changelog.progress(*id, now_ms));
                     }
                 }
-                if ends && changelog.end() {
-                    // It would read what is written now.
+                if standby && apply {
+                    changelog.caught_up(&task.databases);
+                }
+                if ends && changelog.end(&task.databases) {
+                    // Otherwise it would read what is being written.
                     self.consumer.unassign(changelog.partition());
                 }
             }
@@ -148,7 +153,7 @@ impl Restorer {
         Ok(())
     }
 
-    /// Writes on at changelogs that were lost.
+    /// Continues to rewrite lost changelogs.
     fn rewrite(&mut self, now_ms: i64) -> Result<bool> {
         let mut worked = false;
         let client_id = format!("{}-producer", self.client_id);
@@ -166,7 +171,7 @@ impl Restorer {
         Ok(worked)
     }
 
-    /// Notes the tasks that can be handed over, and tells of each store that is complete.
+    /// Notes the tasks that can be handed over, and reports each store that is complete.
     fn note_finished(&mut self, now_ms: i64) {
         let listener = self.listener();
         for (id, task) in self.tasks.iter_mut().filter(|(_, task)| !task.is_standby()) {
@@ -179,7 +184,8 @@ impl Restorer {
             }
             let is_complete = task.changelogs.iter().all(Changelog::is_done);
             if is_complete && !self.finished.contains(id) {
-                // Else instances that die soon after each start would have more to restore each time.
+                // Otherwise instances that die soon after each start would have more to restore
+                // each time.
                 task.databases.start_flush();
                 self.finished.push(*id);
             }

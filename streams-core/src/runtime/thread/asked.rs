@@ -1,13 +1,13 @@
-//! A question to the control plane, whose answer a later turn takes.
+//! A request to the control plane, whose answer is taken in a later turn.
 
 use std::task::Waker;
 
 use crate::{Error, ErrorKind, Result, client::Answer};
 
-/// How long an answer may take, in milliseconds, unless something else is said.
+/// Default time limit of an answer, in milliseconds.
 pub(super) const ANSWER_MS: i64 = 30_000;
 
-/// At most one question is open.
+/// At most one open request.
 #[derive(Debug)]
 pub(super) struct Asked<T> {
     open: Option<(Answer<T>, i64)>,
@@ -20,7 +20,7 @@ impl<T> Default for Asked<T> {
 }
 
 impl<T> Asked<T> {
-    /// A question that is answered by `until_ms`, or not at all.
+    /// Creates a request that is answered by `until_ms`, or not at all.
     pub(super) fn new(answer: Answer<T>, until_ms: i64) -> Self {
         Self { open: Some((answer, until_ms)) }
     }
@@ -29,12 +29,13 @@ impl<T> Asked<T> {
         self.open.is_some()
     }
 
-    /// Asks; an earlier question is forgotten.
+    /// Makes a request; an earlier one is dropped.
     pub(super) fn ask(&mut self, answer: Answer<T>, until_ms: i64) {
         self.open = Some((answer, until_ms));
     }
 
-    /// The answer, if there is one by now. The turns of a thread come often enough that none needs to wake it.
+    /// The answer, if it has come. The turns of a thread come often enough that it need not be
+    /// woken.
     pub(super) fn answer(&mut self, now_ms: i64) -> Option<Result<T>> {
         let (answer, until_ms) = self.open.as_mut()?;
         let said = answer.poll_with(Waker::noop()).or_else(|| {

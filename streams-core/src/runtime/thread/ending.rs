@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    super::{app::App, metrics::count},
+    super::app::App,
     commit::Commits,
     hand_over::release,
     input::Input,
@@ -17,7 +17,7 @@ use crate::{
     planted::{PlantedBug, is_planted},
 };
 
-/// What it takes to end tasks.
+/// The parts needed to end tasks.
 pub(super) struct Ending<'a> {
     pub(super) app: &'a Arc<App>,
     pub(super) tasks: &'a mut Tasks,
@@ -29,7 +29,7 @@ pub(super) struct Ending<'a> {
 }
 
 impl Ending<'_> {
-    /// Ends a task that has committed everything; its state waits for what comes next.
+    /// Ends a task that has committed everything; its state waits for the next role.
     pub(super) fn close_task(&mut self, id: TaskId) -> Result {
         let Some(Slot::Running(mut task)) = self.tasks.take(id) else { return Ok(()) };
         self.input.end(task.inputs());
@@ -38,12 +38,12 @@ impl Ending<'_> {
             self.mend.logs().forget(changelog);
         }
         task.close()?;
-        count(&self.app.shared.counters.dropped, task.take_dropped());
+        self.app.shared.counters.add(task.take_counted());
         Ok(())
     }
 
-    /// Drops uncommitted work and has all tasks wait; their stores may be behind their changelogs, so the next turn
-    /// has them restored.
+    /// Drops uncommitted work and lets all tasks wait; their stores may be behind their changelogs,
+    /// so the next turn restores them.
     pub(super) fn start_over(&mut self) {
         self.commits.abandon(self.tasks, self.writer, self.mend);
         self.writer.abandon();
@@ -59,9 +59,9 @@ impl Ending<'_> {
         }
     }
 
-    /// Gives all tasks up without committing: drops uncommitted work and closes them; what is on disk stays at the
-    /// last commit. The target stays, unless the membership is lost: one whose producer alone was fenced still owns its
-    /// tasks.
+    /// Gives all tasks up without committing: drops uncommitted work and closes them; the state on
+    /// disk stays at the last commit. The target stays, unless the membership is lost: a thread
+    /// whose producer alone was fenced still owns its tasks.
     pub(super) fn drop_work(&mut self) {
         self.commits.abandon(self.tasks, self.writer, self.mend);
         self.writer.abandon();
@@ -91,8 +91,8 @@ impl Ending<'_> {
         }
     }
 
-    /// Ends all tasks, which have committed everything, and makes their state durable. What the restorer has it
-    /// releases itself.
+    /// Ends all tasks, which have committed everything, and makes their state durable. The restorer
+    /// itself releases its tasks.
     pub(super) fn release_all(&mut self) -> Result {
         let running = self.tasks.ids(Slot::is_running);
         let mut released = running.into_iter().try_for_each(|id| self.close_task(id));
@@ -110,7 +110,7 @@ impl Ending<'_> {
         released
     }
 
-    /// Closes what came back from the restorer, which has ended.
+    /// Closes the tasks that came back from the restorer, which has ended.
     pub(super) fn close_returned(&mut self) {
         while let Some(outcome) = self.restores.outcome() {
             if let Outcome::Restored(task, databases)

@@ -1,6 +1,6 @@
-//! Reading the keys of rows that others wrote to changelogs.
+//! Reads the keys of rows that others wrote to changelogs.
 //!
-//! It never waits: each call takes what has come by then.
+//! It never waits: each call takes the records that have arrived.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// How long a reading may take, in milliseconds.
+/// Time limit of a reading, in milliseconds.
 const READING_MS: i64 = 30_000;
 
 const POLL_RECORDS: usize = 10_000;
@@ -28,7 +28,7 @@ pub(super) type Keys = BTreeMap<TopicPartition, BTreeMap<Vec<u8>, i64>>;
 pub(super) struct KeyReader {
     consumer: Box<dyn Consumer>,
     firsts: Asked<PartitionOffsets>,
-    /// What is still to be read, from an offset to another.
+    /// Offsets still to be read, from start to end.
     ranges: BTreeMap<TopicPartition, (i64, i64)>,
     keys: Keys,
     until_ms: i64,
@@ -57,10 +57,10 @@ impl KeyReader {
         })
     }
 
-    /// Reads on. Returns the keys once all are there.
+    /// Continues to read. Returns the keys once all are known.
     ///
     /// # Errors
-    /// Those of the cluster: the reading is over, and another one is to be begun.
+    /// Errors of the cluster: the reading is over, and another one must begin.
     pub(super) fn read(&mut self, gaps: &[Gap], now_ms: i64) -> Result<Option<Keys>> {
         if let Some(firsts) = self.firsts.answer(now_ms) {
             self.begin(&firsts?)?;
@@ -90,7 +90,7 @@ impl KeyReader {
         Ok(None)
     }
 
-    /// What is deleted of the log is nobody's newest row.
+    /// Deleted records are nobody's newest rows.
     fn begin(&mut self, firsts: &PartitionOffsets) -> Result {
         for (changelog, (from, to)) in &mut self.ranges {
             let first = firsts.get(changelog).cloned().transpose()?;

@@ -1,4 +1,5 @@
-//! Following the coordinator's target: what is not in it is given up, then what is new is taken over.
+//! Follows the coordinator's target: gives up tasks that are not in it, then takes over the new
+//! ones.
 //!
 //! A step that fails leaves a task waiting, and the next turn tries again.
 
@@ -24,8 +25,8 @@ use crate::{
     task::TaskDatabases,
 };
 
-/// Asks the restorer for what it is not to have any more, or not in that role. Standbys that are to become active are
-/// restored anew: the former owner may have written since.
+/// Asks the restorer for the tasks that it should no longer have, or not in that role. Standbys
+/// that are to become active are restored again: the former owner may have written since.
 pub(super) fn recall(tasks: &mut Tasks, target: &TaskAssignment, restores: &Restores) {
     let restoring = tasks.ids(Slot::is_restoring).into_iter();
     let gone = restoring.filter(|task| !target.active.contains(task));
@@ -44,7 +45,7 @@ pub(super) fn recall(tasks: &mut Tasks, target: &TaskAssignment, restores: &Rest
     }
 }
 
-/// Opens what is new in the target.
+/// Opens the new tasks of the target.
 pub(super) fn take_over(app: &App, tasks: &mut Tasks, target: &TaskAssignment) -> Result {
     for task in target.active.iter().chain(&target.standby).chain(&target.warmup) {
         let is_active = target.active.contains(task);
@@ -58,12 +59,12 @@ pub(super) fn take_over(app: &App, tasks: &mut Tasks, target: &TaskAssignment) -
     Ok(())
 }
 
-/// What it takes to place a task.
+/// The parts needed to place a task.
 pub(super) struct Placing<'a> {
     pub(super) app: &'a Arc<App>,
     pub(super) target: &'a TaskAssignment,
     pub(super) member: &'a mut Member,
-    /// The committed offsets that tasks wait for, to be placed.
+    /// Committed offsets that tasks wait for before they can be placed.
     pub(super) asked: &'a mut BTreeMap<TaskId, Asked<Committed>>,
     pub(super) mend: &'a mut Mend,
     pub(super) restores: &'a mut Restores,
@@ -72,8 +73,8 @@ pub(super) struct Placing<'a> {
 }
 
 impl Placing<'_> {
-    /// Hands what waits to the restorer, in the role that the target says, or lets go of it. What the cluster can't
-    /// serve now waits on.
+    /// Passes the waiting tasks to the restorer, in the role of the target, or releases them. Tasks
+    /// that the cluster can't serve now continue to wait.
     pub(super) fn place(&mut self, tasks: &mut Tasks) -> Result {
         let waiting = tasks.ids(Slot::is_waiting);
         self.asked.retain(|task, _| waiting.contains(task));
@@ -86,7 +87,7 @@ impl Placing<'_> {
         Ok(())
     }
 
-    /// Where a task that waits goes; `None` if its state is closed.
+    /// The next slot of a waiting task; `None` if its state is closed.
     fn slot_of(&mut self, task: TaskId, databases: TaskDatabases) -> Result<Option<Slot>> {
         let is_active = self.target.active.contains(&task);
         let changelogs = self.app.changelogs(task);
@@ -126,8 +127,8 @@ impl Placing<'_> {
         Ok(Some(if is_active { Slot::Restoring } else { Slot::Standby }))
     }
 
-    /// Up to which times a task's records are not processed again, and at which offsets it begins with the topics that fill
-    /// its stores; `None` until the group has said.
+    /// Times up to which a task's records are not processed again, and the offsets at which it
+    /// starts to read the topics that fill its stores; `None` until the group has answered.
     fn ends_of_restore(
         &mut self,
         task: TaskId,
@@ -160,11 +161,11 @@ impl Placing<'_> {
     }
 }
 
-/// Takes what the restorer has to tell.
+/// Takes the restorer's outcomes.
 ///
 /// # Errors
-/// Why the restorer can't go on, or why the cluster has been out of reach for too long. The state that came with it is
-/// in its slot by then.
+/// The error that stopped the restorer, or that of a cluster out of reach for too long. By then the
+/// state that came with it is in its slot.
 pub(super) fn receive(
     app: &App,
     tasks: &mut Tasks,
@@ -205,7 +206,7 @@ pub(super) fn receive(
     failed.map_or(Ok(()), Err)
 }
 
-/// Has state that comes back wait, or closes it if nobody counts on it any more.
+/// Lets returned state wait, or closes it if nobody counts on it any more.
 fn take_back(app: &App, tasks: &mut Tasks, task: TaskId, databases: TaskDatabases) {
     if matches!(tasks.get(task), Some(Slot::Restoring | Slot::Standby | Slot::Returning)) {
         tasks.put(task, Slot::Waiting(databases));
@@ -215,7 +216,7 @@ fn take_back(app: &App, tasks: &mut Tasks, task: TaskId, databases: TaskDatabase
     }
 }
 
-/// Lets go of a task's state: makes it durable and unlocks it for others of this process.
+/// Releases a task's state: makes it durable and unlocks it for others of this process.
 pub(super) fn release(app: &App, task: TaskId, databases: TaskDatabases) -> Result {
     let flushed = databases.flush();
     app.close_task(task, databases);

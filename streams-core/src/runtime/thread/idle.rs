@@ -1,7 +1,8 @@
-//! Finding tasks that are idle: no record has come for a while, and the cluster holds none.
+//! Detection of idle tasks: no record has come for a while, and the cluster holds none.
 //!
-//! That nothing is polled says little: a reader may be stuck, a broker gone, or the thread have slept. So the cluster is asked
-//! where the logs end. Invariant: a task is idle until a time only if all that was in its logs then is processed and committed.
+//! An empty poll proves little: a reader may be stuck, a broker gone, or the thread may have slept.
+//! So the cluster is asked for the ends of the logs. Invariant: a task counts as idle until a time
+//! only if everything that was in its logs then is processed and committed.
 
 use super::{
     asked::{ANSWER_MS, Asked},
@@ -13,17 +14,17 @@ use crate::{
     task::ActiveTask,
 };
 
-/// The question which tasks are idle.
+/// The request that finds the idle tasks.
 #[derive(Default)]
 pub(super) struct IdleLook {
     asked: Asked<PartitionOffsets>,
-    /// The tasks that may be, with the time at which each took its last record.
+    /// The candidates, with the time at which each took its last record.
     tasks: Vec<(TaskId, i64)>,
     asked_ms: i64,
 }
 
 impl IdleLook {
-    /// Whether the cluster is to say.
+    /// Returns whether the cluster has yet to answer.
     pub(super) fn is_open(&self) -> bool {
         self.asked.is_open()
     }
@@ -67,14 +68,14 @@ impl IdleLook {
         if partitions.is_empty() {
             return;
         }
-        // What an open transaction holds back is on its way, too.
+        // Records held back by an open transaction are coming, too.
         let ends = admin.latest_offsets(&partitions, IsolationLevel::ReadUncommitted);
         self.asked.ask(ends, now_ms.saturating_add(ANSWER_MS));
         self.asked_ms = now_ms;
     }
 }
 
-/// Whether a task has read all of its partitions.
+/// Returns whether a task has read all of its partitions.
 fn is_at_end(task: &ActiveTask, ends: &PartitionOffsets) -> bool {
     let read = task.positions().filter(
         |(partition, position, _)| matches!(ends.get(*partition), Some(Ok(end)) if end <= position),

@@ -1,4 +1,4 @@
-//! What a thread reads: its consumer, and where each partition begins.
+//! Input of a thread: its consumer, and the start position of each partition.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,15 +14,16 @@ use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
     client::{
         Consumer, ConsumerRole, ConsumerSettings, OffsetAndMetadata, OffsetReset, PartitionOffsets,
+        RecordBatch,
     },
     planted::{PlantedBug, is_planted},
 };
 
-/// Reads the input partitions of the tasks that run.
+/// Reads the input partitions of the running tasks.
 pub(super) struct Input {
     app: Arc<App>,
     consumer: Box<dyn Consumer>,
-    /// Tasks of whose committed offsets one may not be in its log any more.
+    /// Tasks with a committed offset that may no longer be in its log.
     doubtful: BTreeSet<TaskId>,
 }
 
@@ -38,13 +39,14 @@ impl Input {
         })
     }
 
-    /// A position was not in its log: before the tasks that run begin again, it is looked up where their logs begin and end.
+    /// Notes that a position was not in its log: before the running tasks begin again, the bounds
+    /// of their logs are looked up.
     pub(super) fn doubt(&mut self, tasks: &Tasks) {
         self.doubtful.extend(tasks.ids(Slot::is_running));
     }
 
-    /// The inputs of a task of which it must be known where their logs begin and end: those without a committed offset,
-    /// for that of the others is enough.
+    /// The inputs of a task whose log bounds must be looked up: those without a committed offset,
+    /// since for others that is enough.
     pub(super) fn to_look_up(
         &self,
         task: TaskId,
@@ -56,7 +58,7 @@ impl Input {
         inputs.filter(|input| all || !committed.contains_key(input)).cloned().collect()
     }
 
-    /// Records known to be behind what was polled of a partition.
+    /// Number of records known to follow those polled from a partition.
     pub(super) fn lag(&self, partition: &TopicPartition) -> Option<i64> {
         self.consumer.lag(partition)
     }
@@ -69,15 +71,16 @@ impl Input {
             .try_for_each(|(partition, offset)| self.consumer.assign(partition, *offset))
     }
 
-    /// Reads these partitions no more.
+    /// Stops reading these partitions.
     pub(super) fn end(&mut self, partitions: &[TopicPartition]) {
         for partition in partitions {
             self.consumer.unassign(partition);
         }
     }
 
-    /// Polls the partitions of which not enough is queued, and queues what came. Returns whether anything did.
-    pub(super) fn poll(&mut self, tasks: &mut Tasks, wait: Duration) -> Result<bool> {
+    /// Polls the partitions that have too few queued records, and queues the new ones. Returns the
+    /// number of records, which is 0 if only a position moved; `None` if nothing came.
+    pub(super) fn poll(&mut self, tasks: &mut Tasks, wait: Duration) -> Result<Option<usize>> {
         let enough = self.app.config.buffered_records_per_partition();
         for (_, task) in tasks.running() {
             for (partition, buffered) in task.buffered_by_input() {
@@ -85,17 +88,19 @@ impl Input {
             }
         }
         let batches = self.consumer.poll(self.app.config.max_poll_records(), wait)?;
-        let any = !batches.is_empty();
+        let records = batches.iter().map(RecordBatch::len).sum();
+        let came = (!batches.is_empty()).then_some(records);
         for batch in batches {
             if let Some(task) = tasks.reader_of(batch.topic_partition()) {
                 task.add_batch(batch);
             }
         }
-        Ok(any)
+        Ok(came)
     }
 
-    /// Where to begin an input: at the committed offset, else where the source says, also if the log has no such offset any
-    /// more. `first` and `end` are known of inputs that were looked up.
+    /// The start position of an input: the committed offset, otherwise the source's choice, also if
+    /// the log no longer has that offset. `first` and `end` are known for inputs that were looked
+    /// up.
     fn position(
         &self,
         partition: &TopicPartition,
@@ -130,10 +135,11 @@ impl Input {
         })
     }
 
-    /// Where to begin each input.
+    /// The start position of each input.
     ///
     /// # Errors
-    /// `InvalidState` if a source says to reset to none, and that of a partition that could not be looked up.
+    /// `InvalidState` if a source's reset is none, and the error of a partition that could not be
+    /// looked up.
     pub(super) fn positions(
         &self,
         inputs: &[TopicPartition],
@@ -144,7 +150,7 @@ impl Input {
         for partition in inputs {
             let known = committed.get(partition).map(|committed| committed.offset);
             let looked_up = |offsets: &PartitionOffsets| match offsets.get(partition).cloned() {
-                // A committed offset is good enough where nothing else can be had.
+                // A committed offset is good enough if nothing else is available.
                 Some(Err(_)) if known.is_some() => Ok(None),
                 offset => offset.transpose(),
             };

@@ -1,4 +1,4 @@
-//! What others look at between the turns of a stream thread.
+//! Views of a stream thread between its turns.
 
 use super::{tasks::Slot, turn::StreamThread};
 use crate::{
@@ -9,22 +9,22 @@ use crate::{
 };
 
 impl StreamThread {
-    /// Who it is in the group.
+    /// This member's identity in the group.
     pub(crate) fn group_metadata(&self) -> GroupMetadata {
         self.member().group_metadata()
     }
 
-    /// The tasks that process.
+    /// The running tasks.
     pub(crate) fn running_tasks(&self) -> impl Iterator<Item = (&TaskId, &ActiveTask)> {
         self.tasks().running()
     }
 
-    /// A look at each task that processes, for other threads.
+    /// A handle on each running task, for other threads.
     pub(crate) fn watches(&self) -> Vec<TaskWatch> {
         self.running_tasks().map(|(_, task)| task.watch()).collect()
     }
 
-    /// The databases of the tasks that process.
+    /// The databases of the running tasks.
     pub(crate) fn running_databases(&self) -> impl Iterator<Item = (TaskId, TaskDatabases)> {
         self.running_tasks().map(|(id, task)| (*id, task.databases().clone()))
     }
@@ -34,7 +34,8 @@ impl StreamThread {
         self.tasks().ids(Slot::is_standby)
     }
 
-    /// Why it is not at rest: what is not committed, or not restored; `None` if it is.
+    /// The reason why it is not at rest: uncommitted work, an unfinished restore, or windows that
+    /// may close with time; `None` if it is at rest.
     pub(crate) fn unrest(&self) -> Option<String> {
         if !self.is_running() {
             return Some("does not run all tasks of its target".to_owned());
@@ -50,6 +51,9 @@ impl StreamThread {
         }
         if self.mends() {
             return Some("has rows of others in its changelogs".to_owned());
+        }
+        if let Some((task, _)) = self.running_tasks().find(|(_, task)| !task.has_looked_idle()) {
+            return Some(format!("has not asked the idle task {task} what it would close"));
         }
         None
     }

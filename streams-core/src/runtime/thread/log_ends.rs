@@ -1,12 +1,13 @@
-//! Where the changelogs of a thread's running tasks end, and what others wrote to them.
+//! Ends of the changelogs of a thread's running tasks, and the foreign rows in them.
 //!
-//! The offsets of a thread's own records show what came between them. What to do about it is for `mend` to say.
+//! The offsets of a thread's own records reveal other records in between. `mend` decides what to do
+//! about them.
 
 use std::collections::BTreeMap;
 
 use crate::TopicPartition;
 
-/// Offsets of a changelog that another writer got.
+/// Offsets of a changelog that were taken by another writer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Gap {
     pub(super) changelog: TopicPartition,
@@ -14,38 +15,46 @@ pub(super) struct Gap {
     pub(super) to: i64,
 }
 
-/// How far a thread knows its changelogs.
+/// A thread's view of its changelogs.
 #[derive(Default)]
 pub(super) struct LogEnds {
-    /// Where each ends, as far as this thread wrote or restored it, or saw it grow.
+    /// The end of each, as far as this thread wrote or restored it, or saw it grow.
     ends: BTreeMap<TopicPartition, i64>,
-    /// What others wrote, and was not written anew.
+    /// Gaps with foreign rows that have not been rewritten.
     gaps: Vec<Gap>,
 }
 
 impl LogEnds {
-    /// A task begins to write to a changelog, which is restored up to here.
+    /// Notes that a task begins to write to a changelog, which is restored up to `end`. Gaps past
+    /// that are gone: they were in a log that has been deleted or truncated since.
     pub(super) fn track(&mut self, changelog: TopicPartition, end: i64) {
+        self.gaps.retain_mut(|gap| {
+            if gap.changelog == changelog {
+                gap.to = gap.to.min(end);
+            }
+            gap.from < gap.to
+        });
         self.ends.insert(changelog, end);
     }
 
-    /// A task is given up that wrote to it.
+    /// Notes that a task that wrote to the changelog is given up.
     pub(super) fn forget(&mut self, changelog: &TopicPartition) {
         self.ends.remove(changelog);
         self.gaps.retain(|gap| gap.changelog != *changelog);
     }
 
-    /// All tasks are restored from their last commit, to begin again. What was seen in the log is still to be mended.
+    /// Notes that all tasks are restored from their last commit, to begin again. Known gaps still
+    /// have to be mended.
     pub(super) fn start_over(&mut self) {
         self.ends.clear();
     }
 
-    /// The changelogs that are written to.
+    /// The changelogs that are being written.
     pub(super) fn changelogs(&self) -> Vec<TopicPartition> {
         self.ends.keys().cloned().collect()
     }
 
-    /// Records of this thread are in a log.
+    /// Notes that records of this thread are in a log.
     pub(super) fn wrote(&mut self, to: &TopicPartition, base: i64, next: i64) {
         self.grew(to, base);
         if let Some(end) = self.ends.get_mut(to) {
@@ -53,7 +62,7 @@ impl LogEnds {
         }
     }
 
-    /// What is below `end` and this thread did not write, others did.
+    /// Notes the end of a log: records below `end` that this thread did not write are foreign.
     pub(super) fn grew(&mut self, changelog: &TopicPartition, end: i64) {
         let Some(known) = self.ends.get_mut(changelog) else { return };
         let from = *known;
@@ -63,17 +72,17 @@ impl LogEnds {
         }
     }
 
-    /// What others wrote, and was not written anew.
+    /// Gaps with foreign rows that have not been rewritten.
     pub(super) fn gaps(&self) -> &[Gap] {
         &self.gaps
     }
 
-    /// Rows in these gaps are about to be written anew.
+    /// Notes that the rows in these gaps are about to be rewritten.
     pub(super) fn close(&mut self, gaps: &[Gap]) {
         self.gaps.retain(|gap| !gaps.contains(gap));
     }
 
-    /// That failed.
+    /// Notes that the rewriting failed.
     pub(super) fn reopen(&mut self, gaps: Vec<Gap>) {
         self.gaps.extend(gaps);
     }
@@ -107,7 +116,22 @@ mod tests {
         assert_eq!(logs.gaps(), [gap(10, 12)]);
         logs.start_over();
         assert_eq!(logs.gaps(), [gap(10, 12)], "the log still has them");
+        logs.track(changelog(), 12);
+        assert_eq!(logs.gaps(), [gap(10, 12)]);
         logs.forget(&changelog());
+        assert_eq!(logs.gaps(), []);
+    }
+
+    #[test]
+    fn foreign_rows_of_a_log_that_was_made_anew_are_not_looked_for() {
+        let mut logs = LogEnds::default();
+        logs.track(changelog(), 5);
+        logs.grew(&changelog(), 7);
+        logs.wrote(&changelog(), 9, 10);
+        logs.start_over();
+        logs.track(changelog(), 6);
+        assert_eq!(logs.gaps(), [gap(5, 6)]);
+        logs.track(changelog(), 0);
         assert_eq!(logs.gaps(), []);
     }
 }

@@ -1,4 +1,4 @@
-//! A thread as a member of its group: what it was told, and when it last heard.
+//! A thread as a member of its group: its target, and the last contact.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,16 +15,16 @@ use crate::{
     time::duration_ms,
 };
 
-/// The thread's place in its group.
+/// The thread's membership in its group.
 pub(super) struct Member {
     app: Arc<App>,
     thread: String,
     membership: Box<dyn Membership>,
-    /// What the coordinator wants.
+    /// The coordinator's target.
     target: Option<Arc<TaskAssignment>>,
-    /// When the coordinator was last heard.
+    /// Time of the last contact with the coordinator.
     heard_ms: i64,
-    /// Whether a member of the group asked all instances to close.
+    /// True if a member of the group asked all instances to close.
     asked_to_close: bool,
     stored_state: Reporter,
 }
@@ -72,8 +72,8 @@ impl Member {
         self.membership.committed_offsets(partitions)
     }
 
-    /// Hears from the coordinator; returns whether it was told a new target. Work goes on without it for as long as the
-    /// session lasts; who may be a zombie must not write.
+    /// Sends a heartbeat; returns whether there is a new target. Work continues without an answer
+    /// for as long as the session lasts; a possible zombie must not write.
     pub(super) fn heartbeat(
         &mut self,
         tasks: &Tasks,
@@ -85,8 +85,8 @@ impl Member {
         let offsets = self.task_offsets(tasks, restores);
         let heartbeat = self.membership.heartbeat(&owned, &offsets);
         if heartbeat.as_ref().is_err_and(|error| error.kind() == ErrorKind::Fenced) {
-            // Others have its tasks. Were it to run them until it is told new ones, it would commit as the new member
-            // that it joins as, which the coordinator lets pass.
+            // Others have its tasks. If it ran them until it is told new ones, it would commit as
+            // the new member that it joins as, which the coordinator accepts.
             self.target = None;
         }
         let session_ms = duration_ms(self.app.config.session_timeout());
@@ -108,7 +108,8 @@ impl Member {
         Ok(true)
     }
 
-    /// Whether a task was told to read a partition no more. It is so when the topic matched a pattern, and was deleted.
+    /// Returns whether a task was told to stop reading a partition. That happens when the topic
+    /// matched a pattern, and was deleted.
     pub(super) fn is_gone(&self, task: TaskId, partition: &TopicPartition) -> bool {
         self.target.as_ref().is_some_and(|target| {
             let inputs = target.inputs.get(&task).filter(|_| target.active.contains(&task));
@@ -116,8 +117,8 @@ impl Member {
         })
     }
 
-    /// A topic that is read may not be there any more. Where topics are read by pattern the group is to find out, and say what is
-    /// read from now on. Returns whether it is.
+    /// Notes that an input topic may be gone. If topics are read by pattern the group finds out,
+    /// and reports which topics are read from now on. Returns whether they are.
     pub(super) fn misses_topic(&mut self) -> bool {
         let by_pattern = self.app.topology.has_patterns();
         if by_pattern {
@@ -126,7 +127,8 @@ impl Member {
         by_pattern
     }
 
-    /// Has the thread wait for a new target if a call failed because a topic is not there that is read by pattern.
+    /// Makes the thread wait for a new target if a call failed because of a missing topic that is
+    /// read by pattern.
     pub(super) fn without_topic<T>(&mut self, called: Result<T>) -> Result<T> {
         called.map_err(|error| {
             if error.kind() != ErrorKind::InvalidTopic || !self.misses_topic() {
@@ -137,7 +139,7 @@ impl Member {
         })
     }
 
-    /// What the group is told of the state that this thread has.
+    /// The report to the group on this thread's state.
     fn task_offsets(&self, tasks: &Tasks, restores: &Restores) -> TaskOffsets {
         let in_restorer = tasks.ids(|slot| slot.is_standby() || slot.is_restoring());
         let mut offsets = restores.offsets(&in_restorer);
@@ -154,15 +156,16 @@ impl Member {
         offsets
     }
 
-    /// Whether the thread has all tasks that it was told to have, and processes them.
+    /// Returns whether the thread has all its assigned tasks, and processes them.
     pub(super) fn is_running(&self, tasks: &Tasks) -> bool {
         self.target
             .as_ref()
             .is_some_and(|target| target.active.iter().all(|task| tasks.runs(*task)))
     }
 
-    /// Asks all instances to close, once its own tasks are given up: joins the group anew and says so. Returns
-    /// whether the group has heard; until then the call is to be repeated.
+    /// Asks all instances to close, once its own tasks are given up: joins the group again and
+    /// reports the request. Returns whether the group has heard; until then the call must be
+    /// repeated.
     pub(super) fn shut_application_down(&mut self) -> Result<bool> {
         self.membership.shutdown_application();
         let heartbeat =
@@ -170,8 +173,8 @@ impl Member {
         Ok(heartbeat.shutdown)
     }
 
-    /// Leaves the group. The tasks of a static member wait for it until the session times out, unless it leaves
-    /// `for_good`.
+    /// Leaves the group. The tasks of a static member wait for it until the session expires, unless
+    /// it leaves `for_good`.
     pub(super) fn leave(&mut self, for_good: bool) -> Result {
         if self.app.config.group_instance_id().is_some() && !for_good {
             return Ok(());

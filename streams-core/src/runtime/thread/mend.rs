@@ -1,14 +1,17 @@
-//! Rows in a changelog that its task did not write.
+//! Foreign rows: rows in a changelog that its task did not write.
 //!
-//! Without transactions nothing keeps a member that was given up from writing what it had in hand already: older rows
-//! come between those of the task's next owner, and the next restore would take them for the newest. So do those of a
-//! producer that this thread gave up itself. The owner sees by the offsets of its own records that there are others, and
-//! writes those rows anew, as it has them. In Java they stay.
+//! Without transactions nothing keeps an expelled member from writing the records it already has:
+//! older rows come between those of the task's next owner, and the next restore would take them for
+//! the newest. So do those of a producer that this thread itself gave up. The owner notices foreign
+//! records by the offsets of its own, and rewrites those rows with its current values. In Java they
+//! stay.
 //!
-//! Invariant: rows are written anew only behind a commit of offsets that the coordinator accepted after they were seen.
-//! To a member that was given up and does not know it, the rows of the next owner look foreign, too.
+//! Invariant: rows are rewritten only after a commit of offsets that the coordinator accepted after
+//! they were seen. To an expelled member that does not know it, the rows of the next owner look
+//! foreign, too.
 //!
-//! Until then the database counts only as far as nobody else had written: who loses the task reads those rows again.
+//! Until then the database's offset counts only up to the first foreign row: a member that loses
+//! the task makes the next one read those rows again.
 //!
 //! With transactions there are none: the cluster refuses them, and offsets are not contiguous.
 
@@ -29,15 +32,16 @@ use crate::{
     planted::{PlantedBug, is_planted},
 };
 
-/// How often it is looked behind the ends of changelogs, to which nothing may be written meanwhile; and after what time
-/// again if the cluster did not say.
+/// Interval between checks for rows past the known end of a changelog, and the back-off after a
+/// failed check.
 const LOOK_INTERVAL_MS: i64 = 30_000;
 const LOOK_AGAIN_MS: i64 = 300_000;
 
-/// How long a task that is to be given up may wait for its changelogs to be mended, in milliseconds.
+/// Time for which a task that is to be given up may wait for its changelogs to be mended, in
+/// milliseconds.
 const HAND_OVER_MS: i64 = 5_000;
 
-/// What a thread knows of the changelogs of its running tasks.
+/// A thread's view of the changelogs of its running tasks.
 pub(super) struct Mend {
     app: Arc<App>,
     thread: String,
@@ -48,7 +52,7 @@ pub(super) struct Mend {
     hand_over: Option<HandOver>,
 }
 
-/// The keys of some gaps, on their way or known.
+/// The keys of some gaps, being read or known.
 struct Reading {
     gaps: Vec<Gap>,
     reader: KeyReader,
@@ -75,23 +79,23 @@ impl Mend {
         }
     }
 
-    /// All tasks are given up.
+    /// Notes that all tasks are given up.
     pub(super) fn forget_all(&mut self) {
         *self = Self::new(&self.app, &self.thread);
     }
 
-    /// Where changelogs end, and what others wrote to them.
+    /// Ends of changelogs, and the foreign rows in them.
     pub(super) fn logs(&mut self) -> &mut LogEnds {
         &mut self.logs
     }
 
-    /// Whether there are rows to be written anew.
+    /// Returns whether there are rows to be rewritten.
     pub(super) fn has_gaps(&self) -> bool {
         !self.logs.gaps().is_empty()
     }
 
-    /// The databases count as far as others have written nothing: should this thread lose a task before it has written
-    /// their rows anew, the next restore reads them as everybody will.
+    /// Limits the databases' offsets to the first foreign rows: should this thread lose a task
+    /// before it has rewritten them, the next restore reads them like everybody else.
     pub(super) fn hold_back(&self, written: &mut Written) {
         for gap in self.logs.gaps() {
             if let Some(next) = written.get_mut(&gap.changelog) {
@@ -100,7 +104,8 @@ impl Mend {
         }
     }
 
-    /// Begins to look behind the ends of all changelogs. Whoever takes a task over takes what is there for the newest.
+    /// Begins to look past the ends of all changelogs. The next owner of a task takes the rows
+    /// there for the newest.
     pub(super) fn look(&mut self, admin: &mut dyn Admin, now_ms: i64) {
         self.look_at_ms = now_ms.saturating_add(LOOK_INTERVAL_MS);
         let changelogs = self.logs.changelogs();
@@ -110,23 +115,23 @@ impl Mend {
         }
     }
 
-    /// Whether something is found or read that can go on only behind a commit.
+    /// Returns whether something was found or read that can be dealt with only after a commit.
     pub(super) fn waits_for_commit(&self) -> bool {
         let reads = self.reading.as_ref().is_some_and(|reading| reading.keys.is_none());
         self.has_gaps() && !reads
     }
 
-    /// Whether it waits for the cluster.
+    /// Returns whether it waits for the cluster.
     pub(super) fn is_at_work(&self) -> bool {
         self.looking.is_open() || self.reading.is_some()
     }
 
-    /// Whether it waits for where changelogs end.
+    /// Returns whether it waits for the ends of changelogs.
     pub(super) fn is_looking(&self) -> bool {
         self.looking.is_open()
     }
 
-    /// Looks if that was long ago, takes what was found, and reads on. It never waits.
+    /// Checks again if the interval has passed, takes results, and reads on. It never waits.
     pub(super) fn advance(&mut self, admin: &mut dyn Admin, now_ms: i64) {
         if now_ms >= self.look_at_ms && !self.looking.is_open() {
             self.look(admin, now_ms);
@@ -148,7 +153,8 @@ impl Mend {
                 tracing::info!(thread = %self.thread, "the cluster does not say where changelogs end: {error}");
             }
         }
-        // Where the tasks were given up meanwhile there is nothing to write anew, and no commit would come for it.
+        // If the tasks were given up meanwhile there is nothing to rewrite, and no commit would
+        // come for it.
         let gaps = self.logs.gaps();
         self.reading.take_if(|reading| !reading.gaps.iter().any(|gap| gaps.contains(gap)));
         let Some(reading) = self.reading.as_mut().filter(|reading| reading.keys.is_none()) else {
@@ -163,8 +169,8 @@ impl Mend {
         }
     }
 
-    /// Whether tasks may be given up now: it was looked behind the ends of their changelogs, and nothing of others is left
-    /// there, or that took too long.
+    /// Returns whether tasks may be given up now: the ends of their changelogs have been checked
+    /// and no foreign rows are left there, or that took too long.
     pub(super) fn lets_go(&mut self, gone: &[TaskId], admin: &mut dyn Admin, now_ms: i64) -> bool {
         let tasks: BTreeSet<TaskId> = gone.iter().copied().collect();
         if self.hand_over.as_ref().is_none_or(|hand_over| hand_over.tasks != tasks) {
@@ -186,19 +192,19 @@ impl Mend {
         true
     }
 
-    /// The tasks that waited are given up.
+    /// Notes that the waiting tasks are given up.
     pub(super) fn has_let_go(&mut self) {
         self.hand_over = None;
     }
 
-    /// Warns of what the next owner will go on from.
+    /// Warns of foreign rows that the next owner will start from.
     pub(super) fn warn_of(&self, tasks: &[TaskId]) {
         for task in tasks.iter().filter(|task| self.has_rows_of(**task)) {
             tracing::warn!(thread = %self.thread, %task, "its changelogs end with rows of another writer, from which its next owner will go on");
         }
     }
 
-    /// Whether rows in the changelogs of a task are still to be written anew.
+    /// Returns whether the changelogs of a task still have rows to be rewritten.
     pub(super) fn has_rows_of(&self, task: TaskId) -> bool {
         let changelogs = self.app.changelogs(task);
         self.logs
@@ -207,11 +213,12 @@ impl Mend {
             .any(|gap| changelogs.values().any(|changelog| *changelog == gap.changelog))
     }
 
-    /// Behind a commit: writes anew what others wrote to the changelogs of running tasks, if its keys are known. Returns what
-    /// is mended when that is [flushed](Self::flushed). What can't be done now is left to the next commit.
+    /// After a commit: rewrites the foreign rows in the changelogs of running tasks, if their keys
+    /// are known. Returns the gaps that are mended once the rows are [flushed](Self::flushed). The
+    /// rest is left to the next commit.
     ///
     /// # Errors
-    /// `Fenced` if the member is given up meanwhile, or those of the databases.
+    /// `Fenced` if the member is expelled meanwhile, and errors of the databases.
     pub(super) fn mend(
         &mut self,
         tasks: &mut Tasks,
@@ -236,7 +243,7 @@ impl Mend {
         }
     }
 
-    /// Writes the rows of these keys to their changelogs, as they are now.
+    /// Writes the rows with these keys to their changelogs, with their current values.
     fn log_again(&self, keys: &Keys, tasks: &mut Tasks, writer: &mut Writer) -> Result {
         for (changelog, keys) in keys {
             let task = tasks.running_mut().find(|(_, task)| task.logs_to(changelog));
@@ -248,10 +255,10 @@ impl Mend {
         Ok(())
     }
 
-    /// The rows of these gaps are on the cluster, if the reports say so.
+    /// Notes that the rows of these gaps are on the cluster, if the reports confirm it.
     ///
     /// # Errors
-    /// Those of [`mend`](Self::mend).
+    /// The errors of [`mend`](Self::mend).
     pub(super) fn flushed(
         &mut self,
         gaps: Vec<Gap>,
@@ -265,22 +272,22 @@ impl Mend {
         noted.or_else(|error| self.failed(gaps, error, writer))
     }
 
-    /// Rows of these gaps are not written anew yet.
+    /// Notes that the rows of these gaps are not rewritten yet.
     fn failed(&mut self, gaps: Vec<Gap>, error: Error, writer: &mut Writer) -> Result {
         if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::State) {
             return Err(error);
         }
         tracing::warn!(thread = %self.thread, "rows that another writer left in changelogs are written anew later: {error}");
         self.logs.reopen(gaps);
-        // What it holds of them must not go out with the next commit.
+        // Records that it still holds must not be sent with the next commit.
         writer.abandon();
         Ok(())
     }
 
-    /// Begins to read the keys of what others wrote, if there is something.
+    /// Begins to read the keys of foreign rows, if there are any.
     ///
     /// # Errors
-    /// Why there is no reader.
+    /// The reason why there is no reader.
     pub(super) fn read_gaps(&mut self, tasks: &Tasks, now_ms: i64) -> Result {
         let runs = |gap: &&Gap| tasks.running().any(|(_, task)| task.logs_to(&gap.changelog));
         let gaps: Vec<Gap> = self.logs.gaps().iter().filter(runs).cloned().collect();

@@ -1,7 +1,7 @@
 //! A stream thread: a member of the group with its tasks.
 //!
-//! [`StreamThread`] is a schedule, and `turn.rs` the order of its turn. What it works with are parts that know their own
-//! state and not the thread: each takes what else it needs as arguments.
+//! [`StreamThread`] is a schedule, and `turn.rs` the order of its turn. Its parts know their own
+//! state and not the thread: each gets everything else that it needs as arguments.
 //!
 //! | part | what it knows |
 //! |---|---|
@@ -16,10 +16,11 @@
 //! | `starting` | where a restored task begins, as far as that is known |
 //! | `watch` | partitions that stand still |
 //! | `asked` | a question to the control plane: nothing but processing blocks the thread |
+//! | `measuring`, `spans` | what the thread tells of itself, for metrics and traces |
 //! | `pace`, `patience` | how long a run may be, and how long the cluster may fail |
 //!
-//! `holdings` has all of these that belong to tasks. Four files say what is done with several of them: `hand_over` follows the
-//! target, `start` makes a task, `work` processes, `ending` ends.
+//! `holdings` has all of these that belong to tasks. Four files coordinate several of them:
+//! `hand_over` follows the target, `start` makes a task, `work` processes, `ending` ends.
 
 mod asked;
 mod commit;
@@ -31,17 +32,20 @@ mod idle;
 mod input;
 mod inspect;
 mod log_ends;
+mod measuring;
 mod member;
 mod mend;
 mod offsets;
 mod pace;
 mod parts;
 mod patience;
+mod phase;
 mod prepare;
 mod producing;
 mod purge;
 mod refused_rounds;
 mod restores;
+mod spans;
 mod start;
 mod starting;
 mod tasks;

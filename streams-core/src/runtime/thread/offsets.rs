@@ -1,4 +1,4 @@
-//! The offsets of a commit: on their way to the group, or into the transaction.
+//! The offsets of a commit, in transit to the group or into the transaction.
 
 use super::parts::Parts;
 use crate::{
@@ -8,10 +8,10 @@ use crate::{
     task::ActiveTask,
 };
 
-/// Where input is to be read from, once the commit is complete.
+/// Positions from which input is to be read once the commit is complete.
 pub(super) type Offsets = Vec<(TopicPartition, OffsetAndMetadata)>;
 
-/// Begins to commit input offsets: in the transaction, which is to be ended then, or by the group.
+/// Begins to commit input offsets: in the transaction, which must be ended then, or by the group.
 pub(super) fn begin(offsets: &Offsets, parts: &mut Parts<'_>) -> Answer<()> {
     let mut offsets = offsets.clone();
     let running = parts.tasks.running();
@@ -31,8 +31,8 @@ pub(super) fn begin(offsets: &Offsets, parts: &mut Parts<'_>) -> Answer<()> {
         if is_planted(PlantedBug::ForgetPunctuations) {
             return Answer::ready(Ok(()));
         }
-        // Punctuations alone were at work. Only with offsets does the coordinator look at who commits, and a
-        // zombie must not get its transaction through.
+        // Only punctuations have run. The coordinator checks the committer only if there are
+        // offsets, and a zombie must not get its transaction through.
         offsets.extend(committed);
     }
     let sent = parts.writer.begin_send_offsets(&offsets, &parts.member.group_metadata());
@@ -42,7 +42,7 @@ pub(super) fn begin(offsets: &Offsets, parts: &mut Parts<'_>) -> Answer<()> {
     sent
 }
 
-/// Whether the offsets are committed by the end of a transaction.
+/// Returns whether the offsets are committed by the end of a transaction.
 pub(super) fn has_transaction(offsets: &Offsets, parts: &Parts<'_>) -> bool {
     let is_forgotten = is_planted(PlantedBug::ForgetPunctuations) && offsets.is_empty();
     parts.writer.is_transactional() && !is_forgotten

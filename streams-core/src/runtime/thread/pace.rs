@@ -1,12 +1,14 @@
-//! How many records a run takes.
+//! The number of records per run.
 //!
-//! Between two runs a thread looks at the clock, and at what is due. So a run is short where user code is slow, down to one
-//! record, and long enough elsewhere that the look costs nothing. Java adapts its `numIterations` for the same end.
+//! Between two runs a thread checks the clock and the due work. So a run is short if user code is
+//! slow, down to one record, and otherwise long enough that the check costs nothing. Java adapts
+//! its `numIterations` for the same purpose.
 
-/// The most records of a run: should user code become slow all of a sudden, so many are processed before it shows.
+/// Limit on the records of a run: if user code suddenly becomes slow, this many are processed
+/// before it shows.
 const RECORDS_MAX: usize = 16;
 
-/// What a run may take, in milliseconds.
+/// Target duration of a run, in milliseconds.
 const RUN_MS: i64 = 4;
 
 /// Adapts the length of runs to the speed of user code.
@@ -16,17 +18,17 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// The first run finds out.
+    /// Starts with one record, to measure its duration.
     pub(super) const fn new() -> Self {
         Self { records: 1 }
     }
 
-    /// How many records the next run takes.
+    /// Number of records in the next run.
     pub(super) fn records(&self) -> usize {
         self.records
     }
 
-    /// A run of so many records took so long.
+    /// Notes that a run of `records` records took `elapsed_ms`.
     pub(super) fn took(&mut self, records: usize, elapsed_ms: i64) {
         let most = if elapsed_ms <= RUN_MS {
             self.records * 2

@@ -1,9 +1,9 @@
-//! The parts of a thread that a commit works with.
+//! The parts of a thread that a commit needs.
 
 use super::{member::Member, mend::Mend, tasks::Tasks, writer::Writer};
 use crate::client::Admin;
 
-/// What a commit works with.
+/// The parts that a commit needs.
 pub(super) struct Parts<'a> {
     pub(super) tasks: &'a mut Tasks,
     pub(super) member: &'a mut Member,
@@ -13,7 +13,7 @@ pub(super) struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// Whether there is something to commit.
+    /// Returns whether there is something to commit.
     pub(super) fn have_work(&self) -> bool {
         self.writer.in_transaction() || self.mend.has_gaps() || self.tasks.commit_needed()
     }

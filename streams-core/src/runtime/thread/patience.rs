@@ -1,4 +1,4 @@
-//! How long a thread goes on without the cluster.
+//! Limit on how long a thread continues without the cluster.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use crate::{
     time::{Span, duration_ms},
 };
 
-/// Whether the cluster may serve the same call later.
+/// Returns whether the cluster may serve the same call later.
 pub(crate) fn is_transient(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout)
 }
 
-/// Bears calls that the cluster did not serve, for at most `task.timeout.ms`.
+/// Tolerates calls that the cluster did not serve, for at most `task.timeout.ms`.
 #[derive(Debug)]
 pub(super) struct Patience {
     thread: String,
     timeout_ms: i64,
-    /// Since when the cluster could not serve what it was asked.
+    /// Start of the current outage, if there is one.
     failing_since: Option<i64>,
-    /// Whether this turn went on without a call that failed.
+    /// True if this turn continued after a failed call.
     passed_over: bool,
 }
 
@@ -29,17 +29,18 @@ impl Patience {
         Self { thread: thread.to_owned(), timeout_ms, failing_since: None, passed_over: false }
     }
 
-    /// Whether the cluster could not serve the last call.
+    /// Returns whether the cluster could not serve the last call.
     pub(super) fn is_failing(&self) -> bool {
         self.failing_since.is_some()
     }
 
-    /// Whether this turn went on without a call that failed.
+    /// Returns whether this turn continued after a failed call.
     pub(super) fn has_passed_over(&self) -> bool {
         self.passed_over
     }
 
-    /// This turn waits for the cluster, which may still not serve what it did not serve before.
+    /// Notes that this turn waits for the cluster, which may still be unable to serve an earlier
+    /// call.
     pub(super) fn waits(&mut self) {
         self.passed_over |= self.is_failing();
     }
@@ -48,17 +49,19 @@ impl Patience {
         self.passed_over = false;
     }
 
-    /// A turn came to its end.
+    /// Ends a turn.
     pub(super) fn end_turn(&mut self) {
         if !self.passed_over && self.failing_since.take().is_some() {
             tracing::info!(thread = %self.thread, "the cluster serves this thread again");
         }
     }
 
-    /// Goes on without a call that the cluster did not serve and that leaves the thread's work as it is.
+    /// Continues without a call that the cluster did not serve and that leaves the thread's work
+    /// unchanged.
     ///
     /// # Errors
-    /// Those that no later call mends, and any when that has lasted longer than `task.timeout.ms`.
+    /// Errors that no later call mends, and any error that has lasted longer than
+    /// `task.timeout.ms`.
     pub(super) fn pass_over<T: Default>(&mut self, called: Result<T>, now_ms: i64) -> Result<T> {
         match called {
             Err(error) if is_transient(&error) => {
@@ -72,7 +75,7 @@ impl Patience {
         }
     }
 
-    /// Whether the cluster has not failed for too long yet. Says once that it does.
+    /// Returns whether the outage has not lasted too long yet. Logs once that there is one.
     pub(super) fn bears(&mut self, error: &Error, now_ms: i64) -> bool {
         if self.failing_since.is_none() {
             tracing::warn!(thread = %self.thread, "the cluster does not serve this thread, trying again: {error}");
@@ -81,7 +84,7 @@ impl Patience {
         now_ms - since <= self.timeout_ms
     }
 
-    /// What to say when it has.
+    /// The error when it has lasted too long.
     pub(super) fn exhausted(&self, error: Error, now_ms: i64) -> Error {
         let since = self.failing_since.unwrap_or(now_ms);
         let text = format!("no progress for longer than task.timeout.ms ({})", Span(since, now_ms));

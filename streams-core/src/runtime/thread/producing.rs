@@ -1,14 +1,14 @@
-//! The producer of a thread, and what it was asked before anybody writes with it.
+//! The producer of a thread, and its pending calls.
 //!
-//! A producer is registered, and a transaction given up, by calls that begin. Turns ask for the answers; until then there is
-//! nothing to write with. Invariant: a transactional id has one producer at a time here, so the next is made when the one
-//! before has answered.
+//! Registering a producer and aborting a transaction are asynchronous calls. Turns ask for the
+//! answers; until then nothing can be written. Invariant: a transactional id has one producer at a
+//! time here, so the next is made when the previous one has answered.
 
-use std::task::Waker;
+use std::{collections::BTreeMap, sync::Arc, task::Waker};
 
 use crate::{
     Result,
-    client::{Answer, Collector, Producer, answer::waker_of_this_thread},
+    client::{Answer, Collector, Flow, Producer, answer::waker_of_this_thread},
 };
 
 /// A producer, if there is one.
@@ -16,8 +16,10 @@ use crate::{
 pub(super) struct Producing {
     collector: Option<Box<Collector>>,
     asked: Option<Asked>,
-    /// Whether it is of no more use once it has answered.
+    /// True if it is to be discarded once it has answered.
     retires: bool,
+    /// Records written to each topic with earlier producers.
+    written: BTreeMap<Arc<str>, Flow>,
     /// Wakes the thread.
     waker: Option<Waker>,
 }
@@ -25,20 +27,20 @@ pub(super) struct Producing {
 enum Asked {
     /// It is being registered.
     Init(Answer<()>),
-    /// It gives up its transaction.
+    /// It is aborting its transaction.
     Abort(Answer<()>),
 }
 
-/// What a producer answered.
+/// Answer of a producer.
 pub(super) enum Heard {
     /// It is registered, or gone.
     Registered(Result),
-    /// Its transaction is given up, or in doubt.
+    /// Its transaction is aborted, or in doubt.
     Aborted(Result),
 }
 
 impl Producing {
-    /// What tasks are lent.
+    /// The collector that is lent to tasks.
     pub(super) fn collector(&mut self) -> &mut Option<Box<Collector>> {
         &mut self.collector
     }
@@ -51,7 +53,7 @@ impl Producing {
         self.collector.as_ref().is_some_and(|collector| collector.is_full())
     }
 
-    /// Gives the producer what waits for room. Returns whether nothing waits any more.
+    /// Gives the producer the records that wait for room. Returns whether none is left.
     pub(super) fn has_room(&mut self) -> Result<bool> {
         match &mut self.collector {
             Some(collector) if self.asked.is_none() => collector.drain(),
@@ -59,18 +61,33 @@ impl Producing {
         }
     }
 
-    /// Whether another producer is to be made.
+    /// Records written to each topic, with all producers of the thread.
+    pub(super) fn written(&mut self) -> &BTreeMap<Arc<str>, Flow> {
+        if let Some(collector) = &mut self.collector {
+            collector.take_appended(&mut self.written);
+        }
+        &self.written
+    }
+
+    /// Drops the producer, and keeps its counts.
+    fn drop_collector(&mut self) {
+        self.written();
+        self.collector = None;
+    }
+
+    /// Returns whether another producer must be made.
     pub(super) fn is_missing(&self) -> bool {
         self.asked.is_none() && self.collector.is_none()
     }
 
-    /// Goes on with this producer, which is to be registered if it writes in transactions.
+    /// Continues with this producer, which must be registered if it writes in transactions.
     pub(super) fn start(&mut self, mut producer: Box<dyn Producer>, transactional: bool) {
         self.asked = transactional.then(|| Asked::Init(producer.begin_init()));
         self.collector = Some(Box::new(Collector::new(producer)));
     }
 
-    /// Begins to give a transaction up, with what waits for room. Returns whether there is a producer.
+    /// Begins to abort a transaction, with the records that wait for room. Returns whether there is
+    /// a producer.
     pub(super) fn abort(&mut self) -> bool {
         let Some(collector) = &mut self.collector else { return false };
         collector.forget();
@@ -78,19 +95,19 @@ impl Producing {
         true
     }
 
-    /// What the producer answered, if it has.
+    /// The answer of the producer, if it has come.
     pub(super) fn hear(&mut self) -> Option<Heard> {
         let (Asked::Init(answer) | Asked::Abort(answer)) = self.asked.as_mut()?;
         let said = answer.poll_with(self.waker.get_or_insert_with(waker_of_this_thread))?;
         let asked = self.asked.take()?;
         if std::mem::take(&mut self.retires) {
-            self.collector = None;
+            self.drop_collector();
             return None;
         }
         Some(match asked {
             Asked::Init(_) => {
                 if said.is_err() {
-                    self.collector = None;
+                    self.drop_collector();
                 }
                 Heard::Registered(said)
             }
@@ -98,21 +115,22 @@ impl Producing {
         })
     }
 
-    /// Ends this producer, once it has answered what it was asked.
+    /// Ends this producer, once it has answered its call.
     pub(super) fn retire(&mut self) {
         if self.asked.is_some() {
             self.retires = true;
         } else {
-            self.collector = None;
+            self.drop_collector();
         }
     }
 
-    /// Ends this producer, and waits until its transaction is given up.
+    /// Ends this producer, and waits until its transaction is aborted.
     pub(super) fn end(&mut self) {
         if let Some(Asked::Abort(answer)) = self.asked.take() {
-            // The transaction's time-out does it otherwise.
+            // Otherwise the transaction times out.
             let _ = answer.wait();
         }
-        *self = Self::default();
+        self.drop_collector();
+        self.retires = false;
     }
 }

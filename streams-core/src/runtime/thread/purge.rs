@@ -1,4 +1,5 @@
-//! Deleting what is consumed of repartition topics: nobody else reads them, and they have no retention.
+//! Deletes consumed records of repartition topics: nobody else reads them, and they have no
+//! retention.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use super::{
 };
 use crate::{client::Admin, time::duration_ms};
 
-/// Deletes records behind commits, every `repartition.purge.interval.ms`.
+/// Deletes records after commits, every `repartition.purge.interval.ms`.
 pub(super) struct Purge {
     app: Arc<App>,
     thread: String,
@@ -27,7 +28,7 @@ impl Purge {
         }
     }
 
-    /// Begins to delete what the running tasks have committed, if it is time to.
+    /// Begins to delete the records that the running tasks have committed, if it is time to.
     pub(super) fn purge(&mut self, tasks: &Tasks, admin: &mut dyn Admin, now_ms: i64) {
         if let Some(Err(error)) = self.purging.answer(now_ms) {
             tracing::debug!(thread = %self.thread, "repartition topics are purged later: {error}");

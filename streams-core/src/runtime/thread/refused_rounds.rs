@@ -1,55 +1,57 @@
-//! Records that the cluster refuses: work is dropped and done again, until the handler can be asked about each of them.
+//! Records that the cluster refuses: work is dropped and repeated, until the handler can be asked
+//! about each of them.
 
 use super::super::app::App;
 use crate::{Error, ErrorKind, Result, client::RefusedRecord};
 
-/// What is done about records that the cluster refuses.
+/// Handling of records that the cluster refuses.
 #[derive(Debug, Default)]
 pub(super) struct RefusedRounds {
-    /// How often in a row work was dropped for such.
+    /// Number of times in a row that work was dropped for them.
     rounds: usize,
-    /// Whether the next producer sends each record in a batch of its own.
+    /// True if the next producer sends each record in its own batch.
     one_by_one: bool,
-    /// Whether the producer does.
+    /// True if the current producer does.
     is_one_by_one: bool,
-    /// Whether all records that were refused are known one by one.
+    /// True if all refused records are known one by one.
     are_named: bool,
-    /// What can't be gone on from, found while work was dropped.
+    /// An unrecoverable error, found while work was dropped.
     failure: Option<Error>,
 }
 
-/// How often in a row work is dropped for records that the cluster refuses. Each round finds those that were on their
-/// way together, but where user code makes others each time, there would be no end to it.
+/// Limit on the times in a row that work is dropped for refused records. Each round finds those
+/// that were in transit together, but if user code makes other records each time, there would be no
+/// end to it.
 const ROUNDS_MAX: usize = 1_000;
 
 impl RefusedRounds {
-    /// Whether no work was dropped for such since the last commit.
+    /// Returns whether no work was dropped for them since the last commit.
     pub(super) fn is_clean(&self) -> bool {
         self.rounds == 0
     }
 
-    /// Keeps what can't be gone on from, if `error` is such, for the next [`check`](Self::check).
+    /// Keeps `error`, if it is unrecoverable, for the next [`check`](Self::check).
     pub(super) fn fail(&mut self, error: Option<Error>) {
         let failure = error.filter(|error| error.kind() == ErrorKind::Production);
         self.failure = failure.or_else(|| self.failure.take());
     }
 
-    /// Whether it can be gone on.
+    /// Checks that there is no unrecoverable error.
     ///
     /// # Errors
-    /// Why not.
+    /// The unrecoverable error.
     pub(super) fn check(&mut self) -> Result {
         self.failure.take().map_or(Ok(()), Err)
     }
 
-    /// Whether the producer that is made now sends each record in a batch of its own.
+    /// Returns whether the producer that is being made sends each record in its own batch.
     pub(super) fn next_producer(&mut self) -> bool {
         self.is_one_by_one = self.one_by_one;
         self.one_by_one
     }
 
-    /// Everything is committed. Returns whether another producer is to go on: where it was sent record by record because of
-    /// some that are known now, batches may do again.
+    /// Notes that everything is committed. Returns whether another producer should continue: if
+    /// records were sent one by one because of some that are known now, batches may be used again.
     pub(super) fn committed(&mut self) -> bool {
         self.rounds = 0;
         let is_over = self.is_one_by_one && self.are_named;
@@ -59,11 +61,12 @@ impl RefusedRounds {
         is_over
     }
 
-    /// Learns which records the cluster refused, so that they are known when their input is processed again.
+    /// Learns which records the cluster refused, so that they are known when their input is
+    /// processed again.
     ///
     /// # Errors
-    /// `Timeout` if there are some: what is not committed is to be dropped and done again. `Production` if that does not
-    /// help.
+    /// `Timeout` if there are some: uncommitted work must be dropped and repeated. `Production` if
+    /// that does not help.
     pub(super) fn learn(&mut self, app: &App, refused: Vec<RefusedRecord>) -> Result {
         let Some(first) = refused.first().cloned() else { return Ok(()) };
         let RefusedRecord { topic_partition: to, error, .. } = first;

@@ -1,8 +1,9 @@
-//! What a stream thread and its restorer tell each other.
+//! Messages between a stream thread and its restorer.
 //!
-//! The restorer works on a thread of its own, and may be held up by the cluster or the disk. So neither waits for the
-//! other: orders go there, outcomes come back, and how far it has come stands where both can look. Invariant: with an order
-//! the state of a task goes over to the restorer, with one outcome it comes back; in between nobody else touches it.
+//! The restorer has its own thread, and the cluster or the disk may block it. So neither waits for
+//! the other: orders go one way, outcomes the other, and both can see the progress. Invariant: an
+//! order passes the state of a task to the restorer, an outcome returns it; in between nobody else
+//! touches it.
 
 use std::{
     collections::BTreeMap,
@@ -13,37 +14,38 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tracing::Span;
 
-use super::{super::restore::Assignment, watch::Reading};
+use super::{super::restore::Assignment, spans, watch::Reading};
 use crate::{Error, TaskId, membership::TaskOffsets, task::TaskDatabases};
 
-/// What a stream thread asks of its restorer.
+/// An order to the restorer.
 pub(in super::super) enum Order {
     /// Bring a task's state up to date: to the end, or for good as a standby.
     Add { task: TaskId, databases: TaskDatabases, assignment: Assignment },
-    /// Hand a task back, with all that was read of its changelogs.
+    /// Return a task, with everything read from its changelogs.
     Return(TaskId),
-    /// Close all tasks without writing anything more.
+    /// Close all tasks without further writes.
     CloseAll,
     /// Make the state of all tasks durable, close it, and end.
     Release,
 }
 
-/// What became of a task.
+/// Outcome for a task.
 pub(in super::super) enum Outcome {
     /// An active task is restored.
     Restored(TaskId, TaskDatabases),
-    /// A task is handed back as it was told.
+    /// A task is returned as ordered.
     Returned(TaskId, TaskDatabases),
-    /// The cluster did not serve what the restore of a task begins with.
+    /// The cluster did not serve the calls that begin the restore of a task.
     Refused(TaskId, TaskDatabases, Error),
     /// The state of a task is closed.
     Closed(TaskId),
-    /// What was read is lost: all tasks are to be closed.
+    /// The rows that were read are lost: all tasks must be closed.
     Failed(Error),
 }
 
-/// How far the restorer has come.
+/// Progress of the restorer.
 #[derive(Debug, Default)]
 pub(in super::super) struct Progress {
     pub(in super::super) offsets: TaskOffsets,
@@ -62,8 +64,10 @@ pub(super) struct Restores {
     orders: Sender<Order>,
     outcomes: Receiver<Outcome>,
     progress: Arc<Mutex<Progress>>,
-    /// How far each task was when it went there, as long as the restorer has not said more.
+    /// Progress of each task when it was passed on, until the restorer reports more.
     began: BTreeMap<TaskId, i64>,
+    /// The spans of active tasks that it restores.
+    spans: BTreeMap<TaskId, Span>,
 }
 
 impl Restores {
@@ -73,34 +77,41 @@ impl Restores {
         let progress = Arc::default();
         let theirs =
             Orders { waiting: orders, outcomes: send_outcome, progress: Arc::clone(&progress) };
-        (Self { orders: send_order, outcomes, progress, began: BTreeMap::new() }, theirs)
+        let (began, spans) = (BTreeMap::new(), BTreeMap::new());
+        (Self { orders: send_order, outcomes, progress, began, spans }, theirs)
     }
 
-    /// Has a task restored whose state has read its changelogs up to `offset_sum`.
+    /// Orders the restore of a task whose state has read its changelogs up to `offset_sum`.
     pub(super) fn add(&mut self, order: Order, task: TaskId, offset_sum: Option<i64>) {
         self.began.extend(offset_sum.map(|sum| (task, sum)));
+        if matches!(&order, Order::Add { assignment, .. } if !assignment.standby) {
+            self.spans.insert(task, spans::restore(task));
+        }
         self.order(order);
     }
 
-    /// Gives an order. A restorer that is gone has dropped its state with itself, as in a crash.
+    /// Gives an order. If the restorer is gone, it has dropped its state, as in a crash.
     pub(super) fn order(&self, order: Order) {
         let _ = self.orders.send(order); // See above.
     }
 
-    /// The next outcome, if there is one by now.
+    /// The next outcome, if there is one.
     pub(super) fn outcome(&mut self) -> Option<Outcome> {
         let outcome = self.outcomes.try_recv().ok()?;
         match &outcome {
             Outcome::Restored(task, _)
             | Outcome::Returned(task, _)
             | Outcome::Refused(task, _, _)
-            | Outcome::Closed(task) => drop(self.began.remove(task)),
+            | Outcome::Closed(task) => {
+                self.began.remove(task);
+                self.spans.remove(task);
+            }
             Outcome::Failed(_) => {}
         }
         Some(outcome)
     }
 
-    /// How far it had come with these tasks a moment ago.
+    /// Offsets of these tasks, which may be slightly stale.
     pub(super) fn offsets(&self, tasks: &[TaskId]) -> TaskOffsets {
         let mut offsets = TaskOffsets::default();
         if tasks.is_empty() {
@@ -116,7 +127,7 @@ impl Restores {
         offsets
     }
 
-    /// What it was reading a moment ago.
+    /// Positions of its readers, which may be slightly stale.
     pub(super) fn readings(&self) -> Vec<Reading> {
         self.progress.lock().readings.clone()
     }

@@ -1,4 +1,4 @@
-//! From a restored state to a task that processes.
+//! From a restored state to a running task.
 
 use std::sync::Arc;
 
@@ -17,18 +17,20 @@ use crate::{
     topology::TaskBuilder,
 };
 
-/// Where a task begins.
+/// Start position of a task.
 pub(super) struct Start {
     pub(super) inputs: Vec<TopicPartition>,
     pub(super) committed: Committed,
     pub(super) positions: Vec<(TopicPartition, i64)>,
 }
 
-/// Takes the next steps to learn where a task begins. Returns that once it is known; until then it is to be called again.
+/// Takes the next steps to find a task's start position. Returns it once it is known; until then
+/// this must be called again.
 ///
 /// # Errors
-/// `Unavailable` while the cluster does not answer, or a transaction of the former owner is not finished: it begins
-/// with the next call anew. A partition without a leader is no error: the task waits for it, and says so.
+/// `Unavailable` while the cluster does not answer, or a transaction of the former owner is
+/// unfinished: the next call begins again. A partition without a leader is no error: the task waits
+/// for it, and logs that.
 pub(super) fn advance(
     task: TaskId,
     starting: &mut Starting,

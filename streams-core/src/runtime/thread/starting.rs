@@ -1,7 +1,7 @@
-//! How far it is known where a task begins.
+//! Progress of finding a task's start position.
 //!
-//! It knows the questions that are open and nothing of whom they are put to. Invariant: each task waits for its own
-//! answers, and none for another's.
+//! It knows the open requests, but not to whom they are made. Invariant: each task waits for its
+//! own answers, and never for another's.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use crate::{
     client::{Admin, IsolationLevel, OffsetAndMetadata, PartitionOffsets},
 };
 
-/// After what time it is asked again for a partition without a leader, in milliseconds.
+/// Time after which a partition without a leader is asked for again, in milliseconds.
 const ASK_AGAIN_MS: i64 = 1_000;
 
-/// How often it is said for what a task waits, in milliseconds.
+/// Interval between two log lines that say what a task waits for, in milliseconds.
 const SAY_INTERVAL_MS: i64 = 60_000;
 
 /// Committed offsets of some partitions.
@@ -23,15 +23,15 @@ pub(super) type Committed = BTreeMap<TopicPartition, OffsetAndMetadata>;
 /// First offsets and ends of some partitions.
 pub(super) type KnownBounds = (PartitionOffsets, PartitionOffsets);
 
-/// What is to be done to learn where a task begins.
+/// The next step of finding a task's start position.
 pub(super) enum Next {
     /// The cluster has not answered, or it is too early to ask again.
     Wait,
-    /// Ask for the committed offsets of its inputs.
+    /// Request the committed offsets of its inputs.
     AskCommitted,
-    /// Ask where the logs of those begin and end for which that is not enough.
+    /// Request the bounds of the logs for which that is not enough.
     AskBounds(Committed),
-    /// All is known, or was refused.
+    /// Everything is known, or was refused.
     Known(Committed, Result<KnownBounds>),
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Starting {
     inputs: Vec<TopicPartition>,
     step: Step,
     said_ms: Option<i64>,
-    /// When it asks again.
+    /// Time of the next request.
     again_ms: i64,
 }
 
@@ -54,10 +54,10 @@ enum Step {
 }
 
 impl Starting {
-    /// What is to be done next. Whoever is told to ask says so with one of the calls below.
+    /// Returns the next step. A caller that makes a request passes it to one of the methods below.
     ///
     /// # Errors
-    /// That of the committed offsets: it begins anew with the next call.
+    /// The error of the committed offsets: the next call begins again.
     pub(super) fn next(&mut self, now_ms: i64) -> Result<Next> {
         match std::mem::take(&mut self.step) {
             Step::New if now_ms < self.again_ms => Ok(Next::Wait),
@@ -79,23 +79,23 @@ impl Starting {
         }
     }
 
-    /// It is asked for the committed offsets of its inputs.
+    /// Notes the request for the committed offsets of its inputs.
     pub(super) fn asks_committed(&mut self, inputs: Vec<TopicPartition>, asked: Asked<Committed>) {
         self.inputs = inputs;
         self.step = Step::Committed(asked);
     }
 
-    /// It is asked for bounds of inputs that have these committed offsets.
+    /// Notes the request for bounds of inputs with these committed offsets.
     pub(super) fn asks_bounds(&mut self, committed: Committed, bounds: Bounds) {
         self.step = Step::Bounds(committed, bounds);
     }
 
-    /// The partitions that the task is to read.
+    /// The partitions that the task will read.
     pub(super) fn inputs(&self) -> &[TopicPartition] {
         &self.inputs
     }
 
-    /// A partition has no leader: it is asked again in a while. Says so now and then.
+    /// Notes that a partition has no leader: it is asked for again later. Logs that now and then.
     pub(super) fn put_off(&mut self, task: TaskId, error: &Error, now_ms: i64) {
         self.again_ms = now_ms.saturating_add(ASK_AGAIN_MS);
         if self.said_ms.is_none_or(|said| now_ms - said >= SAY_INTERVAL_MS) {
@@ -105,14 +105,14 @@ impl Starting {
     }
 }
 
-/// The question where logs begin and end.
+/// The request for the bounds of logs.
 pub(super) struct Bounds {
     asked: (Asked<PartitionOffsets>, Asked<PartitionOffsets>),
     known: (Option<PartitionOffsets>, Option<PartitionOffsets>),
 }
 
 impl Bounds {
-    /// Asks for some partitions, of which there may be none.
+    /// Requests the bounds of some partitions, possibly none.
     pub(super) fn ask(admin: &mut dyn Admin, partitions: &[TopicPartition], until_ms: i64) -> Self {
         if partitions.is_empty() {
             let known = (Some(BTreeMap::new()), Some(BTreeMap::new()));

@@ -1,34 +1,37 @@
-//! The tasks of a stream thread: each in one slot.
+//! The tasks of a stream thread, each in one slot.
 //!
-//! Invariant: a task whose state is open has a slot, and a slot says in whose hands the state is. So a task can't be in
-//! two places, and none is lost between two.
+//! Invariant: a task whose state is open has a slot, and the slot tells who holds the state. So a
+//! task can't be in two places, and none is lost in between.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
-use super::{super::metrics::ThreadMetadata, starting::Starting};
+use super::{
+    super::{app::App, metrics::ThreadMetadata},
+    starting::Starting,
+};
 use crate::{
     TaskId, TopicPartition,
     membership::TaskAssignment,
     task::{ActiveTask, TaskDatabases},
 };
 
-/// In whose hands a task is.
+/// Holder of a task.
 pub(super) enum Slot {
-    /// Its state is open and waits for what the target says.
+    /// Its state is open and waits for the next target.
     Waiting(TaskDatabases),
     /// The restorer brings it up to date, to become active.
     Restoring,
     /// The restorer keeps it up to date, as a standby or to warm it up.
     Standby,
-    /// The restorer was told to hand it back, to wait.
+    /// The restorer was told to return it, to wait.
     Returning,
     /// The restorer was told to close it: nobody counts on it any more.
     Closing,
-    /// It is restored, and waits until it is known where it begins.
+    /// It is restored, and waits until its start position is known.
     Restored(TaskDatabases, Box<Starting>),
-    /// It processes.
+    /// It is running.
     Running(Box<ActiveTask>),
 }
 
@@ -53,12 +56,12 @@ impl Slot {
         matches!(self, Self::Standby)
     }
 
-    /// Whether the next turns are to bring it on.
+    /// Returns whether the next turns will bring it further.
     pub(super) fn is_on_its_way(&self) -> bool {
         matches!(self, Self::Waiting(_) | Self::Restoring | Self::Returning | Self::Restored(..))
     }
 
-    /// Whether the restorer has it.
+    /// Returns whether the restorer has it.
     pub(super) fn is_in_restorer(&self) -> bool {
         matches!(self, Self::Restoring | Self::Standby | Self::Returning | Self::Closing)
     }
@@ -68,12 +71,12 @@ impl Slot {
 #[derive(Default)]
 pub(super) struct Tasks {
     slots: BTreeMap<TaskId, Slot>,
-    /// The tasks that process, by what they read: a batch is to find its task at once, however many there are.
+    /// The running tasks, by input: a batch must find its task at once, however many there are.
     readers: HashMap<TopicPartition, TaskId>,
 }
 
 impl Tasks {
-    /// Puts a task into a slot. Returns where it was before.
+    /// Puts a task into a slot. Returns its previous slot.
     pub(super) fn put(&mut self, task: TaskId, slot: Slot) -> Option<Slot> {
         let displaced = self.take(task);
         if let Slot::Running(running) = &slot {
@@ -83,12 +86,12 @@ impl Tasks {
         displaced
     }
 
-    /// Where a task is; `None` if its state is not open here.
+    /// The slot of a task; `None` if its state is not open here.
     pub(super) fn get(&self, task: TaskId) -> Option<&Slot> {
         self.slots.get(&task)
     }
 
-    /// Takes a task out, whose state is closed or handed on then.
+    /// Removes a task, whose state is then closed or passed on.
     pub(super) fn take(&mut self, task: TaskId) -> Option<Slot> {
         let taken = self.slots.remove(&task);
         if let Some(Slot::Running(running)) = &taken {
@@ -99,7 +102,7 @@ impl Tasks {
         taken
     }
 
-    /// Takes all tasks out.
+    /// Removes all tasks.
     pub(super) fn take_all(&mut self) -> BTreeMap<TaskId, Slot> {
         self.readers.clear();
         std::mem::take(&mut self.slots)
@@ -110,17 +113,17 @@ impl Tasks {
         self.slots.iter().filter(|(_, slot)| of(slot)).map(|(task, _)| *task).collect()
     }
 
-    /// Whether a task is in a slot that `of` chooses.
+    /// Returns whether a task is in a slot that `of` chooses.
     pub(super) fn any(&self, of: impl Fn(&Slot) -> bool) -> bool {
         self.slots.values().any(of)
     }
 
-    /// Whether a task processes.
+    /// Returns whether a task is running.
     pub(super) fn runs(&self, task: TaskId) -> bool {
         self.get(task).is_some_and(Slot::is_running)
     }
 
-    /// The tasks that process.
+    /// The running tasks.
     pub(super) fn running(&self) -> impl Iterator<Item = (&TaskId, &ActiveTask)> {
         self.slots.iter().filter_map(|(id, slot)| match slot {
             Slot::Running(task) => Some((id, &**task)),
@@ -128,7 +131,7 @@ impl Tasks {
         })
     }
 
-    /// The tasks that process, to work with.
+    /// The running tasks, mutably.
     pub(super) fn running_mut(&mut self) -> impl Iterator<Item = (&TaskId, &mut ActiveTask)> {
         self.slots.iter_mut().filter_map(|(id, slot)| match slot {
             Slot::Running(task) => Some((id, &mut **task)),
@@ -136,7 +139,7 @@ impl Tasks {
         })
     }
 
-    /// A task that processes.
+    /// A running task.
     pub(super) fn running_task(&mut self, task: TaskId) -> Option<&mut ActiveTask> {
         match self.slots.get_mut(&task) {
             Some(Slot::Running(task)) => Some(&mut **task),
@@ -144,7 +147,7 @@ impl Tasks {
         }
     }
 
-    /// A task that is restored, with what is known of where it begins.
+    /// A restored task, with the progress of finding its start position.
     pub(super) fn restored_task(
         &mut self,
         task: TaskId,
@@ -161,12 +164,18 @@ impl Tasks {
         self.running_task(task)
     }
 
-    /// Whether a task has made progress that is not committed.
+    /// Returns whether user code asked for a commit, or uncommitted writes need too much memory.
+    pub(super) fn ask_for_commit(&self, app: &App) -> bool {
+        self.running().any(|(_, task)| task.commit_requested())
+            || (app.settings.budget.overlay_exceeded() && self.commit_needed())
+    }
+
+    /// Returns whether a task has made progress that is not committed.
     pub(super) fn commit_needed(&self) -> bool {
         self.running().any(|(_, task)| task.commit_needed())
     }
 
-    /// The state of each task that is neither in the restorer nor processes.
+    /// The state of each task that is neither in the restorer nor running.
     pub(super) fn at_rest(&self) -> impl Iterator<Item = (&TaskId, &TaskDatabases)> {
         self.slots.iter().filter_map(|(id, slot)| match slot {
             Slot::Waiting(databases) => Some((id, databases)),
@@ -174,7 +183,8 @@ impl Tasks {
         })
     }
 
-    /// The tasks that are not given up yet. What waits to become a standby counts as one: it does not process.
+    /// The tasks that are not given up yet. A task that waits to become a standby counts as one: it
+    /// does not process.
     pub(super) fn owned(&self, target: Option<&TaskAssignment>) -> TaskAssignment {
         let mut owned = TaskAssignment::default();
         for (task, slot) in &self.slots {
@@ -196,7 +206,7 @@ impl Tasks {
         owned
     }
 
-    /// What others are told of the thread.
+    /// The thread's metadata for others.
     pub(super) fn metadata(&self, thread_name: &str) -> ThreadMetadata {
         let tasks =
             |of: fn(&Slot) -> bool| -> BTreeSet<TaskId> { self.ids(of).into_iter().collect() };
@@ -209,7 +219,7 @@ impl Tasks {
     }
 }
 
-/// Whether a target has a task as a standby, or warms it up.
+/// Returns whether a target has a task as a standby, or warms it up.
 pub(super) fn keeps_as_standby(target: &TaskAssignment, task: TaskId) -> bool {
     target.standby.contains(&task) || target.warmup.contains(&task)
 }

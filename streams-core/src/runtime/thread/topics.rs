@@ -1,7 +1,7 @@
-//! The topics that a thread works with, looked at every `metadata.max.age.ms`.
+//! The topics of a thread, checked every `metadata.max.age.ms`.
 //!
-//! What sinks write to goes by one view of the instance, which is renewed here; what tasks read comes with the assignment.
-//! So is it noticed that a source topic is gone.
+//! Sinks use one view of partition counts per instance, which is renewed here; the inputs of tasks
+//! come with the assignment. The check also notices that a source topic is gone.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,18 +15,19 @@ use crate::{
     time::duration_ms,
 };
 
-/// After what time it is looked again, in milliseconds, if a topic was missing or the cluster did not say.
+/// Time to the next check, in milliseconds, if a topic was missing or the cluster did not answer.
 const LOOK_AGAIN_MS: i64 = 1_000;
 
-/// Looks in a row that must miss a topic: a broker that has just been started may not know all.
+/// Number of checks in a row that must miss a topic: a broker that has just started may not know
+/// all of them.
 const MISSING_LOOKS: u32 = 3;
 
-/// When a thread looks, and what it missed.
+/// The schedule of checks, and their misses.
 pub(super) struct Topics {
     app: Arc<App>,
     asked: Asked<BTreeMap<String, TopicDescription>>,
     look_at_ms: i64,
-    /// Looks in a row that missed a topic.
+    /// Number of checks in a row that missed a topic.
     missed: u32,
 }
 
@@ -36,10 +37,11 @@ impl Topics {
         Self { app: Arc::clone(app), asked: Asked::default(), look_at_ms, missed: 0 }
     }
 
-    /// Looks if it is time to, and takes what was found.
+    /// Checks if it is time to, and takes the result.
     ///
     /// # Errors
-    /// `MissingSourceTopic` if a source topic is gone. A cluster that does not answer is asked again.
+    /// `MissingSourceTopic` if a source topic is gone. If the cluster does not answer it is asked
+    /// again.
     pub(super) fn look(&mut self, admin: &mut dyn Admin, now_ms: i64) -> Result {
         if !self.asked.is_open() && now_ms >= self.look_at_ms {
             let mut names = self.app.settings.partition_counts.topics();
@@ -64,7 +66,7 @@ impl Topics {
         let counts = described.iter().map(|(name, topic)| (name.clone(), topic.partitions));
         self.app.settings.partition_counts.renew(&counts.collect());
         let sources = self.app.all_source_topics();
-        // What repartitions topics by pattern makes its own topic when there is one that matches.
+        // A repartitioning of topics by pattern creates its own topic when one matches.
         let by_pattern = self.app.topology.has_patterns();
         let may_miss = |topic: &str| by_pattern && self.app.is_repartition_topic(topic);
         let is_missing = |topic: &&String| !described.contains_key(*topic) && !may_miss(topic);

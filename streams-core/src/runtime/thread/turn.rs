@@ -8,25 +8,26 @@ use super::{
     member::Member,
     patience::{Patience, is_transient},
     restores::Restores,
+    spans,
     tasks::{Slot, Tasks},
 };
 use crate::{Error, ErrorKind, Result};
 
-/// How often a thread that closes tries to leave nothing behind, and after what pause again.
+/// Number of times that a closing thread tries to commit everything.
 const LAST_ATTEMPTS: usize = 20;
 const PAUSE_BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
-/// How often it looks for answers meanwhile.
+/// Pause between its checks for answers.
 const PAUSE_FOR_ANSWERS: Duration = Duration::from_millis(5);
 
-/// What a turn did.
+/// Result of a turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Turn {
-    /// Whether anything was done, so that the next turn should follow at once.
+    /// True if there was any work, so that the next turn should follow at once.
     pub(crate) worked: bool,
 }
 
-/// A member of the group with its tasks: a schedule of parts. Driven by [`run_once`](Self::run_once), from a thread of
-/// its own or from a simulator.
+/// A member of the group with its tasks: a schedule of parts. Driven by
+/// [`run_once`](Self::run_once), from a thread of its own or from a simulator.
 pub(crate) struct StreamThread {
     app: Arc<App>,
     index: usize,
@@ -43,7 +44,7 @@ impl std::fmt::Debug for StreamThread {
 }
 
 impl StreamThread {
-    /// A thread that joins with its first turn, and its restorer.
+    /// Creates a thread that joins with its first turn, and its restorer.
     pub(crate) fn new(app: &Arc<App>, index: usize) -> Result<(Self, RestoreWorker)> {
         let name = format!("{}-StreamThread-{index}", app.client_id());
         let (restores, orders) = Restores::new();
@@ -67,7 +68,7 @@ impl StreamThread {
         self.index
     }
 
-    /// Who it is in the group.
+    /// This member of the group.
     pub(super) fn member(&self) -> &Member {
         &self.member
     }
@@ -77,33 +78,33 @@ impl StreamThread {
         self.holdings.tasks()
     }
 
-    /// Whether a transaction is open.
+    /// Returns whether a transaction is open.
     pub(super) fn in_transaction(&self) -> bool {
         self.holdings.in_transaction()
     }
 
-    /// Whether rows of others are to be written anew, or looked for.
+    /// Returns whether foreign rows must be rewritten, or looked for.
     pub(super) fn mends(&self) -> bool {
         self.holdings.mends()
     }
 
-    /// Asks all instances to close, once its own tasks are given up. Returns whether the group has heard; until then the
-    /// call is to be repeated.
+    /// Asks all instances to close, once its own tasks are given up. Returns whether the group has
+    /// heard; until then the call must be repeated.
     pub(crate) fn shut_application_down(&mut self) -> Result<bool> {
         self.member.shut_application_down()
     }
 
-    /// Whether a member of the group asked all instances to close.
+    /// Returns whether a member of the group asked all instances to close.
     pub(crate) fn is_asked_to_close(&self) -> bool {
         self.member.is_asked_to_close()
     }
 
-    /// Whether the cluster could not serve the last call.
+    /// Returns whether the cluster could not serve the last call.
     pub(crate) fn is_failing(&self) -> bool {
         self.patience.is_failing()
     }
 
-    /// Whether the thread has all tasks that it was told to have, and processes them.
+    /// Returns whether the thread has all its assigned tasks, and processes them.
     pub(crate) fn is_running(&self) -> bool {
         self.member.is_running(self.tasks())
     }
@@ -112,13 +113,16 @@ impl StreamThread {
         self.tasks().metadata(&self.name)
     }
 
-    /// One turn: membership, restored tasks, poll, process, punctuate, commit. Waits at most `max_wait`, and
-    /// only if there is nothing to do.
+    /// One turn: membership, restored tasks, poll, process, punctuate, commit. Waits at most
+    /// `max_wait`, and only if there is no work.
     ///
     /// # Errors
-    /// What the thread can't go on from: a handler decided to fail, state can't be written, or the cluster was out of
-    /// reach for longer than `task.timeout.ms`. Uncommitted work is dropped by then.
+    /// Errors from which the thread can't recover: a handler decided to fail, state can't be
+    /// written, or the cluster was out of reach for longer than `task.timeout.ms`. Uncommitted work
+    /// is dropped by then.
     pub(crate) fn run_once(&mut self, now_ms: i64, max_wait: Duration) -> Result<Turn> {
+        let _turn = spans::turn(&self.name).entered();
+        self.holdings.measure(&self.member, now_ms);
         self.patience.begin_turn();
         match self.turn(now_ms, max_wait) {
             Ok(turn) => {
@@ -141,7 +145,8 @@ impl StreamThread {
             holdings.commit(member, patience, now_ms)?;
         }
         if !holdings.commit_is_pending() && !patience.has_passed_over() {
-            // Without an answer the target may be out of date: what was not in the last report may be another's by now.
+            // Without an answer the target may be out of date: a task that was not in the last
+            // report may be another's by now.
             holdings.reconcile(member, patience, now_ms)?;
         }
         if holdings.commit_is_pending() {
@@ -152,7 +157,7 @@ impl StreamThread {
         let started = holdings.start_restored(member, patience, now_ms);
         member.without_topic(started)?;
         let mut worked = holdings.poll(member, patience, now_ms, max_wait)?;
-        // Asked anew: what was written after `pause` must not be processed.
+        // Checked again: records written after `pause` must not be processed.
         if !self.app.is_paused() {
             worked |= holdings.work(member)?;
         }
@@ -186,12 +191,12 @@ impl StreamThread {
     fn heartbeat(&mut self, now_ms: i64) -> Result {
         let (tasks, restores) = (self.holdings.tasks(), self.holdings.restores());
         if self.member.heartbeat(tasks, restores, &mut self.patience, now_ms)? {
-            self.holdings.is_assigned();
+            self.holdings.is_assigned(&self.member);
         }
         Ok(())
     }
 
-    /// Gives all tasks up without committing, for the thread ends.
+    /// Gives all tasks up without committing, because the thread ends.
     pub(crate) fn drop_work(&mut self) {
         self.holdings.drop_work();
         self.holdings.end_writing();
@@ -202,8 +207,8 @@ impl StreamThread {
         self.member.leave(false)
     }
 
-    /// Commits, gives up all tasks and leaves the group: a static member only if it leaves `for_good`. What the restorer
-    /// has it releases itself.
+    /// Commits, gives up all tasks and leaves the group: a static member only if it leaves
+    /// `for_good`. The restorer itself releases its tasks.
     pub(crate) fn close(&mut self, now_ms: i64, for_good: bool) -> Result {
         if let Err(error) = self.commit_before_closing(now_ms) {
             self.drop_work();
@@ -218,21 +223,21 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Has the restorer let go of its tasks, and end.
+    /// Makes the restorer release its tasks, and end.
     pub(crate) fn release_restorer(&self) {
         self.holdings.release_restorer();
     }
 
-    /// Closes what the restorer has not released, after both have ended.
+    /// Closes the tasks that the restorer has not released, after both have ended.
     pub(crate) fn close_returned(&mut self) {
         self.holdings.close_returned();
     }
 
-    /// Commits until there is no work left: more than once where rows of others are to be written anew, and where the
-    /// group can't take offsets now.
+    /// Commits until there is no work left: more than once if foreign rows must be rewritten, or
+    /// the group can't accept offsets now.
     ///
     /// # Errors
-    /// `Unavailable` if the group took no offsets in all that time.
+    /// `Unavailable` if the group accepted no offsets in all that time.
     fn commit_before_closing(&mut self, now_ms: i64) -> Result {
         self.holdings.look_for_foreign_rows(now_ms);
         for attempt in 0..LAST_ATTEMPTS {
@@ -241,7 +246,8 @@ impl StreamThread {
             }
             let now_ms = self.app.clock.now_ms();
             self.holdings.look_around(now_ms)?;
-            // A zombie must hear that it is one before it writes. Without work it has nothing to write.
+            // A zombie must learn that it is one before it writes. Without work it has nothing to
+            // write.
             if self.holdings.has_work(&mut self.member) {
                 self.heartbeat(now_ms)?;
                 self.holdings.commit(&mut self.member, &mut self.patience, now_ms)?;
@@ -265,7 +271,7 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Takes back what was lent to a task that panicked; where that task was.
+    /// Takes back the collector that was lent to a task that panicked; returns where that task was.
     pub(crate) fn after_panic(&mut self) -> Option<String> {
         self.holdings.after_panic()
     }

@@ -1,7 +1,7 @@
-//! Partitions that stand still although there is something to read.
+//! Detection of partitions that stand still although there are records to read.
 //!
-//! A reader that is stuck looks like one that has nothing to do. This tells the two apart, by what the cluster is
-//! known to hold, and says so once, by name. It changes nothing.
+//! A stuck reader looks like one that has no work. This tells the two apart, by what the cluster is
+//! known to hold, and logs it once, by name. It changes nothing.
 
 use std::collections::HashMap;
 
@@ -17,18 +17,18 @@ use crate::{
     client::{Admin, PartitionOffsets},
 };
 
-/// For how long a partition may stand still before it is reported, in milliseconds.
+/// Time for which a partition may stand still before it is reported, in milliseconds.
 const PATIENCE_MS: i64 = 60_000;
-/// How often is looked, in milliseconds.
+/// Interval between checks, in milliseconds.
 const INTERVAL_MS: i64 = 5_000;
 
-/// What is known of a partition now.
+/// Current state of a partition.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Reading {
     pub(in super::super) partition: TopicPartition,
     /// The next offset to be processed or restored.
     pub(in super::super) position: i64,
-    /// Records behind it that are queued or known to be on the cluster.
+    /// Number of records after it that are queued or known to be on the cluster.
     pub(in super::super) waiting: i64,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Standstill {
     pub(super) partition: TopicPartition,
     pub(super) position: i64,
     pub(super) waiting: i64,
-    /// For how long, in milliseconds.
+    /// Duration of the standstill, in milliseconds.
     pub(super) since_ms: i64,
 }
 
@@ -49,7 +49,7 @@ struct Seen {
     reported: bool,
 }
 
-/// Remembers where each partition was.
+/// Remembers the position of each partition.
 #[derive(Debug, Default)]
 pub(super) struct Standstills {
     seen: HashMap<TopicPartition, Seen>,
@@ -57,12 +57,18 @@ pub(super) struct Standstills {
 }
 
 impl Standstills {
-    /// Whether it is time to look.
+    /// The number of partitions that were reported, and still stand still.
+    fn reported(&self) -> usize {
+        self.seen.values().filter(|seen| seen.reported).count()
+    }
+
+    /// Returns whether it is time to check.
     pub(super) fn is_due(&self, now_ms: i64) -> bool {
         now_ms >= self.next_ms
     }
 
-    /// Takes what is known now, of all partitions; returns those that have begun to stand still for too long.
+    /// Takes the current state of all partitions; returns those that have just stood still for too
+    /// long.
     pub(super) fn look(&mut self, readings: Vec<Reading>, now_ms: i64) -> Vec<Standstill> {
         self.next_ms = now_ms.saturating_add(INTERVAL_MS);
         let mut before = std::mem::take(&mut self.seen);
@@ -85,16 +91,22 @@ impl Standstills {
     }
 }
 
-/// Looks for what stands still, and says so.
+/// Looks for standstills, and logs them.
 #[derive(Default)]
 pub(super) struct Watch {
     standstills: Standstills,
-    /// The ends of partitions of which nothing was fetched yet, which may be what is wrong.
+    /// The ends of partitions from which nothing was fetched yet, which may be the fault.
     asked: Asked<PartitionOffsets>,
 }
 
 impl Watch {
-    /// Reports what stands still, in processing or in restore. Nothing does while the instance is paused.
+    /// The number of partitions that stand still.
+    pub(super) fn standing_still(&self) -> usize {
+        self.standstills.reported()
+    }
+
+    /// Reports standstills, in processing or in restore. There are none while the instance is
+    /// paused.
     pub(super) fn look(
         &mut self,
         thread: &str,
@@ -140,7 +152,8 @@ impl Watch {
     }
 }
 
-/// Adds how far each task has come. Returns the partitions of which nothing was fetched yet, with their positions.
+/// Adds the progress of each task. Returns the partitions from which nothing was fetched yet, with
+/// their positions.
 fn readings_of_tasks(
     tasks: &Tasks,
     input: &Input,

@@ -11,19 +11,16 @@ use super::{
     tasks::{Slot, Tasks},
     writer::Writer,
 };
-use crate::{
-    Error, ErrorKind, Result, TaskId,
-    task::{ActiveTask, Readiness},
-    time::duration_ms,
-};
+use crate::{Error, ErrorKind, Result, TaskId, task::Readiness, time::duration_ms};
 
-/// Records that a task processes in one turn before others get theirs.
+/// Number of records that a task processes per turn before others have their share.
 const RECORDS_PER_TURN: usize = 1_000;
 
-/// How long a turn processes, in milliseconds, before the group and the consumer get theirs.
+/// Time for which a turn processes, in milliseconds, before the group and the consumer have their
+/// share.
 const TURN_MS: i64 = 100;
 
-/// What it takes to process.
+/// The parts needed to process.
 pub(super) struct Work<'a> {
     pub(super) app: &'a Arc<App>,
     pub(super) tasks: &'a mut Tasks,
@@ -32,19 +29,22 @@ pub(super) struct Work<'a> {
     pub(super) member: &'a Member,
     pub(super) commits: &'a Commits,
     pub(super) pace: &'a mut Pace,
+    /// Number of punctuations in this turn.
+    pub(super) punctuations: u64,
 }
 
-/// What became of a task's share of a turn.
+/// Result of a task's share of a turn.
 enum Share {
-    /// It has processed what it may.
+    /// It has processed its share.
     Done,
-    /// Something else is due.
+    /// Other work is due.
     Interrupted,
 }
 
 impl Work<'_> {
-    /// Processes records, run by run, until all tasks had their share or something else is due. The tasks behind `last`
-    /// come first. Returns the number of records, and the task that was interrupted.
+    /// Processes records, run by run, until all tasks have had their share or other work is due.
+    /// The tasks after `last` come first. Returns the number of records, and the task that was
+    /// interrupted.
     pub(super) fn process(&mut self, last: Option<TaskId>) -> Result<(u64, Option<TaskId>)> {
         if !self.writer.has_room()? {
             return Ok((0, last));
@@ -57,7 +57,7 @@ impl Work<'_> {
         let mut interrupted = None;
         for id in ids {
             let share = self.share(id, deadline_ms, &mut processed);
-            self.count_dropped(id);
+            self.settle(id);
             if let Share::Interrupted = share? {
                 interrupted = Some(id);
                 break;
@@ -67,7 +67,8 @@ impl Work<'_> {
         Ok((processed, interrupted))
     }
 
-    /// When processing makes room: at a commit, a punctuation, or when it had its time.
+    /// The time at which processing is interrupted: at a commit, a punctuation, or the end of its
+    /// share.
     fn deadline_ms(&self, now_ms: i64) -> i64 {
         let punctuations = self.tasks.running().filter_map(|(_, task)| task.next_punctuation());
         let due = [self.commits.due_ms(self.writer), now_ms.saturating_add(TURN_MS)];
@@ -91,6 +92,9 @@ impl Work<'_> {
             *processed += u64::try_from(done).unwrap_or(0);
             let elapsed_ms = now_ms.saturating_sub(began_ms);
             self.pace.took(done, elapsed_ms);
+            if let Some(task) = self.tasks.running_task(id) {
+                task.run_ends(now_ms);
+            }
             if done == 1 {
                 self.check_speed(id, elapsed_ms)?;
             }
@@ -105,13 +109,13 @@ impl Work<'_> {
         Ok(Share::Done)
     }
 
-    /// Whether user code asked for a commit, or uncommitted writes need too much memory.
+    /// Returns whether user code asked for a commit, or uncommitted writes need too much memory.
     fn asks_for_commit(&mut self, id: TaskId) -> bool {
         let requested = self.tasks.running_task(id).is_some_and(|task| task.commit_requested());
         requested || self.app.settings.budget.overlay_exceeded()
     }
 
-    /// Goes on with what is in flight in the operators of a task.
+    /// Continues with the records in flight in the operators of a task.
     fn resume(&mut self, id: TaskId, now_ms: i64) -> Result {
         let Some(task) = self.tasks.running_task(id) else { return Ok(()) };
         if task.in_flight().is_empty() {
@@ -123,7 +127,7 @@ impl Work<'_> {
         task.resume(now_ms, self.writer.collector())
     }
 
-    /// Processes at most so many records of a task.
+    /// Processes at most `records` records of a task.
     fn run(&mut self, id: TaskId, records: usize, now_ms: i64) -> Result<usize> {
         let Some(task) = self.tasks.running_task(id) else { return Ok(0) };
         let lag = |partition: &_| self.input.lag(partition);
@@ -136,8 +140,8 @@ impl Work<'_> {
         Ok(task.process_run(now_ms, records, lag, self.writer.collector())?.processed)
     }
 
-    /// A record that takes longer than a transaction may can never be committed; one that takes longer than the group
-    /// waits costs the membership each time.
+    /// A record that takes longer than a transaction may can never be committed; one that takes
+    /// longer than the group waits costs the membership each time.
     fn check_speed(&mut self, id: TaskId, elapsed_ms: i64) -> Result {
         let config = &self.app.config;
         let transaction_ms = duration_ms(config.transaction_timeout());
@@ -145,17 +149,18 @@ impl Work<'_> {
         if !transactional && elapsed_ms < duration_ms(config.max_poll_interval()) {
             return Ok(());
         }
-        let place = self.tasks.running_task(id).map(|task| task.place()).unwrap_or_default();
+        let position =
+            self.tasks.running_task(id).map(|task| task.record_position()).unwrap_or_default();
         if transactional {
             let text = format!(
-                "task {id} took {elapsed_ms} ms for {place}, longer than a transaction may ({transaction_ms} ms), so \
+                "task {id} took {elapsed_ms} ms for {position}, longer than a transaction may ({transaction_ms} ms), so \
                  that it can't be committed: raise producer.transaction.timeout.ms, or have user code do less"
             );
             return Err(Error::new(ErrorKind::Processing, text));
         }
         tracing::error!(
             task = %id,
-            "user code took {elapsed_ms} ms for {place}, longer than max.poll.interval.ms: the group may have given \
+            "user code took {elapsed_ms} ms for {position}, longer than max.poll.interval.ms: the group may have given \
              this member up, and will again when the record comes back; raise the setting, or have it do less"
         );
         Ok(())
@@ -174,12 +179,13 @@ impl Work<'_> {
                 break;
             }
             worked |= task.punctuate_wall_clock(now_ms, self.writer.collector())?;
-            self.count_dropped(id);
+            self.settle(id);
         }
         Ok(worked)
     }
 
-    /// Has these tasks, which were idle until then, let go of what no longer has to wait. Returns whether one did.
+    /// Lets these tasks, which were idle until then, release whatever no longer has to wait.
+    /// Returns whether one did.
     pub(super) fn close_idle(&mut self, tasks: &[TaskId], until_ms: i64) -> Result<bool> {
         let mut closed = false;
         for id in tasks {
@@ -191,16 +197,18 @@ impl Work<'_> {
             self.writer.begin(self.member, now_ms)?;
             let Some(task) = self.tasks.running_task(*id) else { continue };
             task.close_idle((until_ms, now_ms), self.writer.collector())?;
-            self.count_dropped(*id);
+            self.settle(*id);
             closed = true;
         }
         Ok(closed)
     }
 
-    fn count_dropped(&mut self, id: TaskId) {
-        let dropped = self.tasks.running_task(id).map_or(0, ActiveTask::take_dropped);
-        if dropped > 0 {
-            count(&self.app.shared.counters.dropped, dropped);
+    /// Takes the counts of a task.
+    fn settle(&mut self, id: TaskId) {
+        if let Some(task) = self.tasks.running_task(id) {
+            let counted = task.take_counted();
+            self.app.shared.counters.add(counted);
+            self.punctuations += counted.punctuations;
         }
     }
 }

@@ -1,6 +1,10 @@
-//! What a thread writes with: its producer and the transaction.
+//! Output of a thread: its producer and the transaction.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     super::{app::App, metrics::count},
@@ -11,11 +15,13 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
-    client::{Answer, BatchReport, Collector, GroupMetadata, OffsetAndMetadata, ProducerSettings},
+    client::{
+        Answer, BatchReport, Collector, Flow, GroupMetadata, OffsetAndMetadata, ProducerSettings,
+    },
     planted::{PlantedBug, is_planted},
 };
 
-/// The next offset of each partition that a commit wrote to.
+/// The next offset of each partition written by a commit.
 pub(super) type Written = HashMap<TopicPartition, i64>;
 
 /// The producer of a thread, which all its tasks share.
@@ -24,9 +30,9 @@ pub(super) struct Writer {
     client_id: String,
     transactional_id: Option<String>,
     producing: Producing,
-    /// Since when a transaction is open.
+    /// Start of the open transaction.
     transaction_ms: Option<i64>,
-    /// Where the last flush began to write in each partition.
+    /// First offset of the last flush in each partition.
     began: HashMap<TopicPartition, i64>,
     refusals: RefusedRounds,
 }
@@ -47,7 +53,7 @@ impl Writer {
         }
     }
 
-    /// Since when a transaction is open.
+    /// Start of the open transaction.
     pub(super) fn transaction_ms(&self) -> Option<i64> {
         self.transaction_ms
     }
@@ -56,22 +62,27 @@ impl Writer {
         self.transaction_ms.is_some()
     }
 
-    /// What a task that runs is lent.
+    /// The collector that is lent to a running task.
     pub(super) fn collector(&mut self) -> &mut Option<Box<Collector>> {
         self.producing.collector()
     }
 
-    /// Whether a producer was asked what it has not answered.
+    /// Returns whether a call of the producer is unanswered.
     pub(super) fn has_asked(&self) -> bool {
         self.producing.has_asked()
     }
 
-    /// Whether something that was written waits for room: no record is to be processed, and nothing else begun that writes.
+    /// Records written to each topic.
+    pub(super) fn written(&mut self) -> &BTreeMap<Arc<str>, Flow> {
+        self.producing.written()
+    }
+
+    /// Returns whether written records wait for room: then nothing may begin that writes.
     pub(super) fn is_full(&self) -> bool {
         self.producing.is_full()
     }
 
-    /// Gives the producer what waits for room. Returns whether nothing waits any more.
+    /// Gives the producer the records that wait for room. Returns whether none is left.
     ///
     /// # Errors
     /// `Unavailable` if it has had no room for too long.
@@ -79,7 +90,12 @@ impl Writer {
         self.producing.has_room()
     }
 
-    /// Makes sure that there is a producer and, for exactly-once, an open transaction. Returns whether they are there.
+    /// Sends the batches that have waited for `linger.ms`. Returns the time to the next ones.
+    pub(super) fn send_due(&mut self) -> Option<Duration> {
+        self.collector().as_mut()?.send_due()
+    }
+
+    /// Ensures a producer and, for exactly-once, an open transaction; returns whether they exist.
     pub(super) fn begin(&mut self, member: &Member, now_ms: i64) -> Result<bool> {
         if !self.ensure(member)? {
             return Ok(false);
@@ -94,11 +110,11 @@ impl Writer {
         Ok(true)
     }
 
-    /// Makes sure that there is a producer. With exactly-once this ends what an earlier one left open, which takes some
-    /// turns: returns whether it is there.
+    /// Ensures that there is a producer. With exactly-once this ends the open transaction of an
+    /// earlier one, which takes some turns: returns whether it exists.
     ///
     /// # Errors
-    /// Why there is none. The next call begins anew.
+    /// The reason why there is none. The next call begins again.
     pub(super) fn ensure(&mut self, member: &Member) -> Result<bool> {
         self.hear()?;
         self.refusals.check()?;
@@ -116,10 +132,10 @@ impl Writer {
         Ok(!self.producing.has_asked())
     }
 
-    /// Takes the answer of what a producer was asked, if it has come.
+    /// Takes the answer to a call of the producer, if it has come.
     ///
     /// # Errors
-    /// Why a producer was not registered; it is gone then.
+    /// The error of registering a producer; it is gone then.
     fn hear(&mut self) -> Result {
         match self.producing.hear() {
             Some(Heard::Registered(said)) => said,
@@ -132,8 +148,8 @@ impl Writer {
         }
     }
 
-    /// Sends what is open and learns the next offset of each partition that was written. Later batches of a
-    /// partition come later in the reports.
+    /// Sends the open batches and learns the next offset of each partition written. Later batches
+    /// of a partition come later in the reports.
     pub(super) fn flush(&mut self, logs: &mut LogEnds) -> Result<Written> {
         let flushed = self
             .producing
@@ -143,7 +159,7 @@ impl Writer {
         self.flushed(flushed, logs)
     }
 
-    /// Begins to send what is open.
+    /// Begins to send the open batches.
     pub(super) fn begin_flush(&mut self) -> Answer<Vec<BatchReport>> {
         match self.producing.collector() {
             Some(collector) => collector.begin_flush(),
@@ -178,7 +194,7 @@ impl Writer {
         &self.began
     }
 
-    /// Whether it writes in transactions.
+    /// Returns whether it writes in transactions.
     pub(super) fn is_transactional(&self) -> bool {
         self.transactional_id.is_some()
     }
@@ -203,13 +219,13 @@ impl Writer {
         }
     }
 
-    /// The transaction has ended.
+    /// Notes that the transaction has ended.
     pub(super) fn has_ended(&mut self) {
         self.transaction_ms = None;
     }
 
-    /// Drops what the producer has not committed. Its records must never come out: a transaction is aborted, and
-    /// a producer whose state is in doubt is replaced.
+    /// Drops the producer's uncommitted records. They must never be read: a transaction is aborted,
+    /// and a producer whose state is in doubt is replaced.
     pub(super) fn abandon(&mut self) {
         let in_transaction = self.transaction_ms.take().is_some();
         if self.producing.has_asked() {
@@ -217,27 +233,28 @@ impl Writer {
             return;
         }
         if in_transaction && self.producing.abort() {
-            // An abort that failed is no error.
+            // A failed abort is no error.
             let _ = self.hear();
         } else {
-            // Without transactions open batches would go out with the next flush.
+            // Without transactions open batches would be sent with the next flush.
             self.has_dropped(self.is_transactional());
         }
     }
 
-    /// What was not committed is dropped, for good if the transaction is `aborted`.
+    /// Notes that uncommitted records are dropped, for good if the transaction is `aborted`.
     fn has_dropped(&mut self, aborted: bool) {
         let refused = self.learn_refused();
         let is_whole = refused.is_ok() && self.refusals.is_clean();
         self.refusals.fail(refused.err());
-        // A producer of which records were refused has lost count of what it wrote.
+        // A producer with refused records has lost its sequence numbers.
         if !aborted || !is_whole {
             self.producing.retire();
         }
     }
 
-    /// Everything is committed. Where it was sent record by record because of some that are known now, batches may do
-    /// again; without any the batches themselves are too large.
+    /// Notes that everything is committed. If records were sent one by one because of some that are
+    /// known now, batches may be used again; if there were none the batches themselves are too
+    /// large.
     pub(super) fn committed(&mut self, now_ms: i64) {
         if self.refusals.committed() {
             self.producing.retire();
@@ -248,29 +265,29 @@ impl Writer {
     /// Learns which records the cluster refused.
     ///
     /// # Errors
-    /// Those of [`RefusedRounds::learn`].
+    /// The errors of [`RefusedRounds::learn`].
     fn learn_refused(&mut self) -> Result {
         let refused = self.producing.collector().as_mut().map(|collector| collector.take_refused());
         self.refusals.learn(&self.app, refused.unwrap_or_default())
     }
 
-    /// Goes on with another producer, once this one has answered what it was asked.
+    /// Switches to another producer, once this one has answered its call.
     pub(super) fn retire(&mut self) {
         self.producing.retire();
     }
 
-    /// Ends the producer, with the thread: waits until it has given up its transaction, which would hold readers up.
+    /// Ends the producer; waits until it has aborted its transaction, which would block readers.
     pub(super) fn end(&mut self) {
         self.producing.end();
     }
 
-    /// Takes back what was lent to a task that panicked.
+    /// Takes back the collector that was lent to a task that panicked.
     pub(super) fn takes_back(&mut self, collector: Box<Collector>) {
         *self.producing.collector() = Some(collector);
     }
 }
 
-/// Says what was not written, and what may be done if it is a changelog that is gone.
+/// The error for records that were not written, with the remedy if a changelog is gone.
 fn not_written(app: &App, to: &TopicPartition, error: Error) -> Error {
     let error = error.in_context(format!("a batch for {to} was not written"));
     match app.owner_of_changelog(to).filter(|_| error.kind() == ErrorKind::InvalidTopic) {

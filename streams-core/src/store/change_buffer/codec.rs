@@ -1,4 +1,5 @@
-//! The bytes of a buffered change, in the database and in the changelog: version 3 of Java's format.
+//! The bytes of a buffered change, in the database and in the changelog: version 3 of Java's
+//! format.
 //!
 //! ```text
 //! row     = origin ‖ prior ‖ old ‖ new ‖ i64 time
@@ -62,9 +63,10 @@ impl<'a> Row<'a> {
         out
     }
 
-    /// What the row counts for with a key of so many bytes, in bytes, where a buffer has a limit: Java's estimate
-    /// of what it takes in memory, which decides on the same rows. It is the time, the key, the values (once
-    /// if the old value is the prior one) and the origin without the lengths of its parts.
+    /// Size of the row in bytes, with a key of `key` bytes, where a buffer has a limit: Java's
+    /// estimate of its memory, so that the same rows are released. It is the sum of the time, the
+    /// key, the values (once if the old value is the prior one) and the origin without the lengths
+    /// of its parts.
     pub(super) fn size(&self, key: usize) -> usize {
         let Origin { metadata, headers, .. } = &self.origin;
         let header = |(name, value): (&str, Option<&[u8]>)| {
@@ -79,7 +81,7 @@ impl<'a> Row<'a> {
     }
 
     /// # Errors
-    /// That the bytes are too short, too long, or not of this format.
+    /// If the bytes are too short, too long, or not in this format.
     pub(in super::super) fn read(bytes: &'a [u8]) -> Result<Self, BoxError> {
         let mut input = Input(bytes);
         let timestamp = input.long()?;
@@ -102,8 +104,8 @@ impl<'a> Row<'a> {
         if !input.0.is_empty() {
             return Err(format!("{} bytes are left behind a buffered change", input.0.len()).into());
         }
-        let place = (!topic.is_empty()).then(|| TopicPartition::new(topic, partition));
-        let metadata = RecordMetadata { topic_partition: place, offset };
+        let partition = (!topic.is_empty()).then(|| TopicPartition::new(topic, partition));
+        let metadata = RecordMetadata { topic_partition: partition, offset };
         let headers = (!headers.is_empty()).then(|| Arc::new(headers));
         Ok(Self { time, origin: Origin { timestamp, metadata, headers }, prior, old, new })
     }
@@ -119,12 +121,12 @@ fn write_value(out: &mut Vec<u8>, value: Option<&[u8]>) {
     }
 }
 
-/// A length, which no broker takes beyond 2 GiB.
+/// A length; brokers take nothing beyond 2 GiB.
 fn length(length: usize) -> i32 {
     i32::try_from(length).unwrap_or(i32::MAX)
 }
 
-/// The bytes that are not read yet.
+/// The bytes that have not been read yet.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {

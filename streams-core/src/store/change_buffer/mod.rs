@@ -1,9 +1,9 @@
-//! Changes of a table that are held back until their time has come.
+//! Changes of a table, held back until their time has come.
 //!
-//! All of the buffer is in memory, in the order in which it will be left; the database has a copy of what was
-//! committed, in the bytes of Java's changelog, from which the buffer is built when it is opened. Invariant: a
-//! change that replaces one of its key takes its place, so that a key that changes all the time is not held
-//! back for ever.
+//! The whole buffer is in memory, in the order in which it will be emptied; the database has a copy
+//! of the committed changes, in the bytes of Java's changelog, from which the buffer is built when
+//! it is opened. Invariant: a change that replaces another of its key keeps its position, so that a
+//! key that changes constantly is not held back for ever.
 
 mod codec;
 #[cfg(test)]
@@ -32,39 +32,39 @@ pub struct BufferedChange<K, V> {
     pub key: K,
     /// Its value now; `None` if it was deleted.
     pub new: Option<V>,
-    /// Its value before the last change, if somebody asked for it.
+    /// Its value before the last change, if requested.
     pub old: Option<V>,
     /// The record that made the last change.
     pub origin: Origin,
 }
 
-/// The record that a buffered change comes from: Java's `ProcessorRecordContext`.
+/// The origin of a buffered change: Java's `ProcessorRecordContext`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// Its timestamp in milliseconds since the epoch.
     pub timestamp: i64,
-    /// Where it was read.
+    /// The partition and offset at which it was read.
     pub metadata: RecordMetadata,
     /// Its headers; `None` if it has none.
     pub headers: Option<Arc<Headers>>,
 }
 
-/// A place in the order of the buffer: time, then the bytes of the key.
-type Place = (i64, Arc<[u8]>);
+/// A position in the order of the buffer: time, then the bytes of the key.
+type Position = (i64, Arc<[u8]>);
 
 #[derive(Clone, Debug)]
 struct Entry<V> {
-    /// The value that downstream knows: that before the first change that is held back.
+    /// The value that downstream knows: the one before the first change that is held back.
     prior: Option<V>,
     old: Option<V>,
     new: Option<V>,
     origin: Origin,
-    /// What it counts for; 0 in a buffer that is not measured.
+    /// Its measured size; 0 in a buffer that is not measured.
     bytes: usize,
 }
 
 impl<V> Entry<V> {
-    /// What is stored of the change, with the bytes of its values.
+    /// The stored form of the change, with the bytes of its values.
     fn row<'a>(&self, time: i64, [prior, old, new]: &'a [Option<Vec<u8>>; 3]) -> Row<'a> {
         Row {
             time,
@@ -76,35 +76,36 @@ impl<V> Entry<V> {
     }
 }
 
-/// Holds changes back in order of time, one for each key. Java's `InMemoryTimeOrderedKeyValueChangeBuffer`.
+/// Holds changes back in order of time, one per key. Java's
+/// `InMemoryTimeOrderedKeyValueChangeBuffer`.
 ///
-/// Logged to a changelog unless said otherwise.
+/// Logged to a changelog by default.
 pub struct ChangeBuffer<K, V> {
     name: Arc<str>,
     key_serde: SerdeRef<K>,
     value_serde: SerdeRef<V>,
     context: Option<StoreContext>,
-    changes: BTreeMap<Place, Entry<V>>,
+    changes: BTreeMap<Position, Entry<V>>,
     times: HashMap<Arc<[u8]>, i64>,
     /// Keys that changed since the last commit.
     dirty: BTreeSet<Arc<[u8]>>,
     /// The latest timestamp written, for tombstones of the changelog.
     timestamp: i64,
-    /// What all changes count for, in a buffer that is measured.
+    /// Size of all changes, in a buffer that is measured.
     bytes: Option<usize>,
-    /// What the attempt that is being made replaced.
+    /// Entries that the current attempt replaced.
     before: Option<Before<V>>,
 }
 
-/// The buffer as of the beginning of an attempt.
+/// The buffer at the beginning of an attempt.
 struct Before<V> {
     timestamp: i64,
     bytes: Option<usize>,
-    /// What was put or taken out since, in that order.
+    /// Entries added or removed since, in that order.
     changes: Vec<Replaced<V>>,
 }
 
-/// What there was of a key.
+/// The previous entry of a key.
 struct Replaced<V> {
     key: Arc<[u8]>,
     entry: Option<(i64, Entry<V>)>,
@@ -133,7 +134,7 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
         }
     }
 
-    /// Knows its size in bytes.
+    /// Makes it measure its size in bytes.
     pub(super) fn measured(self) -> Self {
         Self { bytes: Some(0), ..self }
     }
@@ -148,27 +149,30 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
         self.changes.len()
     }
 
-    /// Whether nothing is held back.
+    /// Returns whether the buffer is empty.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
 
-    /// What is held back, in bytes as Java counts them: of each change its key, its values (that before the first
-    /// change, that before the last, unless they are the same, and the newest), its topic, its headers
-    /// and 28 for numbers. `None` if the buffer was not built to be measured.
+    /// Size of the changes held back, in bytes as Java counts them: for each change its key, its
+    /// values (the one before the first change, the one before the last, unless they are the same,
+    /// and the newest), its topic, its headers and 28 for numbers. `None` if the buffer was not
+    /// built to be measured.
     pub fn bytes(&self) -> Option<usize> {
         self.bytes
     }
 
-    /// The time of the change that is first to leave, in milliseconds since the epoch.
+    /// Time of the next change to be released, in milliseconds since the epoch.
     pub fn first_time(&self) -> Option<i64> {
         self.changes.first_key_value().map(|((time, _), _)| *time)
     }
 
-    /// Holds a change from `old` to `new` back. One of its key that is there already keeps its time, not `time`.
+    /// Holds back a change from `old` to `new`. If a change of its key is there already, that one's
+    /// time is kept rather than `time`.
     ///
     /// # Errors
-    /// `Serialization` if the key has no bytes, or if the buffer is measured and a value has none.
+    /// `Serialization` if the key can't be written, or if the buffer is measured and a value can't
+    /// be.
     pub fn put(
         &mut self,
         time: i64,
@@ -180,20 +184,20 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
         self.note(&key);
         self.timestamp = self.timestamp.max(origin.timestamp);
         let time = *self.times.entry(key.clone()).or_insert(time);
-        let place = (time, key.clone());
-        if let Some(held) = self.changes.get_mut(&place) {
+        let position = (time, key.clone());
+        if let Some(held) = self.changes.get_mut(&position) {
             held.old = old;
             held.new = new;
             held.origin = origin;
         } else {
             let entry = Entry { prior: old.clone(), old, new, origin, bytes: 0 };
-            self.changes.insert(place.clone(), entry);
+            self.changes.insert(position.clone(), entry);
         }
         self.dirty.insert(key);
-        self.measure(&place)
+        self.measure(&position)
     }
 
-    /// Takes the first change out.
+    /// Removes and returns the first change.
     ///
     /// # Errors
     /// `Deserialization` if its key can't be read.
@@ -213,17 +217,18 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
         Ok(Some(BufferedChange { key, new, old, origin }))
     }
 
-    /// The value of a key that downstream knows, if a change of it is held back: `Some(None)` if that is none.
+    /// The value of a key that downstream knows, if a change of it is held back: `Some(None)` if
+    /// downstream knows it has none.
     ///
     /// # Errors
-    /// `Serialization` if the key has no bytes.
+    /// `Serialization` if the key can't be written.
     pub fn prior_value(&self, key: &K) -> Result<Option<Option<&V>>> {
         let bytes = self.serialize_key(key)?;
         let Some((key, time)) = self.times.get_key_value(bytes.as_slice()) else { return Ok(None) };
         Ok(self.changes.get(&(*time, key.clone())).map(|entry| entry.prior.as_ref()))
     }
 
-    /// Notes what there is of a key that is going to change.
+    /// Notes the entry of a key that is about to change.
     fn note(&mut self, key: &Arc<[u8]>) {
         let Some(before) = &mut self.before else { return };
         let time = self.times.get(key).copied();
@@ -270,7 +275,7 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
         Error::with_source(kind, text, cause)
     }
 
-    /// Takes a committed row in.
+    /// Loads a committed row.
     fn load(&mut self, key: Vec<u8>, bytes: &[u8]) -> Result {
         let row = Row::read(bytes)
             .map_err(|cause| self.failed(ErrorKind::Deserialization, "a row", cause))?;
@@ -283,17 +288,19 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
         };
         let key: Arc<[u8]> = key.into();
         self.times.insert(key.clone(), row.time);
-        let place = (row.time, key);
-        self.changes.insert(place.clone(), entry);
-        self.measure(&place)
+        let position = (row.time, key);
+        self.changes.insert(position.clone(), entry);
+        self.measure(&position)
     }
 
-    /// Counts the change at `place` anew, if the buffer is measured.
-    fn measure(&mut self, place: &Place) -> Result {
-        let (Some(all), Some(entry)) = (self.bytes, self.changes.get(place)) else { return Ok(()) };
-        let (time, key) = place;
+    /// Measures the change at `position` again, if the buffer is measured.
+    fn measure(&mut self, position: &Position) -> Result {
+        let (Some(all), Some(entry)) = (self.bytes, self.changes.get(position)) else {
+            return Ok(());
+        };
+        let (time, key) = position;
         let bytes = entry.row(*time, &self.values(entry)?).size(key.len());
-        if let Some(entry) = self.changes.get_mut(place) {
+        if let Some(entry) = self.changes.get_mut(position) {
             let others = all.saturating_sub(entry.bytes);
             entry.bytes = bytes;
             self.bytes = Some(others.saturating_add(bytes));
@@ -301,7 +308,7 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
         Ok(())
     }
 
-    /// The row of a change that is held back, and the timestamp of its record.
+    /// The row of a change in the buffer, and the timestamp of its record.
     fn row_of(&self, key: &[u8]) -> Result<Option<(Vec<u8>, i64)>> {
         let Some((key, time)) = self.times.get_key_value(key) else { return Ok(None) };
         let Some(entry) = self.changes.get(&(*time, key.clone())) else { return Ok(None) };
@@ -309,7 +316,7 @@ impl<K, V: Clone> ChangeBuffer<K, V> {
         Ok(Some((row, entry.origin.timestamp)))
     }
 
-    /// The bytes of the values of a change that is held back: prior, old and new.
+    /// The bytes of the values of a change in the buffer: prior, old and new.
     fn values(&self, entry: &Entry<V>) -> Result<[Option<Vec<u8>>; 3]> {
         let prior = self.serialize_value(entry.prior.as_ref())?;
         let old = self.serialize_value(entry.old.as_ref())?;
@@ -335,7 +342,7 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for ChangeBuffer<K, V> {
     }
 
     fn set_record_context(&mut self, _context: &RecordContext) {
-        // A change comes with its origin.
+        // Each change has its own origin.
     }
 
     fn is_dirty(&self) -> bool {
@@ -343,7 +350,7 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for ChangeBuffer<K, V> {
     }
 
     fn has_pending(&self) -> bool {
-        // What is held back does not wait for a commit.
+        // The buffer does not wait for a commit.
         false
     }
 
@@ -414,7 +421,7 @@ impl<K: 'static, V: Clone + Send + 'static> StateStore for ChangeBuffer<K, V> {
     }
 }
 
-/// Whether bytes are a buffered change; one must come out of the encoder as it went in.
+/// Returns whether bytes are a buffered change; the encoder must reproduce the bytes of one.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn is_buffered_change(bytes: &[u8]) -> bool {
     let Ok(row) = Row::read(bytes) else { return false };

@@ -9,6 +9,7 @@ use crate::{
         ClientSupplier, Collector, IsolationLevel, ProducerSettings, embedded::EmbeddedCluster,
     },
     serde,
+    store::LogOrder,
     time::SystemClock,
 };
 
@@ -49,7 +50,12 @@ fn put(buffer: &mut ChangeBuffer<String, String>, time: i64, key: &str, old: &st
 fn commit(buffer: &mut ChangeBuffer<String, String>, database: &Arc<MemoryDatabase>) {
     let mut batch = WriteBatch::new();
     buffer
-        .stage(&mut ChangelogWriter { batch: &mut batch, changelog: None, position: None })
+        .stage(&mut ChangelogWriter {
+            batch: &mut batch,
+            changelog: None,
+            position: None,
+            order: LogOrder::default(),
+        })
         .unwrap();
     database.write(batch).unwrap();
     buffer.committed();
@@ -139,13 +145,13 @@ fn a_row_without_a_place_comes_from_a_punctuation() {
     assert_eq!(Row::read(&row.write()).unwrap(), row);
 }
 
-/// What a row counts for beside its key, its values and its headers: 28 for numbers and the topic `in`.
+/// Size of a row besides its key, its values and its headers: 28 for numbers, and the topic `in`.
 const REST: usize = 28 + 2;
 
 #[test]
 fn a_row_counts_for_what_java_counts() {
-    // Java's `computeRecordSize` with `BufferValue` and `ProcessorRecordContext`: its old value is left out if it is
-    // the prior one, and a null has no length.
+    // Java's `computeRecordSize` with `BufferValue` and `ProcessorRecordContext`: its old value is
+    // left out if it is the prior one, and a null has no length.
     let row = |prior, old, new| Row { time: 1, origin: origin(7), prior, old, new };
     let (a, b, c) = (Some(&b"a"[..]), Some(&b"bb"[..]), Some(&b"cccc"[..]));
     assert_eq!(row(None, None, c).size(3), 3 + 4 + REST);
@@ -157,7 +163,7 @@ fn a_row_counts_for_what_java_counts() {
     let mut headers = Headers::new();
     headers.add("name", Some(b"value"));
     headers.add("none", None);
-    // One character in two bytes, and one in four that Java has as two.
+    // One character of two bytes, and one of four that Java counts as two.
     headers.add("\u{e9}\u{1f600}", Some(b""));
     let of = Origin { headers: Some(Arc::new(headers)), ..origin(7) };
     let with_headers = Row { origin: of, ..row(None, None, c) };
@@ -214,6 +220,7 @@ fn what_is_logged_again_is_what_was_logged_last() {
         batch: &mut batch,
         changelog: Some((slot, &mut collector)),
         position: None,
+        order: LogOrder::default(),
     };
     buffer.stage(&mut writer).unwrap();
     let staged = writer.batch.len();

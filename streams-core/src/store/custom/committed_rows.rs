@@ -1,4 +1,4 @@
-//! The rows that the library keeps of a store.
+//! The rows that the library keeps for a store.
 
 use std::{
     fmt,
@@ -10,8 +10,8 @@ use state_store::Direction;
 
 use crate::{BoxError, Result, store::StoreContext};
 
-/// The committed rows of a store of the program's own, to read: those of the last commit, in the order of their keys.
-/// A clone sees the same rows.
+/// Read access to the committed rows of a store of the program's own: those of the last commit, in
+/// the order of their keys. A clone sees the same rows.
 #[derive(Clone)]
 pub struct CommittedRows {
     context: StoreContext,

@@ -17,9 +17,9 @@ pub struct CustomStateStore<S> {
     name: Arc<str>,
     store: S,
     context: Option<StoreContext>,
-    /// Whether anybody could have changed it since the last commit.
+    /// True if anybody could have changed the store since the last commit.
     is_touched: bool,
-    /// Whether anybody could have before the attempt that is being made.
+    /// True if anybody could have changed it before the current attempt.
     was_touched: bool,
 }
 
@@ -34,7 +34,7 @@ impl<S: CustomStore> CustomStateStore<S> {
         })
     }
 
-    /// An error of the store's own code. One of the library comes through as it is.
+    /// Wraps an error of the store's own code. An error of the library is passed on unchanged.
     #[cold]
     fn failed(&self, kind: ErrorKind, what: &str, error: BoxError) -> Error {
         match error.downcast::<Error>() {
@@ -88,7 +88,12 @@ impl<S: CustomStore> StateStore for CustomStateStore<S> {
         let id = self.context()?.id;
         let changelog = writer.changelog.as_mut();
         let changelog = changelog.map(|(slot, collector)| (*slot, &mut **collector));
-        let writer = ChangelogWriter { batch: &mut *writer.batch, changelog, position: None };
+        let writer = ChangelogWriter {
+            batch: &mut *writer.batch,
+            changelog,
+            position: None,
+            order: writer.order,
+        };
         let flushed = self.store.flush(&mut StoreChanges::new(id, writer));
         let what = "say what has changed";
         flushed.map_err(|error| self.failed(ErrorKind::Serialization, what, error))

@@ -1,19 +1,21 @@
-//! What a store of the program's own has to say.
+//! The trait of a store of the program's own.
 
 use super::{CommittedRows, StoreChanges};
 use crate::BoxError;
 
-/// A store of the program's own: any structure in memory that is made of rows, such as an index, a sketch or a ranking.
-/// Java's `StateStore`, with its `StateRestoreCallback`.
+/// A store of the program's own: any in-memory structure that consists of rows, such as an index, a
+/// sketch or a ranking. Java's `StateStore`, with its `StateRestoreCallback`.
 ///
-/// The library keeps a copy of its rows, keys and values as bytes, in the task's database (in RocksDB, or in memory) and in
-/// the changelog. When a task starts, a new store is made and gets the rows that are committed. Each commit asks it what has
-/// changed, and writes that to both, with the input offsets. If the work since the last commit is dropped, so is the store,
-/// and a new one gets the committed rows: nothing in it needs to be undone. So its structure must follow from its rows.
+/// The library keeps a copy of its rows, with keys and values as bytes, in the task's database (in
+/// RocksDB, or in memory) and in the changelog. When a task starts, a new store is made and gets
+/// the committed rows. Each commit asks it for its changes, and writes them to both, with the input
+/// offsets. If the work since the last commit is dropped, so is the store, and a new one gets the
+/// committed rows: nothing in it needs to be undone. Its structure must therefore follow from its
+/// rows.
 ///
-/// [`Stores::custom`](crate::store::Stores::custom) describes one. Processors get it as a
-/// [`CustomStateStore`](super::CustomStateStore), and call its own methods. Caching has no effect on it, and its memory is
-/// not part of the memory budget.
+/// Described by [`Stores::custom`](crate::store::Stores::custom). Processors get it as a
+/// [`CustomStateStore`](super::CustomStateStore), and call its own methods. Caching has no effect
+/// on it, and its memory is not part of the memory budget.
 ///
 /// ```
 /// use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -93,9 +95,10 @@ use crate::BoxError;
 /// # Ok::<(), streams_core::Error>(())
 /// ```
 pub trait CustomStore: Send + 'static {
-    /// Fills a new store from the rows that are committed, before the first record: [`restore`](Self::restore) for each of
-    /// them, in the order of their keys. A store that does not hold all of its rows in memory keeps a clone of `rows`
-    /// instead, and reads what it needs of them.
+    /// Fills a new store from the committed rows, before the first record: calls
+    /// [`restore`](Self::restore) for each of them, in the order of their keys. A store that does
+    /// not hold all of its rows in memory keeps a clone of `rows` instead, and reads them as
+    /// needed.
     ///
     /// # Errors
     /// Any error; the task does not start.
@@ -103,20 +106,20 @@ pub trait CustomStore: Send + 'static {
         rows.for_each(|key, value| self.restore(key, value))
     }
 
-    /// Takes in a committed row. Of a key that was written several times it is the last value; deleted ones are not there.
+    /// Takes a committed row: the last value of its key. Deleted keys are not reported.
     ///
     /// # Errors
-    /// Any error, as of bytes that it can't read; the task does not start.
+    /// Any error, for example if the bytes can't be read; the task does not start.
     fn restore(&mut self, key: &[u8], value: &[u8]) -> Result<(), BoxError>;
 
-    /// Says which rows have changed since it was asked last, each once, as they are now. Called by each commit before which
-    /// a processor had the store in its hands.
+    /// Reports the rows that have changed since the last call, each once, with their current
+    /// values. Called at each commit before which a processor had access to the store.
     ///
     /// # Errors
-    /// Any error, as of a value that has no bytes; it fails the commit.
+    /// Any error, for example if a value can't be written; it fails the commit.
     fn flush(&mut self, changes: &mut StoreChanges<'_>) -> Result<(), BoxError>;
 
-    /// What `flush` said is committed, and among the [`CommittedRows`] from now on. A store that keeps no such rows has
-    /// nothing to do.
+    /// Called when the changes of `flush` are committed, and among the [`CommittedRows`] from now
+    /// on. A store that does not keep those has nothing to do.
     fn committed(&mut self) {}
 }

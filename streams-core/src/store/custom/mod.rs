@@ -1,8 +1,8 @@
 //! Stores of the program's own.
 //!
-//! The program says how its store looks and what of it has changed; the library keeps the rows, writes the changelog and
-//! restores. Invariant: a store is made of committed rows alone, and one that has seen anything else ends with its
-//! transaction.
+//! The program defines the structure of its store and reports its changes; the library keeps the
+//! rows, writes the changelog and restores. Invariant: a store is built from committed rows alone;
+//! one that has seen uncommitted ones ends with their transaction.
 
 mod committed_rows;
 mod custom_state_store;

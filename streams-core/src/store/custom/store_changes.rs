@@ -1,10 +1,11 @@
-//! What a store of the program's own wrote since the last commit.
+//! The changes of a store of the program's own since the last commit.
 
 use state_store::StoreId;
 
 use crate::{Result, store::ChangelogWriter};
 
-/// The changes of a store, which a commit takes: for the task's database and, if the store is logged, its changelog.
+/// Receives the changes of a store at a commit: for the task's database and, if the store is
+/// logged, its changelog.
 #[derive(Debug)]
 pub struct StoreChanges<'a> {
     id: StoreId,
@@ -16,20 +17,20 @@ impl<'a> StoreChanges<'a> {
         Self { id, writer }
     }
 
-    /// A key has this value. `timestamp`, in milliseconds since the epoch, is that of the changelog record: best that of
-    /// the record for whose sake the row changed.
+    /// Sets the value of a key. `timestamp`, in milliseconds since the epoch, becomes that of the
+    /// changelog record: preferably the timestamp of the record that changed the row.
     ///
     /// # Errors
-    /// What the producer says; pass it on with `?`.
+    /// Errors of the producer; pass them on with `?`.
     pub fn put(&mut self, key: &[u8], value: &[u8], timestamp: i64) -> Result {
         self.writer.batch.put(self.id, key, value);
         self.writer.log(key, Some(value), timestamp)
     }
 
-    /// A key has no value any more.
+    /// Deletes the value of a key.
     ///
     /// # Errors
-    /// What the producer says; pass it on with `?`.
+    /// Errors of the producer; pass them on with `?`.
     pub fn delete(&mut self, key: &[u8], timestamp: i64) -> Result {
         self.writer.batch.delete(self.id, key);
         self.writer.log(key, None, timestamp)

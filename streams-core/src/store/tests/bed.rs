@@ -1,5 +1,5 @@
-//! The surroundings of a store under test: its database, its changelog, and what its task and the restorer
-//! do with both.
+//! The surroundings of a store under test: its database, its changelog, and the roles of its task
+//! and the restorer.
 
 use std::{
     any::Any,
@@ -19,28 +19,29 @@ use crate::{
         ProduceRecord, Producer, ProducerId, Slots,
     },
     store::{
-        ChangelogWriter, RecordContext, StateStore, StoreBuilder, StoreContext, StoreSpec,
-        seen_time_entry, seqnum_entry, stream_time_entry,
+        ChangelogWriter, LogOrder, RecordContext, StateStore, StoreBuilder, StoreContext,
+        StoreSpec, seen_time_entry, seqnum_entry, stream_time_entry,
     },
 };
 
 const TOPIC: &str = "app-store-changelog";
 const ID: StoreId = StoreId(0);
 
-/// What ends a transaction or the store's life.
+/// The end of a transaction or of the store's life.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Turn {
-    /// All is forwarded, staged and applied. With `send_old`, downstream asks for old values.
+    /// Everything is forwarded, staged and applied. With `send_old`, downstream asks for old
+    /// values.
     Commit { send_old: bool },
     /// The overlay is dropped.
     Abort,
-    /// The overlay is dropped after its rows went to the producer. With `logged` the changelog keeps the
-    /// records, as it may without transactions, and the restore brings them back.
+    /// The overlay is dropped after its rows went to the producer. With `logged` the changelog
+    /// keeps the records, as can happen without transactions, and the restore brings them back.
     AbortAfterStage { logged: bool },
     /// The database is closed and opened, with a flush or without.
     Restart { flush: bool },
-    /// The database is lost. The changelog is read from the start, so many records a buffer; `compacted`
-    /// leaves only the last record of each key, and no tombstones.
+    /// The database is lost. The changelog is read from the start, `buffer` records at a time;
+    /// `compacted` leaves only the last record of each key, and no tombstones.
     RestoreAnew { compacted: bool, buffer: usize },
 }
 
@@ -62,7 +63,7 @@ impl Changelog {
         i64::try_from(self.0.len()).unwrap()
     }
 
-    /// The records with their offsets, all or those that compaction leaves.
+    /// The records with their offsets: all, or those that compaction leaves.
     fn records(&self, from: i64, compacted: bool) -> Vec<(i64, Logged)> {
         let last: BTreeMap<&[u8], i64> =
             (0..).zip(&self.0).map(|(offset, record)| (record.key.as_slice(), offset)).collect();
@@ -149,17 +150,17 @@ pub(super) struct Bed<E, S> {
     budget: MemoryBudget,
     caching: bool,
     changelog: Changelog,
-    /// Up to which time records are not processed once more.
+    /// Time up to which records are not processed again.
     latest_time: i64,
-    /// `None` only while it is replaced, as the database.
+    /// `None` only while it and the database are replaced.
     store: Option<Box<S>>,
     database: Option<Arc<dyn Database>>,
-    /// Dropped after what is open in it.
+    /// Dropped after the things that are open in it.
     engine: E,
 }
 
 impl<E: Engine, S: StateStore> Bed<E, S> {
-    /// A new store, whose overlay may take so many bytes.
+    /// A new store, whose overlay may take `overlay_bytes`.
     pub(super) fn new(builder: StoreBuilder<S>, caching: bool, overlay_bytes: usize) -> Self {
         let budget = MemoryBudget::new(16 << 20, overlay_bytes);
         let (changelog, engine) = (Changelog::default(), E::empty());
@@ -204,18 +205,19 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
         self.changelog.0.iter().map(|record| &record.headers)
     }
 
-    /// Whether the overlay takes more than it may.
+    /// Returns whether the overlay exceeds its limit.
     pub(super) fn overlay_exceeded(&self) -> bool {
         self.budget.overlay_exceeded()
     }
 
-    /// Says that a record of this timestamp is processed.
+    /// Begins the processing of a record with this timestamp.
     pub(super) fn begin_record(&mut self, timestamp: i64) {
         let context = RecordContext { timestamp, ..RecordContext::default() };
         self.store().set_record_context(&context);
     }
 
-    /// Commits what was forwarded before. Returns the number of records in the changelog.
+    /// Commits; changes must have been forwarded before. Returns the number of records in the
+    /// changelog.
     pub(super) fn commit(&mut self) -> usize {
         let begin = self.changelog.end();
         let mut batch = self.stage();
@@ -229,13 +231,13 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
         usize::try_from(self.changelog.end() - begin).unwrap()
     }
 
-    /// Drops the overlay, and the store with it, as a thread does whose transaction failed.
+    /// Drops the overlay, and the store with it, like a thread whose transaction failed.
     pub(super) fn abort(&mut self) {
         self.store = None;
         self.reopen_database(false);
     }
 
-    /// Drops the overlay when its rows have gone to the producer already.
+    /// Drops the overlay after its rows have gone to the producer.
     pub(super) fn abort_after_stage(&mut self, logged: bool) {
         let begin = self.changelog.0.len();
         self.stage();
@@ -245,23 +247,45 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
         self.abort();
     }
 
-    /// Closes the database, after a flush or not, and goes on with what is there.
+    /// Closes the database, after a flush or not, and continues with what is on disk.
     pub(super) fn restart(&mut self, flush: bool) {
         self.store = None;
         self.reopen_database(flush);
     }
 
-    /// Goes on with an empty database, which the changelog fills.
+    /// Continues with an empty database, filled from the changelog.
     pub(super) fn restore_anew(&mut self, compacted: bool, buffer: usize) {
         (self.store, self.database) = (None, None);
         self.engine = E::empty();
         self.open(compacted, buffer);
     }
 
-    /// The same where records behind this time are processed once more, though the changelog has what came of them.
+    /// The same, while records after this time are processed again although the changelog has their
+    /// results.
     pub(super) fn restore_anew_behind(&mut self, time: i64) {
         self.latest_time = time;
         self.restore_anew(false, usize::MAX);
+    }
+
+    /// Takes a turn, for a store that caches nothing. Returns the content that it has then, of what
+    /// it holds now and what it held at the last commit.
+    pub(super) fn turned<C>(&mut self, turn: Turn, live: C, committed: C) -> C {
+        match turn {
+            Turn::Commit { .. } => {
+                self.commit();
+                return live;
+            }
+            Turn::Abort => self.abort(),
+            Turn::AbortAfterStage { logged } => {
+                self.abort_after_stage(logged);
+                if logged {
+                    return live;
+                }
+            }
+            Turn::Restart { flush } => self.restart(flush),
+            Turn::RestoreAnew { compacted, buffer } => self.restore_anew(compacted, buffer),
+        }
+        committed
     }
 
     fn stage(&mut self) -> WriteBatch {
@@ -270,7 +294,12 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
         if store.is_dirty() {
             let logged = logged_by(|slot, collector| {
                 let changelog = Some((slot, collector));
-                let mut writer = ChangelogWriter { batch: &mut batch, changelog, position: None };
+                let mut writer = ChangelogWriter {
+                    batch: &mut batch,
+                    changelog,
+                    position: None,
+                    order: LogOrder::default(),
+                };
                 store.stage(&mut writer).unwrap();
             });
             self.changelog.0.extend(logged);
@@ -278,7 +307,8 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
         batch
     }
 
-    /// What the store would log once more is what it logged last of each key, or what has expired since.
+    /// Asserts that the store would log again the last logged record of each key, or an expiry
+    /// since.
     fn assert_logged_again(&mut self) {
         let last = self.changelog.0.iter().map(|record| (record.key.clone(), record.clone()));
         let last: BTreeMap<Vec<u8>, Logged> = last.collect();
@@ -286,13 +316,18 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
         let again = Changelog(logged_by(|slot, collector| {
             for Logged { key, timestamp, .. } in last.values() {
                 let changelog = Some((slot, &mut *collector));
-                let mut writer = ChangelogWriter { batch: &mut batch, changelog, position: None };
+                let mut writer = ChangelogWriter {
+                    batch: &mut batch,
+                    changelog,
+                    position: None,
+                    order: LogOrder::default(),
+                };
                 store.log_again(key, *timestamp, &mut writer).unwrap();
             }
         }));
         assert!(batch.is_empty());
         if self.spec().format.versions().is_some() {
-            // All versions of each key, which are more than its last record; the latest is always one of them.
+            // All versions of each key, not only its last record; the latest is always one of them.
             assert!(again.0.len() >= last.len());
             assert!(
                 again
@@ -308,7 +343,7 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
                 again.value.clone_from(&last.value);
             }
             if again.value.is_none() {
-                // Nobody keeps those of a deletion.
+                // Headers of deletions are not kept.
                 again.headers.clone_from(&last.headers);
             }
             assert_eq!(again, last);
@@ -343,7 +378,7 @@ impl<E: Engine, S: StateStore> Bed<E, S> {
         self.store = Some(store.downcast().unwrap());
     }
 
-    /// What the runtime's restorer does.
+    /// Does the work of the runtime's restorer.
     fn restore(&self, database: &dyn Database, compacted: bool, buffer: usize) {
         let stored = database.offset(TOPIC).unwrap();
         let entry = stream_time_entry(STORE);

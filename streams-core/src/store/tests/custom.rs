@@ -1,5 +1,5 @@
-//! Stores of a program's own against a map: one that holds all its rows, sorted by value, and one that holds only what is
-//! not committed.
+//! A program's own stores against a map: one that holds all its rows, sorted by value, and one that
+//! holds only uncommitted ones.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +25,7 @@ use crate::{
 
 type Changes = BTreeMap<u8, (Option<i64>, i64)>;
 
-/// What the test asks of a store.
+/// The operations that the test needs of a store.
 trait Numbers: CustomStore {
     fn set(&mut self, key: u8, value: Option<i64>, timestamp: i64);
 
@@ -82,7 +82,7 @@ impl Numbers for Sorted {
 fn write_all(changed: &Changes, changes: &mut StoreChanges<'_>) -> Result<(), BoxError> {
     for (key, (value, timestamp)) in changed {
         match value {
-            // Nobody has such a value in these tests, but where a failure is wanted.
+            // Tests use this value only where they want a failure.
             Some(i64::MIN) => return Err("a value has no bytes".into()),
             Some(value) => changes.put(&[*key], &value.to_be_bytes(), *timestamp)?,
             None => changes.delete(&[*key], *timestamp)?,
@@ -91,7 +91,7 @@ fn write_all(changed: &Changes, changes: &mut StoreChanges<'_>) -> Result<(), Bo
     Ok(())
 }
 
-/// What is not committed, over the rows that are.
+/// The uncommitted rows, on top of the committed ones.
 #[derive(Default)]
 struct Thin {
     rows: Option<CommittedRows>,
@@ -235,7 +235,7 @@ fn custom_stores_in_rocksdb_read_like_a_map() {
     reads_like_a_map::<super::engine::Rocks, _>(8, &Stores::custom(STORE, Thin::default));
 }
 
-/// A commit that only read it asks nothing of a store.
+/// A commit after reads only does not ask the store for changes.
 #[test]
 fn a_custom_store_that_nobody_could_change_is_not_flushed() {
     let mut bed = Bed::<Memory, _>::new(Stores::custom(STORE, Sorted::default), false, 1_000);
@@ -248,7 +248,7 @@ fn a_custom_store_that_nobody_could_change_is_not_flushed() {
     assert!(!store.is_dirty());
 }
 
-/// Puts rows in that another kind of store can't read.
+/// Puts in rows that another kind of store can't read.
 struct Foreign;
 
 impl CustomStore for Foreign {
@@ -267,7 +267,7 @@ fn errors_of_a_custom_store_name_it() {
 
     use state_store::{Database, MemoryBudget, MemoryDatabase, StoreId, WriteBatch};
 
-    use crate::store::{ChangelogWriter, StoreContext};
+    use crate::store::{ChangelogWriter, LogOrder, StoreContext};
 
     let database: Arc<dyn Database> = Arc::new(MemoryDatabase::new(1));
     let context = StoreContext {
@@ -279,7 +279,12 @@ fn errors_of_a_custom_store_name_it() {
     };
     let stage = |store: &mut dyn StateStore| -> Result<WriteBatch, Error> {
         let mut batch = WriteBatch::new();
-        store.stage(&mut ChangelogWriter { batch: &mut batch, changelog: None, position: None })?;
+        store.stage(&mut ChangelogWriter {
+            batch: &mut batch,
+            changelog: None,
+            position: None,
+            order: LogOrder::default(),
+        })?;
         Ok(batch)
     };
     let mut sorted = CustomStateStore::new("numbers".into(), Sorted::default());

@@ -42,7 +42,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 struct Test<E> {
     bed: Bed<E, Store>,
-    /// All rows in the order in which they were put, and how many of them are committed.
+    /// All rows in the order in which they were put, and the number of committed ones.
     rows: Vec<(Key, i64, i64)>,
     committed: usize,
     stream_time: i64,
@@ -154,8 +154,8 @@ fn one_in_rocksdb_keeps_all_values_in_the_order_of_their_puts() {
     all_values_are_kept_in_the_order_of_their_puts::<super::engine::Rocks>(8, &joined());
 }
 
-/// The numbers began with 1 at each start, as Java's do: a row that was written behind a restart took the place of
-/// another of its key and its time, which was lost for the join.
+/// The numbers began with 1 at each start, as Java's do: a row written after a restart replaced
+/// another with the same key and time, which was lost for the join.
 #[test]
 fn rows_behind_a_restart_or_a_restore_take_no_place_of_those_before() {
     let mut bed = Bed::<Memory, _>::new(joined(), false, 1_000);

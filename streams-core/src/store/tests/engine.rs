@@ -1,22 +1,22 @@
-//! The engines that stores are tested on.
+//! The engines on which stores are tested.
 
 use std::sync::Arc;
 
 use state_store::{Database, MemoryBudget, MemoryDatabase};
 
-/// The name of the one store.
+/// The name of the only store.
 pub(super) const STORE: &str = "store";
 
-/// A place in which the database of one store lies.
+/// Storage for the database of one store.
 pub(super) trait Engine {
-    /// An empty place.
+    /// Creates empty storage.
     fn empty() -> Self;
 
-    /// Opens what is there. All handles of an earlier opening are dropped.
+    /// Opens the existing database. All handles of an earlier opening are dropped.
     fn open(&self, budget: &MemoryBudget) -> Arc<dyn Database>;
 }
 
-/// Rows in memory, which outlive a restart as if they were on disk.
+/// Rows in memory that survive a restart as if they were on disk.
 pub(super) struct Memory(Arc<MemoryDatabase>);
 
 impl Engine for Memory {
@@ -29,7 +29,7 @@ impl Engine for Memory {
     }
 }
 
-/// Rows in RocksDB: a restart loses what was not flushed.
+/// Rows in RocksDB: a restart loses those that were not flushed.
 #[cfg(feature = "rocksdb")]
 pub(super) struct Rocks(tempfile::TempDir);
 

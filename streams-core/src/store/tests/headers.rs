@@ -109,7 +109,7 @@ fn a_store_of_values_with_headers_in_rocksdb_reads_like_a_map() {
     reads_are_those_of_a_map::<super::engine::Rocks>(8);
 }
 
-/// A value's own headers go to the changelog, those of the record where a row is deleted.
+/// A value's own headers go to the changelog, and those of the record where a row is deleted.
 #[test]
 fn the_changelog_has_the_headers_of_values_and_of_records_that_delete() {
     let mut bed = Bed::<Memory, Store>::new(builder(), false, 1_000);

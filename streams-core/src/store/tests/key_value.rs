@@ -26,7 +26,7 @@ enum Step {
     Put(Key, Option<i64>),
     PutIfAbsent(Key, i64),
     Delete(Key),
-    /// An update that deletes the value, or sets that of a key without one.
+    /// An update that deletes the value, or sets the value of a key without one.
     Toggle(Key, i64),
     /// An update whose closure fails.
     FailToUpdate(Key),
@@ -73,13 +73,13 @@ struct Test<E, V> {
     bed: Bed<E, Store<V>>,
     model: Model<Key, V>,
     ranges: Vec<(Option<Key>, Option<Key>)>,
-    /// Grows with each record.
+    /// Increases with each record.
     timestamp: i64,
 }
 
 impl<E: Engine, V: TestValue> Test<E, V> {
     fn value(&self, number: i64) -> V {
-        // Not the record's: a changelog record must carry the value's own.
+        // Not the record's: a changelog record must carry the value's own timestamp.
         V::of(number, self.timestamp / 2 + 1_000)
     }
 
@@ -173,7 +173,7 @@ impl<E: Engine, V: TestValue> Test<E, V> {
         self.compare_all();
     }
 
-    /// Downstream sees what the cache held back, each key once.
+    /// Lets downstream see the changes that the cache held back, each key once.
     fn forward(&mut self, send_old: bool) {
         let mut forwarded = Vec::new();
         while let Some(change) = self.bed.store().next_pending(send_old).unwrap() {
@@ -272,7 +272,7 @@ fn a_timestamped_key_value_store_in_rocksdb_reads_like_a_map() {
     reads_are_those_of_a_map::<super::engine::Rocks, _>(8, &timestamped());
 }
 
-/// The rows that were read or written longest ago go first; a commit, or a restore, keeps the others.
+/// The least recently read or written rows go first; a commit, or a restore, keeps the others.
 #[test]
 fn a_store_that_keeps_at_most_two_rows_deletes_the_one_that_was_used_longest_ago() {
     let builder = Stores::key_value(STORE, bytes(), long()).keeping_at_most(2);
@@ -290,4 +290,21 @@ fn a_store_that_keeps_at_most_two_rows_deletes_the_one_that_was_used_longest_ago
     bed.store().put_if_absent(&d, 4).unwrap();
     let rows = bed.store().all(Direction::Forward).unwrap().map(Result::unwrap);
     assert_eq!(rows.collect::<Vec<_>>(), [(a, 2), (d, 4)]);
+}
+
+#[test]
+fn the_deletion_of_a_value_that_somebody_follows_comes_out() {
+    let mut bed = Bed::<Memory, Store<i64>>::new(plain(), true, 1_000);
+    let (seen, followed) = (b"seen".to_vec(), b"followed".to_vec());
+    for key in [&seen, &followed] {
+        bed.store().put(key, Some(1)).unwrap();
+    }
+    assert_eq!(bed.store().get(&seen).unwrap(), Some(&1));
+    assert_eq!(bed.store().get_followed(&followed).unwrap(), Some(&1));
+    for key in [&seen, &followed] {
+        bed.store().put(key, None).unwrap();
+    }
+    let change = bed.store().next_pending(true).unwrap().unwrap();
+    assert_eq!((change.key, change.new, change.old), (followed, None, None));
+    assert!(bed.store().next_pending(true).unwrap().is_none());
 }

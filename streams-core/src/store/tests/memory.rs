@@ -1,4 +1,5 @@
-//! What the writes since the last commit take, by the allocator's count, when the budget says that they are too many.
+//! Memory of the writes since the last commit, by the allocator's count, when the budget says that
+//! they are too many.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,11 +15,11 @@ use crate::{
     store::{KeyValueStore, RecordContext, StateStore, Stores, WindowStore},
 };
 
-/// What the overlays may take.
+/// Memory limit of the overlays.
 const BUDGET: usize = 4 << 20;
 
-/// Writes to a store that was just opened until a commit is asked for, which must be when the writes take about the
-/// budget: not half as much again, and not so little that commits come for nothing.
+/// Writes to a newly opened store until a commit is asked for, which must be when the writes take
+/// about the budget: not 50 % more, and not so little that commits come for nothing.
 fn asks_for_a_commit_in_time<S: StateStore>(
     mut bed: Bed<Memory, S>,
     mut write: impl FnMut(&mut S, usize),
@@ -47,8 +48,8 @@ fn key(number: usize) -> Vec<u8> {
     number.to_be_bytes().to_vec()
 }
 
-/// A store knew the size of its values from its last commit, and before the first it knew nothing: 200 MB of values
-/// of 50 kB were dirty where 10 MB were allowed, and no commit was asked for.
+/// A store knew the size of its values only from its last commit, and not before the first: 200 MB
+/// of values of 50 kB were dirty where 10 MB were allowed, and no commit was asked for.
 #[test]
 fn large_values_of_a_store_that_was_just_opened_count_in_full() {
     asks_for_a_commit_in_time(key_value(string(), false), |store, number| {
@@ -82,7 +83,8 @@ fn the_headers_that_a_cache_will_forward_count() {
     });
 }
 
-/// A store that forwards at once needs no headers, and would hold on to those of each key's last record.
+/// A store that forwards at once needs no headers, and would hold on to those of each key's last
+/// record.
 #[test]
 fn the_headers_of_records_are_not_kept_where_nothing_is_held_back() {
     let mut bed = key_value(long(), false);

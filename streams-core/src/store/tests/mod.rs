@@ -1,10 +1,12 @@
-//! Properties of the typed stores: whatever is done to one, in whatever order, its reads are those of an
-//! ordered map.
+//! Properties of the typed stores: whatever operations are applied, in whatever order, the reads
+//! are those of an ordered map.
 //!
-//! A case is a random list of writes, commits, aborts, restarts and restores. It runs on each engine, with
-//! and without caching. The random numbers have a fixed seed, so that all runs see the same cases.
+//! A case is a random list of writes, commits, aborts, restarts and restores. It runs on each
+//! engine, with and without caching. The random numbers have a fixed seed, so that all runs see the
+//! same cases.
 
 mod bed;
+mod buffers;
 mod custom;
 mod duplicates;
 mod engine;
@@ -29,7 +31,7 @@ use proptest::{
 use self::bed::Turn;
 use super::ValueAndTimestamp;
 
-/// A value of a store under test, made of numbers.
+/// A value of a store under test, made from numbers.
 trait TestValue: Clone + PartialEq + Debug + Send + 'static {
     /// The value of `number`; one that carries a timestamp carries this one.
     fn of(number: i64, timestamp: i64) -> Self;
@@ -47,7 +49,8 @@ impl TestValue for ValueAndTimestamp<i64> {
     }
 }
 
-/// Runs `test` on `cases` values of `strategy`, always the same ones, and shrinks the first that fails.
+/// Runs `test` on `cases` values of `strategy`, always the same ones, and shrinks the first that
+/// fails.
 fn check<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value)) {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
@@ -60,7 +63,7 @@ fn check<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value)) {
     }
 }
 
-/// What ends a transaction or the store's life.
+/// A strategy for the end of a transaction or of the store's life.
 fn turn() -> impl Strategy<Value = Turn> {
     use proptest::prelude::any;
     proptest::prop_oneof![

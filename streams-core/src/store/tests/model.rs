@@ -1,9 +1,9 @@
-//! What a store must behave like: an ordered map, and its copy at the last commit.
+//! The expected behaviour of a store: an ordered map, and its copy at the last commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An update that a cache owes downstream: key, new value, value at the last commit, and the timestamp of
-/// the record that wrote last.
+/// An update that a cache owes downstream: key, new value, value at the last commit, and the
+/// timestamp of the record that wrote last.
 pub(super) type Owed<K, V> = (K, Option<V>, Option<V>, i64);
 
 /// Rows now and at the last commit, and the keys written since, in the order of their last writes.
@@ -28,7 +28,8 @@ impl<K: Ord + Clone, V: Clone> Model<K, V> {
         };
     }
 
-    /// The updates since the last commit. A deletion of a key that was not there then is none.
+    /// The updates since the last commit. The deletion of a key that was not there at that commit
+    /// does not count.
     pub(super) fn owed(&self) -> Vec<Owed<K, V>> {
         let owed = self.written.iter().map(|(key, timestamp)| {
             let (new, old) = (self.live.get(key).cloned(), self.committed.get(key).cloned());
@@ -37,8 +38,8 @@ impl<K: Ord + Clone, V: Clone> Model<K, V> {
         owed.filter(|(_, new, old, _)| new.is_some() || old.is_some()).collect()
     }
 
-    /// As [`owed`](Self::owed), of rows that expire, which `expiry` hears of in this order. The value of a row that has
-    /// expired by then is not known any more.
+    /// Like [`owed`](Self::owed), for rows that expire, which are reported to `expiry` in this
+    /// order. The value of a row that has expired by then is no longer known.
     pub(super) fn owed_of_rows_that_expire(
         &self,
         expiry: &mut Expiry<K>,
@@ -73,8 +74,8 @@ impl<K: Ord + Clone, V: Clone> Model<K, V> {
     }
 }
 
-/// Which rows of a store can be read and written: those that have not expired by the time of what the store was given, and
-/// those that a cache has.
+/// Decides which rows of a store can be read and written: those that have not expired by the stream
+/// time of the store, and those in a cache.
 #[derive(Debug)]
 pub(super) struct Expiry<K> {
     pub(super) retention_ms: i64,
@@ -104,7 +105,7 @@ impl<K: Ord> Expiry<K> {
         time > self.stored_time - self.retention_ms
     }
 
-    /// The store behind a cache is given a row.
+    /// Gives a row to the store behind a cache.
     fn store(&mut self, time: i64) {
         self.stored_time = self.stored_time.max(time);
         if !self.has_room(time) {
@@ -125,7 +126,7 @@ impl<K: Ord> Expiry<K> {
         self.is_stored(time) || self.cached.contains(row)
     }
 
-    /// A row is put. Returns whether it is taken.
+    /// Puts a row. Returns whether it is accepted.
     pub(super) fn put(&mut self, row: K, time: i64) -> bool {
         if self.caching {
             self.cached.insert(row);
@@ -136,7 +137,7 @@ impl<K: Ord> Expiry<K> {
         self.dropped == dropped
     }
 
-    /// A row is removed. Returns whether that is taken.
+    /// Removes a row. Returns whether that is accepted.
     pub(super) fn remove(&mut self, row: K, time: i64) -> bool {
         if self.caching {
             self.cached.insert(row);
@@ -144,7 +145,7 @@ impl<K: Ord> Expiry<K> {
         self.caching || self.has_room(time)
     }
 
-    /// The store was opened anew, and knows of this time.
+    /// Notes that the store was reopened, at this stream time.
     pub(super) fn reopened(&mut self, time: i64) {
         self.stored_time = time;
         self.cached.clear();

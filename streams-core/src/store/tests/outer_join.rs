@@ -1,4 +1,5 @@
-//! The store of what was not joined, in the bytes that Java writes, and a list of values against a map.
+//! The store of unmatched records, in the bytes that Java writes, and a list of values against a
+//! map.
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
@@ -18,7 +19,8 @@ use crate::{
     },
 };
 
-/// From `bytes/stream-stream-outer.json` of Java's goldens, and one list of two after the same pattern.
+/// From `bytes/stream-stream-outer.json` of Java's goldens, and one list of two after the same
+/// pattern.
 #[test]
 fn what_was_not_joined_lies_in_the_changelog_in_javas_bytes() {
     let builder = Stores::outer_join(STORE, string(), string(), string());
@@ -74,26 +76,6 @@ fn step() -> impl Strategy<Value = Step> {
 type Store = ListValueStore<Vec<u8>, i64>;
 type Lists = BTreeMap<Vec<u8>, Vec<i64>>;
 
-/// The lists behind a turn.
-fn turned<E: Engine>(bed: &mut Bed<E, Store>, turn: Turn, live: Lists, committed: Lists) -> Lists {
-    match turn {
-        Turn::Commit { .. } => {
-            bed.commit();
-            return live;
-        }
-        Turn::Abort => bed.abort(),
-        Turn::AbortAfterStage { logged } => {
-            bed.abort_after_stage(logged);
-            if logged {
-                return live;
-            }
-        }
-        Turn::Restart { flush } => bed.restart(flush),
-        Turn::RestoreAnew { compacted, buffer } => bed.restore_anew(compacted, buffer),
-    }
-    committed
-}
-
 fn compare(store: &mut Store, lists: &Lists) {
     let mut found = Vec::new();
     let mut take = |key, values: &[i64]| {
@@ -123,7 +105,7 @@ fn reads_are_those_of_a_map<E: Engine>(cases: u32, builder: &StoreBuilder<Store>
                     live.remove(&key);
                 }
                 Step::Turn(turn) => {
-                    live = turned(&mut bed, turn, live, committed);
+                    live = bed.turned(turn, live, committed);
                     committed = live.clone();
                 }
             }

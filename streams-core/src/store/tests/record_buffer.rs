@@ -39,7 +39,7 @@ fn records_leave_in_order_of_time_and_of_their_puts_behind_commits_aborts_and_re
     assert_eq!(pop(bed.store(), 10), ["a@10"]);
     bed.commit();
     bed.restore_anew(true, 1_000);
-    // A number is taken behind those that are there.
+    // Its number follows those of the existing rows.
     put(bed.store(), "e", 20);
     assert_eq!(pop(bed.store(), 40), ["b@20", "c@20", "e@20", "d@30"]);
     assert_eq!(pop(bed.store(), i64::MAX), [""; 0]);

@@ -1,5 +1,6 @@
-//! The session store against a map, and against Java's rules of retention: a session can be read until stream time has
-//! reached its end plus the retention. In memory it can be written as long; on disk until its segment is gone.
+//! The session store against a map, and against Java's rules of retention: a session can be read
+//! until stream time has reached its end plus the retention. In memory it can be written for as
+//! long; on disk until its segment is gone.
 
 use std::{cmp::Reverse, time::Duration};
 
@@ -23,10 +24,10 @@ type Key = Vec<u8>;
 type Store = SessionStore<Key, i64>;
 
 const RETENTION_MS: i64 = 150_000;
-/// Half the retention, but a minute at least.
+/// Half the retention, but at least a minute.
 const SEGMENT_INTERVAL_MS: i64 = 75_000;
 
-/// Ends are given by their distance from stream time, in milliseconds.
+/// Steps; ends are given by their distance from stream time, in milliseconds.
 #[derive(Clone, Debug)]
 enum Step {
     Put(Key, Option<i64>, i64, i64),
@@ -49,7 +50,7 @@ struct Query {
     latest_start: i64,
 }
 
-/// Keys that are prefixes of each other, and one that looks like a key with the end of a session.
+/// Keys that are prefixes of each other, and one that resembles a key with the end of a session.
 fn keys() -> Vec<Key> {
     let keys: [&[u8]; 6] =
         [b"", b"\0", b"a", b"a\0", b"a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", b"\xff"];
@@ -60,7 +61,8 @@ fn key() -> impl Strategy<Value = Key> {
     prop_oneof![Just(b"a".to_vec()), select(keys())]
 }
 
-/// Ends relative to stream time: most sessions live, some at the edges of segments and of the retention.
+/// Ends relative to stream time: most sessions live, some at the edges of segments and of the
+/// retention.
 fn distance() -> impl Strategy<Value = i64> {
     prop_oneof![
         12 => (-6..1_i64).prop_map(|step| step * 25_000),
@@ -105,14 +107,14 @@ fn query() -> impl Strategy<Value = Query> {
 
 struct Test<E> {
     bed: Bed<E, Store>,
-    /// Holds expired rows too: they are in the changelog.
+    /// Also holds expired rows, which are in the changelog.
     model: Model<Row, i64>,
     stream_time: i64,
-    /// Whether the changelog has shown the store all that moved its stream time.
+    /// True if the changelog has shown the store everything that moved its stream time.
     exact: bool,
     expiry: Expiry<Row>,
     queries: Vec<Query>,
-    /// Grows with each record.
+    /// Increases with each record.
     timestamp: i64,
 }
 
@@ -181,7 +183,7 @@ impl<E: Engine> Test<E> {
         self.compare_all();
     }
 
-    /// The stream time of a store that was opened anew is that of the last commit. A tombstone can have moved it that
+    /// A reopened store has the stream time of the last commit, unless a tombstone moved it that
     /// downstream never saw, or that compaction removed: then the store may not know.
     fn reopened(&mut self, compacted: bool) {
         let ends = self.bed.logged_keys().map(|key| parse_session_key(key).unwrap().1);
@@ -198,7 +200,8 @@ impl<E: Engine> Test<E> {
         self.expiry.reopened(found);
     }
 
-    /// Downstream sees what the cache held back, each session once. Returns how many.
+    /// Lets downstream see the changes that the cache held back, each session once. Returns their
+    /// number.
     fn forward(&mut self, send_old: bool) -> usize {
         let mut forwarded = Vec::new();
         while let Some(change) = self.bed.store().next_pending(send_old).unwrap() {
@@ -287,7 +290,8 @@ impl<E: Engine> Test<E> {
 fn reads_are_those_of_a_map<E: Engine>(cases: u32, builder: &StoreBuilder<Store>) {
     let case = (vec(step(), 1..60), vec(query(), 4), any::<bool>(), 0..3_000_usize);
     check(cases, &case, |(steps, queries, caching, overlay_bytes)| {
-        // What a cache still shows of expired rows goes by what it has evicted, which nobody can tell.
+        // Which expired rows a cache still shows depends on its evictions, which can't be
+        // predicted.
         let overlay_bytes = if caching { usize::MAX / 2 } else { overlay_bytes };
         let bed = Bed::<E, _>::new(builder.clone(), caching, overlay_bytes);
         let mut expiry = Expiry::new(RETENTION_MS, SEGMENT_INTERVAL_MS);

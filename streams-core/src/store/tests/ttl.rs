@@ -22,7 +22,7 @@ type Row = ValueAndTimestamp<i64>;
 
 const TTL_MS: i64 = 100;
 
-/// Times are given by their distance from stream time, in milliseconds.
+/// Steps; times are given by their distance from stream time, in milliseconds.
 #[derive(Clone, Debug)]
 enum Step {
     Put(Key, Option<i64>, i64),
@@ -44,13 +44,14 @@ fn step() -> impl Strategy<Value = Step> {
 
 struct Test<E> {
     bed: Bed<E, Store>,
-    /// What can be read.
+    /// The readable rows.
     live: BTreeMap<Key, Row>,
-    /// The same with what has expired, which may be there until a sweep comes by; and so at the last commit.
+    /// The readable rows and the expired ones, which may exist until a sweep finds them; and the
+    /// same at the last commit.
     rows: BTreeMap<Key, Row>,
     committed: BTreeMap<Key, Row>,
     stream_time: i64,
-    /// That of the last commit.
+    /// Stream time at the last commit.
     committed_time: i64,
 }
 
@@ -111,7 +112,7 @@ impl<E: Engine> Test<E> {
             Turn::RestoreAnew { buffer, .. } => self.bed.restore_anew(false, buffer),
         }
         self.rows.clone_from(&self.committed);
-        // What moved stream time may have been replaced or deleted before the commit.
+        // The write that moved stream time may have been replaced or deleted before the commit.
         self.stream_time = self.bed.store().observed_stream_time().unwrap();
         assert!(self.stream_time <= self.committed_time);
         let found = self.bed.store().all(Direction::Forward).unwrap();
@@ -120,7 +121,7 @@ impl<E: Engine> Test<E> {
         let unexpired = |row: &&Row| row.timestamp + TTL_MS > self.committed_time;
         let unexpired = self.committed.values().filter(unexpired).count();
         assert!(self.live.len() >= unexpired, "{unexpired}");
-        // A sweep has come by what is not there though it could be read.
+        // A sweep has deleted the rows that are missing though they could be read.
         let (stream_time, live) = (self.stream_time, &self.live);
         self.rows
             .retain(|key, row| row.timestamp + TTL_MS <= stream_time || live.contains_key(key));
@@ -166,7 +167,8 @@ fn a_store_in_rocksdb_whose_rows_expire_reads_like_a_map_of_those_that_have_not(
     reads_are_those_of_a_map::<super::engine::Rocks>(8, &expiring());
 }
 
-/// Nobody reads or writes the keys again, and still they go, from the store and from the changelog.
+/// The keys are not read or written again, and still they disappear from the store and from the
+/// changelog.
 #[test]
 fn rows_that_have_expired_are_deleted_from_store_and_changelog_while_others_are_written() {
     let mut bed = Bed::<Memory, _>::new(expiring(), false, 1_000_000);

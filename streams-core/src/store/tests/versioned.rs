@@ -1,5 +1,5 @@
-//! The store of versions against a map of all versions, and against Java's rules: history can be asked for and written
-//! until stream time has gone on by the retention.
+//! The store of versions against a map of all versions, and against Java's rules: history can be
+//! read and written until stream time has advanced by the retention.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -25,7 +25,7 @@ type Versions = BTreeMap<(Key, i64), Option<i64>>;
 
 const HISTORY_MS: i64 = 150_000;
 
-/// Times are given by their distance from stream time, in milliseconds.
+/// Steps; times are given by their distance from stream time, in milliseconds.
 #[derive(Clone, Debug)]
 enum Step {
     Put(Key, Option<i64>, i64),
@@ -33,7 +33,7 @@ enum Step {
     Turn(Turn),
 }
 
-/// Keys that are prefixes of each other, and one that looks like a key with times.
+/// Keys that are prefixes of each other, and one that resembles a key with times.
 fn key() -> impl Strategy<Value = Key> {
     let keys: [&[u8]; 5] = [b"", b"a", b"a", b"a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", b"b"];
     select(keys.map(<[u8]>::to_vec).to_vec())
@@ -195,7 +195,8 @@ fn a_store_of_versions_in_rocksdb_reads_like_a_map_of_what_is_still_history() {
     reads_are_those_of_a_map::<super::engine::Rocks>(8, &versions());
 }
 
-/// Each version is a record of its own, at its own time; those that were only moved are not written again.
+/// Each version is a record of its own, at its own time; versions that were only moved are not
+/// written again.
 #[test]
 fn the_changelog_has_each_version_once() {
     let mut bed = Bed::<Memory, Store>::new(versions(), false, 1_000);
@@ -214,8 +215,9 @@ fn the_changelog_has_each_version_once() {
     assert_eq!(values, [Some(1), Some(2), Some(3), None, Some(4), Some(5)]);
 }
 
-/// The order of the changelog was that in which rows had changed last. A version that the next one made history came
-/// behind others that had moved stream time far beyond it, and a restore took it for one that came too late.
+/// The order of the changelog was the order of the rows' last changes. A version that became
+/// history by its successor came after others that had moved stream time far beyond it, and a
+/// restore considered it too late.
 #[test]
 fn a_version_that_became_history_is_restored() {
     let mut bed = Bed::<Memory, Store>::new(versions(), false, 1_000);
@@ -229,8 +231,8 @@ fn a_version_that_became_history_is_restored() {
     assert_eq!(valid.map(|version| version.value), Some(1));
 }
 
-/// As the window of a join that is restored behind stream time, a version of history was not found there, and one that
-/// was put before it was taken for valid beyond its beginning.
+/// Like the window of a join that is restored beyond stream time, a historical version was not
+/// found there, and one that was put before it counted as valid beyond the start of its successor.
 #[test]
 fn a_restored_version_behind_stream_time_is_found_though_it_does_not_move_it() {
     let history = Duration::from_millis(HISTORY_MS.unsigned_abs());

@@ -1,6 +1,6 @@
-//! The window store against a map, and against Java's rules of retention: a window can be read until stream
-//! time has reached its start plus the retention. In memory it can be written as long; on disk until its
-//! segment is gone.
+//! The window store against a map, and against Java's rules of retention: a window can be read
+//! until stream time has reached its start plus the retention. In memory it can be written for as
+//! long; on disk until its segment is gone.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -25,20 +25,21 @@ type Key = Vec<u8>;
 type Store<V> = WindowStore<Key, V>;
 
 const RETENTION_MS: i64 = 150_000;
-/// Half the retention, but a minute at least.
+/// Half the retention, but at least a minute.
 const SEGMENT_INTERVAL_MS: i64 = 75_000;
 
-/// Starts are given by their distance from stream time, in milliseconds.
+/// Steps; starts are given by their distance from stream time, in milliseconds.
 #[derive(Clone, Debug)]
 enum Step {
     Put(Key, Option<i64>, i64),
     Fetch(Key, i64),
+    Prefetch(Key, i64),
     CompareAll,
     Turn(Turn),
 }
 
-/// A row's place: those of a segment are in the order of their bytes, key and start; in memory in the order of time, then
-/// key.
+/// The sort key of a row: rows of a segment are ordered by their bytes, key and start; in memory by
+/// time, then key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
     segment: i64,
@@ -54,14 +55,14 @@ struct Query {
     times: RangeInclusive<i64>,
 }
 
-/// Keys that are prefixes of each other, and one that looks like a key with the start of a window.
+/// Keys that are prefixes of each other, and one that resembles a key with the start of a window.
 fn keys() -> Vec<Key> {
     let keys: [&[u8]; 7] = [b"", b"\0", b"a", b"a\0", b"a\0\0\0\0\0\0\0\0\0\0\0\0", b"b", b"\xff"];
     keys.map(<[u8]>::to_vec).to_vec()
 }
 
-/// Starts relative to stream time: most windows live, some at the edges of segments and of the retention, a few
-/// ahead.
+/// Starts relative to stream time: most windows live, some at the edges of segments and of the
+/// retention, a few ahead.
 fn distance() -> impl Strategy<Value = i64> {
     prop_oneof![
         12 => (-6..1_i64).prop_map(|step| step * 25_000),
@@ -80,12 +81,13 @@ fn time() -> impl Strategy<Value = i64> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    // One key more often, so that rows are written again and deleted.
+    // One key is more frequent, so that rows are written again and deleted.
     let key = || prop_oneof![Just(b"a".to_vec()), select(keys())];
     prop_oneof![
         10 => (key(), proptest::option::weighted(0.75, 0..100_i64), distance())
             .prop_map(|(key, value, distance)| Step::Put(key, value, distance)),
         3 => (key(), distance()).prop_map(|(key, distance)| Step::Fetch(key, distance)),
+        3 => (key(), distance()).prop_map(|(key, distance)| Step::Prefetch(key, distance)),
         1 => Just(Step::CompareAll),
         3 => turn().prop_map(Step::Turn),
     ]
@@ -102,14 +104,14 @@ fn query() -> impl Strategy<Value = Query> {
 
 struct Test<E, V> {
     bed: Bed<E, Store<V>>,
-    /// Holds expired rows too: they are in the changelog.
+    /// Also holds expired rows, which are in the changelog.
     model: Model<Row, V>,
     stream_time: i64,
-    /// Whether the changelog has shown the store all that moved its stream time.
+    /// True if the changelog has shown the store everything that moved its stream time.
     exact: bool,
     expiry: Expiry<Row>,
     queries: Vec<Query>,
-    /// Grows with each record.
+    /// Increases with each record.
     timestamp: i64,
 }
 
@@ -142,6 +144,11 @@ impl<E: Engine, V: TestValue> Test<E, V> {
                 }
             }
             Step::Fetch(key, distance) => self.compare_fetch(&key, self.start(distance)),
+            Step::Prefetch(key, distance) => {
+                let start = self.start(distance);
+                let starts = (0..4).map(|step| start + step * 25_000);
+                self.bed.store().prefetch(&key, starts).unwrap();
+            }
             Step::CompareAll => self.compare_all(),
             Step::Turn(turn) => self.turn(turn),
         }
@@ -177,8 +184,8 @@ impl<E: Engine, V: TestValue> Test<E, V> {
         self.compare_all();
     }
 
-    /// The stream time of a store that was opened anew is that of the last commit. A tombstone can have
-    /// moved it that downstream never saw, or that compaction removed: then the store may not know.
+    /// A reopened store has the stream time of the last commit, unless a tombstone moved it that
+    /// downstream never saw, or that compaction removed: then the store may not know.
     fn reopened(&mut self, compacted: bool) {
         let starts = self.bed.logged_keys().map(|key| parse_window_key(key).unwrap().1);
         let logged = starts.max().unwrap_or(-1);
@@ -194,7 +201,8 @@ impl<E: Engine, V: TestValue> Test<E, V> {
         self.expiry.reopened(found);
     }
 
-    /// Downstream sees what the cache held back, each window once. Returns how many.
+    /// Lets downstream see the changes that the cache held back, each window once. Returns their
+    /// number.
     fn forward(&mut self, send_old: bool) -> usize {
         let mut forwarded = Vec::new();
         while let Some(change) = self.bed.store().next_pending(send_old).unwrap() {
@@ -252,7 +260,7 @@ impl<E: Engine, V: TestValue> Test<E, V> {
         assert_eq!(found, expected, "{of_key:?} {direction:?}");
     }
 
-    /// What is found of all keys: in the order of time if the store has an index for that.
+    /// The expected rows of all keys: in order of time if the store has an index for that.
     fn in_order_of_time(&self, query: &Query, direction: Direction) -> Vec<(Key, i64, V)> {
         let mut rows = self.expected(query, Direction::Forward);
         if self.bed.spec().format.segments().is_some_and(|segments| segments.by_time) {
@@ -282,7 +290,8 @@ impl<E: Engine, V: TestValue> Test<E, V> {
 fn reads_are_those_of_a_map<E: Engine, V: TestValue>(cases: u32, builder: &StoreBuilder<Store<V>>) {
     let case = (vec(step(), 1..60), vec(query(), 4), any::<bool>(), 0..3_000_usize);
     check(cases, &case, |(steps, queries, caching, overlay_bytes)| {
-        // What a cache still shows of expired rows goes by what it has evicted, which nobody can tell.
+        // Which expired rows a cache still shows depends on its evictions, which can't be
+        // predicted.
         let overlay_bytes = if caching { usize::MAX / 2 } else { overlay_bytes };
         let bed = Bed::<E, _>::new(builder.clone(), caching, overlay_bytes);
         let mut expiry = Expiry::new(RETENTION_MS, SEGMENT_INTERVAL_MS);
@@ -355,7 +364,7 @@ fn a_timestamped_window_store_in_rocksdb_reads_like_a_map_of_what_has_not_expire
     reads_are_those_of_a_map::<super::engine::Rocks, _>(8, &timestamped());
 }
 
-/// A record of the last possible time is the newest, not an overflow.
+/// A record with the greatest possible time is the newest, not an overflow.
 #[test]
 fn a_window_at_the_end_of_time_can_be_written_and_read() {
     for builder in [plain(), plain().in_memory()] {
@@ -373,10 +382,11 @@ fn a_window_at_the_end_of_time_can_be_written_and_read() {
     }
 }
 
-/// At least once, an instance wrote a pick to the store of a join, committed its offset and did not hear that it had. It
-/// restored the store, where rows move stream time no further than what is committed of all inputs: the scans lagged
-/// behind. The pick's window began in a later segment than that stream time, and reads ended there. So the scan that came
-/// next did not find the pick, and their pair was lost.
+/// With at-least-once, an instance wrote a pick to the store of a join, committed its offset and
+/// got no answer. It restored the store, where rows move stream time no further than the committed
+/// time of all inputs: the scans lagged behind. The pick's window began in a later segment than
+/// that stream time, and reads ended there. So the next scan did not find the pick, and their pair
+/// was lost.
 #[test]
 fn a_restored_window_behind_stream_time_is_read_though_it_does_not_move_it() {
     for builder in [plain(), plain().in_memory(), plain().in_order_of_time()] {

@@ -1,4 +1,4 @@
-//! A version as it lies in the database.
+//! The form of a version in the database.
 
 use state_store::key_schema::{split_version, write_version};
 
@@ -14,7 +14,7 @@ use crate::{
 pub(super) struct Version<V> {
     pub(super) value: Option<V>,
     pub(super) from: i64,
-    /// Which put it was since the store was opened; 0 if it comes from the database.
+    /// Number of the put since the store was opened; 0 if it comes from the database.
     pub(super) number: u64,
 }
 
@@ -41,7 +41,7 @@ impl<V> ValueCodec<Version<V>> for VersionCodec<V> {
             if self.0.serialize(topic, value, out)? == Written::Bytes {
                 return Ok(Written::Bytes);
             }
-            // A value that is written as a null deletes the key.
+            // A value whose serde writes a null deletes the key.
             out.truncate(start);
         }
         write_version(out, version.from, None);

@@ -1,4 +1,4 @@
-//! How a simulation is set up.
+//! Setup of a simulation.
 
 use std::{fmt, path::PathBuf};
 
@@ -68,43 +68,45 @@ impl SimulationBuilder {
         }
     }
 
-    /// The seed, from which all else follows; 0 unless it is set.
+    /// Sets the seed, which determines everything else; 0 by default.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Instances, each on a machine of its own; 2 unless it is set, and at least 1.
+    /// Sets the number of instances, each on its own machine; 2 by default, and at least 1.
     #[must_use]
     pub fn instances(mut self, instances: usize) -> Self {
         self.instances = instances.max(1);
         self
     }
 
-    /// Stream threads of each instance; 1 unless it is set.
+    /// Sets the number of stream threads per instance; 1 by default.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads.max(1);
         self
     }
 
-    /// Turns for as long as faults happen, in each wave of input; 1 200 unless it is set.
+    /// Sets the number of turns during which faults happen, in each wave of input; 1 200 by
+    /// default.
     #[must_use]
     pub const fn steps(mut self, steps: usize) -> Self {
         self.steps = steps;
         self
     }
 
-    /// Changes the configuration: application id, guarantee, standbys, caches. It comes with a session timeout
-    /// of 3 seconds and a commit interval of 100 milliseconds, in virtual time.
+    /// Changes the configuration: application id, guarantee, standbys, caches. It comes with a
+    /// session timeout of 3 seconds and a commit interval of 100 milliseconds, in virtual time.
     #[must_use]
     pub fn config(mut self, config: impl Fn(StreamsConfig) -> StreamsConfig + 'static) -> Self {
         self.config = Box::new(config);
         self
     }
 
-    /// Changes the configuration of single instances, which are numbered from 0: static membership, client tags.
+    /// Changes the configuration of single instances, which are numbered from 0: static membership,
+    /// client tags.
     #[must_use]
     pub fn instance_config(
         mut self,
@@ -114,38 +116,41 @@ impl SimulationBuilder {
         self
     }
 
-    /// Keeps persistent stores in `RocksDB` in this directory, which should be empty; without it they are in memory,
-    /// where a crash can take back what was not flushed. It needs the feature `rocksdb`.
+    /// Keeps persistent stores in `RocksDB` in this directory, which should be empty; without it
+    /// they are in memory, where a crash can take back unflushed writes. It needs the feature
+    /// `rocksdb`.
     #[must_use]
     pub fn state_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(directory.into());
         self
     }
 
-    /// Creates a topic of the user: one that is read or written.
+    /// Creates a topic of the user, for input or output.
     #[must_use]
     pub fn topic(mut self, name: impl Into<String>, partitions: i32) -> Self {
         self.topics.push((name.into(), partitions));
         self
     }
 
-    /// Lets a topic grow, to so many partitions at most. What is checked must not depend on where a key is. The last tenth
-    /// of the input is written when the new partitions must be known: of a topic that is only written, each record of
-    /// it must be in the partition of its key then.
+    /// Lets a topic grow, to `most` partitions at most. Checks must not depend on the partition of
+    /// a key. The last tenth of the input is written when the new partitions must be known: if the
+    /// topic is only written, each of its records must then be in the partition of its key.
     #[must_use]
     pub fn grows(mut self, name: impl Into<String>, most: i32) -> Self {
         self.growing.push((name.into(), most));
         self
     }
 
-    /// Lets a topic come to be with the first record of the input that is written to it: one that is read by a pattern.
+    /// Lets a topic come into being with the first input record that is written to it: one that is
+    /// read by a pattern.
     #[must_use]
     pub fn appears(mut self, name: impl Into<String>, partitions: i32) -> Self {
         self.appearing.push((name.into(), partitions));
         self
     }
 
-    /// Generates the input, which is written in this order while the instances run and faults happen.
+    /// Generates the input, which is written in this order while the instances run and faults
+    /// happen.
     #[must_use]
     pub fn input(
         mut self,
@@ -155,8 +160,8 @@ impl SimulationBuilder {
         self
     }
 
-    /// Generates input that is there before the first instance starts: the rows of a table that is joined, so
-    /// that results do not depend on what comes first.
+    /// Generates input that exists before the first instance starts: the rows of a table that is
+    /// joined, so that results do not depend on which side comes first.
     #[must_use]
     pub fn input_before(
         mut self,
@@ -166,10 +171,10 @@ impl SimulationBuilder {
         self
     }
 
-    /// Generates a wave of input that is written when all before it is processed and everything is at rest; faults begin
-    /// again with it. May be called again, for a further wave. A wave that is much later than the one before it closes the
-    /// windows of that one at a moment when nothing can be late, so that results do not depend on the order of
-    /// different partitions.
+    /// Generates a wave of input that is written when all earlier input is processed and everything
+    /// is at rest; then faults begin again. May be called again, for a further wave. A wave much
+    /// later than the previous one closes the windows of that one at a moment when nothing can be
+    /// late, so results do not depend on the order of different partitions.
     #[must_use]
     pub fn input_afterwards(
         mut self,
@@ -179,7 +184,7 @@ impl SimulationBuilder {
         self
     }
 
-    /// What may go wrong; everything unless it is set.
+    /// Sets the faults that may happen; all by default.
     #[must_use]
     pub fn faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
@@ -194,15 +199,16 @@ impl SimulationBuilder {
         self
     }
 
-    /// Compares an output topic with what a [`TopologyTestDriver`](crate::testing::TopologyTestDriver) makes of
-    /// the same input. What is compared must not depend on the order of different partitions or on the wall clock.
+    /// Compares an output topic with the result of a
+    /// [`TopologyTestDriver`](crate::testing::TopologyTestDriver) for the same input. The compared
+    /// values must not depend on the order of different partitions or on the wall clock.
     #[must_use]
     pub fn output(mut self, topic: impl Into<String>, compare: Compare) -> Self {
         self.outputs.push((topic.into(), compare));
         self
     }
 
-    /// Checks the end result; an error says what does not hold.
+    /// Checks the end result; an error describes the violation.
     #[must_use]
     pub fn check(mut self, check: impl Fn(&Outcome) -> Result<(), String> + 'static) -> Self {
         self.checks.push(Box::new(check));
@@ -212,14 +218,14 @@ impl SimulationBuilder {
     /// Runs the simulation until all input is processed and everything is at rest.
     ///
     /// # Errors
-    /// What did not hold, with all that happened before.
+    /// The violation, with the trace up to it.
     pub fn run(self) -> Result<Outcome, Failure> {
         Simulation::run(self)
     }
 }
 
-/// The seeds to run: `range`, or what the environment variable `SIMULATION_SEED` names, which is a seed such as `7` or a
-/// range such as `100..200`.
+/// The seeds to run: `range`, or those in the environment variable `SIMULATION_SEED`, which is a
+/// seed such as `7` or a range such as `100..200`.
 pub fn seeds(range: std::ops::Range<u64>) -> impl Iterator<Item = u64> {
     let given = std::env::var(SEED_VARIABLE).ok().and_then(|text| parse_seeds(&text));
     given.unwrap_or(range)

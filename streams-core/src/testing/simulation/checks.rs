@@ -1,4 +1,4 @@
-//! What must hold of stores, and when all is at rest.
+//! Invariants of stores, during a simulation and at rest.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,34 +24,35 @@ use crate::{
 
 pub(super) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// What was deleted at the beginning of changelogs, where newer rows superseded it.
+/// Records deleted at the beginning of changelogs, where newer rows superseded them.
 pub(super) type Truncated = BTreeMap<TopicPartition, Vec<StoredRecord>>;
 
-/// What a store must have of its changelog's visible records below its offset.
+/// Relation of a store to its changelog's visible records below its offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exactness {
     /// The last row of each key, no more and no less.
     LastRows,
-    /// No row that was not written there at some time, also behind the offset. With at-least-once nothing keeps a zombie
-    /// from writing between the records of a task's owner, who does not read them.
+    /// Only rows that were written there at some time, also after the offset. With at-least-once
+    /// nothing keeps a zombie from writing between the records of a task's owner, who does not read
+    /// them.
     AnyRows,
 }
 
-/// The rows that a changelog gives, up to an offset.
+/// The rows of a changelog, up to an offset.
 struct Replay {
     rows: Rows,
-    /// Rows that were deleted at the beginning and that nothing superseded yet, up to the offset. Who began behind
-    /// them does not have them.
+    /// Rows that were deleted at the beginning and that nothing has superseded up to the offset. A
+    /// reader that started after them does not have them.
     deleted: Rows,
-    /// All rows that ever were, with their keys; empty unless they are asked for.
+    /// All rows that ever existed, with their keys; empty unless requested.
     ever: BTreeSet<(Vec<u8>, Vec<u8>)>,
-    /// Records read, of which compaction has taken none if they are as many as the offset says.
+    /// Number of records read; compaction has removed none if it equals the offset.
     records: i64,
     /// Greatest window start seen.
     max_start: Option<i64>,
 }
 
-/// Checks that each store has what it must have of its changelog. Returns what does not hold.
+/// Checks each store against its changelog. Returns the violation.
 pub(super) fn check_stores(
     (cluster, truncated): (&EmbeddedCluster, &Truncated),
     app: &App,
@@ -62,15 +63,16 @@ pub(super) fn check_stores(
     for (store, changelog) in app.changelogs(task) {
         let Some(def) = app.topology.stores.get(store) else { continue };
         let Some((database, id)) = databases.of(store) else { continue };
-        // Without an offset a restore was interrupted while it loaded rows; the next one starts over.
+        // Without an offset a restore was interrupted while it loaded rows; the next one starts
+        // over.
         let Some(offset) = database.offset(&changelog.topic)? else { continue };
         let format = def.spec.format;
         let mut records = truncated.get(&changelog).cloned().unwrap_or_default();
         let deleted = records.len();
-        // Not as a reader sees it: a zombie that goes on may open a transaction behind which the next owner's
-        // records are hidden until it ends. They are committed all the same, and in its store.
+        // Not as a reader sees them: a zombie that continues may open a transaction that hides the
+        // next owner's records until it ends. They are committed all the same, and in its store.
         records.extend(cluster.committed_records(&changelog)?);
-        let place = format!("store `{}` of task {task} at {changelog}@{offset}", def.spec.name);
+        let at = format!("store `{}` of task {task} at {changelog}@{offset}", def.spec.name);
         let rows = database.range(id, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
         let mut rows = rows.collect::<state_store::Result<Rows>>()?;
         if format.segments().is_some_and(|segments| segments.by_time) {
@@ -80,7 +82,7 @@ pub(super) fn check_stores(
         if let Some(segments) = format.versions() {
             let wrong = wrong_versions(rows, &records, segments, (offset, exactness));
             if let Some(wrong) = wrong {
-                return Ok(Some(format!("{place} {wrong}")));
+                return Ok(Some(format!("{at} {wrong}")));
             }
             continue;
         }
@@ -88,7 +90,7 @@ pub(super) fn check_stores(
         keep_live(&mut rows, format, replay.max_start);
         keep_live(&mut replay.rows, format, replay.max_start);
         for (key, value) in replay.deleted {
-            // Either is right.
+            // Both are correct.
             if rows.get(&key) == Some(&value) {
                 rows.remove(&key);
             }
@@ -98,16 +100,16 @@ pub(super) fn check_stores(
             let stray = rows.into_iter().find(|row| !is_compacted && !replay.ever.contains(row));
             let Some((key, value)) = stray else { continue };
             let (key, value) = (bytes(Some(&key)), bytes(Some(&value)));
-            return Ok(Some(format!("{place} has {key} as {value}, the changelog never had it")));
+            return Ok(Some(format!("{at} has {key} as {value}, the changelog never had it")));
         }
         if let Some(difference) = difference(&rows, &replay.rows) {
-            return Ok(Some(format!("{place} {difference}")));
+            return Ok(Some(format!("{at} {difference}")));
         }
     }
     Ok(None)
 }
 
-/// The first key of which a store has another row than its changelog says.
+/// The first key whose row differs between a store and its changelog.
 fn difference(rows: &Rows, logged: &Rows) -> Option<String> {
     let keys: BTreeSet<&Vec<u8>> = rows.keys().chain(logged.keys()).collect();
     let key = keys.into_iter().find(|key| rows.get(*key) != logged.get(*key))?;
@@ -116,7 +118,8 @@ fn difference(rows: &Rows, logged: &Rows) -> Option<String> {
     Some(format!("has {} as {ours}, the changelog as {theirs}", bytes(Some(key))))
 }
 
-/// What a store of versions has otherwise than its changelog, of which nothing is compacted or deleted in a simulation.
+/// The difference between a store of versions and its changelog, from which a simulation compacts
+/// or deletes nothing.
 fn wrong_versions(
     mut rows: Rows,
     records: &[StoredRecord],
@@ -137,7 +140,7 @@ fn wrong_versions(
     difference(&rows, &logged)
 }
 
-/// A store whose changelog has visible records at or behind its offset.
+/// A store whose changelog has visible records at or after its offset.
 pub(super) fn behind(
     cluster: &EmbeddedCluster,
     app: &App,
@@ -181,7 +184,8 @@ fn replay(
     for (index, record) in records.iter().enumerate() {
         let is_below = record.offset < end;
         replay.records += i64::from(is_below);
-        // Where others wrote, a database counts only as far as nobody had, and has rows from behind that already.
+        // If others wrote, the database's offset counts only up to their first record, but it has
+        // later rows already.
         if !is_below && exactness != Exactness::AnyRows {
             continue;
         }
@@ -203,7 +207,7 @@ fn replay(
     Ok(replay)
 }
 
-/// Leaves out windows that may be gone already.
+/// Removes windows that may have expired.
 fn keep_live(rows: &mut Rows, format: StoreFormat, max_start: Option<i64>) {
     if let (Some(segments), Some(max_start)) = (format.segments(), max_start) {
         let oldest = max_start - segments.retention_ms;
@@ -211,8 +215,8 @@ fn keep_live(rows: &mut Rows, format: StoreFormat, max_start: Option<i64>) {
     }
 }
 
-/// Why the application is not at rest: `None` if each task runs on exactly one thread, all is committed, and
-/// stores have all of their changelogs.
+/// The reason why the application is not at rest: `None` if each task runs on exactly one thread,
+/// everything is committed, and stores have all of their changelogs.
 pub(super) fn unrest(world: &World) -> Result<Option<String>> {
     let cluster = &world.cluster;
     let mut running: BTreeSet<TaskId> = BTreeSet::new();
@@ -241,9 +245,9 @@ pub(super) fn unrest(world: &World) -> Result<Option<String>> {
         }
     }
     let Some(app) = app else { return Ok(Some("no instance is up".to_owned())) };
-    if let Some(place) = cluster.open_transaction() {
-        // A zombie may have left it behind; results that it hides are not read until its time is over.
-        return Ok(Some(format!("a transaction is open in {place}")));
+    if let Some(partition) = cluster.open_transaction() {
+        // A zombie may have left it open; results that it hides are not read until it times out.
+        return Ok(Some(format!("a transaction is open in {partition}")));
     }
     for member in cluster.members(&world.group) {
         let roles = [&member.owned, &member.assigned];
@@ -257,7 +261,7 @@ pub(super) fn unrest(world: &World) -> Result<Option<String>> {
     uncommitted(cluster, app)
 }
 
-/// Why the global stores of an instance are not up to date.
+/// The reason why the global stores of an instance are not up to date.
 fn global_unrest(cluster: &EmbeddedCluster, instance: &Instance) -> Result<Option<String>> {
     if !instance.is_filled() {
         return Ok(Some("has not filled its global stores".to_owned()));
@@ -267,16 +271,17 @@ fn global_unrest(cluster: &EmbeddedCluster, instance: &Instance) -> Result<Optio
     for (topic, store) in app.topology.global_topics() {
         let Some((database, _)) = databases.of(store) else { continue };
         for record in cluster.read_all(topic, app.isolation())? {
-            let place = TopicPartition::new(topic, record.partition);
-            if database.offset(&place.to_string())?.unwrap_or(0) <= record.offset {
-                return Ok(Some(format!("has not read {place}@{}", record.offset)));
+            let partition = TopicPartition::new(topic, record.partition);
+            if database.offset(&partition.to_string())?.unwrap_or(0) <= record.offset {
+                return Ok(Some(format!("has not read {partition}@{}", record.offset)));
             }
         }
     }
     Ok(None)
 }
 
-/// Whether the global stores of all instances that are up have the same rows. Returns what differs.
+/// Checks that the global stores of all running instances have the same rows. Returns the
+/// difference.
 pub(super) fn check_global_stores(world: &World) -> Result<Option<String>> {
     let mut known: BTreeMap<usize, (usize, Rows)> = BTreeMap::new();
     for (index, machine) in world.machines.iter().enumerate() {
@@ -297,7 +302,7 @@ pub(super) fn check_global_stores(world: &World) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// The tasks of the application that are not among those that run.
+/// The tasks of the application that are not among the running ones.
 fn not_running(
     cluster: &EmbeddedCluster,
     app: &App,
@@ -312,7 +317,7 @@ fn not_running(
     Ok(differ.then(|| format!("of the tasks {all} only {running} run")))
 }
 
-/// Why some task has no owner that processes it: `None` if each has one.
+/// A task that has no owner to process it, with the reason: `None` if each has one.
 pub(super) fn unowned(world: &World) -> Result<Option<String>> {
     let instances = || world.machines.iter().filter_map(|machine| machine.instance.as_ref());
     let Some(instance) = instances().next() else {
@@ -324,13 +329,14 @@ pub(super) fn unowned(world: &World) -> Result<Option<String>> {
     not_running(&world.cluster, &instance.app, &running)
 }
 
-/// What the group has not committed of its input, as any instance that is up knows it.
+/// Input that the group has not committed, as seen by any running instance.
 pub(super) fn uncommitted_input(world: &World) -> Result<Option<String>> {
     let instance = world.machines.iter().find_map(|machine| machine.instance.as_ref());
     instance.map_or(Ok(None), |instance| uncommitted(&world.cluster, &instance.app))
 }
 
-/// An input partition of which the group has not committed everything, be it the user's or the application's own.
+/// An input partition that the group has not fully committed, of the user or of the application
+/// itself.
 fn uncommitted(cluster: &EmbeddedCluster, app: &App) -> Result<Option<String>> {
     let committed = cluster.committed(app.application_id());
     let described = cluster.topics().into_iter();
@@ -338,12 +344,12 @@ fn uncommitted(cluster: &EmbeddedCluster, app: &App) -> Result<Option<String>> {
         described.map(|(name, topic)| (name, topic.partitions)).collect();
     for part in app.matched_topology(&counts)?.subtopologies.values() {
         for topic in part.source_topics.iter().chain(part.repartition_source_topics.keys()) {
-            for partition in 0..counts.get(topic).copied().unwrap_or(0) {
-                let place = TopicPartition::new(topic.as_str(), partition);
-                let end = cluster.end_offset(topic, partition)?;
-                let offset = committed.get(&place).map_or(0, |committed| committed.offset);
+            for number in 0..counts.get(topic).copied().unwrap_or(0) {
+                let partition = TopicPartition::new(topic.as_str(), number);
+                let end = cluster.end_offset(topic, number)?;
+                let offset = committed.get(&partition).map_or(0, |committed| committed.offset);
                 if offset < end {
-                    return Ok(Some(format!("of {place} {offset} is committed, not {end}")));
+                    return Ok(Some(format!("of {partition} {offset} is committed, not {end}")));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Virtual time, in which the others go on while one waits.
+//! Virtual time, in which other instances continue while one waits.
 
 use std::{
     sync::{
@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::world::{World, pause};
 use crate::time::{Clock, duration_ms};
 
-/// The clock of a simulation. Whoever sleeps on it lets all other instances take turns meanwhile.
+/// The clock of a simulation. While one instance sleeps on it, all others take turns.
 #[derive(Debug, Default)]
 pub(super) struct VirtualClock {
     now_ms: AtomicI64,
@@ -21,9 +21,9 @@ pub(super) struct VirtualClock {
 }
 
 impl VirtualClock {
-    /// Says who goes on while somebody sleeps.
+    /// Sets the world whose instances continue during a sleep.
     pub(super) fn drives(&self, world: Weak<Mutex<World>>) {
-        // A clock belongs to one world; a second call has no meaning.
+        // A clock belongs to one world; a second call has no effect.
         let _ = self.world.set(world);
     }
 

@@ -1,4 +1,4 @@
-//! What the topology wrote, beside what it should have written.
+//! Comparison of the topology's output with the expected output.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -11,22 +11,23 @@ use crate::{
     topology::Topology,
 };
 
-/// How the committed records of an output topic are compared with those of the reference, key by key. Timestamps
-/// and the order of different keys are left aside.
+/// Method of comparing the committed records of an output topic with those of the reference, key by
+/// key. Timestamps and the order of different keys are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compare {
-    /// All values of a key, in their order. With at-least-once no value may be missing in number.
+    /// All values of a key, in order. With at-least-once no value may be missing, counting
+    /// repetitions.
     Records,
-    /// The last value of each key: where caches or commits decide how many there are. A key whose last value is none is
-    /// as good as one that has no records: what came and went between two commits may leave nothing. Not compared
-    /// with at-least-once.
+    /// The last value of each key: for topics in which caches or commits determine the number of
+    /// records. A key whose last value is null counts as one without records: a row that came and
+    /// went between two commits may leave nothing. Not compared with at-least-once.
     LastValues,
 }
 
 /// The values of each key of a topic, in order.
 pub(super) type Values = BTreeMap<Option<Vec<u8>>, Vec<Option<Vec<u8>>>>;
 
-/// What the topology writes to its topics if one driver runs it over the whole input, a record at a time.
+/// The topology's output if one driver processes the whole input, one record at a time.
 pub(super) fn reference(
     topology: &Topology,
     config: StreamsConfig,
@@ -45,7 +46,7 @@ pub(super) fn reference(
     Ok(topics)
 }
 
-/// What stands committed in a topic.
+/// The committed records of a topic.
 pub(super) fn committed(cluster: &EmbeddedCluster, topic: &str) -> Result<Values> {
     let mut values = Values::new();
     for record in cluster.read_all(topic, IsolationLevel::ReadCommitted)? {
@@ -54,7 +55,7 @@ pub(super) fn committed(cluster: &EmbeddedCluster, topic: &str) -> Result<Values
     Ok(values)
 }
 
-/// What is wrong with `actual`, if anything is.
+/// The difference of `actual` from `expected`, if there is one.
 pub(super) fn difference(
     compare: Compare,
     exactly_once: bool,
@@ -89,7 +90,7 @@ pub(super) fn difference(
     ))
 }
 
-/// Bytes as text if they are text, else as digits.
+/// Bytes as text if they are text, otherwise as hex digits.
 pub(super) fn bytes(bytes: Option<&[u8]>) -> String {
     let Some(bytes) = bytes else { return "null".to_owned() };
     match std::str::from_utf8(bytes) {

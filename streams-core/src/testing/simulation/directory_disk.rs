@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{Error, ErrorKind, Result, TaskId, runtime::TaskStorage};
 
-/// A state directory under a process id that comes from the seed. What a crash leaves of the last writes is up to the
-/// database.
+/// A state directory under a process id that comes from the seed. The database determines which of
+/// the last writes survive a crash.
 #[derive(Debug)]
 pub(super) struct DirectoryDisk {
     base: PathBuf,
@@ -45,7 +45,7 @@ impl DirectoryDisk {
 impl Disk for DirectoryDisk {
     fn mount(&self) -> Result {
         let mut mounted = self.mounted.lock();
-        // The lock on the directory goes with the last handle of it.
+        // The lock on the directory is released with its last handle.
         mounted.directory = None;
         mounted.directory = Some(StateDirectory::open(&self.base, &self.application_id)?);
         Ok(())

@@ -1,7 +1,7 @@
 //! Disks of simulated machines.
 //!
-//! Usually a database is in memory but keeps the list of its writes, so that a crash can take those back that were not
-//! flushed: any number of the last ones, as with `RocksDB` without a write-ahead log.
+//! Usually a database is in memory but keeps the list of its writes, so that a crash can take back
+//! unflushed ones: any number of the last ones, as with `RocksDB` without a write-ahead log.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,19 +12,20 @@ use std::{
 
 use parking_lot::Mutex;
 use state_store::{
-    Database, Direction, Entries, Entry, MemoryBudget, MemoryDatabase, StoreId, Visit, WriteBatch,
+    Database, Direction, Entries, MemoryBudget, MemoryDatabase, SortedRows, StoreId, Visit,
+    WriteBatch,
 };
 use uuid::Uuid;
 
 use super::Random;
 use crate::{Result, TaskId, runtime::TaskStorage};
 
-/// What outlives an instance.
+/// Storage that outlives an instance.
 pub(super) trait Disk: TaskStorage {
     /// An instance starts.
     fn mount(&self) -> Result;
 
-    /// The machine crashes: some of the writes that were not flushed are gone, and all locks.
+    /// The machine crashes: some of the unflushed writes are gone, and all locks.
     fn crash(&self, random: &mut Random) -> Result;
 
     /// The disk is replaced by an empty one.
@@ -127,14 +128,16 @@ pub(super) struct DiskDatabase {
 #[derive(Debug, Default)]
 struct Writes {
     all: Vec<Write>,
-    /// So many of them survive a crash for sure.
+    /// Number of writes that certainly survive a crash.
     flushed: usize,
 }
 
 #[derive(Clone, Debug)]
 enum Write {
     Batch(WriteBatch),
-    Ingest(StoreId, Vec<Entry>),
+    /// A write to a file of its own, which therefore survives a crash, whatever happens to earlier
+    /// writes.
+    Ingest(StoreId, Vec<(Vec<u8>, Option<Vec<u8>>)>),
 }
 
 impl DiskDatabase {
@@ -147,8 +150,10 @@ impl DiskDatabase {
         let unflushed = u64::try_from(writes.all.len() - writes.flushed).unwrap_or(0);
         let kept = usize::try_from(random.below(unflushed + 1)).unwrap_or(0) + writes.flushed;
         let left = Self::new(self.stores);
-        for write in writes.all.iter().take(kept).cloned() {
-            left.apply(write)?;
+        for (index, write) in writes.all.iter().enumerate() {
+            if index < kept || matches!(write, Write::Ingest(..)) {
+                left.apply(write.clone())?;
+            }
         }
         left.flush()?;
         Ok(left)
@@ -159,7 +164,10 @@ impl DiskDatabase {
         writes.all.push(write.clone());
         match write {
             Write::Batch(batch) => self.rows.write(batch),
-            Write::Ingest(store, rows) => self.rows.ingest(store, rows),
+            Write::Ingest(store, rows) => {
+                let mut rows = rows.iter().map(|(key, value)| (&**key, value.as_deref()));
+                self.rows.ingest(store, &mut rows)
+            }
         }
     }
 }
@@ -193,8 +201,9 @@ impl Database for DiskDatabase {
         self.apply(Write::Batch(batch))
     }
 
-    fn ingest(&self, store: StoreId, sorted: Vec<Entry>) -> state_store::Result<()> {
-        self.apply(Write::Ingest(store, sorted))
+    fn ingest(&self, store: StoreId, rows: &mut SortedRows<'_, '_>) -> state_store::Result<()> {
+        let owned = rows.map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec)));
+        self.apply(Write::Ingest(store, owned.collect()))
     }
 
     fn offset(&self, changelog: &str) -> state_store::Result<Option<i64>> {

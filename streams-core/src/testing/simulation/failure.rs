@@ -1,18 +1,18 @@
-//! A simulation in which something did not hold.
+//! A simulation that found a violation.
 
 use std::fmt;
 
 use super::Trace;
 
-/// What did not hold, under which seed, and all that led there. Printing it, also as `{:?}`, says how to see it
-/// again.
+/// A violation, with its seed, and everything that led to it. Its text, also as `{:?}`, tells how
+/// to reproduce it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The seed.
     pub seed: u64,
-    /// What did not hold.
+    /// The violation.
     pub what: String,
-    /// What happened before.
+    /// The events before it.
     pub trace: Trace,
 }
 

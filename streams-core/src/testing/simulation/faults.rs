@@ -1,52 +1,54 @@
-//! What may go wrong in a simulation.
+//! Faults of a simulation.
 
 use std::collections::BTreeSet;
 
 use super::Random;
 
-/// A kind of mishap.
+/// Kind of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// An instance ends without closing, and comes back later. Of its state on disk it has lost what was not
-    /// flushed.
+    /// An instance ends without closing, and comes back later. It has lost the unflushed part of
+    /// its state on disk.
     Crash,
     /// A crashed instance comes back with an empty state directory, as another process.
     LostState,
     /// An instance is closed, and comes back later.
     Close,
-    /// Not all instances are there from the start: some join later.
+    /// Some instances are not there from the start, but join later.
     Join,
     /// A call of a client fails without effect.
     Unavailable,
-    /// A call of a client has its effect but fails.
+    /// A call of a client takes effect but fails.
     LostReply,
     /// An instance stands still between two turns, often for longer than its session.
     Nap,
-    /// An instance stands still in the middle of a turn, at a call of a client, while the others go on.
+    /// An instance stands still in the middle of a turn, at a call of a client, while the others go
+    /// on.
     Pause,
     /// The cluster serves nobody for a while.
     BrokerDown,
     /// The clock jumps forward.
     ClockJump,
-    /// A topic that the scenario lets grow gets more partitions.
+    /// A topic that the scenario allows to grow gains partitions.
     Growth,
     /// One partition has no leader for a while.
     Leaderless,
-    /// The group takes no offsets for a while, as while it rebalances.
+    /// The group accepts no offsets for a while, as during a rebalance.
     RefusedCommits,
-    /// What a producer without transactions sent arrives later, when its sender has given it up.
+    /// Records of a producer without transactions arrive later, when their sender has given them
+    /// up.
     LateWrites,
     /// The beginning of a changelog is deleted, as far as newer rows supersede it.
     Truncation,
-    /// Of what a producer sends some batches are written and the others never.
+    /// Some records of a producer are written and the rest never, even within one partition.
     TornWrites,
-    /// Each call of a client takes time; so does user code that asks for it by `work`, sometimes much.
+    /// Each call of a client takes time; so does user code that calls `work`, sometimes much.
     SlowCode,
-    /// A changelog topic is deleted, and the group makes it anew. Only for a scenario that asks for it: state that is on
-    /// no disk is lost by it.
+    /// A changelog topic is deleted, and the group recreates it. Only for a scenario that asks for
+    /// it, because state that is on no disk is lost.
     Deletion,
-    /// A producer has no room for a record, for a moment or for long, and it has room for little.
+    /// A producer has no room for a record, briefly or for long, and it has room for little.
     FullBuffers,
 }
 
@@ -65,7 +67,7 @@ impl FaultKind {
         Self::ClockJump,
     ];
 
-    /// Drawn from a sequence of their own, so that seeds keep what they have of the older ones.
+    /// Drawn from another sequence, so that seeds keep their choice of the older ones.
     const NEWER: [Self; 7] = [
         Self::Growth,
         Self::Leaderless,
@@ -77,48 +79,48 @@ impl FaultKind {
     ];
 }
 
-/// The kinds of mishaps that a simulation may choose from. Each seed chooses its own few of them.
+/// The faults from which a simulation may choose. Each seed chooses its own few of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults(BTreeSet<FaultKind>);
 
 impl Faults {
-    /// Everything but [`FaultKind::Deletion`].
+    /// All faults but [`FaultKind::Deletion`].
     pub fn all() -> Self {
         let newer = FaultKind::NEWER.into_iter().chain([FaultKind::FullBuffers]);
         Self(FaultKind::OLDER.into_iter().chain(newer).collect())
     }
 
-    /// Nothing.
+    /// No faults.
     pub const fn none() -> Self {
         Self(BTreeSet::new())
     }
 
-    /// These, and `kind`.
+    /// Adds `kind`.
     #[must_use]
     pub fn with(mut self, kind: FaultKind) -> Self {
         self.0.insert(kind);
         self
     }
 
-    /// These without `kind`.
+    /// Removes `kind`.
     #[must_use]
     pub fn without(mut self, kind: FaultKind) -> Self {
         self.0.remove(&kind);
         self
     }
 
-    /// Whether `kind` is among them.
+    /// Returns whether `kind` is in the set.
     pub fn has(&self, kind: FaultKind) -> bool {
         self.0.contains(&kind)
     }
 
-    /// Those that a seed has of these. Half of all seeds have none of the newer kinds; `full` says whether it has full
-    /// buffers.
+    /// The kinds that a seed chooses from the set. Half of all seeds have none of the newer kinds;
+    /// `full` tells whether it has full buffers.
     pub(super) fn chosen(&self, older: &mut Random, newer: &mut Random, full: bool) -> Self {
         let has_newer = newer.per_mille(500);
         let chosen = |kind: &FaultKind| {
             if *kind == FaultKind::Deletion {
-                // Who asks for it wants it, and draws nothing for it.
+                // A scenario that allows it wants it, and draws nothing for it.
                 true
             } else if *kind == FaultKind::FullBuffers {
                 full

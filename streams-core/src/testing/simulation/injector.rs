@@ -1,4 +1,4 @@
-//! Faults at the calls of clients.
+//! Faults in calls of clients.
 
 use std::{sync::Weak, time::Duration};
 
@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use super::{FaultKind, Faults, Random, world::World};
 use crate::client::embedded::{Fault, FaultInjector, Operation, OperationKind};
 
-/// How many of a thousand calls meet with what.
+/// Rates of faults, in calls per thousand.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct CallRates {
     pub(super) unavailable: u64,
@@ -17,22 +17,23 @@ pub(super) struct CallRates {
     pub(super) pause_ms_max: i64,
     pub(super) torn: u64,
     pub(super) late: u64,
-    /// The latest arrival of what is late, in milliseconds.
+    /// The longest delay of late records in milliseconds.
     pub(super) late_ms_max: i64,
     /// The longest call in milliseconds.
     pub(super) call_ms_max: i64,
-    /// How long user code takes at most for a record, in milliseconds; so many of a thousand take up to `long_record_ms_max`.
+    /// The longest time of user code per record, in milliseconds; a number of records per thousand
+    /// take up to `long_record_ms_max`.
     pub(super) record_ms_max: i64,
     pub(super) long_record: u64,
     pub(super) long_record_ms_max: i64,
-    /// How many of a thousand records find no room.
+    /// Number of records per thousand that find no room.
     pub(super) full: u64,
-    /// For how many milliseconds at most.
+    /// The longest time without room, in milliseconds.
     pub(super) full_ms_max: i64,
 }
 
 impl CallRates {
-    /// Those that a seed has: of the older kinds from one sequence, of the newer ones from others.
+    /// The rates of a seed: of the older kinds from one sequence, of the newer ones from others.
     pub(super) fn chosen(
         faults: &Faults,
         (older, newer, newest): (&mut Random, &mut Random, &mut Random),
@@ -59,18 +60,18 @@ impl CallRates {
         }
     }
 
-    /// What is left of them when no more faults happen: user code stays as slow as it is.
+    /// The rates when no more faults happen: user code stays as slow as it is.
     pub(super) fn healed(self) -> Self {
         let Self { call_ms_max, record_ms_max, .. } = self;
         Self { call_ms_max, record_ms_max, ..Self::default() }
     }
 }
 
-/// Decides the fate of calls as the world's random numbers say.
+/// Decides the fate of calls by the world's random numbers.
 #[derive(Debug)]
 pub(super) struct CallFaults(pub(super) Weak<Mutex<World>>);
 
-/// Of a thousand producers that are full so many have room again within some milliseconds.
+/// Number of full producers per thousand that have room again within some milliseconds.
 const SOON_ROOM: u64 = 900;
 
 impl FaultInjector for CallFaults {
@@ -111,7 +112,7 @@ impl FaultInjector for CallFaults {
             world.say(Some(who), &format!("{kind:?} loses its reply"));
             return Fault::LostReply;
         }
-        // One pause at a time: who goes on while another pauses does not pause.
+        // One pause at a time: an instance that continues while another pauses does not pause.
         if !world.pausing && world.random.per_mille(rates.pause) {
             let ms = world.random.between(1, rates.pause_ms_max);
             world.counters.stand_stills += 1;
@@ -125,7 +126,7 @@ impl FaultInjector for CallFaults {
                     | OperationKind::InitTransactions
                     | OperationKind::AbortTransaction
             );
-            // The cluster is slow, too, and the thread goes on.
+            // The cluster is slow, too, and the thread continues.
             return if commits && ms % 4 == 0 { Fault::Slow(pause) } else { Fault::Delay(pause) };
         }
         Fault::None

@@ -1,4 +1,4 @@
-//! One instance, whose threads take a turn when they are told to.
+//! One instance, whose threads take turns when told to.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -8,10 +8,10 @@ use crate::{
     task::TaskDatabases,
 };
 
-/// What the driver of `KafkaStreams` has on operating-system threads, without them.
+/// The contents of `KafkaStreams`' driver, without operating-system threads.
 pub(super) struct Instance {
     pub(super) app: Arc<App>,
-    /// What fills the global stores, once its clients could be made.
+    /// The thread of the global stores, once its clients could be made.
     global: Option<GlobalThread>,
     pub(super) threads: Vec<SteppedThread>,
 }
@@ -23,12 +23,12 @@ pub(super) struct SteppedThread {
     seen: ThreadMetadata,
 }
 
-/// What came of a turn.
+/// Result of a turn.
 #[derive(Debug, Default)]
 pub(super) struct Turned {
-    /// What is worth a line.
+    /// Events worth a line.
     pub(super) news: Vec<String>,
-    /// The error with which the stream thread ended.
+    /// The error that ended the stream thread.
     pub(super) failed: Option<Error>,
 }
 
@@ -45,7 +45,7 @@ impl Instance {
         Ok(Self { app, global: None, threads })
     }
 
-    /// A turn of the stream thread with this number, or of its restorer.
+    /// Runs a turn of the stream thread with this number, or of its restorer.
     pub(super) fn turn(&mut self, thread: usize, restores: bool) -> Turned {
         let now_ms = self.app.clock.now_ms();
         if !self.is_filled() || restores {
@@ -64,13 +64,13 @@ impl Instance {
         stepped.turn(now_ms)
     }
 
-    /// Whether its global stores are filled, if it has any.
+    /// Returns whether its global stores are filled, if it has any.
     pub(super) fn is_filled(&self) -> bool {
         self.app.topology.global_stores().is_empty()
             || self.global.as_ref().is_some_and(GlobalThread::is_filled)
     }
 
-    /// A turn of what fills the global stores.
+    /// Runs a turn of the thread that fills the global stores.
     fn fill(&mut self, now_ms: i64) -> Turned {
         let mut turned = Turned::default();
         if self.app.topology.global_stores().is_empty() {
@@ -94,7 +94,7 @@ impl Instance {
         turned
     }
 
-    /// Commits, gives everything up and leaves; the errors of threads that could not.
+    /// Commits, gives everything up and leaves; returns the errors of threads that could not.
     pub(super) fn close(&mut self) -> Vec<Error> {
         let now_ms = self.app.clock.now_ms();
         let close = |stepped: &mut SteppedThread| {
@@ -119,7 +119,7 @@ impl SteppedThread {
         }
     }
 
-    /// The databases of the tasks that process and of standbys.
+    /// The databases of the running tasks and of standbys.
     pub(super) fn open_databases(&self) -> Vec<(TaskId, TaskDatabases)> {
         let standby = self.thread.standby_tasks().into_iter();
         let standby = standby.filter_map(|id| Some((id, self.restorer.databases(id)?)));

@@ -1,4 +1,4 @@
-//! Machines that come up: at their time, or when all is healed.
+//! Starts of machines: at their time, or when everything is healed.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{
 use crate::{ErrorKind, KafkaStreams, Result};
 
 impl Simulation {
-    /// Starts the machines whose time it is; one that can't reach the cluster tries again.
+    /// Starts the machines whose time has come; one that can't reach the cluster tries again.
     pub(super) fn restart_due(&mut self) -> Result {
         let now_ms = {
             let mut world = self.world.lock();
@@ -40,7 +40,7 @@ impl Simulation {
         }
     }
 
-    /// Starts an instance; whether it could.
+    /// Starts an instance; returns whether it could.
     fn start(&self, index: usize) -> Result<bool> {
         let Some(disk) = self.disk(index) else { return Ok(false) };
         disk.mount()?;
@@ -77,7 +77,7 @@ impl Simulation {
         self.world.lock().machines.get(index).map(|machine| machine.disk.clone())
     }
 
-    /// No more faults; machines that are down come up, or stay down for good.
+    /// Ends the faults; machines that are down come up, or stay down for good.
     pub(super) fn heal(&mut self) -> Result {
         self.cluster.broker_down(false);
         self.give_leader(true)?;

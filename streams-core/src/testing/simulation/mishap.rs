@@ -1,7 +1,7 @@
-//! What goes wrong on a large scale, now and then.
+//! Occasional large faults.
 //!
-//! Kinds that came later draw from a sequence of their own, and at a rate of their own: so that the older ones don't get
-//! rarer, and a seed without the newer ones takes the course it always took.
+//! Later kinds draw from their own sequence, and at their own rate, so that the older ones don't
+//! get rarer, and a seed without the newer ones takes its old course.
 
 use super::{FaultKind, instance::Instance, run::Simulation, truncation::superseded_before};
 use crate::{Result, TopicPartition};
@@ -29,7 +29,7 @@ impl Simulation {
         kinds.iter().copied().filter(|kind| self.faults.has(*kind)).collect()
     }
 
-    /// Something that befalls a machine, the cluster or the clock.
+    /// Lets a fault strike a machine, the cluster or the clock.
     pub(super) fn mishap(&mut self) -> Result {
         let kinds = self.allowed(&LARGE);
         let machines = u64::try_from(self.restarts_ms.len()).unwrap_or(1);
@@ -65,7 +65,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Something that befalls a topic or a partition.
+    /// Lets a fault strike a topic or a partition.
     pub(super) fn local_mishap(&mut self) -> Result {
         let kinds = self.allowed(&LOCAL);
         match self.local_random.pick(&kinds) {
@@ -84,7 +84,7 @@ impl Simulation {
         }
     }
 
-    /// One of the topics that may grow gets a partition or some.
+    /// Adds partitions to one of the topics that may grow.
     fn grow(&mut self) -> Result {
         let topics = self.cluster.topics();
         let partitions = |name: &str| topics.get(name).map_or(0, |topic| topic.partitions);
@@ -115,34 +115,34 @@ impl Simulation {
         Some(TopicPartition::new(name.as_str(), i32::try_from(partition).unwrap_or(0)))
     }
 
-    /// One partition at a time is without a leader.
+    /// Takes the leader from a partition; one at a time has none.
     fn take_leader(&mut self) -> Result {
         if self.leaderless.is_some() {
             return Ok(());
         }
-        let Some(place) = self.pick_partition(|_| true) else { return Ok(()) };
+        let Some(partition) = self.pick_partition(|_| true) else { return Ok(()) };
         let ms = self.local_random.between(10, self.session_ms * 2);
-        self.cluster.leaderless(&place.topic, place.partition, true)?;
+        self.cluster.leaderless(&partition.topic, partition.partition, true)?;
         let mut world = self.world.lock();
-        world.say(None, &format!("{place} has no leader for {ms} ms"));
-        self.leaderless = Some((place, world.now_ms() + ms));
+        world.say(None, &format!("{partition} has no leader for {ms} ms"));
+        self.leaderless = Some((partition, world.now_ms() + ms));
         Ok(())
     }
 
-    /// The partition without a leader gets one, when it is time or `anyhow`.
+    /// Restores the leader of the partition without one, when it is time or if `anyhow`.
     pub(super) fn give_leader(&mut self, anyhow: bool) -> Result {
         let mut world = self.world.lock();
         let now_ms = world.now_ms();
-        let Some((place, _)) = self.leaderless.take_if(|(_, until)| anyhow || *until <= now_ms)
+        let Some((partition, _)) = self.leaderless.take_if(|(_, until)| anyhow || *until <= now_ms)
         else {
             return Ok(());
         };
-        self.cluster.leaderless(&place.topic, place.partition, false)?;
-        world.say(None, &format!("{place} has a leader again"));
+        self.cluster.leaderless(&partition.topic, partition.partition, false)?;
+        world.say(None, &format!("{partition} has a leader again"));
         Ok(())
     }
 
-    /// What newer rows of a changelog supersede is deleted at its beginning. A version supersedes none.
+    /// Deletes superseded rows at the beginning of a changelog. A version supersedes none.
     fn truncate(&mut self) -> Result {
         let topology = (self.setup.topology)();
         let versioned = topology.stores.iter().filter(|def| def.spec.format.versions().is_some());
@@ -151,30 +151,30 @@ impl Simulation {
             .collect();
         let is_changelog =
             |name: &str| name.ends_with("-changelog") && !versioned.iter().any(|of| of == name);
-        let Some(place) = self.pick_partition(is_changelog) else { return Ok(()) };
-        let (gone, before) = superseded_before(&self.cluster, &place)?;
+        let Some(partition) = self.pick_partition(is_changelog) else { return Ok(()) };
+        let (gone, before) = superseded_before(&self.cluster, &partition)?;
         if gone.is_empty() {
             return Ok(());
         }
-        self.cluster.delete_before(&place.topic, place.partition, before)?;
+        self.cluster.delete_before(&partition.topic, partition.partition, before)?;
         let mut world = self.world.lock();
-        world.say(None, &format!("{place} is truncated before @{before}"));
-        world.truncated.entry(place).or_default().extend(gone);
+        world.say(None, &format!("{partition} is truncated before @{before}"));
+        world.truncated.entry(partition).or_default().extend(gone);
         Ok(())
     }
 
-    /// A changelog topic is deleted, with all that it had.
+    /// Deletes a changelog topic, with all its records.
     fn delete_changelog(&mut self) -> Result {
         let topics = self.cluster.topics();
         let changelogs: Vec<&String> =
             topics.keys().filter(|name| name.ends_with("-changelog")).collect();
         let Some(name) = self.local_random.pick(&changelogs) else { return Ok(()) };
-        if self.leaderless.as_ref().is_some_and(|(place, _)| *place.topic == ***name) {
+        if self.leaderless.as_ref().is_some_and(|(partition, _)| *partition.topic == ***name) {
             return Ok(());
         }
         self.cluster.delete_topic(name)?;
         let mut world = self.world.lock();
-        world.truncated.retain(|place, _| *place.topic != ***name);
+        world.truncated.retain(|partition, _| *partition.topic != ***name);
         world.deletes = true;
         world.say(None, &format!("topic {name} is deleted"));
         Ok(())

@@ -1,25 +1,28 @@
 //! A simulation: several instances of an application under faults, from one seed.
 //!
-//! [`Simulation`] runs the real runtime, restore and membership code of a user's topology on the embedded cluster, in
-//! one thread and in virtual time. A seed decides whose turn it is, how time passes, also within a turn, which calls fail
-//! or lose their replies, which writes arrive late, who crashes, closes, stands still or joins, which topics grow, lose
-//! a leader or their beginning. All the time it is checked that
+//! [`Simulation`] runs the real runtime, restore and membership code of a user's topology on the
+//! embedded cluster, in one thread and in virtual time. A seed decides whose turn it is, how time
+//! passes, also within a turn, which calls fail or lose their replies, which writes arrive late,
+//! which instances crash, close, stand still or join, which topics grow, lose a leader or their
+//! beginning. All the time the simulation checks that
 //!
 //! - committed offsets do not go back;
 //! - no two members that the coordinator knows process one task;
-//! - each store, also of standbys, has exactly the committed rows of its changelog up to its offset; so has what is
-//!   left on a disk after a crash. With at-least-once, where nothing keeps a zombie from writing to a changelog, it has
-//!   no row that was not written there until faults end.
+//! - each store, including standbys, has exactly the committed rows of its changelog up to its
+//!   offset; so has a disk after a crash. With at-least-once, where nothing keeps a zombie from
+//!   writing to a changelog, until faults end it only has rows that were written there at some
+//!   time.
 //!
-//! Then faults end. Soon after that each task must have an owner, some time later all input must be committed, and when
-//! everything is at rest
+//! Then faults end. Soon after that each task must have an owner, some time later all input must be
+//! committed, and when everything is at rest
 //!
-//! - each task runs on exactly one member, all input is committed, and each store is exactly its changelog;
-//! - with exactly-once the committed output is, key by key, that of a sequential run; with at-least-once nothing is
-//!   missing.
+//! - each task runs on exactly one member, all input is committed, and each store is exactly its
+//!   changelog;
+//! - with exactly-once the committed output is, key by key, that of a sequential run; with
+//!   at-least-once nothing is missing.
 //!
-//! Invariant: the trace of a run depends on its seed and its setup alone, to the byte. It is not for code that
-//! draws random numbers, reads a clock other than the context's, or starts threads.
+//! Invariant: the trace of a run depends on its seed and its setup alone, to the byte. Not for code
+//! that draws random numbers, reads a clock other than the context's, or starts threads.
 //!
 //! ```
 //! use streams_core::{
@@ -99,5 +102,5 @@ pub use self::{
     work::{Call, call, work},
 };
 
-/// The environment variable that names the one seed to run.
+/// The environment variable with the seeds to run.
 const SEED_VARIABLE: &str = "SIMULATION_SEED";

@@ -1,9 +1,9 @@
-//! The end of a simulation in which everything held.
+//! The end of a simulation without violations.
 
 use super::{SimulationRecord, Trace};
 use crate::client::embedded::EmbeddedCluster;
 
-/// How often things happened.
+/// Counts of events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SimulationCounters {
     /// Turns of stream threads and restorers.
@@ -18,25 +18,25 @@ pub struct SimulationCounters {
     pub failed_calls: u64,
     /// Naps and pauses of instances.
     pub stand_stills: u64,
-    /// Times that a producer had no room.
+    /// Times at which a producer had no room.
     pub full_producers: u64,
     /// Stream threads that failed and were replaced.
     pub replaced_threads: u64,
 }
 
-/// What is left when everything has come to rest.
+/// Result of a simulation at rest.
 #[derive(Debug)]
 pub struct Outcome {
     /// The seed.
     pub seed: u64,
     /// The application id.
     pub application_id: String,
-    /// All that was written to input topics, in that order.
+    /// Everything that was written to input topics, in order.
     pub input: Vec<SimulationRecord>,
     /// The cluster, with all topics and groups.
     pub cluster: EmbeddedCluster,
-    /// What happened.
+    /// The events.
     pub trace: Trace,
-    /// How often.
+    /// Counts of events.
     pub counters: SimulationCounters,
 }

@@ -1,6 +1,7 @@
 //! Random numbers from a seed.
 
-/// A sequence of numbers that its seed alone decides, the same on every machine (`SplitMix64`). Not for secrets.
+/// A sequence of numbers that depends only on its seed, the same on every machine (`SplitMix64`).
+/// Not for secrets.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
@@ -30,7 +31,7 @@ impl Random {
         from.saturating_add_unsigned(self.below(span.saturating_add(1)))
     }
 
-    /// Whether something happens that happens so many times in a thousand.
+    /// Returns true `chance` times in a thousand.
     pub const fn per_mille(&mut self, chance: u64) -> bool {
         self.below(1_000) < chance
     }
@@ -41,7 +42,7 @@ impl Random {
         among.get(usize::try_from(self.below(count)).unwrap_or(0))
     }
 
-    /// A sequence of its own, so that what is drawn there does not shift what is drawn here.
+    /// Splits off a sequence, so that numbers drawn there do not shift those drawn here.
     #[must_use]
     pub const fn fork(&mut self) -> Self {
         Self(self.next_u64())

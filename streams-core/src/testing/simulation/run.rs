@@ -26,52 +26,53 @@ use crate::{
     time::duration_ms,
 };
 
-/// Turns after which everything must be at rest when no more faults happen.
+/// Number of turns within which everything must be at rest when faults have ended.
 const SETTLE_STEPS: usize = 30_000;
 
-/// Within this time, in milliseconds, each task must run after the last fault, once the sessions and transactions of those
-/// that are gone have run out: rebalances and restores take some turns of each thread.
+/// Time within which each task must run after the last fault, in milliseconds, once the sessions
+/// and transactions of those that are gone have expired: rebalances and restores take some turns of
+/// each thread.
 const OWNED_WITHIN_MS: i64 = 20_000;
 
-/// How many records of slow user code may pass beside that.
+/// Number of records of slow user code that may pass in addition.
 const SLOW_TURNS: i64 = 1_500;
 
-/// Within this time, in milliseconds, all input must be committed once each task runs.
+/// Time within which all input must be committed once each task runs, in milliseconds.
 const COMMITTED_WITHIN_MS: i64 = 120_000;
 
-/// How long a producer may be full before it gives up.
+/// Time for which a producer may be full before it gives up.
 const MAX_BLOCK: Duration = Duration::from_secs(2);
 
-/// Turns between two looks at all stores.
+/// Number of turns between two checks of all stores.
 const STEPS_BETWEEN_LOOKS: usize = 100;
 
-/// Runs a topology on several instances of a virtual cluster in virtual time, under faults that a seed chooses, and
-/// checks that it does what it promises.
+/// Runs a topology on several instances of a virtual cluster in virtual time, under faults that a
+/// seed chooses, and checks that the guarantees hold.
 ///
-/// Made by [`Simulation::builder`]; see the [module](super) for what is checked.
+/// Made by [`Simulation::builder`]; see the [module](super) for the checks.
 pub struct Simulation {
     pub(super) setup: SimulationBuilder,
     pub(super) world: Arc<Mutex<World>>,
     pub(super) cluster: EmbeddedCluster,
     pub(super) clock: Arc<VirtualClock>,
     pub(super) random: Random,
-    /// For the kinds of faults that came later.
+    /// For the later kinds of faults.
     pub(super) local_random: Random,
-    /// For the kind that came last.
+    /// For the latest kind.
     newest_random: Random,
-    /// What this seed lets go wrong.
+    /// The faults that this seed chose.
     pub(super) faults: Faults,
     pub(super) session_ms: i64,
     transaction_timeout_ms: i64,
     metadata_max_age_ms: i64,
     pub(super) exactly_once: bool,
     pub(super) application_id: String,
-    /// Of a thousand turns so many are preceded by a mishap.
+    /// Number of turns per thousand that are preceded by a large fault.
     mishaps: u64,
     pub(super) down_until_ms: Option<i64>,
     /// The partition that has no leader, and until when.
     pub(super) leaderless: Option<(TopicPartition, i64)>,
-    /// When each machine that is down comes up again.
+    /// Start time of each machine that is down.
     pub(super) restarts_ms: Vec<i64>,
 }
 
@@ -82,7 +83,7 @@ impl std::fmt::Debug for Simulation {
 }
 
 impl Simulation {
-    /// Sets up a simulation of the application that runs this topology.
+    /// Sets up a simulation of the application with this topology.
     pub fn builder(
         topology: impl Fn() -> crate::topology::Topology + 'static,
     ) -> SimulationBuilder {
@@ -179,7 +180,7 @@ impl Simulation {
         })
     }
 
-    /// Lets things happen until all is at rest, and checks the stores then. Returns the input.
+    /// Runs until everything is at rest, and then checks the stores. Returns the input.
     fn play(&mut self) -> Result<Vec<SimulationRecord>> {
         let generate = |input: &Option<super::builder::Input>, random: &mut Random| {
             input.as_ref().map_or_else(Vec::new, |generate| generate(random))
@@ -264,7 +265,8 @@ impl Simulation {
         Ok(())
     }
 
-    /// Writes the last records when every instance knows what has grown. What comes of them must be where its keys belong.
+    /// Writes the last records when every instance knows the grown topics. Their results must be in
+    /// the partitions of their keys.
     fn write_last(&mut self, records: &[SimulationRecord]) -> Result {
         let known_ms = self.world.lock().now_ms() + self.metadata_max_age_ms * 4;
         while self.world.lock().now_ms() < known_ms {
@@ -284,31 +286,33 @@ impl Simulation {
         }
         records.iter().try_for_each(|record| self.write(record))?;
         self.settle()?;
-        for (place, end, count) in ends {
-            let records = self.cluster.committed_records(&place)?;
+        for (partition, end, count) in ends {
+            let records = self.cluster.committed_records(&partition)?;
             let mut keys = records.iter().filter(|record| record.offset >= end);
-            let strays = |key: &Vec<u8>| partition_for_key(key, count) != place.partition;
+            let strays = |key: &Vec<u8>| partition_for_key(key, count) != partition.partition;
             if let Some(stray) = keys.find(|record| record.key.as_ref().is_some_and(strays)) {
                 let key = compare::bytes(stray.key.as_deref());
                 let offset = stray.offset;
-                let text = format!("{key} at {place}@{offset} does not belong there of {count}");
+                let text =
+                    format!("{key} at {partition}@{offset} does not belong there of {count}");
                 self.world.lock().fail(text);
             }
         }
         Ok(())
     }
 
-    /// Has the instances take turns until all is at rest. Long before that each task must have an owner.
+    /// Lets the instances take turns until everything is at rest. Long before that each task must
+    /// have an owner.
     fn settle(&mut self) -> Result {
-        // Threads take turns one after the other: where user code is slow, each waits for all others.
+        // Threads take turns in sequence: if user code is slow, each waits for all others.
         let slow_ms = self.world.lock().rates.record_ms_max * SLOW_TURNS;
         let lasts_ms = self.session_ms + self.transaction_timeout_ms + OWNED_WITHIN_MS + slow_ms;
         let deadline_ms = self.world.lock().now_ms() + lasts_ms;
         let committed_by_ms = deadline_ms + COMMITTED_WITHIN_MS;
         let (mut why, mut owned) = (None, false);
         for turn in 0..SETTLE_STEPS {
-            // Time passes fast and slowly by turns: sessions and transactions must run out, and there must be rest
-            // between two ticks of the wall clock.
+            // Time passes quickly and slowly in alternation: sessions and transactions must expire,
+            // and there must be rest between two ticks of the wall clock.
             let is_slow = turn / 512 % 2 == 1;
             self.clock.advance(self.random.between(0, if is_slow { 2 } else { 60 }));
             step(&self.world);
@@ -348,7 +352,7 @@ pub(super) fn config_of(setup: &SimulationBuilder) -> StreamsConfig {
         .num_stream_threads(setup.threads)
         .commit_interval(Duration::from_millis(100))
         .session_timeout(Duration::from_secs(3))
-        // What is deleted at the beginning of a changelog is superseded behind that: nothing is lost by it.
+        // Records deleted at the beginning of a changelog are superseded later: nothing is lost.
         .set("state.changelog.lost", "restart-empty");
     (setup.config)(config)
 }

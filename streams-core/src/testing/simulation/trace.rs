@@ -1,8 +1,9 @@
-//! What happened in a simulation.
+//! The events of a simulation.
 
 use std::fmt;
 
-/// The events of a simulation, a line each: virtual time, instance, what. Equal seeds give equal traces.
+/// The events of a simulation, one line each: virtual time, instance, event. Equal seeds give equal
+/// traces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace(Vec<String>);
 

@@ -1,4 +1,4 @@
-//! Logs whose beginning is deleted without any loss.
+//! Logs whose beginning can be deleted without loss.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use crate::{
     },
 };
 
-/// The records at the beginning of a changelog each of which a newer committed one of its key supersedes, and the offset
-/// behind them.
+/// The records at the beginning of a changelog that newer committed ones of their keys supersede,
+/// and the offset after them.
 pub(super) fn superseded_before(
     cluster: &EmbeddedCluster,
     changelog: &TopicPartition,

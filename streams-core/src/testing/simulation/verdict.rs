@@ -1,4 +1,4 @@
-//! What must hold of disks and stores while a simulation runs, and of all that came out in the end.
+//! Checks of disks and stores during a simulation, and of the output at its end.
 
 use super::{
     Failure, FaultKind, Outcome, SimulationRecord,
@@ -10,10 +10,10 @@ use super::{
 use crate::{Result, runtime::App};
 
 impl Simulation {
-    /// What is on a disk belongs to the offset that is on it.
+    /// Checks that the rows on a disk belong to the offset there.
     pub(super) fn check_disk(&self, index: usize, app: &App, disk: &dyn Disk) -> Result {
         if self.faults.has(FaultKind::Deletion) {
-            // A store has more than its changelog until that is written anew.
+            // A store has more than its changelog until that is rewritten.
             return Ok(());
         }
         let exactness = self.exactness();
@@ -29,7 +29,8 @@ impl Simulation {
         Ok(())
     }
 
-    /// Whether no zombie may have written to a changelog: with at-least-once nothing keeps one from it.
+    /// Returns whether no zombie may have written to a changelog: with at-least-once nothing
+    /// prevents it.
     fn stores_are_exact(&self) -> bool {
         let zombies = [
             FaultKind::Nap,
@@ -42,16 +43,16 @@ impl Simulation {
         self.exactly_once || !zombies.iter().any(|kind| self.faults.has(*kind))
     }
 
-    /// What stores must have of their changelogs.
+    /// Required relation of stores to their changelogs.
     pub(super) fn exactness(&self) -> Exactness {
         if self.stores_are_exact() { Exactness::LastRows } else { Exactness::AnyRows }
     }
 
-    /// The databases of running tasks and of standbys have what is committed of their changelogs, on every member and
-    /// at any time.
+    /// Checks that the databases of running tasks and of standbys have the committed rows of their
+    /// changelogs, on every member and at any time.
     pub(super) fn check_open_stores(&self, when: &str, exactness: Exactness) -> Result {
         if self.faults.has(FaultKind::Deletion) && when.is_empty() {
-            // As above; at rest it is.
+            // As above; at rest it is rewritten.
             return Ok(());
         }
         let mut wrong = Vec::new();
@@ -72,7 +73,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Compares the output and asks the user's checks.
+    /// Compares the output and runs the user's checks.
     pub(super) fn finish(self, input: Vec<SimulationRecord>) -> Result<Outcome, Failure> {
         let seed = self.setup.seed;
         let compared = match self.world.lock().failed.clone() {

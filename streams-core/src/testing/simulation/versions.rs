@@ -1,7 +1,7 @@
-//! Rows of a store of versions, as its changelog says that they must be.
+//! Expected rows of a store of versions, from its changelog.
 //!
-//! They come from the definition of a version, which is valid from its time up to the next one's, and not from the plan by
-//! which the store and the restorer change their rows.
+//! They follow from the definition of a version, which is valid from its time up to that of the
+//! next one, not from the way in which the store and the restorer change their rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +15,10 @@ use state_store::{
 use super::checks::Rows;
 use crate::client::embedded::StoredRecord;
 
-/// A version: its key, when it begins, and its value, if it is no deletion.
+/// A version: its key, its start, and its value, unless it is a deletion.
 type Version = (Vec<u8>, i64, Option<Vec<u8>>);
 
-/// The versions of each key, by the times at which they begin.
+/// The versions of each key, by start.
 #[derive(Debug, Default)]
 pub(super) struct Versions {
     keys: BTreeMap<Vec<u8>, BTreeMap<i64, Option<Vec<u8>>>>,
@@ -36,7 +36,7 @@ impl Versions {
         self.keys.entry(key.clone()).or_default().insert(time, record.value.clone());
     }
 
-    /// The rows of a store that has these versions.
+    /// The rows of a store with these versions.
     pub(super) fn rows(&self, segments: Segments) -> Rows {
         let mut rows = Rows::new();
         for (key, versions) in &self.keys {
@@ -62,7 +62,7 @@ impl Versions {
         rows
     }
 
-    /// Leaves out what may be gone already.
+    /// Removes rows that may have expired.
     pub(super) fn keep_live(&self, rows: &mut Rows, segments: Segments) {
         let first_live = segments.of(self.oldest(segments).max(0));
         rows.retain(|row, _| match parse_versioned_key(row) {
@@ -71,7 +71,7 @@ impl Versions {
         });
     }
 
-    /// A row that has no version which was ever put, with its value.
+    /// A row that belongs to no version ever put, with its value.
     pub(super) fn stray(rows: Rows, ever: &[StoredRecord]) -> Option<(Vec<u8>, Vec<u8>)> {
         let version = |record: &StoredRecord| -> Option<Version> {
             Some((record.key.clone()?, record.timestamp, record.value.clone()))

@@ -1,6 +1,7 @@
-//! Time that user code takes, and what it waits for.
+//! The time that user code takes, and its waits.
 //!
-//! Invariant: a simulation belongs to the thread that runs it, so tests on several threads don't see each other's.
+//! Invariant: a simulation belongs to the thread that runs it, so tests on several threads don't
+//! see each other's.
 
 use std::{
     cell::RefCell,
@@ -19,10 +20,11 @@ thread_local! {
     static WORLD: RefCell<Weak<Mutex<World>>> = const { RefCell::new(Weak::new()) };
 }
 
-/// Lets as much virtual time pass as the simulation that runs on this thread has user code take for a record: none, as a
-/// rule. Outside of a simulation it does nothing.
+/// Lets virtual time pass, as long as the simulation on this thread has chosen for a record of user
+/// code: none, as a rule. Outside a simulation it does nothing.
 ///
-/// User code that is to be slow in a simulation with [`FaultKind::SlowCode`](super::FaultKind::SlowCode) calls it.
+/// Called by user code that should be slow in a simulation with
+/// [`FaultKind::SlowCode`](super::FaultKind::SlowCode).
 pub fn work() {
     let Some(world) = WORLD.with_borrow(Weak::upgrade) else { return };
     let long_ms = {
@@ -37,14 +39,14 @@ pub fn work() {
         if is_long { world.random.between(1, rates.long_record_ms_max) } else { 0 }
     };
     if long_ms > 0 {
-        // The others go on meanwhile.
+        // The others continue meanwhile.
         pause(&world, long_ms);
     }
 }
 
-/// A call of something outside of the simulation, for futures of async operators: is through when some virtual time has
-/// passed, at most `longest`. It gives a number below 1 000, by which the caller may have it fail; outside of a simulation it
-/// is 999, at once.
+/// Calls something outside the simulation, for futures of async operators: it ends after some
+/// virtual time, at most `longest`. It returns a number below 1 000, by which the caller may let it
+/// fail; outside a simulation 999, at once.
 pub fn call(longest: Duration) -> Call {
     let world = WORLD.with_borrow(Weak::clone);
     let until_ms = world.upgrade().map_or(0, |world| {
@@ -55,7 +57,7 @@ pub fn call(longest: Duration) -> Call {
     Call { world, until_ms }
 }
 
-/// A call that is on its way. Made by [`call`].
+/// A call in progress. Made by [`call`].
 #[derive(Debug)]
 pub struct Call {
     world: Weak<Mutex<World>>,
@@ -71,13 +73,13 @@ impl Future for Call {
         if world.now_ms() >= self.until_ms {
             return Poll::Ready(world.random.below(1_000));
         }
-        // It is to be polled in the next turn: virtual time wakes nobody.
+        // It must be polled in the next turn: virtual time wakes nobody.
         context.waker().wake_by_ref();
         Poll::Pending
     }
 }
 
-/// Keeps a world the one of this thread for as long as it lives.
+/// Sets a world as that of this thread for as long as it lives.
 #[derive(Debug)]
 pub(super) struct Working(());
 

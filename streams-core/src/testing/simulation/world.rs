@@ -1,7 +1,7 @@
-//! Everything that moves in a simulation, and the turn of one of them.
+//! The moving parts of a simulation, and the turns of each.
 //!
-//! Invariant: the world is never locked while an instance takes its turn, because the turn's calls ask the world
-//! for faults, and a pause in it lets others take theirs.
+//! Invariant: the world is never locked while an instance takes its turn, because the turn's calls
+//! ask the world for faults, and a pause in it lets others take theirs.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -20,7 +20,7 @@ use crate::{
     time::Clock,
 };
 
-/// A machine with its disk, and the instance on it if one is up.
+/// A machine with its disk, and the instance on it if it is up.
 pub(super) struct Machine {
     pub(super) disk: Arc<dyn Disk>,
     /// `None` if it is down, or while the instance takes its turn.
@@ -29,10 +29,10 @@ pub(super) struct Machine {
     pub(super) naps_until_ms: i64,
 }
 
-/// A member with the tasks that it processes.
+/// A member with its running tasks.
 type Processing = (GroupMetadata, Vec<TaskId>);
 
-/// Everything that moves.
+/// The moving parts.
 pub(super) struct World {
     pub(super) random: Random,
     pub(super) clock: Arc<VirtualClock>,
@@ -42,24 +42,24 @@ pub(super) struct World {
     pub(super) rates: CallRates,
     pub(super) trace: Trace,
     pub(super) counters: SimulationCounters,
-    /// Whose turn it is.
+    /// Index of the instance whose turn it is.
     pub(super) current: Option<usize>,
-    /// Whether somebody pauses in the middle of a turn.
+    /// True if an instance pauses in the middle of a turn.
     pub(super) pausing: bool,
-    /// Until then the group takes no offsets.
+    /// Time until which the group accepts no offsets.
     pub(super) refuses_commits_until_ms: i64,
-    /// Until when each producer has no room.
+    /// Time until which each producer has no room.
     pub(super) full_until_ms: BTreeMap<String, i64>,
-    /// When each topic that grew did so for the last time.
+    /// Time at which each grown topic last grew.
     pub(super) grown_ms: BTreeMap<String, i64>,
-    /// What was deleted at the beginning of changelogs.
+    /// Records deleted at the beginning of changelogs.
     pub(super) truncated: BTreeMap<TopicPartition, Vec<StoredRecord>>,
-    /// Whether a changelog was deleted.
+    /// True if a changelog was deleted.
     pub(super) deletes: bool,
-    /// The first thing that did not hold.
+    /// The first violation.
     pub(super) failed: Option<String>,
-    /// What the threads of instances that take their turns processed when these began. An instance may stand still in
-    /// its turn for longer than its session.
+    /// Tasks that the threads of instances in mid-turn were running when the turn began. An
+    /// instance may stand still in its turn for longer than its session.
     taking_turns: BTreeMap<usize, Vec<Processing>>,
     committed: BTreeMap<TopicPartition, i64>,
 }
@@ -103,7 +103,7 @@ impl World {
         self.clock.now_ms()
     }
 
-    /// Adds a line to the trace: of an instance, or of the world around.
+    /// Adds a line to the trace: about an instance, or about the surroundings.
     pub(super) fn say(&mut self, who: Option<usize>, what: &str) {
         let now_ms = self.now_ms();
         let who = who.map_or_else(|| "world".to_owned(), |index| format!("instance-{index}"));
@@ -116,7 +116,7 @@ impl World {
         self.failed.get_or_insert(what);
     }
 
-    /// Takes out the instance whose turn is next: one that is up and awake.
+    /// Takes the instance whose turn is next: one that is up and awake.
     fn choose(&mut self) -> Option<(usize, Instance, usize, bool)> {
         let now_ms = self.now_ms();
         let awake =
@@ -135,17 +135,17 @@ impl World {
         Some((index, instance, thread, restores))
     }
 
-    /// Notes what the group has committed; no offset may go back.
+    /// Checks that no committed offset of the group goes back.
     fn check_commits(&mut self) {
         let mut news = Vec::new();
         let mut backwards = Vec::new();
-        for (place, offset) in self.cluster.committed(&self.group) {
-            let known = self.committed.insert(place.clone(), offset.offset);
+        for (partition, offset) in self.cluster.committed(&self.group) {
+            let known = self.committed.insert(partition.clone(), offset.offset);
             if known != Some(offset.offset) {
-                news.push(format!("{place}@{}", offset.offset));
+                news.push(format!("{partition}@{}", offset.offset));
             }
             if let Some(known) = known.filter(|known| *known > offset.offset) {
-                backwards.push(format!("{place} from {known} to {}", offset.offset));
+                backwards.push(format!("{partition} from {known} to {}", offset.offset));
             }
         }
         if !news.is_empty() {
@@ -156,7 +156,7 @@ impl World {
         }
     }
 
-    /// No task may run on two threads that the coordinator both takes for its owner.
+    /// Checks that no task runs on two threads that the coordinator both considers its owners.
     pub(super) fn check_owners(&mut self) {
         let members = self.cluster.members(&self.group);
         let mut owners: BTreeMap<TaskId, String> = BTreeMap::new();
@@ -179,7 +179,7 @@ impl World {
     }
 }
 
-/// What each thread of an instance processes.
+/// Tasks that each thread of an instance runs.
 fn processing(instance: &Instance) -> impl Iterator<Item = Processing> {
     instance.threads.iter().map(|stepped| {
         let tasks = stepped.thread.running_tasks().map(|(task, _)| *task);
@@ -187,7 +187,7 @@ fn processing(instance: &Instance) -> impl Iterator<Item = Processing> {
     })
 }
 
-/// One turn of one thread or restorer.
+/// Runs one turn of one thread or restorer.
 pub(super) fn step(world: &Mutex<World>) {
     let chosen = world.lock().choose();
     let Some((index, mut instance, thread, restores)) = chosen else { return };
@@ -203,8 +203,9 @@ pub(super) fn step(world: &Mutex<World>) {
     world.taking_turns.remove(&index);
     if let Some(error) = turned.failed {
         world.counters.replaced_threads += 1;
-        // After a jump of the clock a thread may have been without the cluster for too long.
-        // A changelog that was deleted ends a thread that writes to it before the group has made it anew.
+        // After a jump of the clock a thread may have been without the cluster for too long. The
+        // deletion of a changelog ends a thread that writes to it before the group has recreated
+        // it.
         let deleted = world.deletes && error.kind() == ErrorKind::InvalidTopic;
         if !deleted && !matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) {
             world.fail(format!("a stream thread of instance-{index} failed: {error}"));
@@ -216,7 +217,7 @@ pub(super) fn step(world: &Mutex<World>) {
     }
 }
 
-/// Somebody stands still in the middle of a turn: time passes and the others go on.
+/// Lets an instance stand still in the middle of a turn: time passes and the others continue.
 pub(super) fn pause(world: &Mutex<World>, span_ms: i64) {
     let (who, until_ms) = {
         let mut world = world.lock();

@@ -1,13 +1,14 @@
 //! Timestamps that are far ahead of the wall clock.
 //!
-//! One record from a producer with a wrong clock closes every window before it, and all that comes on time after
-//! it is dropped as late. As in Java that is what happens, unless `timestamp.max.ahead.ms` keeps such records out.
+//! One record from a producer with a wrong clock closes every window before it, and every timely
+//! record after it is dropped as late. As in Java that happens unless `timestamp.max.ahead.ms`
+//! keeps such records out.
 
 use super::*;
 use crate::config::TimestampAheadPolicy;
 
 const NOW_MS: i64 = 1_795_880_505_513;
-/// Latest timestamp that is let in.
+/// Latest permitted timestamp.
 const LATEST_MS: i64 = NOW_MS + 1_000;
 
 fn guarded(policy: TimestampAheadPolicy) -> StreamsConfig {
@@ -108,7 +109,8 @@ fn the_timestamp_of_an_own_extractor_is_looked_at_too() {
     assert_eq!((timestamps(&driver), driver.dropped_records()), (vec![5], 1));
 }
 
-/// What the topology wrote itself has been let in, or has a timestamp that a processor chose.
+/// Records that the topology itself wrote were permitted before, or have a timestamp that a
+/// processor chose.
 #[test]
 fn repartition_topics_are_not_looked_at() {
     let driver = driver("app-by-key-repartition", guarded(TimestampAheadPolicy::Fail));

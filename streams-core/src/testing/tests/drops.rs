@@ -1,7 +1,7 @@
 //! Log lines of records that are dropped.
 //!
-//! Each dropped record had a WARN of its own: 2,000 late records were 2,002 lines, and a producer that went wrong
-//! filled the disk of those who read its topic.
+//! Each dropped record had its own WARN: 2,000 late records were 2,002 lines, and a faulty producer
+//! filled the disks of those who read its topic.
 
 use super::*;
 use crate::{

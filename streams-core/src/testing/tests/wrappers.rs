@@ -14,7 +14,7 @@ use crate::{
 type Seen = Arc<Mutex<Vec<String>>>;
 type Counts = StoreRef<KeyValueStore<String, i64>>;
 
-/// Notes what happens around each node.
+/// Notes the events around each node.
 struct Notes(Seen);
 
 impl ProcessorWrapper for Notes {
@@ -60,7 +60,7 @@ fn pass(record: Record<'_, String, String>, context: &mut Texts<'_>) -> Result<(
     Ok(context.forward(record)?)
 }
 
-/// `in`, two nodes and `out`, beside a read-only store.
+/// `in`, two nodes and `out`, next to a read-only store.
 fn add_nodes(builder: &mut TopologyBuilder) {
     let from = source(builder, "source", "in");
     let first = builder.add_processor("first", || pass, &[from]);
@@ -103,7 +103,7 @@ fn code_around_nodes_runs_before_and_behind_them_and_changes_no_name() {
     assert_eq!(seen.lock()[..expected.len()], expected);
 }
 
-/// Counts records in a store of its own, and says how many there were when its punctuation is due.
+/// Counts records in its own store, and reports their number when its punctuation is due.
 struct Counting {
     counts: Counts,
     punctuation: Option<PunctuatorId>,
@@ -182,7 +182,7 @@ fn code_around_nodes_has_a_store_and_punctuations_of_its_own() {
     assert_eq!(texts(&driver, "out").read_value().unwrap().unwrap(), "2", "the node's punctuation");
 }
 
-/// Puts another value in place of some.
+/// Replaces some values.
 struct Replacing;
 
 impl WrappedProcessor for Replacing {
@@ -236,7 +236,7 @@ fn code_around_a_node_may_replace_drop_or_refuse_records() {
     assert!(error.to_string().contains(text), "{error}");
 }
 
-/// Adds a store by the name of one of the program.
+/// Adds a store with the name of one of the program's.
 struct Clash;
 
 impl ProcessorWrapper for Clash {

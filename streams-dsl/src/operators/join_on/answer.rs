@@ -1,5 +1,6 @@
-//! The right table's side: subscriptions are kept and answered. Java's `SubscriptionReceiveProcessorSupplier`,
-//! `SubscriptionJoinProcessorSupplier` and `ForeignTableJoinProcessorSupplier`.
+//! The right table's side: subscriptions are kept and answered. Java's
+//! `SubscriptionReceiveProcessorSupplier`, `SubscriptionJoinProcessorSupplier` and
+//! `ForeignTableJoinProcessorSupplier`.
 
 use streams_core::{
     BoxError, Direction, Record,
@@ -11,13 +12,13 @@ use super::{super::table_rows::OUT_OF_ORDER, Pseudonym};
 use crate::{
     change::Change,
     foreign_key::{Instruction, Response, Subscription, subscriber_key, subscribers_prefix},
-    plan::TableGetter,
+    plan::{Asked, TableGetter},
 };
 
 /// The subscriptions by foreign and primary key.
 pub(super) type Subscriptions = TimestampedKeyValueStore<Vec<u8>, Subscription>;
 
-/// How many subscriptions are read at a time: so many are in memory when a row has many subscribers.
+/// Number of subscriptions read at a time, which bounds memory when a row has many subscribers.
 const SUBSCRIBERS_AT_A_TIME: usize = 256;
 
 /// Keeps the subscriptions, and hands them on.
@@ -90,7 +91,7 @@ where
             return Ok(());
         }
         let row = match record.key {
-            Some(key) => self.rows.with(&mut context.stores(), key, |row| {
+            Some(key) => self.rows.with(&mut context.stores(), key, Asked::Followed, |row| {
                 Ok(row.map(|(value, timestamp)| (value.clone(), timestamp)))
             })?,
             None => None,
@@ -118,8 +119,8 @@ pub(super) struct Teller<K, KO> {
 }
 
 impl<K, KO> Teller<K, KO> {
-    /// The next subscriptions that begin with `prefix`, from `from` on, with the key of the last one in the store if there may be
-    /// more.
+    /// The next subscriptions that begin with `prefix`, from `from` on, with the key of the last
+    /// one in the store if there may be more.
     fn next<VO>(
         &self,
         prefix: &[u8],

@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// What the program gave.
+/// The closures that the program gave.
 pub(super) struct Functions<E, F> {
     pub(super) extractor: Arc<E>,
     pub(super) joiner: Arc<F>,
@@ -229,8 +229,8 @@ where
         source
     }
 
-    /// The nodes that keep and answer subscriptions, below `source`, and the topic that they write to. Returns the source
-    /// of that topic.
+    /// The nodes that keep and answer subscriptions, below `source`, and the topic that they write
+    /// to. Returns the source of that topic.
     fn draw_responses(&self, source: GraphNodeId, sketch: &mut Sketch<'_>) -> GraphNodeId {
         let (names, foreign_keys) = (self.names.clone(), self.other.key_serde.clone());
         let part = move |lowering: &mut Lowering<'_>| {
@@ -306,7 +306,8 @@ where
             lowering.add_repartition_topic(topic, None);
             let key = lowering.serde(&keys, sink, "key");
             let value = Arc::new(ResponseSerde(lowering.serde(&values, sink, "foreign value")));
-            // A subscription says where its row is; Java's before 3.4 do not, and leave it to the key.
+            // A subscription says where its row is; Java's before 3.4 do not, and leave it to the
+            // key.
             let partitioner: StreamPartitioner<K, Response<VO>> = match partitioner.clone() {
                 Some(by_key) => {
                     Arc::new(move |topic, key, _, count| by_key(topic, key, count).into())
@@ -362,7 +363,7 @@ where
 }
 
 impl Lowering<'_> {
-    /// What writes and reads `what` at node `name` under the name of a topic and a suffix.
+    /// Serde that writes and reads `what` at node `name` under the name of a topic and a suffix.
     fn pseudonym<T: 'static>(
         &mut self,
         slot: &Slot<T>,

@@ -8,7 +8,10 @@ use streams_core::{
 };
 
 use super::subscribe::Hasher;
-use crate::{foreign_key::Response, plan::TableGetter};
+use crate::{
+    foreign_key::Response,
+    plan::{Asked, TableGetter},
+};
 
 /// Joins each answer with the row that asked, if it still is as it was.
 pub(super) struct Resolver<F, K, V> {
@@ -36,7 +39,7 @@ where
     ) -> Result<(), BoxError> {
         let Self { rows, hasher, joiner, left } = self;
         let Response { hash, foreign, .. } = record.value;
-        let joined = rows.with(&mut context.stores(), record.key, |row| {
+        let joined = rows.with(&mut context.stores(), record.key, Asked::Latest, |row| {
             let value = row.map(|(value, _)| value);
             if value.map(|value| hasher.hash(value)).transpose()? != *hash {
                 return Ok(None);

@@ -36,10 +36,11 @@ impl<V> Hasher<V> {
     }
 }
 
-/// What is sent to a foreign key, if anything is.
+/// The message to a foreign key, if there is one.
 type Instructed<KO> = Option<(Option<KO>, Instruction)>;
 
-/// Sends subscriptions for the changes of rows, and ends those to foreign keys that rows no longer have.
+/// Sends subscriptions for the changes of rows, and ends those to foreign keys that rows no longer
+/// have.
 pub(super) struct Subscriber<E, K, KO, V> {
     pub(super) extractor: Arc<E>,
     pub(super) left: bool,
@@ -51,7 +52,7 @@ pub(super) struct Subscriber<E, K, KO, V> {
 }
 
 impl<E, K, KO, V> Subscriber<E, K, KO, V> {
-    /// Whether both foreign keys have the same bytes.
+    /// Returns whether both foreign keys have the same bytes.
     fn is_same(&mut self, new: Option<&KO>, old: &KO) -> Result<bool, BoxError> {
         let Some(new) = new else { return Ok(false) };
         let [new_bytes, old_bytes] = &mut self.buffers;
@@ -60,7 +61,8 @@ impl<E, K, KO, V> Subscriber<E, K, KO, V> {
         Ok(new_bytes == old_bytes)
     }
 
-    /// What is sent for foreign keys `new` and `old`, of which the first may be that of a deleted row.
+    /// The messages to foreign keys `new` and `old`, of which the first may be that of a deleted
+    /// row.
     fn instructions(
         &mut self,
         new: Option<KO>,

@@ -1,4 +1,5 @@
-//! Joins by foreign key: behind each change of either table the result is the join of both as they are.
+//! Joins by foreign key: behind each change of either table the result is the join of both as they
+//! are.
 
 use std::collections::BTreeMap;
 

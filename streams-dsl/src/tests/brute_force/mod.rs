@@ -1,5 +1,5 @@
-//! What operators give for random records, against the same by brute force: written from what Java says of them, without
-//! stores, segments or incremental state.
+//! Results of operators for random records, compared with brute force: written from Java's
+//! documentation of them, without stores, segments or incremental state.
 
 mod foreign_key;
 mod sessions;
@@ -46,7 +46,7 @@ impl Bed {
         topic.pipe_input(key.to_owned(), value, timestamp).unwrap();
     }
 
-    /// What came out on topic `out` since the last call: key and value.
+    /// Output on topic `out` since the last call: key and value.
     fn read(&self) -> Vec<(String, Option<String>)> {
         self.0.output_topic("out", string(), texts()).read_key_values_to_list().unwrap()
     }
@@ -62,7 +62,8 @@ impl Bed {
     }
 }
 
-/// Adds names of records into an aggregate, so that what is in it can be told, in the order in which it came.
+/// Adds names of records into an aggregate, so that what is in it can be told, in the order in
+/// which it came.
 fn appended(names: &str, name: &str) -> String {
     format!("{names} {name}").trim().to_owned()
 }

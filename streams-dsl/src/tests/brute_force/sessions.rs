@@ -21,8 +21,8 @@ impl Session {
     }
 }
 
-/// What comes out for a record of a key at a time: the sessions that it joins are taken back in the order of their ends,
-/// unless it is all there is of the new one, which comes out then.
+/// Output for a record of a key at a time: the sessions that it joins are deleted in the order of
+/// their ends, unless one of them already is the new session, which comes out then.
 fn take(
     sessions: &mut Vec<Session>,
     (key, time, name): (u8, i64, &str),

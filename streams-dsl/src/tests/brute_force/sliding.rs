@@ -1,4 +1,5 @@
-//! Sliding windows: of all spans of the time difference that begin or end at a record, those that hold one.
+//! Sliding windows: of all spans of the time difference that begin or end at a record, those that
+//! hold one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +39,8 @@ fn check(difference: i64, grace: i64, inputs: &[Input]) -> Result<(), TestCaseEr
     let mut stream_time = -1;
     for (number, (key, time)) in inputs.iter().enumerate() {
         let closed = stream_time.max(*time) - grace;
-        // Of a record of which some windows have closed and others have not, it depends on what was there before.
+        // Of a record of which some windows have closed and others have not, it depends on what was
+        // there before.
         if (closed - difference..closed).contains(time) {
             continue;
         }

@@ -5,7 +5,7 @@ use proptest::{collection::vec, prelude::*};
 use super::{Bed, millis};
 use crate::JoinWindows;
 
-/// Whether it is of the left stream, its key, the step of time before it, and how late it comes.
+/// Whether the record is of the left stream, its key, the step of time before it, and its lateness.
 type Input = (bool, u8, i64, i64);
 
 /// The join: whether left records, and right ones, come out alone.
@@ -22,7 +22,8 @@ struct Placed {
     time: i64,
 }
 
-/// Records that are late by at most `late`, so that none of them comes behind the end of a window that it is in.
+/// Records that are late by at most `late`, so that none of them comes behind the end of a window
+/// that it is in.
 fn placed(inputs: &[Input], late: i64) -> Vec<Placed> {
     let mut now = 20;
     let place = |&(left, key, step, behind): &Input| {

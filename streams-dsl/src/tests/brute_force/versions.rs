@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*};
 use super::{Bed, millis};
 use crate::{KTable, Materialized, StreamsBuilder};
 
-/// What a versioned table has taken.
+/// The changes that a versioned table has taken.
 struct Versions {
     history: i64,
     stream_time: i64,
@@ -49,7 +49,7 @@ impl Versions {
     }
 }
 
-/// Whether it is a change of the (right) table, its key, its time, and whether it deletes.
+/// An event: a flag for changes of the (right) table, its key, its time, and a flag for deletions.
 type Input = (bool, u8, i64, bool);
 
 fn inputs() -> impl Strategy<Value = Vec<Input>> {
@@ -60,7 +60,7 @@ fn table(builder: &StreamsBuilder, name: &str, history: i64) -> KTable<String, S
     builder.table(name).stored(Materialized::versioned(name, millis(history)))
 }
 
-/// What a record joins with, as it comes out.
+/// The row that a record joins, as it comes out.
 fn line(key: &str, value: &str, row: Option<&String>) -> (String, Option<String>) {
     (key.to_owned(), Some(format!("{value}+{}", row.map_or("", String::as_str))))
 }
@@ -103,8 +103,8 @@ proptest! {
         }
     }
 
-    /// A record waits until stream time, which is that of the stream, is its own and the grace period. One that is late by
-    /// more joins at once.
+    /// A record waits until stream time, which is that of the stream, is its own and the grace
+    /// period. One that is late by more joins at once.
     #[test]
     fn a_join_with_a_grace_period_takes_the_table_as_it_is_when_the_time_of_a_record_has_come(
         (history, grace) in (0..40_i64).prop_flat_map(|history| (Just(history), 0..=history)),

@@ -1,7 +1,8 @@
 //! The topologies of the catalogue, by id.
 //!
-//! One file a group, as in the catalogue. Each entry builds one topology as the catalogue words it: the order
-//! of the statements decides the names of its nodes. Keys and values that may be null are `Option`s.
+//! One file a group, as in the catalogue. Each entry builds one topology as the catalogue words it:
+//! the order of the statements decides the names of its nodes. Keys and values that may be null are
+//! `Option`s.
 
 mod aggregation;
 mod cogroup;
@@ -27,7 +28,7 @@ mod window;
 use streams_core::{BoxError, config::StreamsConfig, topology::Topology};
 use streams_dsl::StreamsBuilder;
 
-/// How a topology is made.
+/// Maker of a topology.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Build {
     /// From nodes.
@@ -82,7 +83,7 @@ impl Build {
     }
 }
 
-/// How to make the topology of this id.
+/// Returns the maker of the topology of this id.
 pub(super) fn find(id: &str) -> Option<Build> {
     let of_nodes = PROCESSORS.into_iter().flatten().find(|(known, _)| *known == id);
     let of_streams = DSL.iter().copied().flatten().find(|(known, _)| *known == id);

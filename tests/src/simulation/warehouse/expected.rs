@@ -1,4 +1,5 @@
-//! What must come out of the warehouse: every operator by its definition, over all of the input at once.
+//! Expected results of the warehouse: every operator by its definition, over all of the input at
+//! once.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +37,7 @@ fn input(outcome: &Outcome, topic: &str) -> Vec<Row> {
     records.map(row).collect()
 }
 
-/// What stands committed in a topic of texts, in the order of each partition.
+/// Committed records of a topic of texts, in the order of each partition.
 fn output(outcome: &Outcome, topic: &str) -> Vec<Row> {
     let records = outcome.cluster.read_all(topic, IsolationLevel::ReadCommitted).unwrap();
     let row = |record: streams_core::client::embedded::StoredRecord| Row {
@@ -76,7 +77,7 @@ impl StreamTimes {
         Self(times)
     }
 
-    /// That of the partition of a key.
+    /// The stream time of the partition of a key.
     fn at(&self, key: &str) -> i64 {
         self.0.get(&partition_of(key)).copied().unwrap_or(-1)
     }
@@ -86,7 +87,8 @@ fn keyed(rows: &[Row]) -> impl Iterator<Item = (&str, i64)> {
     rows.iter().map(|row| (row.key.as_str(), row.time))
 }
 
-/// Each pick with each scan of its item in its window, and what is alone when its window has closed.
+/// Each pick with each scan of its item in its window, and what is alone when its window has
+/// closed.
 fn pairs(outcome: &Outcome) -> Vec<Row> {
     let (picks, scans) = (input(outcome, "picks"), input(outcome, "scans"));
     let times = StreamTimes::of(keyed(&picks).chain(keyed(&scans)));
@@ -142,7 +144,8 @@ fn closed_sessions(pairs: &[Row]) -> Vec<(Session, i64)> {
     sessions
 }
 
-/// Each pick that no longer waits, with the price that its item had at its time; of each item in order of time.
+/// Each pick that no longer waits, with the price that its item had at its time; of each item in
+/// order of time.
 fn priced(outcome: &Outcome) -> BTreeMap<String, Vec<Row>> {
     let (picks, prices) = (input(outcome, "picks"), input(outcome, "prices"));
     let times = StreamTimes::of(keyed(&picks));
@@ -163,7 +166,7 @@ fn priced(outcome: &Outcome) -> BTreeMap<String, Vec<Row>> {
     priced
 }
 
-/// Where each item lies in the end.
+/// Final location of each item.
 fn placed(outcome: &Outcome) -> BTreeMap<String, String> {
     let last = |topic: &str| {
         let rows = input(outcome, topic).into_iter();
@@ -178,7 +181,7 @@ fn placed(outcome: &Outcome) -> BTreeMap<String, String> {
     items.into_iter().filter_map(place).collect()
 }
 
-/// Where each item lies by what came out last.
+/// Location of each item by the last output.
 fn last_placed(outcome: &Outcome) -> BTreeMap<String, String> {
     let rows = output(outcome, "placed").into_iter().map(|row| (row.key, row.value));
     let last: BTreeMap<String, Option<String>> = rows.collect();

@@ -6,9 +6,10 @@
 //! - A pick has the price that its item had then: a join with a table of versions that waits for late prices (`priced`).
 //! - `items` lie on `shelves`: a join by foreign key (`placed`).
 //!
-//! Input comes in waves that are far apart in time, with its own times in disorder. Within a wave no window closes; the first
-//! records of the next one close them when all of the wave has been processed. So what comes out does not depend on the order in which
-//! partitions are read, and [`expected`] computes it from the definitions of the operators alone.
+//! Input comes in waves that are far apart in time, with its own times in disorder. Within a wave
+//! no window closes; the first records of the next one close them when all of the wave has been
+//! processed. So what comes out does not depend on the order in which partitions are read, and
+//! [`expected`] computes it from the definitions of the operators alone.
 
 mod expected;
 
@@ -40,26 +41,26 @@ const STEP_MS: i64 = 97;
 /// Records of a wave, at most: they take less time than a window is long.
 const RECORDS_MAX: u64 = 60;
 
-/// How far apart a pick and a scan may be.
+/// Longest time between a pick and a scan.
 const WINDOW_MS: i64 = 6_000;
-/// How late they may be.
+/// Grace period of both.
 const JOIN_GRACE_MS: i64 = 2_000;
-/// What is not joined comes out a wave later than what is: for so long sessions are open.
+/// Gap of sessions: records that are not joined come out a wave later than those that are.
 const GAP_MS: i64 = 700;
 const SESSION_GRACE_MS: i64 = 130_000;
-/// How long a pick waits for its price.
+/// Time for which a pick waits for its price.
 const PRICE_GRACE_MS: i64 = 8_000;
 
-/// How long a call takes at most.
+/// Longest time of a call.
 const LONGEST: Duration = Duration::from_millis(60);
-/// How many calls of a thousand fail.
+/// Calls that fail, per thousand.
 const FAILURES: u64 = 60;
 
 const fn ms(ms: i64) -> Duration {
     Duration::from_millis(ms.unsigned_abs())
 }
 
-/// What comes of a pick and a scan of an item, one of which may be missing.
+/// Result of a pick and a scan of an item, one of which may be missing.
 fn pair_of(pick: Option<&str>, scan: Option<&str>) -> String {
     format!("{}+{}", pick.unwrap_or("none"), scan.unwrap_or("none"))
 }
@@ -167,7 +168,8 @@ fn one_of_each_partition() -> Vec<String> {
     (0..PARTITIONS).map(of).collect()
 }
 
-/// Some of everything. There is a pick in each partition, which lets what waits there since the wave before come out.
+/// Some of everything. There is a pick in each partition, which lets what waits there since the
+/// wave before come out.
 fn day(wave: i64, random: &mut Random) -> Vec<SimulationRecord> {
     let count = RECORDS_MAX / 2 + random.below(RECORDS_MAX / 2);
     let times = times(wave, count, random);
@@ -197,21 +199,24 @@ fn day(wave: i64, random: &mut Random) -> Vec<SimulationRecord> {
     times.into_iter().enumerate().map(record).collect()
 }
 
-/// A pick and a scan of each item, so that time moves on in every partition, also behind the repartition topic.
+/// A pick and a scan of each item, so that time moves on in every partition, also behind the
+/// repartition topic.
 fn inventory(wave: i64, random: &mut Random) -> Vec<SimulationRecord> {
     let times = times(wave, 2 * ITEMS, random);
     let record = |(n, time): (usize, i64)| {
         let (item, topic) = (format!("i{}", n / 2), if n % 2 == 0 { "picks" } else { "scans" });
-        // Of all classes there is one.
+        // There is only one class.
         let value = if n % 2 == 0 { format!("p{}", n / 2) } else { "s0".to_owned() };
         SimulationRecord::new(topic, item, value, time)
     };
     times.into_iter().enumerate().map(record).collect()
 }
 
-/// A warehouse, whose results are computed from its input: with exactly-once they are those, with at-least-once none is lost.
+/// A warehouse, whose results are computed from its input: with exactly-once they are those, with
+/// at-least-once none is lost.
 pub fn warehouse(seed: u64, guarantee: ProcessingGuarantee) -> SimulationBuilder {
-    // What closes a window looks for it: not only once in a second, or the last one of a wave would come out a wave later.
+    // What closes a window looks for it: not only once in a second, or the last one of a wave would
+    // come out a wave later.
     let settings = |config: StreamsConfig| {
         config.set("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__", 0)
     };
@@ -233,12 +238,10 @@ pub fn warehouse(seed: u64, guarantee: ProcessingGuarantee) -> SimulationBuilder
     if guarantee == ProcessingGuarantee::ExactlyOnceV2 {
         return warehouse.check(expected::is_exact);
     }
-    // What a zombie writes to a changelog without a transaction nobody can hold back; and where a flush is torn, a changelog
-    // may have let go of what was held back while its result is lost.
+    // Nobody can hold back a zombie's writes to a changelog without a transaction.
     let faults = Faults::all()
         .without(FaultKind::Pause)
         .without(FaultKind::LateWrites)
-        .without(FaultKind::TornWrites)
         .without(FaultKind::SlowCode);
     warehouse.faults(faults).check(expected::is_complete)
 }

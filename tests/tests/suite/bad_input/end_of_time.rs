@@ -53,7 +53,8 @@ fn ticks(driver: &TopologyTestDriver) -> Vec<i64> {
     ticks.into_iter().map(|(_, time)| time).collect()
 }
 
-/// The next time of a punctuation overflowed: a panic in a program for tests, millions of calls in a release.
+/// The next time of a punctuation overflowed: a panic in a test build, millions of calls in a
+/// release.
 #[test]
 fn a_timestamp_at_the_end_of_time_makes_a_punctuation_due_once_and_never_again() {
     let driver = driver(PunctuationType::StreamTime);

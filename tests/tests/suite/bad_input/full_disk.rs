@@ -1,7 +1,7 @@
 //! A disk that is full.
 //!
-//! The disk is a file system in memory of a few MiB, which takes the right to mount one; without it the test says
-//! so and passes.
+//! The disk is an in-memory file system of a few MiB, which requires the right to mount one;
+//! without it the test reports that and passes.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ use crate::harness::{
 };
 
 const RECORDS: usize = 40_000;
-/// Room for a quarter of the records beside the 4 MB that the engine reserves for its own files.
+/// Room for a quarter of the records besides the 4 MB that the engine reserves for its own files.
 const DISK: &str = "12m";
 
 /// A disk of a given size, until it is dropped.
@@ -49,7 +49,7 @@ impl Disk {
         assert!(mount(&format!("remount,size={size}"), &self.path));
     }
 
-    /// Takes the last byte.
+    /// Fills the disk to the last byte.
     fn fill(&self) {
         let mut ballast = fs::File::create(self.path.join("ballast")).unwrap();
         while ballast.write_all(&[0; 4_096]).is_ok() {}
@@ -58,12 +58,13 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily, so that nothing that is still open keeps it.
+        // Lazily, so that open files don't prevent it.
         let _ = Command::new("umount").arg("-l").arg(&self.path).status();
     }
 }
 
-/// Long keys, so that the store takes some 16 MB. They differ at the front: the engine saves what they share there.
+/// Long keys, so that the store takes some 16 MB. They differ at the front, where the engine would
+/// save common bytes.
 fn key(number: usize) -> String {
     format!("{number:x<400}")
 }
@@ -98,7 +99,8 @@ async fn a_full_disk_stops_the_instance_and_counts_are_exact_once_there_is_room(
             produce(&cluster, "in", &key(number), "v", i64::try_from(number).unwrap());
         }
         let first = started(&cluster, &disk, guarantee).await.unwrap();
-        // The engine writes when what it holds is some seconds old, and the next commit hears what came of it.
+        // The engine writes when its buffers are some seconds old, and the next commit gets the
+        // result.
         let mut again = 0;
         eventually("the disk is full", || {
             produce(&cluster, "in", &key(0), "v", 0);

@@ -1,4 +1,4 @@
-//! Topologies that are built with parts that lead nowhere.
+//! Topologies whose parts lead nowhere.
 
 use streams_core::{
     BoxError, ErrorKind, Record,
@@ -73,7 +73,7 @@ fn a_store_that_no_node_is_connected_to_is_reported_with_its_line() {
     assert_says(&error, &["store `kept` is connected to no node", "process_with", &at(line)]);
 }
 
-/// The message had the store's number in place of its name.
+/// The message had the store's number instead of its name.
 #[test]
 fn a_node_that_uses_a_store_of_another_node_learns_the_stores_name() {
     let mut builder = TopologyBuilder::new();

@@ -105,7 +105,8 @@ async fn an_uncaught_exception_handler_that_panics_closes_the_instance() {
     assert_says(&failure(&instance).await, &["in-0@123: user code panicked: no order costs -5"]);
 }
 
-/// The message had task and record, but with a dozen operators one had to guess which of them it was.
+/// The message had task and record, but with a dozen operators one had to guess which of them it
+/// was.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_in_an_operator_of_the_dsl_names_the_operator_and_one_in_a_serde_the_source() {
     let cluster = one_partition();

@@ -29,7 +29,7 @@ async fn a_poison_record_stops_the_instance_and_nothing_else_is_lost_when_it_is_
             ],
         );
 
-        // Again: it has not gone anywhere.
+        // Again: it is still there.
         let second = start(summing_topology(Ok), in_memory(guarantee), &cluster).await;
         assert_says(&failure(&second).await, &[&format!("in-0@{BAD_OFFSET}")]);
 

@@ -1,4 +1,4 @@
-//! Records that the cluster refuses when they are on their way already.
+//! Records that the cluster refuses when they are already in transit.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -19,10 +19,10 @@ use super::{
 };
 use crate::harness::{APP, PATIENCE, processed, produce};
 
-/// Key and value as a sink takes them that may write neither.
+/// Key and value types of a sink that may write null for both.
 type Bytes = Option<Vec<u8>>;
 
-/// What is wrong with the record that is made of the bad one.
+/// The fault of the record that is made from the bad one.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     TooLarge,
@@ -36,7 +36,7 @@ const IN_2255: i64 = 9_000_000_000_000;
 const FAULTS: [Fault; 3] = [Fault::TooLarge, Fault::TooLate, Fault::WithoutKey];
 
 impl Fault {
-    /// What the message says of it.
+    /// Expected parts of its message.
     fn parts(self) -> [&'static str; 2] {
         match self {
             Self::TooLarge => {
@@ -71,7 +71,7 @@ fn strict_cluster() -> EmbeddedCluster {
     cluster
 }
 
-/// Passes records on, but makes of the bad one a record that the cluster refuses.
+/// Forwards records, but turns the bad one into a record that the cluster refuses.
 struct Spoil(Fault);
 
 impl Processor<Vec<u8>, Vec<u8>, Bytes, Bytes> for Spoil {
@@ -119,7 +119,8 @@ fn continuing(
     builder.production_exception_handler(handler).build().unwrap()
 }
 
-/// The thread ended without a word of the sink or the input, and no handler was asked; after a restart it ended again.
+/// The thread ended with an error that named neither the sink nor the input, and no handler was
+/// asked; after a restart it ended again.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_cluster_refuses_is_named_by_its_sink_its_input_its_topic_and_the_setting() {
     for fault in FAULTS {
@@ -159,7 +160,7 @@ async fn what_the_cluster_refuses_can_be_dropped_and_its_neighbours_are_written(
             if guarantee == ProcessingGuarantee::ExactlyOnceV2 {
                 assert_eq!(instance.metrics().dropped, 1);
             } else {
-                // What was written before the refusal was heard of is written again.
+                // Records written before the refusal was known are written again.
                 assert!(instance.metrics().dropped >= 1);
                 values.sort();
                 values.dedup();
@@ -184,7 +185,7 @@ async fn what_the_cluster_refuses_can_be_dropped_and_its_neighbours_are_written(
     }
 }
 
-/// Of three records, two of them in a row, each is asked about by itself.
+/// Among three records, two of them in a row, each is asked about by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_record_that_is_refused_is_asked_about_with_its_own_input() {
     let cluster = strict_cluster();
@@ -208,7 +209,7 @@ async fn each_record_that_is_refused_is_asked_about_with_its_own_input() {
     assert_eq!(output(&cluster).len(), 3);
 }
 
-/// Writes the time without a key again and again: a record that never comes again as it was.
+/// Writes the time without a key again and again: a record that never comes again unchanged.
 struct Tick;
 
 impl Processor<Vec<u8>, Vec<u8>, Bytes, Bytes> for Tick {
@@ -305,7 +306,8 @@ async fn a_record_that_a_repartition_topic_refuses_is_asked_about_too() {
     }
 }
 
-/// Without its row in the changelog a store would be another one after the next restore, so no handler is asked.
+/// Without its row in the changelog a store would differ after the next restore, so no handler is
+/// asked.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_a_changelog_refuses_stops_the_instance_and_names_the_store_and_its_task() {
     for guarantee in GUARANTEES {
@@ -338,7 +340,7 @@ async fn a_row_that_a_changelog_refuses_stops_the_instance_and_names_the_store_a
     }
 }
 
-/// A record as a producer is handed it has the same fingerprint whether its time is left to the broker or not.
+/// A record for a producer has the same fingerprint whether its time is left to the broker or not.
 #[test]
 fn the_time_0_is_known_as_the_time_that_is_sent_for_it() {
     use streams_core::client::Fingerprint;

@@ -14,7 +14,7 @@ use streams_core::{Error, ErrorKind, KafkaStreams};
 use super::{GUARANTEES, assert_says};
 use crate::harness::{APP, cluster, config, counting_topology};
 
-/// Where the other process is told which directory to hold.
+/// Variable that tells the other process which directory to hold.
 const HELD: &str = "KAFKA_STREAMS_TEST_HELD_DIRECTORY";
 
 fn instance(directory: &Path) -> Result<KafkaStreams, Error> {

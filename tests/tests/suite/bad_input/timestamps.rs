@@ -56,7 +56,7 @@ async fn start(
     streams
 }
 
-/// The greatest count of a day that came out.
+/// The greatest count of a day in the output.
 fn most(cluster: &EmbeddedCluster) -> i64 {
     let records = cluster.read_all("out", IsolationLevel::ReadCommitted).unwrap();
     let counts = records

@@ -75,8 +75,8 @@ async fn a_changelog_topic_of_another_partition_count_is_refused_and_left_alone(
     assert!(cluster.committed(crate::harness::APP).is_empty());
 }
 
-/// An ACL that denied Create was reported as `internal topics can't be created` right behind `internal topics are created`,
-/// without the right that was needed.
+/// An ACL that denied Create was reported as `internal topics can't be created` right after
+/// `internal topics are created`, without the missing permission.
 #[tokio::test(flavor = "multi_thread")]
 async fn internal_topics_that_may_not_be_created_are_named_with_the_access_that_is_needed() {
     let cluster = one_partition();
@@ -97,7 +97,8 @@ async fn internal_topics_that_may_not_be_created_are_named_with_the_access_that_
     assert!(last_counts(&cluster, "out").len() > sums().len());
 }
 
-/// Where an operator has created the internal topics, nothing is to be created, and no right to is needed.
+/// If an operator has created the internal topics, nothing has to be created, and no permission for
+/// it is needed.
 #[tokio::test(flavor = "multi_thread")]
 async fn internal_topics_that_are_there_need_no_right_to_create_them() {
     let cluster = one_partition();
@@ -109,15 +110,15 @@ async fn internal_topics_that_are_there_need_no_right_to_create_them() {
     instance.close(PATIENCE).await.unwrap();
 }
 
-/// Passes values on, under the `application.id` of the topology that sums.
+/// Forwards values, under the `application.id` of the topology that sums.
 fn other_topology() -> Topology {
     let builder = StreamsBuilder::new();
     builder.stream::<String, String>("in").to("out");
     builder.build().unwrap()
 }
 
-/// A second topology under the `application.id` of another took part in its group, and one of both failed with internal
-/// topics that only the other had.
+/// A second topology under the `application.id` of another took part in its group, and one of the
+/// two failed on internal topics that only the other had.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_topology_under_one_application_id_is_refused_with_both_members_and_the_first_goes_on()
  {

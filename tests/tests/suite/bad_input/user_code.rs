@@ -76,7 +76,7 @@ async fn a_record_that_user_code_refuses_can_be_dropped_with_or_without_a_dead_l
     }
 }
 
-/// Passes records on, and fails in its punctuation.
+/// Forwards records, and fails in its punctuation.
 struct FailingPunctuation;
 
 impl Processor<String, i64, String, i64> for FailingPunctuation {
@@ -116,11 +116,11 @@ async fn a_punctuation_that_fails_is_not_blamed_on_the_record_before_it() {
     assert_says(&error, &["node `clock` failed on a punctuation at 400: the clock is wrong"]);
 }
 
-/// A processor that needs what its `init` could not get.
+/// A processor that needs something that its `init` could not get.
 #[derive(Default)]
 struct Needs {
     ready: bool,
-    /// Whether `init` or the flush at the commit fails.
+    /// True if `init` or the flush at the commit fails.
     fails_late: bool,
 }
 
@@ -158,8 +158,8 @@ fn needing(fails_late: bool) -> Topology {
     builder.build().unwrap()
 }
 
-/// With a handler that continues, a failing `init` was logged and let pass: the processor then worked without what it
-/// needs. Handlers decide on records and punctuations alone, as in Java.
+/// With a handler that continues, a failing `init` was logged and ignored: the processor then ran
+/// without what it needs. Handlers decide on records and punctuations only, as in Java.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_init_that_fails_ends_the_thread_whatever_the_handler_says() {
     for guarantee in GUARANTEES {

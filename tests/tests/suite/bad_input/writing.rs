@@ -22,7 +22,7 @@ use super::{
 };
 use crate::harness::{APP, PATIENCE, last_counts, processed};
 
-/// Larger than the cluster takes once it is doubled.
+/// Larger than the cluster accepts once it is doubled.
 const BAD: &[u8] = &[7; 80];
 
 fn small_records() -> EmbeddedCluster {
@@ -129,7 +129,8 @@ async fn a_missing_sink_topic_is_named_with_its_sink_and_nothing_is_lost_once_it
     }
 }
 
-/// A user whose second topology used the `application.id` of another was told to create an internal topic.
+/// A user whose second topology used the `application.id` of another was told to create an internal
+/// topic.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_internal_topic_is_explained_and_nobody_is_told_to_create_it() {
     let cluster = crate::harness::cluster();

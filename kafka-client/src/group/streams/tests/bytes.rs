@@ -1,5 +1,5 @@
-//! Bytes that Java's `StreamsGroupHeartbeatRequestData` and `StreamsGroupHeartbeatResponseData` of kafka-clients 4.3.1
-//! wrote.
+//! Bytes that Java's `StreamsGroupHeartbeatRequestData` and `StreamsGroupHeartbeatResponseData` of
+//! kafka-clients 4.3.1 wrote.
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::protocol::{Decodable, Encodable};
@@ -153,7 +153,7 @@ fn an_answer_is_read_as_java_writes_it() {
     let refused = StreamsGroupHeartbeatResponse {
         error_code: 110,
         error_message: Some("fenced".to_owned()),
-        // Java's own default of an answer that has no status is an empty list.
+        // Java's own default for an answer without a status is an empty list.
         status: Some(vec![]),
         ..StreamsGroupHeartbeatResponse::default()
     };

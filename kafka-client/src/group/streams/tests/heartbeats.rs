@@ -1,4 +1,4 @@
-//! What is said when, and what the owner hears of it.
+//! Contents and times of heartbeats, and the owner's view of the answers.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// What the coordinator answers next; where nothing is left, it repeats the last epoch without news.
+/// The next answers of the coordinator; when none is left, it repeats the last epoch without news.
 #[derive(Debug, Default)]
 struct Script {
     answers: Mutex<VecDeque<Result<StreamsGroupHeartbeatResponse>>>,
@@ -115,7 +115,7 @@ impl Harness {
         Self { script, member }
     }
 
-    /// Lets virtual time pass, with an owner that turns.
+    /// Lets virtual time pass, with a live owner.
     async fn pass(&self, millis: u64) {
         self.member.owner_alive();
         sleep(Duration::from_millis(millis)).await;
@@ -128,7 +128,7 @@ impl Harness {
         }
     }
 
-    /// What the last heartbeat said to be owned.
+    /// The owned tasks in the last heartbeat.
     fn said(&self) -> Option<Vec<TaskIds>> {
         self.script.said.lock().last().unwrap().active_tasks.clone()
     }

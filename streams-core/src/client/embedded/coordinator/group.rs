@@ -12,7 +12,7 @@ use crate::{
     time::duration_ms,
 };
 
-/// What a member sends.
+/// A heartbeat of a member.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct HeartbeatRequest<'a> {
     pub(in super::super) member_id: &'a str,
@@ -21,31 +21,31 @@ pub(in super::super) struct HeartbeatRequest<'a> {
     pub(in super::super) join: &'a JoinGroup,
     pub(in super::super) owned: &'a TaskAssignment,
     pub(in super::super) offsets: &'a TaskOffsets,
-    /// Whether it asks all members to close.
+    /// True if it asks all members to close.
     pub(in super::super) shutdown: bool,
 }
 
 impl HeartbeatRequest<'_> {
-    /// Whether it is the first of a member.
+    /// Returns whether it is the first heartbeat of a member.
     pub(in super::super) fn is_join(&self) -> bool {
         self.member_epoch == 0
     }
 }
 
-/// The tasks of a topology on the cluster as it is.
+/// The tasks of a topology on the cluster in its current state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct GroupTasks {
     pub(in super::super) tasks: AssignorTasks,
     pub(in super::super) inputs: TaskInputs,
 }
 
-/// What it is told.
+/// Answer to a heartbeat.
 #[derive(Clone, Debug)]
 pub(in super::super) struct HeartbeatReply {
     pub(in super::super) member_epoch: i32,
     pub(in super::super) assignment: TaskAssignment,
     pub(in super::super) hosts: GroupHosts,
-    /// Whether a member asked all to close.
+    /// True if a member asked all to close.
     pub(in super::super) shutdown: bool,
 }
 
@@ -55,13 +55,13 @@ pub(in super::super) struct Group {
     id: String,
     epoch: i32,
     members: BTreeMap<MemberId, Member>,
-    /// What the members run; they all run the same.
+    /// The topology of the members; all run the same.
     topology: Option<Arc<GroupTopology>>,
     tasks: GroupTasks,
-    /// Version of the cluster's topics that the tasks were derived from.
+    /// Version of the cluster's topics from which the tasks were derived.
     topics_version: u64,
     assigned_at_ms: i64,
-    /// Whether a member asked all to close; stays so until all have left.
+    /// True if a member asked all to close; stays so until all have left.
     shutdown: bool,
     pub(in super::super) offsets: GroupOffsets,
 }
@@ -74,7 +74,7 @@ impl Group {
     /// Checks that the topology of a joining member is the one that all others run.
     ///
     /// # Errors
-    /// `Config` if it is not.
+    /// `Config` if it differs.
     pub(in super::super) fn check_topology(&self, member_id: &str, join: &JoinGroup) -> Result {
         let mut others = self.members.iter().filter(|(id, member)| {
             let same_instance = join.group_instance_id.is_some()
@@ -99,8 +99,8 @@ impl Group {
         Err(Error::new(ErrorKind::Config, text))
     }
 
-    /// Lets a member join, or join again. A static member takes the place of the one that had its
-    /// instance id, without a new assignment unless it is another process.
+    /// Lets a member join, or join again. A static member replaces the one with its instance id,
+    /// without a new assignment unless it is another process.
     pub(in super::super) fn join(
         &mut self,
         request: &HeartbeatRequest<'_>,
@@ -115,7 +115,7 @@ impl Group {
         self.tasks = tasks;
         self.topics_version = topics_version;
         let known = self.members.remove(request.member_id).or(replaced);
-        // Its state is elsewhere, and its neighbours in the process are others.
+        // Its state is elsewhere, and it shares its process with others.
         let moved =
             known.as_ref().is_some_and(|known| known.join.process_id != request.join.process_id);
         let mut member = known.unwrap_or_else(|| Member::new(request.join.clone(), now_ms));
@@ -128,12 +128,13 @@ impl Group {
         }
     }
 
-    /// Whether topics have changed since the tasks were derived, and who asks is a member.
+    /// Returns whether topics have changed since the tasks were derived, provided that `member_id`
+    /// is a member.
     pub(in super::super) fn is_behind(&self, member_id: &str, topics_version: u64) -> bool {
         self.topics_version != topics_version && self.members.contains_key(member_id)
     }
 
-    /// Takes in the tasks that follow from topics as they are now.
+    /// Sets the tasks derived from the current topics.
     pub(in super::super) fn update_tasks(
         &mut self,
         tasks: GroupTasks,
@@ -149,7 +150,7 @@ impl Group {
         }
     }
 
-    /// Removes the member that had the instance id of a joining static member, and keeps its target.
+    /// Removes the member with the instance id of a joining static member, and keeps its target.
     fn take_instance(&mut self, request: &HeartbeatRequest<'_>) -> Option<Member> {
         let instance = request.join.group_instance_id.as_ref()?;
         let old = self.members.iter().find(|(id, member)| {
@@ -158,16 +159,16 @@ impl Group {
         });
         let old = old.map(|(id, _)| id.clone())?;
         let mut member = self.members.remove(&old)?;
-        // The old process is gone, and with it whatever it still had to give up.
+        // The old process is gone, and with it everything that it still had to give up.
         member.owned = TaskAssignment::default();
         member.assigned = member.target.clone();
         Some(member)
     }
 
-    /// Takes in what a member reports and tells it what it may own now.
+    /// Processes the report of a member, and returns the tasks that it may own now.
     ///
     /// # Errors
-    /// `Fenced` if the member is not known or its epoch is stale.
+    /// `Fenced` if the member is unknown or its epoch is stale.
     pub(in super::super) fn heartbeat(
         &mut self,
         request: &HeartbeatRequest<'_>,
@@ -183,7 +184,7 @@ impl Group {
             return Err(self.fenced(request.member_id, request.member_epoch));
         };
         member.last_seen_ms = now_ms;
-        // What a task reads is the group's to know.
+        // The group itself knows what a task reads.
         member.owned = TaskAssignment { inputs: TaskInputs::new(), ..request.owned.clone() };
         let lags_changed = member.offsets.lags != request.offsets.lags;
         member.offsets = request.offsets.clone();
@@ -194,7 +195,7 @@ impl Group {
         self.reply(request.member_id, request.member_epoch)
     }
 
-    /// Whether tasks wait for warm-ups and the last look at them is long enough ago.
+    /// Returns whether tasks wait for warm-ups and the last check of them is long enough ago.
     fn is_probe_due(&self, join: &JoinGroup, now_ms: i64) -> bool {
         now_ms - self.assigned_at_ms >= duration_ms(join.standby.probing_rebalance_interval)
             && self.members.values().any(|member| !member.target.warmup.is_empty())
@@ -228,7 +229,7 @@ impl Group {
         tasks.into_iter().filter_map(|task| self.tasks.inputs.get(task)).flatten()
     }
 
-    /// Where the tasks are that members were told to have.
+    /// The hosts of the tasks that members were told to have.
     fn hosts(&self) -> GroupHosts {
         let mut hosts = GroupHosts::new();
         for member in self.members.values() {
@@ -241,7 +242,7 @@ impl Group {
         hosts
     }
 
-    /// Removes a member. A static one stays until its session runs out, so that it can come back.
+    /// Removes a member. A static member stays until its session expires, so that it can come back.
     pub(in super::super) fn leave(&mut self, member_id: &str, for_good: bool, now_ms: i64) {
         let leaves = |member: &Member| for_good || member.join.group_instance_id.is_none();
         if self.members.get(member_id).is_some_and(leaves) {
@@ -261,7 +262,7 @@ impl Group {
         }
     }
 
-    /// Computes the target assignment anew; the group's epoch rises if it differs.
+    /// Computes a new target assignment; the group's epoch rises if it differs.
     fn reassign(&mut self, now_ms: i64) {
         let Some(settings) = self.settings() else {
             self.shutdown = false;
@@ -284,8 +285,8 @@ impl Group {
         self.members.values().next().map(|member| member.join.standby.clone())
     }
 
-    /// Checks that whoever commits these offsets is a member and not a zombie. Without members, one
-    /// that belongs to no group may commit.
+    /// Checks that the committer of these offsets is a member and not a zombie. If there are no
+    /// members, a client without a group may commit.
     ///
     /// # Errors
     /// `Fenced` if it is a zombie.
@@ -310,7 +311,7 @@ impl Group {
         }
     }
 
-    /// Whether the task that reads a partition is the member's.
+    /// Returns whether the task that reads a partition belongs to the member.
     fn holds(&self, member: &Member, partition: &TopicPartition) -> bool {
         let Some(topology) = &self.topology else { return false };
         topology.subtopologies.iter().any(|(&number, subtopology)| {
@@ -331,7 +332,7 @@ impl Group {
         Error::new(ErrorKind::Fenced, text)
     }
 
-    /// What is known of each member.
+    /// Descriptions of all members.
     pub(in super::super) fn describe(&self) -> Vec<GroupMember> {
         self.members.iter().map(|(id, member)| member.describe(id)).collect()
     }

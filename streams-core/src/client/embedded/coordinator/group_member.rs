@@ -1,4 +1,4 @@
-//! A look at a member.
+//! A view of a member.
 
 use crate::membership::TaskAssignment;
 
@@ -11,10 +11,10 @@ pub struct GroupMember {
     pub client_id: String,
     /// Its epoch; lower than the group's while it still has tasks to give up.
     pub member_epoch: i32,
-    /// What it said that it owns, with its last heartbeat.
+    /// Tasks that it reported as owned with its last heartbeat.
     pub owned: TaskAssignment,
-    /// What it was told to own.
+    /// Tasks that it was told to own.
     pub assigned: TaskAssignment,
-    /// What it is to own when others have let go.
+    /// Tasks that it will own when others have given them up.
     pub target: TaskAssignment,
 }

@@ -1,4 +1,4 @@
-//! One member and what it holds.
+//! One member and its tasks.
 
 use std::collections::BTreeSet;
 
@@ -13,13 +13,13 @@ use crate::{
 
 /// A member of a group.
 ///
-/// It holds what it reported to own and what it was told to own: a task is free for another member only
-/// when it is in neither.
+/// It holds the tasks that it reported as owned and those that it was told to own: a task is free
+/// for another member only if it is in neither set.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) join: JoinGroup,
     pub(super) epoch: i32,
-    /// Its epoch before, which it may still use if the reply that raised it was lost.
+    /// Its previous epoch, which it may still use if the reply that raised it was lost.
     pub(super) previous_epoch: i32,
     pub(super) last_seen_ms: i64,
     pub(super) owned: TaskAssignment,
@@ -46,20 +46,20 @@ impl Member {
         now_ms - self.last_seen_ms > duration_ms(self.join.session_timeout)
     }
 
-    /// Whether it runs a task, or was told to.
+    /// Returns whether it runs a task, or was told to.
     pub(super) fn holds_active(&self, task: TaskId) -> bool {
         self.owned.active.contains(&task) || self.assigned.active.contains(&task)
     }
 
-    /// Whether it has a task's state open in any role, or was told to.
+    /// Returns whether it has a task's state open in any role, or was told to.
     pub(super) fn holds(&self, task: TaskId) -> bool {
         [&self.owned, &self.assigned].into_iter().any(|tasks| {
             [&tasks.active, &tasks.standby, &tasks.warmup].iter().any(|role| role.contains(&task))
         })
     }
 
-    /// Whether what it reported is no more than its target. State that it keeps for a task of its target
-    /// in another role is not too much: it only waits for the role.
+    /// Returns whether it reported no more than its target. State that it keeps for a task of its
+    /// target in another role does not count: it only waits for the role.
     pub(super) fn has_let_go(&self) -> bool {
         let Self { owned, target, .. } = self;
         let wanted = |task| target.active.contains(task) || is_replica(target, *task);
@@ -67,7 +67,7 @@ impl Member {
             && owned.standby.iter().chain(&owned.warmup).all(wanted)
     }
 
-    /// Whether a task that it warms up has caught up.
+    /// Returns whether a task that it warms up has caught up.
     pub(super) fn has_warmed_up(&self) -> bool {
         let acceptable = self.join.standby.acceptable_recovery_lag;
         let lag = |task| self.offsets.lags.get(task);
@@ -81,9 +81,9 @@ impl Member {
         }
     }
 
-    /// Its target without the tasks that `others` still hold: an active task must have no other owner,
-    /// and a process opens the state of a task only once. Until it gets an active task, it keeps the
-    /// replica of it that it has.
+    /// Its target without the tasks that `others` still hold: an active task must have no other
+    /// owner, and a process opens the state of a task only once. Until it gets an active task, it
+    /// keeps its replica of it.
     pub(super) fn available<'m>(
         &self,
         others: &(impl Iterator<Item = &'m Self> + Clone),

@@ -1,7 +1,7 @@
-//! Committed offsets of a group, and those that wait for a transaction.
+//! Committed offsets of a group, and offsets that wait for a transaction.
 //!
-//! Invariant: an offset of an open transaction is neither given out nor overlooked: whoever asks for
-//! its partition is told to come again.
+//! Invariant: an offset of an open transaction is neither returned nor overlooked: a caller that
+//! asks for its partition is told to try again.
 
 use std::collections::BTreeMap;
 
@@ -40,17 +40,17 @@ impl GroupOffsets {
         }
     }
 
-    /// A topic is deleted: what was committed of it is void.
+    /// Drops the committed offsets of a deleted topic.
     pub(in super::super) fn forget_topic(&mut self, topic: &str) {
         self.committed.retain(|partition, _| *partition.topic != *topic);
     }
 
-    /// All that is committed, without a look at what is pending.
+    /// All committed offsets, regardless of pending ones.
     pub(in super::super) fn committed(&self) -> &Offsets {
         &self.committed
     }
 
-    /// The committed offsets of `partitions`, as far as there are any.
+    /// The committed offsets of `partitions`, as far as they exist.
     ///
     /// # Errors
     /// `Unavailable` if a transaction holds one of them back.

@@ -24,12 +24,12 @@ fn the_last_record_of_each_key_stays_with_its_offset() {
     assert_eq!(cluster.end_offset("t", 0).unwrap(), 5);
 
     let mut consumer = consumer(&cluster, IsolationLevel::ReadUncommitted);
-    consumer.assign(&place("t", 0), 0).unwrap();
+    consumer.assign(&partition("t", 0), 0).unwrap();
     let batches = consumer.poll(2, Duration::ZERO).unwrap();
     let offsets: Vec<i64> =
         batches.iter().flat_map(|batch| batch.iter().map(|record| record.offset)).collect();
     assert_eq!(offsets, [1, 2]);
-    assert_eq!(consumer.position(&place("t", 0)), Some(3));
+    assert_eq!(consumer.position(&partition("t", 0)), Some(3));
 }
 
 #[test]
@@ -82,10 +82,10 @@ fn a_position_in_a_gap_reaches_the_end() {
     cluster.compact("t").unwrap();
     cluster.compact("t").unwrap();
     let mut consumer = consumer(&cluster, IsolationLevel::ReadCommitted);
-    consumer.assign(&place("t", 0), 0).unwrap();
+    consumer.assign(&partition("t", 0), 0).unwrap();
     assert!(poll(&mut *consumer, 10).is_empty());
-    assert_eq!(consumer.position(&place("t", 0)), Some(2));
-    assert_eq!(consumer.lag(&place("t", 0)), Some(0));
+    assert_eq!(consumer.position(&partition("t", 0)), Some(2));
+    assert_eq!(consumer.lag(&partition("t", 0)), Some(0));
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_growing_log_is_compacted_by_itself_and_keeps_young_tombstones() {
     for round in 0..60 {
         for key in 0..1_000 {
             let (key, value) = (key.to_string(), round.to_string());
-            producer.append_to(&place("t", 0), record(&key, &value, &headers)).unwrap();
+            producer.append_to(&partition("t", 0), record(&key, &value, &headers)).unwrap();
         }
         producer.flush().unwrap();
     }
@@ -117,7 +117,7 @@ fn a_compacted_topic_takes_no_record_without_a_key() {
     let mut producer = producer(&cluster, None);
     let headers = Headers::new();
     let unkeyed = ProduceRecord { timestamp: 0, key: None, value: Some(b"v"), headers: &headers };
-    producer.append_to(&place("t", 0), unkeyed).unwrap();
+    producer.append_to(&partition("t", 0), unkeyed).unwrap();
     let refused = producer.flush().unwrap().remove(0).result.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Production);
     assert_eq!(producer.take_refused().len(), 1);

@@ -6,7 +6,7 @@ use crate::{
     client::embedded::{Fault, FaultInjector, Operation, OperationKind},
 };
 
-/// The given fault for each call of one kind, as often as it says.
+/// The given fault for each call of one kind, a limited number of times.
 #[derive(Debug)]
 struct Strike(OperationKind, Fault, usize);
 
@@ -68,7 +68,7 @@ fn a_late_batch_arrives_when_its_producer_has_given_it_up() {
 }
 
 #[test]
-fn a_torn_write_leaves_some_of_the_batches() {
+fn a_torn_write_leaves_some_of_the_records() {
     let (cluster, _) = cluster();
     cluster.create_topic("a", 1).unwrap();
     cluster.create_topic("b", 1).unwrap();
@@ -80,6 +80,11 @@ fn a_torn_write_leaves_some_of_the_batches() {
     assert!(producer.flush().unwrap().is_empty());
     assert!(values(&cluster, "a", IsolationLevel::ReadCommitted).is_empty());
     assert_eq!(values(&cluster, "b", IsolationLevel::ReadCommitted), ["2"]);
+    append(&mut *producer, "a", &["1", "2", "3"]);
+    let first_two = 1 | 1 << 32 | 2 << 33;
+    strike(&cluster, OperationKind::Produce, Fault::Torn(first_two));
+    assert_eq!(producer.flush().unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(values(&cluster, "a", IsolationLevel::ReadCommitted), ["1", "2"]);
 }
 
 #[test]
@@ -93,9 +98,9 @@ fn a_partition_without_a_leader_holds_up_nothing_but_itself() {
     }
     cluster.leaderless("t", 0, true).unwrap();
     let mut consumer = consumer(&cluster, IsolationLevel::ReadCommitted);
-    let places = [TopicPartition::new("t", 0), TopicPartition::new("t", 1)];
-    for place in &places {
-        consumer.assign(place, 0).unwrap();
+    let partitions = [TopicPartition::new("t", 0), TopicPartition::new("t", 1)];
+    for partition in &partitions {
+        consumer.assign(partition, 0).unwrap();
     }
     let read = |consumer: &mut Box<dyn Consumer>| {
         let batches = consumer.poll(10, Duration::ZERO).unwrap();
@@ -103,9 +108,9 @@ fn a_partition_without_a_leader_holds_up_nothing_but_itself() {
     };
     assert_eq!(read(&mut consumer), [1]);
     let mut admin = cluster.admin().unwrap();
-    let firsts = admin.earliest_offsets(&places).wait().unwrap();
-    assert_eq!(firsts[&places[0]].as_ref().unwrap_err().kind(), ErrorKind::Unavailable);
-    assert_eq!(*firsts[&places[1]].as_ref().unwrap(), 0);
+    let firsts = admin.earliest_offsets(&partitions).wait().unwrap();
+    assert_eq!(firsts[&partitions[0]].as_ref().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(*firsts[&partitions[1]].as_ref().unwrap(), 0);
     cluster.leaderless("t", 0, false).unwrap();
     assert_eq!(read(&mut consumer), [0]);
 }
@@ -172,7 +177,7 @@ fn while_the_broker_is_down_nothing_is_served_and_nothing_is_lost() {
     cluster.create_topic("t", 1).unwrap();
     write(&cluster, "t", "k", Some("v"));
     let mut consumer = consumer(&cluster, IsolationLevel::ReadCommitted);
-    consumer.assign(&place("t", 0), 0).unwrap();
+    consumer.assign(&partition("t", 0), 0).unwrap();
     cluster.broker_down(true);
     let down = consumer.poll(10, Duration::ZERO).unwrap_err();
     assert_eq!(down.kind(), ErrorKind::Unavailable);
@@ -188,7 +193,7 @@ fn a_fetch_whose_reply_was_lost_does_not_move_the_consumer() {
     cluster.create_topic("t", 1).unwrap();
     write(&cluster, "t", "k", Some("v"));
     let mut consumer = consumer(&cluster, IsolationLevel::ReadCommitted);
-    consumer.assign(&place("t", 0), 0).unwrap();
+    consumer.assign(&partition("t", 0), 0).unwrap();
     strike(&cluster, OperationKind::Fetch, Fault::LostReply);
     let lost = consumer.poll(10, Duration::ZERO).unwrap_err();
     assert_eq!(lost.kind(), ErrorKind::Unavailable);
@@ -207,11 +212,11 @@ fn a_delay_makes_an_answer_late_and_holds_nobody_up() {
         config: BTreeMap::new(),
     };
     strike(&cluster, OperationKind::ListOffsets, Fault::Delay(Duration::from_secs(5)));
-    let mut answer = admin.earliest_offsets(&[place("t", 0)]).all();
+    let mut answer = admin.earliest_offsets(&[partition("t", 0)]).all();
     assert!(answer.poll_with(Waker::noop()).is_none());
     clock.advance(Duration::from_secs(5));
-    assert_eq!(answer.poll_with(Waker::noop()).unwrap().unwrap()[&place("t", 0)], 0);
-    // Whoever waits waits on the cluster's clock, which does not stand still for that.
+    assert_eq!(answer.poll_with(Waker::noop()).unwrap().unwrap()[&partition("t", 0)], 0);
+    // Waits are on the cluster's clock, which does not stand still for them.
     strike(&cluster, OperationKind::CreateTopics, Fault::Delay(Duration::from_secs(5)));
     admin.create_topics(&[topic]).wait().unwrap();
     assert_eq!(cluster.topics().len(), 2);

@@ -1,4 +1,4 @@
-//! Producers that have no room.
+//! Producers without room.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Says for one record after the other whether there is no room; for all that come later there is.
+/// Answers, record by record, whether there is no room; after the last answer there is.
 #[derive(Debug)]
 struct Room(VecDeque<bool>);
 
@@ -32,7 +32,7 @@ fn full(cluster: &EmbeddedCluster, answers: &[bool]) {
 fn append_all(collector: &mut Collector, values: &[&str]) {
     let headers = Headers::new();
     for value in values {
-        let slot = collector.slot(&place("t", 0)).unwrap();
+        let slot = collector.slot(&partition("t", 0)).unwrap();
         collector.append(slot, record("k", value, &headers)).unwrap();
     }
 }
@@ -42,7 +42,7 @@ fn what_a_full_producer_does_not_take_waits_and_nothing_goes_past_it() {
     let (cluster, _) = cluster();
     cluster.create_topic("t", 1).unwrap();
     let mut collector = Collector::new(producer(&cluster, None));
-    // It has no room for b; c is not offered while b waits. Then b has room, and c has none.
+    // It has no room for b; c is not offered while b waits. Then it has room for b, and none for c.
     full(&cluster, &[false, true, false, true]);
     append_all(&mut collector, &["a"]);
     assert!(!collector.is_full());
@@ -66,7 +66,7 @@ fn headers_nulls_and_times_of_what_waits_stay_as_they_are() {
     let mut headers = Headers::new();
     headers.add("trace", Some(b"t-1"));
     headers.add("none", None);
-    let slot = collector.slot(&place("t", 0)).unwrap();
+    let slot = collector.slot(&partition("t", 0)).unwrap();
     let tombstone = ProduceRecord { timestamp: 7, key: Some(b""), value: None, headers: &headers };
     collector.append(slot, tombstone).unwrap();
     append_all(&mut collector, &["after"]);
@@ -107,7 +107,7 @@ fn a_producer_that_can_send_nothing_is_full_and_gives_up_in_time() {
     let cluster = EmbeddedCluster::with_settings(clock.clone(), settings);
     cluster.create_topic("t", 1).unwrap();
     let mut producer = producer(&cluster, None);
-    let slot = producer.slot(&place("t", 0)).unwrap();
+    let slot = producer.slot(&partition("t", 0)).unwrap();
     let headers = Headers::new();
     let mut append = |value| producer.append(slot, record("k", value, &headers));
     cluster.broker_down(true);

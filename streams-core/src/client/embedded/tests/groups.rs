@@ -161,7 +161,7 @@ fn a_static_member_gets_its_tasks_back_and_its_former_self_is_fenced() {
     again.beat();
     assert_eq!(again.active(), tasks);
     assert_eq!((again.epoch(), b.epoch()), (epoch, epoch), "there was no rebalance");
-    let offsets = [(place("in", 0), at(1))];
+    let offsets = [(partition("in", 0), at(1))];
     assert_eq!(a.member.commit_offsets(&offsets).wait().unwrap_err().kind(), ErrorKind::Fenced);
 
     let mut third = Worker::new(&cluster, instance("a"));
@@ -171,7 +171,8 @@ fn a_static_member_gets_its_tasks_back_and_its_former_self_is_fenced() {
     assert_eq!(fenced.kind(), ErrorKind::Fenced);
 }
 
-/// It kept its target once, with standbys beside their active tasks, which no member could ever own.
+/// It once kept its target, with standbys in the process of their active tasks, which no member
+/// could ever own.
 #[test]
 fn a_static_member_that_comes_back_as_another_process_gets_a_new_target() {
     let (cluster, clock) = cluster();

@@ -1,9 +1,9 @@
-//! Topics that get more partitions while a group reads them.
+//! Topics that gain partitions while a group reads them.
 
 use super::*;
 use crate::{ErrorKind, TaskId};
 
-/// Lets workers beat until nobody is told anything new.
+/// Lets workers send heartbeats until none gets news.
 fn settle(workers: &mut [Worker], clock: &ManualClock) {
     for _ in 0..5 {
         for worker in workers.iter_mut() {

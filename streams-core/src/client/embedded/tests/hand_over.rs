@@ -8,7 +8,7 @@ use crate::{
     client::embedded::{Fault, FaultInjector, Operation, OperationKind},
 };
 
-/// Fails heartbeats as it was told to.
+/// Fails heartbeats with the given fault.
 #[derive(Debug)]
 struct Heartbeats(Fault);
 

@@ -38,12 +38,12 @@ fn a_flush_reports_the_base_offset_of_each_batch() {
     let headers = Headers::new();
     for base in [0, 3] {
         for value in ["a", "b", "c"] {
-            producer.append_to(&place("t", 1), record("k", value, &headers)).unwrap();
+            producer.append_to(&partition("t", 1), record("k", value, &headers)).unwrap();
         }
         let reports = producer.flush().unwrap();
         assert_eq!(reports.len(), 1);
         assert_eq!((reports[0].records, *reports[0].result.as_ref().unwrap()), (3, base));
-        assert_eq!(reports[0].topic_partition, place("t", 1));
+        assert_eq!(reports[0].topic_partition, partition("t", 1));
     }
     assert!(producer.flush().unwrap().is_empty());
     assert_eq!(cluster.end_offset("t", 1).unwrap(), 6);
@@ -69,7 +69,7 @@ fn a_record_that_is_too_large_is_refused() {
     cluster.create_topic("t", 1).unwrap();
     let mut producer = producer(&cluster, None);
     let (headers, value) = (Headers::new(), "x".repeat((1 << 20) + 1));
-    let error = producer.append_to(&place("t", 0), record("k", &value, &headers)).unwrap_err();
+    let error = producer.append_to(&partition("t", 0), record("k", &value, &headers)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Production);
 }
 
@@ -85,19 +85,19 @@ fn a_consumer_keeps_order_and_starves_no_partition() {
         cluster.produce("t", Some(partition), record("k", "late", &headers)).unwrap();
     }
     let mut consumer = consumer(&cluster, IsolationLevel::ReadUncommitted);
-    for partition in 0..3 {
-        consumer.assign(&place("t", partition), 0).unwrap();
+    for number in 0..3 {
+        consumer.assign(&partition("t", number), 0).unwrap();
     }
     let first = poll(&mut *consumer, 30);
     assert_eq!(first.len(), 30);
     assert_eq!(first.iter().filter(|value| *value == "late").count(), 2);
     let mut of_first: Vec<String> =
         first.into_iter().filter(|value| value.as_str() != "late").collect();
-    assert_eq!(consumer.position(&place("t", 0)), Some(28));
-    assert_eq!(consumer.lag(&place("t", 0)), Some(72));
+    assert_eq!(consumer.position(&partition("t", 0)), Some(28));
+    assert_eq!(consumer.lag(&partition("t", 0)), Some(72));
     of_first.extend(poll(&mut *consumer, 1_000));
     assert_eq!(of_first, (0..100).map(|number| number.to_string()).collect::<Vec<_>>());
-    assert_eq!(consumer.lag(&place("t", 0)), Some(0));
+    assert_eq!(consumer.lag(&partition("t", 0)), Some(0));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn polled_batches_share_the_memory_of_the_log() {
     write(&cluster, "t", "k", Some("v"));
     let bytes = || {
         let mut consumer = consumer(&cluster, IsolationLevel::ReadUncommitted);
-        consumer.assign(&place("t", 0), 0).unwrap();
+        consumer.assign(&partition("t", 0), 0).unwrap();
         let batches = consumer.poll(10, Duration::ZERO).unwrap();
         batches[0].get(0).unwrap().value.unwrap().as_ptr()
     };
@@ -122,18 +122,18 @@ fn a_consumer_moves_stops_and_is_told_of_a_position_out_of_range() {
         write(&cluster, "t", "k", Some(value));
     }
     let mut consumer = consumer(&cluster, IsolationLevel::ReadUncommitted);
-    consumer.assign(&place("t", 0), 3).unwrap();
+    consumer.assign(&partition("t", 0), 3).unwrap();
     assert_eq!(poll(&mut *consumer, 10), ["d"]);
-    consumer.assign(&place("t", 0), 1).unwrap();
+    consumer.assign(&partition("t", 0), 1).unwrap();
     assert_eq!(poll(&mut *consumer, 2), ["b", "c"]);
-    consumer.unassign(&place("t", 0));
-    assert_eq!(consumer.position(&place("t", 0)), None);
+    consumer.unassign(&partition("t", 0));
+    assert_eq!(consumer.position(&partition("t", 0)), None);
     assert!(poll(&mut *consumer, 10).is_empty());
-    consumer.assign(&place("t", 0), 5).unwrap();
+    consumer.assign(&partition("t", 0), 5).unwrap();
     let error = consumer.poll(10, Duration::ZERO).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidState);
     assert!(error.to_string().contains("t-0@5"), "{error}");
-    let missing = consumer.assign(&place("t", 1), 0).unwrap_err();
+    let missing = consumer.assign(&partition("t", 1), 0).unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::InvalidTopic);
 }
 
@@ -145,7 +145,7 @@ fn deleted_records_move_the_start_of_the_log() {
         write(&cluster, "t", "k", Some(value));
     }
     let mut admin = cluster.admin().unwrap();
-    let partition = place("t", 0);
+    let partition = partition("t", 0);
     admin.delete_records(&[(partition.clone(), 2)]).wait().unwrap();
     let earliest = admin.earliest_offsets(std::slice::from_ref(&partition)).all().wait().unwrap();
     assert_eq!(earliest[&partition], 2);

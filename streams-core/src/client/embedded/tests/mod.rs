@@ -34,7 +34,7 @@ fn cluster() -> (EmbeddedCluster, Arc<ManualClock>) {
     (EmbeddedCluster::with_settings(Arc::<ManualClock>::clone(&clock), settings), clock)
 }
 
-fn place(topic: &str, partition: i32) -> TopicPartition {
+fn partition(topic: &str, partition: i32) -> TopicPartition {
     TopicPartition::new(topic, partition)
 }
 
@@ -46,7 +46,7 @@ fn record<'a>(key: &'a str, value: &'a str, headers: &'a Headers) -> ProduceReco
 fn append(producer: &mut dyn Producer, topic: &str, values: &[&str]) {
     let headers = Headers::new();
     for value in values {
-        producer.append_to(&place(topic, 0), record("k", value, &headers)).unwrap();
+        producer.append_to(&partition(topic, 0), record("k", value, &headers)).unwrap();
     }
 }
 
@@ -80,7 +80,7 @@ fn consumer(cluster: &EmbeddedCluster, isolation: IsolationLevel) -> Box<dyn Con
     cluster.consumer(&settings).unwrap()
 }
 
-/// All values that one poll gives.
+/// All values of one poll.
 fn poll(consumer: &mut dyn Consumer, most: usize) -> Vec<String> {
     let batches = consumer.poll(most, Duration::from_secs(1)).unwrap();
     let records = batches.iter().flat_map(RecordBatch::iter);
@@ -100,7 +100,7 @@ fn at(offset: i64) -> OffsetAndMetadata {
     OffsetAndMetadata { offset, ..OffsetAndMetadata::default() }
 }
 
-/// One sub-topology that reads `topic`; with state it has one changelog topic.
+/// One sub-topology that reads `topic`; if stateful, it has one changelog topic.
 fn topology(topic: &str, stateful: bool) -> GroupTopology {
     let changelog = ("app-store-changelog".to_owned(), InternalTopic::default());
     let subtopology = Subtopology {
@@ -135,7 +135,7 @@ fn join(client: &str, topology: GroupTopology, standbys: usize) -> JoinGroup {
     }
 }
 
-/// A member that does as it is told, one step for each heartbeat.
+/// A member that follows its assignments, one step per heartbeat.
 struct Worker {
     member: Box<dyn Membership>,
     owned: TaskAssignment,
@@ -148,8 +148,8 @@ impl Worker {
         Self { member, owned: TaskAssignment::default(), offsets: TaskOffsets::default() }
     }
 
-    /// A heartbeat; what it was told, if that was news. It takes it on at once, but tells of it only
-    /// with its next heartbeat.
+    /// Sends a heartbeat and returns a new assignment, if there is one. The worker adopts it at
+    /// once, but reports it only with its next heartbeat.
     fn beat(&mut self) -> Option<TaskAssignment> {
         let heartbeat = self.member.heartbeat(&self.owned, &self.offsets).unwrap();
         if let Some(assignment) = &heartbeat.assignment {

@@ -15,7 +15,7 @@ fn working(cluster: &EmbeddedCluster) -> Worker {
 fn a_member_commits_and_reads_back_the_offsets_of_its_group() {
     let (cluster, _) = cluster();
     let mut worker = working(&cluster);
-    let (zero, one) = (place("in", 0), place("in", 1));
+    let (zero, one) = (partition("in", 0), partition("in", 1));
     assert!(worker.member.committed_offsets(from_ref(&zero)).wait().unwrap().is_empty());
     let committed =
         OffsetAndMetadata { offset: 5, metadata: "time".to_owned(), leader_epoch: Some(3) };
@@ -29,14 +29,14 @@ fn a_member_commits_and_reads_back_the_offsets_of_its_group() {
 fn offsets_of_a_transaction_count_from_its_commit() {
     let (cluster, _) = cluster();
     let mut worker = working(&cluster);
-    let zero = place("in", 0);
+    let zero = partition("in", 0);
     let mut producer = transactional(&cluster, "tx");
     producer.begin_transaction().unwrap();
     let metadata = worker.member.group_metadata();
     producer.send_offsets(&[(zero.clone(), at(3))], &metadata).unwrap();
     let held = worker.member.committed_offsets(from_ref(&zero)).wait().unwrap_err();
     assert_eq!(held.kind(), ErrorKind::Unavailable);
-    assert!(worker.member.committed_offsets(&[place("in", 1)]).wait().unwrap().is_empty());
+    assert!(worker.member.committed_offsets(&[partition("in", 1)]).wait().unwrap().is_empty());
     producer.abort_transaction().unwrap();
     assert!(worker.member.committed_offsets(from_ref(&zero)).wait().unwrap().is_empty());
 
@@ -51,7 +51,7 @@ fn offsets_of_a_transaction_count_from_its_commit() {
 fn a_new_producer_lets_go_of_the_offsets_that_the_old_one_left_pending() {
     let (cluster, _) = cluster();
     let mut worker = working(&cluster);
-    let zero = place("in", 0);
+    let zero = partition("in", 0);
     let mut zombie = transactional(&cluster, "tx");
     zombie.begin_transaction().unwrap();
     zombie.send_offsets(&[(zero.clone(), at(3))], &worker.member.group_metadata()).unwrap();
@@ -69,7 +69,7 @@ fn a_zombie_can_commit_neither_offsets_nor_a_transaction_with_them() {
     heir.beat();
     assert_eq!(heir.active(), ["0_0", "0_1"]);
 
-    let offsets = [(place("in", 0), at(9))];
+    let offsets = [(partition("in", 0), at(9))];
     assert_eq!(
         zombie.member.commit_offsets(&offsets).wait().unwrap_err().kind(),
         ErrorKind::Fenced
@@ -100,7 +100,7 @@ fn the_epoch_before_is_good_for_tasks_that_the_member_still_holds() {
     let kept = i32::from(first.active() != ["0_0"]);
     let mut producer = transactional(&cluster, "tx");
     producer.begin_transaction().unwrap();
-    producer.send_offsets(&[(place("in", kept), at(1))], &before).unwrap();
-    let given_up = [(place("in", 1 - kept), at(1))];
+    producer.send_offsets(&[(partition("in", kept), at(1))], &before).unwrap();
+    let given_up = [(partition("in", 1 - kept), at(1))];
     assert_eq!(producer.send_offsets(&given_up, &before).unwrap_err().kind(), ErrorKind::Fenced);
 }

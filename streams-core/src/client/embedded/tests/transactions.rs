@@ -52,7 +52,7 @@ fn an_open_transaction_holds_back_all_that_is_behind_it() {
     two.commit_transaction().unwrap();
     assert_eq!(values(&cluster, "t", ReadCommitted), ["before"]);
     let mut admin = cluster.admin().unwrap();
-    let partition = [place("t", 0)];
+    let partition = [partition("t", 0)];
     let stable = admin.latest_offsets(&partition, ReadCommitted).all().wait().unwrap();
     assert_eq!(stable[&partition[0]], 1);
     assert_eq!(
@@ -78,7 +78,7 @@ fn a_consumer_steps_over_markers_and_aborted_records() {
             producer.abort_transaction().unwrap();
         }
     }
-    let partition = place("t", 0);
+    let partition = partition("t", 0);
     let mut consumer = consumer(&cluster, ReadCommitted);
     consumer.assign(&partition, 0).unwrap();
     assert_eq!(poll(&mut *consumer, 1), ["a"]);
@@ -143,7 +143,7 @@ fn transactional_calls_out_of_order_are_refused() {
     assert_eq!(producer.begin_transaction().unwrap_err().kind(), ErrorKind::InvalidState);
     producer.init_transactions().unwrap();
     let headers = Headers::new();
-    let outside = producer.append_to(&place("t", 0), record("k", "v", &headers)).unwrap_err();
+    let outside = producer.append_to(&partition("t", 0), record("k", "v", &headers)).unwrap_err();
     assert_eq!(outside.kind(), ErrorKind::InvalidState);
     assert_eq!(producer.commit_transaction().unwrap_err().kind(), ErrorKind::InvalidState);
     producer.begin_transaction().unwrap();
@@ -154,8 +154,8 @@ fn transactional_calls_out_of_order_are_refused() {
     assert_eq!(cluster.end_offset("t", 0).unwrap(), 0, "empty transactions leave no marker");
 }
 
-/// A reader that took part of a transaction's records jumped to the end of the marker behind them, and lost the
-/// rest.
+/// A reader that took part of a transaction's records jumped to the end of the marker after them,
+/// and lost the rest.
 #[test]
 fn a_transaction_larger_than_a_poll_is_read_to_its_end() {
     let (cluster, _) = cluster();
@@ -165,9 +165,9 @@ fn a_transaction_larger_than_a_poll_is_read_to_its_end() {
     append(&mut *producer, "t", &["a", "b", "c"]);
     producer.commit_transaction().unwrap();
     let mut reader = consumer(&cluster, ReadCommitted);
-    reader.assign(&place("t", 0), 0).unwrap();
+    reader.assign(&partition("t", 0), 0).unwrap();
     assert_eq!(poll(&mut *reader, 2), ["a", "b"]);
-    assert_eq!(reader.position(&place("t", 0)), Some(2));
+    assert_eq!(reader.position(&partition("t", 0)), Some(2));
     assert_eq!(poll(&mut *reader, 2), ["c"]);
-    assert_eq!(reader.position(&place("t", 0)), Some(4), "over the marker");
+    assert_eq!(reader.position(&partition("t", 0)), Some(4), "over the marker");
 }

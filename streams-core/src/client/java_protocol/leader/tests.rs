@@ -1,4 +1,4 @@
-//! Rebalances of members that are played by the tests.
+//! Rebalances of members simulated by the tests.
 
 use uuid::Uuid;
 
@@ -53,7 +53,7 @@ impl Played {
         LeaderMember::decode(&subscription.encode()).unwrap()
     }
 
-    /// Gives up what it is not told any more, and runs what it is told.
+    /// Gives up the tasks that it no longer has, and runs those that it has.
     fn follow(&mut self, told: &Told, generation: i32) {
         self.owned.clone_from(&told.partitions);
         self.generation = generation;
@@ -90,7 +90,7 @@ fn tasks(partitions: i32, end: Option<i64>) -> GroupTasks {
     let counts = topics.map(|topic| (topic.to_owned(), partitions)).into();
     let internal = InternalTopics::derive(&topology(), &counts, -1).unwrap();
     let changelogs = (0..partitions).map(|n| TopicPartition::new("changelog", n));
-    let ends = end.map(|end| changelogs.map(|place| (place, end)).collect());
+    let ends = end.map(|end| changelogs.map(|partition| (partition, end)).collect());
     GroupTasks::new(&topology(), &internal, &counts, ends.as_ref())
 }
 
@@ -141,7 +141,7 @@ fn the_tasks_are_spread_evenly_with_all_their_partitions() {
     assert!(told["a"].active().is_disjoint(&told["b"].active()));
     let first = told["a"].info.active[0];
     let both = ["clicks", "orders"].map(|topic| TopicPartition::new(topic, first.partition));
-    assert!(both.iter().all(|place| told["a"].partitions.contains(place)));
+    assert!(both.iter().all(|partition| told["a"].partitions.contains(partition)));
     assert_eq!(told["a"].info.next_rebalance_ms, None);
 }
 
@@ -161,7 +161,7 @@ fn a_task_is_handed_over_in_two_rounds() {
     follow(&mut played, &told, 1);
     assert_eq!(played["a"].owned.len(), 8);
 
-    // The state of `b` is near the end, so that nothing has to warm up.
+    // The state of `b` is near the end, so nothing has to warm up.
     let mut newcomer = Played::new(2);
     newcomer.sums = (0..4).map(|n| (TaskId::new(0, n), 0)).collect();
     played.insert("b", newcomer);
@@ -172,7 +172,7 @@ fn a_task_is_handed_over_in_two_rounds() {
     assert_eq!(told["a"].info.next_rebalance_ms, Some(0), "it has something to give up");
     assert_eq!(told["b"].info.next_rebalance_ms, None);
 
-    // The rebalance comes before `a` has given up: nothing changes.
+    // The rebalance comes before `a` has given up its task: nothing changes.
     played.get_mut("b").unwrap().follow(&told["b"], 2);
     let again = rebalance(&played, &tasks);
     assert_eq!(again["a"].active(), told["a"].active());

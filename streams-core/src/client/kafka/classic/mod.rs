@@ -1,7 +1,7 @@
-//! A member by the classic protocol, which Java's instances speak by default.
+//! A member in the classic protocol, the default of Java's instances.
 //!
-//! The client crate keeps the membership up in the background; [`state`] holds what goes between it and the stream
-//! thread, [`protocol`] hands it over.
+//! The client crate maintains the membership in the background; [`state`] holds the data exchanged
+//! between it and the stream thread, [`protocol`] passes it on.
 
 mod protocol;
 mod state;
@@ -32,11 +32,11 @@ pub(super) struct ClassicMembership {
     seat: Arc<Seat>,
     leading: Arc<Leading>,
     offsets: GroupOffsets,
-    /// Whether it was asked to join and has not been lost since.
+    /// True if it was asked to join and has not been lost since.
     is_member: bool,
 }
 
-/// What a commit looks at while the owner waits for it.
+/// The data that a commit needs while the owner waits for it.
 #[derive(Debug)]
 struct Seat {
     member: ClassicMember,
@@ -67,7 +67,7 @@ impl Identity for Seat {
 }
 
 impl ClassicMembership {
-    /// A member that joins with its first heartbeat.
+    /// Creates a member that joins with its first heartbeat.
     ///
     /// # Errors
     /// If the control plane has ended.
@@ -95,14 +95,14 @@ impl ClassicMembership {
         Ok(Self { control, seat: Arc::new(seat), leading, offsets, is_member: false })
     }
 
-    /// The membership is over; the owner drops its work and asks to join anew.
+    /// Ends the membership; the owner drops its work and asks to join again.
     fn end(&mut self, state: &mut MemberState) {
         state.forget();
         self.leading.stop();
         self.is_member = false;
     }
 
-    /// What happened in the background since the last look.
+    /// Processes the events of the background since the last call.
     fn look(&mut self, state: &mut MemberState, now_ms: i64) -> Result<Heartbeat> {
         match self.seat.member.poll() {
             Some(Event::Assigned(assignment)) => {
@@ -120,7 +120,7 @@ impl ClassicMembership {
                 self.end(state);
                 Err(self.leading.take_failure().unwrap_or_else(|| convert_final(error)))
             }
-            // An event of a kind that is not known here changes nothing.
+            // An event of an unknown kind changes nothing.
             Some(_) => Ok(Heartbeat::default()),
             None => {
                 if let Some(error) = self.seat.member.last_error() {
@@ -138,7 +138,8 @@ impl Membership for ClassicMembership {
         let now_ms = self.control.clock().now_ms();
         let seat = Arc::clone(&self.seat);
         seat.member.owner_alive();
-        // Held until what was polled is noted: the background asks for a subscription under the same lock.
+        // Held until the polled events are noted: the background asks for a subscription under the
+        // same lock.
         let mut state = seat.state.lock();
         state.report(owned, offsets);
         let changed = self.leading.look_at_topics(now_ms)?;

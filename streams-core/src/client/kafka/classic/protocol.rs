@@ -1,4 +1,4 @@
-//! What the client crate asks of Kafka Streams in a classic group.
+//! The client crate's interface to Kafka Streams in a classic group.
 
 use std::{collections::BTreeMap, sync::Arc};
 

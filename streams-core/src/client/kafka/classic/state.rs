@@ -1,7 +1,7 @@
-//! What a member of a classic group knows, without any network.
+//! State of a member of a classic group, independent of the network.
 //!
-//! Invariant: a subscription claims the partitions of every active task that the owner has or was told to have.
-//! A task that is claimed is told to nobody else, so two members never run one.
+//! Invariant: a subscription claims the partitions of every active task that the owner has or was
+//! told to have. A claimed task is given to nobody else, so two members never run one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,17 +20,17 @@ use crate::{
     time::duration_ms,
 };
 
-/// When the member is to ask for the next rebalance.
+/// Time at which the member asks for the next rebalance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum FollowUp {
-    /// Not on its own.
+    /// Not on its own initiative.
     #[default]
     Never,
-    /// When the owner has given these tasks up.
+    /// When the owner has given up these tasks.
     GivenUp(BTreeSet<TaskId>),
-    /// At that time, in milliseconds since the epoch.
+    /// At this time, in milliseconds since the epoch.
     At(i64),
-    /// At once, for that reason.
+    /// At once, for this reason.
     Now(&'static str),
 }
 
@@ -47,22 +47,22 @@ pub(super) struct MemberState {
     /// Version of the subscription, which goes down while an older member is in the group.
     version: i32,
     unique_field: i8,
-    /// What the owner said that it has.
+    /// Tasks that the owner reported.
     owned: TaskAssignment,
     offsets: TaskOffsets,
-    /// What the owner was told last.
+    /// Tasks that the owner was last told to have.
     told: Option<TaskAssignment>,
     told_hosts: GroupHosts,
-    /// The generation of that.
+    /// Their generation.
     generation: i32,
     /// Partitions of the active tasks in both.
     partitions: TaskInputs,
     follow_up: FollowUp,
-    /// Whether a `JoinGroup` is under way, or was since the last assignment.
+    /// True if a `JoinGroup` is under way, or was since the last assignment.
     joining: bool,
-    /// Whether the owner asks all members to close.
+    /// True if the owner asks all members to close.
     asks_shutdown: bool,
-    /// Whether all members are to close.
+    /// True if all members are to close.
     told_shutdown: bool,
 }
 
@@ -94,7 +94,7 @@ impl MemberState {
         }
     }
 
-    /// Takes in what the owner has now.
+    /// Sets the owner's current tasks.
     pub(super) fn report(&mut self, owned: &TaskAssignment, offsets: &TaskOffsets) {
         self.owned = owned.clone();
         self.offsets = offsets.clone();
@@ -105,7 +105,7 @@ impl MemberState {
         }
     }
 
-    /// Why a rebalance is to be asked for now, if one is. Says so once.
+    /// The reason to ask for a rebalance now, if there is one. Returned once.
     pub(super) fn rejoin_reason(&mut self, now_ms: i64) -> Option<&'static str> {
         let reason = match &self.follow_up {
             FollowUp::Now(reason) => reason,
@@ -118,22 +118,22 @@ impl MemberState {
         Some(reason)
     }
 
-    /// Has the next subscription ask all members to close; whether that is new.
+    /// Makes the next subscription ask all members to close. Returns whether that is new.
     pub(super) fn ask_shutdown(&mut self) -> bool {
         !std::mem::replace(&mut self.asks_shutdown, true)
     }
 
-    /// Whether all members are to close.
+    /// Returns whether all members are to close.
     pub(super) fn is_told_shutdown(&self) -> bool {
         self.told_shutdown
     }
 
-    /// Whether a new generation may be on its way.
+    /// Returns whether a new generation may be on its way.
     pub(super) fn is_joining(&self) -> bool {
         self.joining
     }
 
-    /// Forgets the membership, when it is over.
+    /// Forgets the membership when it is over.
     pub(super) fn forget(&mut self) {
         self.told = None;
         self.generation = -1;
@@ -142,11 +142,12 @@ impl MemberState {
         self.told_shutdown = false;
     }
 
-    /// The metadata of a `JoinGroup`. Beside the topics that the topology names it reads those that are `matched`.
+    /// The metadata of a `JoinGroup`. Besides the topics that the topology names, the member reads
+    /// the `matched` ones.
     pub(super) fn subscription(&mut self, mut matched: BTreeSet<String>) -> Vec<u8> {
         self.joining = true;
         self.unique_field = self.unique_field.wrapping_add(1);
-        // Without a sum of its own a task is at its end: it runs, or is about to.
+        // A task without its own sum is at its end: it is running, or about to.
         let mut offset_sums = self.offsets.offset_sums.clone();
         for task in self.offsets.lags.keys() {
             offset_sums.entry(*task).or_insert(RUNNING);
@@ -187,10 +188,11 @@ impl MemberState {
         self.owned.active.iter().chain(told).copied().collect()
     }
 
-    /// Takes in what the leader says, and what the owner is to be told of it.
+    /// Processes the leader's answer, and returns what the owner must be told.
     ///
     /// # Errors
-    /// `Config` if the group has another topology; `MissingSourceTopic` if the leader misses one; `Fatal` if it could not assign or can't be understood.
+    /// `Config` if the group has another topology; `MissingSourceTopic` if the leader misses a
+    /// source topic; `Fatal` if it could not assign or can't be understood.
     pub(super) fn assigned(
         &mut self,
         generation: i32,
@@ -240,8 +242,8 @@ impl MemberState {
             return Err(Error::new(ErrorKind::Fatal, text));
         }
         let mut inputs = TaskInputs::new();
-        for (place, task) in assignment.partitions.iter().zip(&info.active) {
-            inputs.entry(*task).or_default().insert(place.clone());
+        for (partition, task) in assignment.partitions.iter().zip(&info.active) {
+            inputs.entry(*task).or_default().insert(partition.clone());
         }
         let target = TaskAssignment {
             active: info.active.iter().copied().collect(),
@@ -252,7 +254,8 @@ impl MemberState {
         let gone: BTreeSet<TaskId> = self.claimed().difference(&target.active).copied().collect();
         let kept: BTreeSet<TaskId> = self.claimed().union(&target.active).copied().collect();
         self.partitions.retain(|task, _| kept.contains(task));
-        // Those of a topic that is gone are claimed no more: one of a task is enough to keep it.
+        // Partitions of a deleted topic are no longer claimed: one partition of a task is enough to
+        // keep it.
         self.partitions.extend(target.inputs.clone());
         self.generation = generation;
         self.follow_up = self.follow_up(info, gone, now_ms);
@@ -265,7 +268,7 @@ impl MemberState {
         Ok(Heartbeat { assignment: news, hosts: moved, shutdown: false })
     }
 
-    /// When to join again, as Java's members do.
+    /// Time to join again, as for Java's members.
     fn follow_up(
         &mut self,
         info: &AssignmentInfo,
@@ -295,7 +298,8 @@ impl MemberState {
         });
         match info.next_rebalance_ms {
             _ if unknown => FollowUp::Now("the group does not know this instance's address"),
-            // Others have tasks to give up, and will join again themselves; this is for one that does not.
+            // Others have tasks to give up, and will join again themselves; this is in case one
+            // does not.
             Some(0) => FollowUp::At(now_ms + self.follow_up_delay_ms),
             Some(time) => FollowUp::At(time),
             None => FollowUp::Never,
@@ -303,7 +307,7 @@ impl MemberState {
     }
 }
 
-/// Where the leader says that the tasks of the group are.
+/// Hosts of the group's tasks according to the leader.
 fn hosts_of(info: &AssignmentInfo) -> GroupHosts {
     let mut hosts = GroupHosts::new();
     for (host, partitions) in &info.partitions_by_host {

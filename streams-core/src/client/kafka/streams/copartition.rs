@@ -1,13 +1,14 @@
-//! Co-partition groups as Java's members send them.
+//! Co-partition groups in the order of Java's members.
 //!
-//! The broker refuses a member whose topology is not that of the group, list by list, and Java fills the lists of
-//! co-partition groups in the order in which its hash sets happen to iterate. So that order is made here too.
-//! What can't be known here: the order of topics, or groups, whose hashes fall into one bucket, which in Java comes
-//! from the names of the source nodes. Names decide then.
+//! The broker compares a member's topology with the group's list by list, and Java fills the lists
+//! of co-partition groups in the iteration order of its hash sets. This module reproduces that
+//! order. One thing can't be known here: the order of topics, or groups, whose hashes fall into one
+//! bucket, which in Java depends on the names of the source nodes. Here their own names decide.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The groups merged where they share a topic, in the order of Java's `InternalTopologyBuilder.copartitionGroups`.
+/// Merges groups that share a topic, in the order of Java's
+/// `InternalTopologyBuilder.copartitionGroups`.
 pub(super) fn in_java_order(declared: &[BTreeSet<String>]) -> Vec<Vec<&str>> {
     let mut group_of: BTreeMap<&str, usize> = BTreeMap::new();
     let mut merged: Vec<Vec<&str>> = Vec::new();
@@ -22,15 +23,15 @@ pub(super) fn in_java_order(declared: &[BTreeSet<String>]) -> Vec<Vec<&str>> {
             group.extend(new);
         }
     }
-    // A group all of whose topics went over to another is gone.
+    // A group whose topics all went over to another is gone.
     let kept: BTreeSet<usize> = group_of.into_values().collect();
     let groups = merged.into_iter().enumerate().filter(|(index, _)| kept.contains(index));
     let groups = groups.map(|(_, group)| iterated(group, |topic| hash(topic))).collect();
     iterated(groups, |group| group.iter().fold(0, |sum: u32, topic| sum.wrapping_add(hash(topic))))
 }
 
-/// The elements, given in the order in which they are put in, as a `java.util.HashSet` iterates: by bucket of a table
-/// that doubles when it is three quarters full.
+/// The elements, given in the order of insertion, in the iteration order of a `java.util.HashSet`:
+/// by bucket of a table that doubles when it is three quarters full.
 fn iterated<T>(mut elements: Vec<T>, hash: impl Fn(&T) -> u32) -> Vec<T> {
     let mut buckets: usize = 16;
     while elements.len() > buckets / 4 * 3 {
@@ -56,7 +57,8 @@ mod tests {
         topics.iter().map(|topic| (*topic).to_owned()).collect()
     }
 
-    /// The expected orders are those that `HashSet` of Java 17 printed; a broker wrote down the first of a real member.
+    /// The expected orders are those printed by `HashSet` of Java 17; a broker logged the first one
+    /// for a real member.
     #[test]
     fn topics_of_a_group_are_in_the_order_of_a_hash_set_of_java() {
         for topics in [

@@ -1,8 +1,9 @@
-//! Which partitions the assigned tasks read.
+//! The partitions that the assigned tasks read.
 //!
-//! The broker names tasks, not partitions, and says nothing when a topic grows without there being more tasks. So the
-//! member looks at the topics itself: after each assignment, and every `metadata.max.age.ms`. Invariant: inputs stand on
-//! a look that began after the assignment which they belong to.
+//! The broker names tasks, not partitions, and says nothing when a topic grows without adding
+//! tasks. So the member looks up the topics itself: after each assignment, and every
+//! `metadata.max.age.ms`. Invariant: inputs come from a look-up that began after the assignment to
+//! which they belong.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,12 +17,13 @@ use crate::{
     membership::{GroupTopology, TaskInputs, task_inputs},
 };
 
-/// Pause before a look that showed too little, for brokers hear of new topics one after the other.
+/// Pause before the look-up is repeated because it showed too little: brokers learn of new topics
+/// one by one.
 const LOOK_AGAIN_MS: i64 = 200;
 
 type Counts = BTreeMap<String, i32>;
 
-/// What is known of the topics that the tasks read.
+/// State of the look-ups of the topics that the tasks read.
 #[derive(Debug)]
 pub(super) struct InputWatch {
     topology: Arc<GroupTopology>,
@@ -36,7 +38,7 @@ impl InputWatch {
         Self { topology, max_age_ms, counts: None, look: None, due_ms: 0 }
     }
 
-    /// Forgets what it saw: tasks were assigned, and their topics may be new.
+    /// Forgets the last look-up: tasks were assigned, and their topics may be new.
     pub(super) fn look_anew(&mut self) {
         self.counts = None;
         self.look = None;
@@ -52,7 +54,8 @@ impl InputWatch {
         topics.map(String::as_str).collect()
     }
 
-    /// The partitions that these tasks read; `None` until that is known. `ask` begins to look up partition counts.
+    /// The partitions that these tasks read; `None` until they are known. `ask` begins a look-up of
+    /// partition counts.
     pub(super) fn inputs(
         &mut self,
         tasks: &BTreeSet<TaskId>,
@@ -62,7 +65,7 @@ impl InputWatch {
         if self.look.is_none() && now_ms >= self.due_ms && !tasks.is_empty() {
             self.look = Some(ask(self.topics().into_iter().map(str::to_owned).collect()));
         }
-        // Whoever owns the member turns soon enough without being woken.
+        // The owner of the member comes back soon enough without being woken.
         if let Some(seen) = self.look.as_mut().and_then(|look| look.poll_with(Waker::noop())) {
             self.look = None;
             self.take_in(seen, tasks, now_ms);
@@ -107,7 +110,8 @@ mod tests {
         Answer::ready(Ok([("a".to_owned(), a), ("b".to_owned(), b)].into()))
     }
 
-    /// Two merged topics, of which the smaller one grew: the broker saw no other tasks, and so nobody read what was new.
+    /// The smaller of two merged topics grew: the broker saw no other tasks, and so nobody read the
+    /// new partitions.
     #[test]
     fn growth_of_the_smaller_of_two_topics_is_seen_within_the_age_of_the_metadata() {
         let mut watch = watch();

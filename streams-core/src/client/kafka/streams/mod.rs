@@ -1,4 +1,5 @@
-//! A member by the brokers' streams protocol (KIP-1071): the broker assigns, and creates the internal topics.
+//! A member in the brokers' streams protocol (KIP-1071): the broker assigns, and creates the
+//! internal topics.
 
 mod copartition;
 mod input_watch;
@@ -28,32 +29,32 @@ use crate::{
     time::duration_ms,
 };
 
-/// How long the broker may miss source topics before that is an error: it hears of new topics a little late, and
-/// answers with its next look at the group, 5 seconds later.
+/// Time for which the broker may miss source topics before that is an error: it learns of new
+/// topics a little late, and answers at its next check of the group, 5 seconds later.
 const TOPICS_GRACE_MS: i64 = 15_000;
 
 /// One member of a streams group. Java's `StreamsGroupHeartbeatRequestManager`.
 ///
-/// Brokers up to 4.3 take no offsets of tasks, so that warm-ups and standbys are theirs to count.
+/// Brokers up to 4.3 accept no offsets of tasks, so they count warm-ups and standbys by themselves.
 #[derive(Debug)]
 pub(super) struct StreamsMembership {
     control: ControlPlane,
     seat: Arc<Seat>,
     offsets: GroupOffsets,
-    /// Whether it was asked to join and has not been lost since.
+    /// True if it was asked to join and has not been lost since.
     is_member: bool,
-    /// What the broker assigned last.
+    /// The broker's last assignment.
     target: Option<TaskAssignment>,
     inputs: InputWatch,
-    /// What the owner was told last.
+    /// The assignment that the owner was last told.
     told: Option<TaskAssignment>,
-    /// Whether all members were asked to close.
+    /// True if all members were asked to close.
     asks_shutdown: bool,
-    /// Since when the broker has missed source topics.
+    /// Time since which the broker has missed source topics.
     missing_since_ms: Option<i64>,
 }
 
-/// What a commit looks at while the owner waits for it.
+/// The data that a commit needs while the owner waits for it.
 #[derive(Debug)]
 struct Seat {
     member: StreamsMember,
@@ -77,13 +78,13 @@ impl Identity for Seat {
     }
 
     fn changes(&self) -> bool {
-        // A commit under the epoch before is accepted while it is the member's.
+        // A commit under the previous epoch is accepted while the member has that one.
         false
     }
 }
 
 impl StreamsMembership {
-    /// A member that joins with its first heartbeat.
+    /// Creates a member that joins with its first heartbeat.
     ///
     /// # Errors
     /// If the control plane has ended.
@@ -101,7 +102,7 @@ impl StreamsMembership {
             max_poll_interval: join.max_poll_interval,
             topology: to_wire(&join.topology, join.standby.replication_factor),
         };
-        // Not more often than a heartbeat, whatever the age.
+        // Not more often than heartbeats, whatever the maximal age.
         let max_age = control.client().config().metadata_max_age.max(join.heartbeat_interval);
         let inputs = InputWatch::new(Arc::clone(&join.topology), duration_ms(max_age));
         let member = StreamsMember::new(control.client(), control.handle()?, config);
@@ -109,7 +110,8 @@ impl StreamsMembership {
             member,
             group_id: join.group_id,
             group_instance_id: join.group_instance_id,
-            // How often the broker wants to hear of a member it says later: three times in a session at least.
+            // The broker tells its heartbeat interval only later: at least three fit into a
+            // session.
             delivery: longest_delivery(join.session_timeout, join.session_timeout / 3),
         };
         let offsets = GroupOffsets::new(control.clone(), join.heartbeat_interval);
@@ -132,7 +134,7 @@ impl StreamsMembership {
         self.told = None;
     }
 
-    /// What happened in the background since the last look.
+    /// Processes the events of the background since the last call.
     fn look(&mut self, owned: &TaskAssignment) -> Result<Heartbeat> {
         match self.seat.member.poll(&tasks_to_wire(owned)) {
             Some(Event::Assigned(tasks)) => {
@@ -149,7 +151,7 @@ impl StreamsMembership {
                 self.end();
                 Err(convert_final(error))
             }
-            // An event of a kind that is not known here changes nothing.
+            // An event of an unknown kind changes nothing.
             Some(_) => Ok(Heartbeat::default()),
             None => match self.seat.member.last_error() {
                 Some(error) => Err(convert_passing(error).in_context("the group's coordinator")),
@@ -158,7 +160,7 @@ impl StreamsMembership {
         }
     }
 
-    /// What the owner is to be told of its tasks, once it is known what they read.
+    /// New tasks for the owner, once it is known what they read.
     fn news(&mut self) -> Option<TaskAssignment> {
         let mut target = self.target.clone()?;
         let control = &self.control;
@@ -177,7 +179,7 @@ impl StreamsMembership {
         Some(target)
     }
 
-    /// Takes missing source topics for a passing thing at first.
+    /// At first, treats missing source topics as temporary.
     fn be_patient(&mut self, judged: Result<Heartbeat>) -> Result<Heartbeat> {
         match judged {
             Err(error) if error.kind() == ErrorKind::MissingSourceTopic => {
@@ -197,7 +199,7 @@ impl StreamsMembership {
     }
 }
 
-/// What the broker says of the group, as what the owner must do.
+/// The owner's reaction to the broker's statuses of the group.
 fn judge(statuses: &[GroupStatus]) -> Result<Heartbeat> {
     let mut heartbeat = Heartbeat::default();
     for GroupStatus { code, detail } in statuses {
@@ -209,9 +211,9 @@ fn judge(statuses: &[GroupStatus]) -> Result<Heartbeat> {
             StatusCode::StaleTopology => ErrorKind::Config,
             StatusCode::MissingSourceTopics => ErrorKind::MissingSourceTopic,
             StatusCode::IncorrectlyPartitionedTopics => ErrorKind::InvalidTopic,
-            // The broker creates them; it says why if it can't.
+            // The broker creates them; it reports if it can't.
             StatusCode::MissingInternalTopics => ErrorKind::Unavailable,
-            // Waiting for more members, and what is not known here, asks for nothing.
+            // Waiting for more members, and unknown statuses, need no reaction.
             _ => continue,
         };
         let advice = match kind {

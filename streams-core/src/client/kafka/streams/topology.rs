@@ -1,4 +1,4 @@
-//! The topology as the broker's streams protocol has it.
+//! The topology in the form of the broker's streams protocol.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,11 +19,11 @@ use crate::{
     },
 };
 
-/// The topology for the broker, which creates the internal topics: with `replication_factor` copies, or with its
-/// own default if that is -1.
+/// The topology for the broker, which creates the internal topics: with `replication_factor`
+/// copies, or with its own default for -1.
 ///
-/// All that a member of Java sends is sent alike, to the -1 and in the same order: the broker refuses a member whose
-/// topology differs from that of the group.
+/// Everything is sent exactly as by a member of Java, including the -1 and the order: the broker
+/// refuses a member whose topology differs from the group's.
 pub(super) fn to_wire(topology: &GroupTopology, replication_factor: i16) -> Topology {
     let parts = topology.subtopologies.iter();
     let parts = parts.map(|(number, part)| subtopology(*number, part, replication_factor));
@@ -69,7 +69,7 @@ fn topic_info(name: &str, topic: &InternalTopic, replication_factor: i16) -> Top
     }
 }
 
-/// Tasks in the words of the client crate.
+/// Tasks in the client crate's type.
 pub(super) fn tasks_to_wire(tasks: &TaskAssignment) -> Tasks {
     let role = |tasks: &BTreeSet<TaskId>| {
         let mut set = TaskSet::new();
@@ -88,7 +88,7 @@ pub(super) fn tasks_to_wire(tasks: &TaskAssignment) -> Tasks {
 /// Tasks that the broker names.
 ///
 /// # Errors
-/// `Fatal` if a sub-topology is not one of those that were sent.
+/// `Fatal` if a sub-topology is not one of those sent.
 pub(super) fn tasks_from_wire(tasks: &Tasks) -> Result<TaskAssignment> {
     let role = |set: &TaskSet| -> Result<BTreeSet<TaskId>> {
         let mut tasks = BTreeSet::new();
@@ -109,12 +109,13 @@ pub(super) fn tasks_from_wire(tasks: &Tasks) -> Result<TaskAssignment> {
     })
 }
 
-/// Where the broker says that the tasks of the group are.
+/// Hosts of the group's tasks according to the broker.
 pub(super) fn hosts_from_wire(hosts: Vec<HostTasks>) -> GroupHosts {
     let partitions = |partitions: Vec<kafka_client::TopicPartition>| {
-        let place =
-            |place: kafka_client::TopicPartition| TopicPartition::new(place.topic, place.partition);
-        partitions.into_iter().map(place).collect()
+        let convert = |partition: kafka_client::TopicPartition| {
+            TopicPartition::new(partition.topic, partition.partition)
+        };
+        partitions.into_iter().map(convert).collect()
     };
     let mut found = GroupHosts::new();
     for HostTasks { host, port, active, standby } in hosts {

@@ -1,7 +1,7 @@
-//! What librdkafka calls: logs, errors, delivery reports, the need of a token.
+//! Callbacks of librdkafka: logs, errors, delivery reports, requests for a token.
 //!
-//! The opaque pointer of each call is the client's [`ClientEvents`], which the client keeps alive. A panic
-//! would end the process, so nothing here or in `ClientEvents` does.
+//! The opaque pointer of each call is the client's [`ClientEvents`], which the client keeps alive.
+//! A panic would end the process, so neither this module nor `ClientEvents` panics.
 
 use std::{
     ffi::{CString, c_char, c_int, c_void},
@@ -21,10 +21,11 @@ use crate::client::rdkafka::{
     OAuthToken, deliveries::Tag, events::ClientEvents, failure::is_refusal,
 };
 
-/// Has the client that will be made of `conf` tell `events`.
+/// Makes the future client of `conf` report to `events`.
 pub(super) fn register(conf: *mut rd_kafka_conf_t, kind: ClientKind, events: &Arc<ClientEvents>) {
     let opaque = Arc::as_ptr(events).cast_mut().cast::<c_void>();
-    // SAFETY: `conf` is valid, and whoever makes the client keeps `events` for as long as it lives.
+    // SAFETY: `conf` is valid, and the creator of the client keeps `events` for as long as it
+    // lives.
     unsafe {
         rd_kafka_conf_set_opaque(conf, opaque);
         rd_kafka_conf_set_log_cb(conf, Some(on_log));
@@ -44,7 +45,7 @@ pub(super) fn register(conf: *mut rd_kafka_conf_t, kind: ClientKind, events: &Ar
 /// # Safety
 /// `opaque` is null or was given to [`register`], and its client lives.
 unsafe fn events<'a>(opaque: *mut c_void) -> Option<&'a ClientEvents> {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees it.
     unsafe { opaque.cast::<ClientEvents>().as_ref() }
 }
 
@@ -83,8 +84,8 @@ unsafe extern "C" fn on_delivery(
     message: *const rd_kafka_message_t,
     opaque: *mut c_void,
 ) {
-    // SAFETY: client and message live during the call. The code is read as a number, since a broker may send one
-    // that the enumeration lacks.
+    // SAFETY: client and message live during the call. The code is read as a number, since a broker
+    // may send one that the enumeration lacks.
     let (events, code, offset, tag) = unsafe {
         let code = (&raw const (*message).err).cast::<i32>().read();
         (events(opaque), Code::new(code), (*message).offset, (*message)._private.addr())
@@ -99,8 +100,8 @@ unsafe extern "C" fn on_delivery(
     if !is_refusal(code) {
         return;
     }
-    // The text that belongs to such a report is that of a response which librdkafka has freed by now.
-    // SAFETY: the message lives during the call, and so do its bytes.
+    // The text that belongs to such a report is part of a response which librdkafka has already
+    // freed. SAFETY: the message lives during the call, and so do its bytes.
     let (key, value) = unsafe {
         let key = bytes((*message).key, (*message).key_len);
         (key, bytes((*message).payload, (*message).len))
@@ -108,12 +109,12 @@ unsafe extern "C" fn on_delivery(
     events.refused(tag, code, key, value);
 }
 
-/// The bytes at `start`, or `None` where it is null.
+/// The bytes at `start`, or `None` if it is null.
 ///
 /// # Safety
 /// `start` is null, or there are `length` bytes that live for `'a`.
 unsafe fn bytes<'a>(start: *const c_void, length: usize) -> Option<&'a [u8]> {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees it.
     (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast(), length) })
 }
 
@@ -137,7 +138,8 @@ fn set_token(client: *mut rd_kafka_t, token: &OAuthToken) -> Result<(), String> 
     let value = CString::new(token.value.as_str()).map_err(null)?;
     let principal = CString::new(token.principal.as_str()).map_err(null)?;
     let mut text = ErrorText::new();
-    // SAFETY: all pointers are valid, there are no extensions, and the buffer is as long as it says.
+    // SAFETY: all pointers are valid, there are no extensions, and the buffer is as long as it
+    // says.
     let code = unsafe {
         rd_kafka_oauthbearer_set_token(
             client,

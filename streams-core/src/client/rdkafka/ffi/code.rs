@@ -7,7 +7,7 @@ use std::{
 
 use rdkafka::bindings::{rd_kafka_error_t, rd_kafka_resp_err_t as Native};
 
-// The bindings have an enumeration here, and a broker may send a code that it lacks.
+// The bindings use an enumeration here, but a broker may send a code that it lacks.
 unsafe extern "C" {
     fn rd_kafka_err2name(code: i32) -> *const c_char;
     fn rd_kafka_err2str(code: i32) -> *const c_char;
@@ -28,7 +28,7 @@ impl Code {
     pub(crate) const TIMED_OUT: Self = Self(Native::RD_KAFKA_RESP_ERR__TIMED_OUT as i32);
     pub(crate) const FATAL: Self = Self(Native::RD_KAFKA_RESP_ERR__FATAL as i32);
 
-    /// The code of this number.
+    /// The code with this number.
     pub(crate) const fn new(number: i32) -> Self {
         Self(number)
     }
@@ -38,7 +38,7 @@ impl Code {
     /// # Safety
     /// `error` is a valid error.
     pub(super) unsafe fn of_error(error: *const rd_kafka_error_t) -> Self {
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees it.
         Self(unsafe { rd_kafka_error_code(error) })
     }
 
@@ -50,7 +50,7 @@ impl Code {
         self.0
     }
 
-    /// What librdkafka says of it.
+    /// librdkafka's description of it.
     pub(crate) fn text(self) -> String {
         // SAFETY: takes any number and returns a string that lives for ever.
         unsafe { CStr::from_ptr(rd_kafka_err2str(self.0)) }.to_string_lossy().into_owned()
@@ -58,7 +58,8 @@ impl Code {
 }
 
 impl fmt::Display for Code {
-    /// Kafka's name with the number, as `NOT_COORDINATOR (16)`; librdkafka's own begin with an underscore.
+    /// Kafka's name with the number, as `NOT_COORDINATOR (16)`; librdkafka's own begin with an
+    /// underscore.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // SAFETY: takes any number and returns a string that lives for the call.
         let name = unsafe { CStr::from_ptr(rd_kafka_err2name(self.0)) };

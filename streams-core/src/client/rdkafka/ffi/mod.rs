@@ -1,9 +1,9 @@
-//! librdkafka's functions behind a safe face. The only module of the workspace with `unsafe`.
+//! Safe wrappers of librdkafka's functions. The only module of the workspace with `unsafe`.
 //!
-//! Every pointer of librdkafka is owned by one type here, and goes with it: a [`Topic`] and a
+//! Every pointer of librdkafka is owned by one type here, and freed with it: a [`Topic`] and a
 //! [`PartitionQueue`] keep their [`Client`] alive, a message does not leave the call that read it.
-//! What librdkafka tells from threads of its own arrives in [`ClientEvents`]. No decision is made here: codes
-//! and texts go up as they are.
+//! Events from librdkafka's own threads arrive in [`ClientEvents`]. No decision is made here: codes
+//! and texts are passed up unchanged.
 #![expect(unsafe_code, reason = "librdkafka is a C library")]
 
 mod callbacks;
@@ -36,19 +36,19 @@ pub(super) use self::{
 };
 use super::events::ClientEvents;
 
-/// What a client is for.
+/// Kind of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClientKind {
     Consumer,
     Producer,
 }
 
-/// Why a client could not be made.
+/// Reason why a client could not be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
     /// librdkafka has no such setting.
     UnknownKey(String),
-    /// A value, or several together, are wrong; the text says which.
+    /// A value, or a combination of values, is wrong; the text names it.
     Value(String),
 }
 
@@ -57,7 +57,7 @@ pub(super) fn check(settings: &BTreeMap<String, String>) -> Result<(), Refused> 
     Conf::new(settings).map(drop)
 }
 
-/// A client of librdkafka: threads of its own, connections, buffers.
+/// A client of librdkafka: its threads, connections and buffers.
 pub(super) struct Client {
     handle: NonNull<rd_kafka_t>,
     kind: ClientKind,
@@ -66,8 +66,8 @@ pub(super) struct Client {
     bootstrap: CString,
 }
 
-// SAFETY: librdkafka's client is thread-safe by its documentation ("completely thread-safe"), and so is
-// `ClientEvents`.
+// SAFETY: librdkafka's client is thread-safe by its documentation ("completely thread-safe"), and
+// so is `ClientEvents`.
 unsafe impl Send for Client {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for Client {}
@@ -118,19 +118,20 @@ impl Client {
         self.handle.as_ptr()
     }
 
-    /// Calls back for what has happened: delivery reports, errors. Waits for the first of them.
+    /// Handles pending events: delivery reports, errors. Waits for the first of them.
     pub(super) fn serve(&self, wait: Duration) {
         // SAFETY: the handle is valid.
         unsafe { rd_kafka_poll(self.as_ptr(), millis(wait)) };
     }
 
-    /// Whether the cluster has a broker, by its last word. A word of none names no controller either.
+    /// Returns whether the cluster has a broker according to its last response. A response without
+    /// brokers names no controller either.
     pub(super) fn has_heard_of_brokers(&self) -> bool {
-        // SAFETY: the handle is valid, and without a time-out it tells what it knows.
+        // SAFETY: the handle is valid, and without a time-out the call returns what is known.
         unsafe { rd_kafka_controllerid(self.as_ptr(), 0) >= 0 }
     }
 
-    /// Adds the bootstrap servers to the brokers that it knows; those that are among them stay as they are.
+    /// Adds the bootstrap servers to the known brokers; those among them stay as they are.
     pub(super) fn add_bootstrap_servers(&self) {
         // SAFETY: handle and text are valid.
         unsafe { rd_kafka_brokers_add(self.as_ptr(), self.bootstrap.as_ptr()) };
@@ -146,7 +147,7 @@ impl Client {
         (!code.is_success()).then(|| (code, text.to_text()))
     }
 
-    /// Gives up all records that are queued or on their way; each is reported as failed.
+    /// Gives up all records that are queued or in transit; each is reported as failed.
     pub(super) fn purge(&self) {
         use rdkafka::bindings::{RD_KAFKA_PURGE_F_INFLIGHT, RD_KAFKA_PURGE_F_QUEUE};
         // SAFETY: the handle is valid. It fails only for a consumer, which has nothing to purge.
@@ -155,7 +156,8 @@ impl Client {
         }
     }
 
-    /// Gives up the records that are queued; each is reported as failed. Those on their way are still answered.
+    /// Gives up the queued records; each is reported as failed. Those in transit are still
+    /// answered.
     pub(super) fn purge_queued(&self) {
         // SAFETY: the handle is valid. It fails only for a consumer, which has nothing to purge.
         unsafe {
@@ -167,15 +169,15 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         if self.kind == ClientKind::Producer {
-            // What was not flushed must not go out any more.
+            // Records that were not flushed must not be sent any more.
             self.purge();
         }
-        // SAFETY: the handle is valid and used no more: topics and queues hold the client.
+        // SAFETY: the handle is valid and not used again: topics and queues hold the client.
         unsafe { rd_kafka_destroy(self.as_ptr()) };
     }
 }
 
-/// A topic that a client works with.
+/// A topic that a client uses.
 pub(super) struct Topic {
     client: Arc<Client>,
     handle: NonNull<rd_kafka_topic_t>,
@@ -194,7 +196,7 @@ impl std::fmt::Debug for Topic {
 }
 
 impl Topic {
-    /// A topic by its name, whether or not it exists; `None` if the name can't be one.
+    /// A topic by its name, whether or not it exists; `None` if the name is invalid.
     pub(super) fn new(client: &Arc<Client>, name: &str) -> Option<Self> {
         let name = CString::new(name).ok()?;
         // SAFETY: handle and name are valid; a null configuration stands for the client's defaults.
@@ -224,7 +226,7 @@ impl Topic {
             (count > 0 && !topics.is_null())
                 .then(|| ((*topics).partition_cnt, (&raw const (*topics).err).cast::<i32>().read()))
         };
-        // SAFETY: it is ours and is read no more.
+        // SAFETY: it is ours and not read again.
         unsafe { rd_kafka_metadata_destroy(metadata) };
         match described {
             Some((count, 0)) if count > 0 => Ok(count),
@@ -233,7 +235,7 @@ impl Topic {
         }
     }
 
-    /// The high watermark as of the last fetch, or `None` before the first.
+    /// The high watermark at the last fetch, or `None` before the first.
     pub(super) fn high_watermark(&self, partition: i32) -> Option<i64> {
         let (mut low, mut high) = (-1, -1);
         let (client, name) = (self.client.as_ptr(), self.name.as_ptr());
@@ -247,12 +249,12 @@ impl Topic {
 
 impl Drop for Topic {
     fn drop(&mut self) {
-        // SAFETY: the handle is ours and used no more.
+        // SAFETY: the handle is ours and not used again.
         unsafe { rd_kafka_topic_destroy(self.as_ptr()) };
     }
 }
 
-/// A configuration on its way to a client.
+/// A configuration for a client.
 struct Conf(*mut rd_kafka_conf_t);
 
 impl Conf {
@@ -291,7 +293,7 @@ impl Drop for Conf {
     }
 }
 
-/// A buffer that librdkafka writes an error's text to.
+/// A buffer into which librdkafka writes an error's text.
 struct ErrorText([c_char; Self::LENGTH]);
 
 impl ErrorText {
@@ -306,12 +308,12 @@ impl ErrorText {
     }
 
     fn to_text(&self) -> String {
-        // SAFETY: all of it is null at first, and librdkafka ends what it writes with a null byte.
+        // SAFETY: the buffer is zeroed at first, and librdkafka ends its text with a null byte.
         unsafe { text_of(self.0.as_ptr()) }
     }
 }
 
-/// A text of librdkafka's, or nothing for null.
+/// A text of librdkafka, or an empty one for null.
 ///
 /// # Safety
 /// `text` is null or a string that ends in a null byte and lives for the call.
@@ -319,7 +321,7 @@ unsafe fn text_of(text: *const c_char) -> String {
     if text.is_null() {
         return String::new();
     }
-    // SAFETY: not null, and the caller vouches for the rest.
+    // SAFETY: not null, and the caller guarantees the rest.
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 

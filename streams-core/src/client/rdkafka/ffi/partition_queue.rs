@@ -1,4 +1,4 @@
-//! A partition that is read, with a queue of its own.
+//! A partition that is read through its own queue.
 
 use std::{
     ffi::{CStr, c_void},
@@ -17,15 +17,15 @@ use rdkafka::bindings::{
 };
 
 use super::{Code, Topic, text_of};
-use crate::client::rdkafka::wake::Wake;
+use crate::client::wake::Wake;
 
-/// Messages taken at a time.
+/// Number of messages taken at a time.
 const TAKEN_AT_ONCE: usize = 1_024;
 
 /// Room for the messages of one take, kept between takes.
 pub(in super::super) struct MessageBuffer(Box<[*mut rd_kafka_message_t]>);
 
-// SAFETY: between takes it holds nothing but nulls or pointers that nobody reads.
+// SAFETY: between takes it holds only nulls or pointers that nobody reads.
 unsafe impl Send for MessageBuffer {}
 
 impl Default for MessageBuffer {
@@ -35,7 +35,7 @@ impl Default for MessageBuffer {
 }
 
 impl MessageBuffer {
-    /// The most that one take brings.
+    /// Limit on the messages of one take.
     pub(in super::super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -47,19 +47,20 @@ impl std::fmt::Debug for MessageBuffer {
     }
 }
 
-/// What comes out of a queue.
+/// An item of a queue.
 pub(in super::super) enum Fetched<'a> {
     /// A record.
     Record(FetchedRecord<'a>),
-    /// The end of what can be read, at this offset.
+    /// The end of the readable records, at this offset.
     End(i64),
     /// Fetching failed.
     Failed(Code, String),
 }
 
-/// A partition that is being fetched. Dropping it ends that, and waits until it has ended.
+/// A partition that is being fetched. Dropping it stops the fetching and waits for its end.
 ///
-/// librdkafka's consumer proper would look for a group's coordinator all the time; this simple one only fetches.
+/// librdkafka's high-level consumer would look for a group's coordinator all the time; this simple
+/// one only fetches.
 pub(in super::super) struct PartitionQueue {
     topic: Arc<Topic>,
     partition: i32,
@@ -78,7 +79,7 @@ impl std::fmt::Debug for PartitionQueue {
 }
 
 impl PartitionQueue {
-    /// Starts to fetch from `offset`; `wake` is told when the queue is empty no more.
+    /// Starts to fetch from `offset`; `wake` is signalled when the queue is no longer empty.
     pub(in super::super) fn start(
         topic: &Arc<Topic>,
         partition: i32,
@@ -91,14 +92,15 @@ impl PartitionQueue {
             return Err(Code::FATAL);
         };
         let opaque = Arc::as_ptr(wake).cast_mut().cast::<c_void>();
-        // SAFETY: the queue is valid, and what is made below keeps `wake` until it has disabled the callback.
+        // SAFETY: the queue is valid, and the value made below keeps `wake` until it has disabled
+        // the callback.
         unsafe { rd_kafka_queue_cb_event_enable(handle.as_ptr(), Some(on_nonempty), opaque) };
         // SAFETY: topic and queue are valid, and the queue is destroyed only after the stop.
         let started = unsafe {
             rd_kafka_consume_start_queue(topic.as_ptr(), partition, offset, handle.as_ptr())
         };
         if started != 0 {
-            // SAFETY: reads a number of this thread; the queue is valid, ours, and used no more.
+            // SAFETY: reads a number of this thread; the queue is valid, ours, and not used again.
             let code = unsafe {
                 let code = rd_kafka_last_error() as i32;
                 rd_kafka_queue_cb_event_enable(handle.as_ptr(), None, ptr::null_mut());
@@ -110,18 +112,19 @@ impl PartitionQueue {
         Ok(Self { topic: Arc::clone(topic), partition, handle, _wake: Arc::clone(wake) })
     }
 
-    /// Whether there is nothing to take.
+    /// Returns whether there is nothing to take.
     pub(in super::super) fn is_empty(&self) -> bool {
         // SAFETY: the queue is valid.
         unsafe { rd_kafka_queue_length(self.handle.as_ptr()) == 0 }
     }
 
-    /// The high watermark as of the last fetch, or `None` before the first.
+    /// The high watermark at the last fetch, or `None` before the first.
     pub(in super::super) fn high_watermark(&self) -> Option<i64> {
         self.topic.high_watermark(self.partition)
     }
 
-    /// Takes at most `most` of what is there, in order, and does not wait. Returns how many it took.
+    /// Takes at most `most` of the queued messages, in order and without waiting. Returns their
+    /// number.
     pub(in super::super) fn take(
         &self,
         buffer: &mut MessageBuffer,
@@ -134,7 +137,8 @@ impl PartitionQueue {
         let taken = unsafe { rd_kafka_consume_batch_queue(self.handle.as_ptr(), 0, room, most) };
         let taken = usize::try_from(taken).unwrap_or(0).min(most);
         for message in buffer.0.iter().take(taken) {
-            // SAFETY: librdkafka filled in `taken` messages, each valid until it is destroyed, which is once here.
+            // SAFETY: librdkafka filled in `taken` messages, each valid until it is destroyed,
+            // which is once here.
             unsafe {
                 each(fetched(&**message));
                 rd_kafka_message_destroy(*message);
@@ -146,8 +150,9 @@ impl PartitionQueue {
 
 impl Drop for PartitionQueue {
     fn drop(&mut self) {
-        // SAFETY: topic and queue are valid. Fetching has stopped when `stop` returns; disabling the callback takes
-        // the queue's lock, under which it is called, so that nobody calls it afterwards.
+        // SAFETY: topic and queue are valid. Fetching has stopped when `stop` returns; disabling
+        // the callback takes the queue's lock, under which it is called, so it is not called
+        // afterwards.
         unsafe {
             rd_kafka_consume_stop(self.topic.as_ptr(), self.partition);
             rd_kafka_queue_cb_event_enable(self.handle.as_ptr(), None, ptr::null_mut());
@@ -163,12 +168,13 @@ unsafe extern "C" fn on_nonempty(_client: *mut rd_kafka_t, opaque: *mut c_void) 
     }
 }
 
-/// What a message says.
+/// The content of a message.
 ///
 /// # Safety
-/// The message was handed out by librdkafka and lives as long as `'a`.
+/// The message was returned by librdkafka and lives as long as `'a`.
 unsafe fn fetched(message: &rd_kafka_message_t) -> Fetched<'_> {
-    // SAFETY: the field is an `i32` in memory; as an enumeration it may not hold all that a broker sends.
+    // SAFETY: the field is an `i32` in memory; an enumeration may not have every value that a
+    // broker sends.
     let code = Code::new(unsafe { (&raw const message.err).cast::<i32>().read() });
     if code.is_success() {
         Fetched::Record(FetchedRecord(message))
@@ -188,7 +194,7 @@ impl<'a> FetchedRecord<'a> {
         self.0.offset
     }
 
-    /// The epoch of the leader that it came from; `None` of an old broker.
+    /// The epoch of the leader that served it; `None` from an old broker.
     pub(in super::super) fn leader_epoch(&self) -> Option<i32> {
         // SAFETY: the message is valid.
         Some(unsafe { rd_kafka_message_leader_epoch(self.0) }).filter(|epoch| *epoch >= 0)
@@ -217,12 +223,12 @@ impl<'a> FetchedRecord<'a> {
     }
 }
 
-/// Bytes of a message; null is none.
+/// Bytes of a message; `None` for null.
 ///
 /// # Safety
 /// `start` is null, or the start of `length` bytes that live as long as `'a`.
 unsafe fn bytes<'a>(start: *const c_void, length: usize) -> Option<&'a [u8]> {
-    // SAFETY: not null, and the caller vouches for the rest.
+    // SAFETY: not null, and the caller guarantees the rest.
     (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start.cast(), length) })
 }
 
@@ -243,8 +249,8 @@ impl<'a> Iterator for FetchedHeaders<'a> {
         let (mut name, mut value, mut length) = (ptr::null(), ptr::null(), 0);
         let (at, headers) = (self.next, self.headers);
         self.next += 1;
-        // SAFETY: the headers are those of a message that lives, and the results have room. Without error the name
-        // ends in a null byte and the value has `length` bytes, both of the message.
+        // SAFETY: the headers are those of a message that lives, and the results have room. Without
+        // error the name ends in a null byte and the value has `length` bytes, both of the message.
         unsafe {
             let code = rd_kafka_header_get_all(
                 headers,

@@ -1,4 +1,4 @@
-//! Handing records to a producer's buffers.
+//! Passing records to a producer's buffers.
 
 use std::{
     ffi::c_void,
@@ -20,7 +20,8 @@ use super::{Client, Code, Topic, millis};
 use crate::client::{ProduceRecord, rdkafka::deliveries::Tag};
 
 impl Client {
-    /// Sends what is buffered without further ado, and waits until all of it is reported. Whether it is.
+    /// Sends the buffered records at once, and waits until all of them are reported. Returns
+    /// whether they are.
     pub(in super::super) fn flush(&self, wait: Duration) -> bool {
         // SAFETY: the handle is valid.
         let code = unsafe { rd_kafka_flush(self.as_ptr(), millis(wait)) };
@@ -29,7 +30,7 @@ impl Client {
 }
 
 impl Topic {
-    /// Copies a record into the open batch of a partition. Its delivery report will come with `tag`.
+    /// Copies a record into the open batch of a partition. Its delivery report carries `tag`.
     pub(in super::super) fn produce(
         &self,
         partition: i32,
@@ -39,8 +40,9 @@ impl Topic {
         let (key, key_length) = raw(record.key);
         let (value, value_length) = raw(record.value);
         let headers = NativeHeaders::new(record)?;
-        // SAFETY: each type is followed by the arguments that librdkafka documents for it; the bytes are copied. A
-        // null list of headers stands for none, another one is librdkafka's if the call succeeds.
+        // SAFETY: each type is followed by the arguments that librdkafka documents for it; the
+        // bytes are copied. A null list of headers stands for none, another one is librdkafka's if
+        // the call succeeds.
         let code = unsafe {
             rd_kafka_producev(
                 self.client.as_ptr(),
@@ -79,7 +81,7 @@ fn raw(bytes: Option<&[u8]>) -> (*mut c_void, usize) {
     bytes.map_or((ptr::null_mut(), 0), |bytes| (bytes.as_ptr().cast_mut().cast(), bytes.len()))
 }
 
-/// Headers on their way to a record.
+/// Headers for a record.
 struct NativeHeaders(Option<NonNull<rd_kafka_headers_t>>);
 
 impl NativeHeaders {
@@ -87,14 +89,15 @@ impl NativeHeaders {
         if record.headers.is_empty() {
             return Ok(Self(None));
         }
-        // SAFETY: there is nothing to be wrong.
+        // SAFETY: the call has no preconditions.
         let headers = Self(NonNull::new(unsafe { rd_kafka_headers_new(record.headers.len()) }));
         for (name, value) in record.headers.iter() {
             let (start, length) = raw(value);
             let name_length = isize::try_from(name.len()).unwrap_or(0);
             let length = isize::try_from(length).unwrap_or(0);
             let name = name.as_ptr().cast();
-            // SAFETY: the list is valid, name and value are as long as is said and are copied; a null value is null.
+            // SAFETY: the list is valid, name and value have the given lengths and are copied; a
+            // null value is null.
             let code =
                 unsafe { rd_kafka_header_add(headers.as_ptr(), name, name_length, start, length) };
             if code as i32 != 0 {

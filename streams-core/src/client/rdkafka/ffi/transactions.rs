@@ -23,21 +23,21 @@ use crate::{
     client::{GroupMetadata, OffsetAndMetadata},
 };
 
-/// Why a call for a transaction failed.
+/// Reason why a transactional call failed.
 #[derive(Clone, Debug)]
 pub(in super::super) struct TransactionFailure {
     pub(in super::super) code: Code,
     pub(in super::super) text: String,
-    /// The producer does nothing any more.
+    /// True if the producer can't be used any more.
     pub(in super::super) is_fatal: bool,
-    /// The same call may be made again.
+    /// True if the same call may be repeated.
     pub(in super::super) is_retriable: bool,
-    /// The transaction can only be aborted.
+    /// True if the transaction can only be aborted.
     pub(in super::super) requires_abort: bool,
 }
 
 impl TransactionFailure {
-    /// A call that has not come back.
+    /// The failure of a call that has not returned.
     pub(in super::super) fn timed_out(text: &str) -> Self {
         Self { code: Code::TIMED_OUT, ..Self::invalid(text) }
     }
@@ -120,7 +120,7 @@ impl Client {
     }
 }
 
-/// Who commits, as librdkafka wants it.
+/// Identity of the committing member, in librdkafka's form.
 pub(in super::super) struct GroupIdentity(NonNull<rd_kafka_consumer_group_metadata_t>);
 
 impl GroupIdentity {
@@ -147,29 +147,30 @@ unsafe impl Send for GroupIdentity {}
 
 impl Drop for GroupIdentity {
     fn drop(&mut self) {
-        // SAFETY: it is ours and used no more.
+        // SAFETY: it is ours and not used again.
         unsafe { rd_kafka_consumer_group_metadata_destroy(self.0.as_ptr()) };
     }
 }
 
-/// Offsets with their metadata, as librdkafka wants them.
+/// Offsets with their metadata, in librdkafka's form.
 struct OffsetList(NonNull<rd_kafka_topic_partition_list_t>);
 
 impl OffsetList {
     /// `None` if a topic's name has a null byte in it.
     fn new(offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Option<Self> {
         let size = i32::try_from(offsets.len()).unwrap_or(0);
-        // SAFETY: there is nothing to be wrong; the list grows where the size is too small.
+        // SAFETY: the call has no preconditions; the list grows if the size is too small.
         let list = Self(NonNull::new(unsafe { rd_kafka_topic_partition_list_new(size) })?);
-        for (place, OffsetAndMetadata { offset, metadata, leader_epoch }) in offsets {
-            let topic = CString::new(&*place.topic).ok()?;
-            // SAFETY: the list is valid, the name is copied, and the element lives until the next is added. Its
-            // metadata is memory of librdkafka's, which frees it with the list; it is as long as what is copied.
+        for (partition, OffsetAndMetadata { offset, metadata, leader_epoch }) in offsets {
+            let topic = CString::new(&*partition.topic).ok()?;
+            // SAFETY: the list is valid, the name is copied, and the element lives until the next
+            // is added. Its metadata is memory of librdkafka's, which frees it with the list; it is
+            // as long as the copied bytes.
             unsafe {
                 let added = rd_kafka_topic_partition_list_add(
                     list.0.as_ptr(),
                     topic.as_ptr(),
-                    place.partition,
+                    partition.partition,
                 );
                 (*added).offset = *offset;
                 if let Some(epoch) = leader_epoch {
@@ -192,7 +193,7 @@ impl OffsetList {
 
 impl Drop for OffsetList {
     fn drop(&mut self) {
-        // SAFETY: it is ours and used no more.
+        // SAFETY: it is ours and not used again.
         unsafe { rd_kafka_topic_partition_list_destroy(self.0.as_ptr()) };
     }
 }

@@ -14,7 +14,7 @@ pub(super) struct LoginModule {
 /// Reads `class flag name="value" … ;`.
 ///
 /// # Errors
-/// What is malformed, without the text, which holds secrets.
+/// A description of the fault, without the text, which holds secrets.
 pub(super) fn parse(text: &str) -> Result<LoginModule, String> {
     let mut words = Words { rest: text.trim() };
     let class = words.next_word()?.ok_or("it is empty")?;

@@ -1,13 +1,14 @@
-//! The settings of the clients: Java's names to librdkafka's, and to those of the control plane's own client.
+//! Settings of the clients: conversion of Java's names to librdkafka's, and to those of the control
+//! plane's own client.
 //!
-//! All of them are read once, when the supplier is made, so that a mistake shows at the start and names the key as
-//! the user wrote it. A key of Java's without a counterpart is warned of, or refused where leaving it out would be
-//! unsafe; what is librdkafka's own passes through.
+//! All of them are read once, when the supplier is made, so that a mistake shows at the start and
+//! names the key as the user wrote it. A key of Java without a counterpart logs a warning, or is
+//! refused if leaving it out would be unsafe; librdkafka's own keys pass through.
 
 mod jaas;
 mod pem;
 mod security;
-mod translation;
+pub(crate) mod translation;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,18 +29,18 @@ use crate::{
     config::{ClientRole, ValidConfig},
 };
 
-/// What a consumer or producer is made with.
+/// Settings of a consumer or producer.
 #[derive(Clone, Debug)]
 pub(super) struct NativeSettings {
     /// By librdkafka's names. They may hold secrets.
     pub(super) values: BTreeMap<String, String>,
-    /// `max.block.ms`: how long a call may take that has no time-out of its own.
+    /// `max.block.ms`: time limit of a call that has none of its own.
     pub(super) max_block: Duration,
     /// `delivery.timeout.ms`, or librdkafka's `message.timeout.ms`.
     pub(super) delivery_timeout: Duration,
     /// `metadata.max.age.ms`.
     pub(super) metadata_max_age: Duration,
-    /// `isolation.level`, where it was set.
+    /// `isolation.level`, if it was set.
     pub(super) isolation: Option<IsolationLevel>,
 }
 
@@ -76,29 +77,29 @@ impl ClientSettings {
             restore_consumer: of(ClientRole::RestoreConsumer)?,
             global_consumer: of(ClientRole::GlobalConsumer)?,
             producer: of(ClientRole::Producer)?,
-            control: control(config, tokens)?,
+            control: control(config, ClientRole::Admin, tokens)?,
         })
     }
 }
 
-/// What is the same for all consumers, unless it is set.
+/// Defaults of all consumers.
 const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
     ("allow.auto.create.topics", "false"),
     // Java's default; librdkafka's is false.
     ("check.crcs", "true"),
     ("enable.metrics.push", "false"),
     ("fetch.error.backoff.ms", "100"),
-    // A partition that has been read empty waits this long before it is looked at again.
+    // A partition that has been read empty waits this long before it is read again.
     ("fetch.queue.backoff.ms", "5"),
-    // A partition that is new among idle ones waits for the fetch that is under way.
+    // A new partition among idle ones waits for the fetch in progress.
     ("fetch.wait.max.ms", "20"),
     ("log.connection.close", "false"),
-    // Both for each partition.
+    // Both are per partition.
     ("queued.max.messages.kbytes", "8192"),
     ("queued.min.messages", "20000"),
 ];
 
-/// What no consumer may have otherwise: positions are the runtime's.
+/// Settings that no consumer may change: the runtime decides positions.
 const CONSUMER_FIXED: &[(&str, &str)] = &[
     ("auto.commit.enable", "false"),
     ("auto.offset.reset", "error"),
@@ -107,7 +108,7 @@ const CONSUMER_FIXED: &[(&str, &str)] = &[
     ("enable.partition.eof", "true"),
 ];
 
-/// What is the same for all producers, unless it is set.
+/// Defaults of all producers.
 const PRODUCER_DEFAULTS: &[(&str, &str)] = &[
     ("allow.auto.create.topics", "false"),
     ("enable.metrics.push", "false"),
@@ -121,11 +122,11 @@ const PRODUCER_DEFAULTS: &[(&str, &str)] = &[
     ("queue.buffering.max.messages", "0"),
 ];
 
-/// What no producer may have otherwise: changelogs must be whole and in order.
+/// Settings that no producer may change: changelogs must be complete and in order.
 const PRODUCER_FIXED: &[(&str, &str)] =
     &[("acks", "all"), ("delivery.report.only.error", "false"), ("enable.idempotence", "true")];
 
-/// The settings of one role, with what is to be said of keys that have no effect.
+/// The settings of one role, with warnings about keys that have no effect.
 fn native(
     config: &ValidConfig,
     role: ClientRole,
@@ -154,7 +155,7 @@ fn native(
         }
     }
     if let Some(most) = number(&values, "fetch.max.bytes") {
-        // librdkafka wants a fetch to have room for one message.
+        // librdkafka requires a fetch to have room for one message.
         let message = number(&values, "message.max.bytes").unwrap_or(1_000_000);
         values.insert("message.max.bytes".to_owned(), message.min(most).max(1_000).to_string());
     }
@@ -176,7 +177,7 @@ fn native(
     Ok((settings, warnings))
 }
 
-/// What librdkafka says of a setting, as an error.
+/// librdkafka's complaint about a setting, as an error.
 pub(super) fn explain(kind: ClientKind, refused: &Refused) -> Error {
     let client = if kind == ClientKind::Consumer { "consumer" } else { "producer" };
     config_error(match refused {
@@ -187,15 +188,16 @@ pub(super) fn explain(kind: ClientKind, refused: &Refused) -> Error {
     })
 }
 
-/// The settings of the client for membership and admin calls.
+/// The settings of our own client: for membership and admin calls, or for records.
 ///
 /// # Errors
 /// `Config`, naming the key.
 pub(crate) fn control(
     config: &ValidConfig,
+    role: ClientRole,
     tokens: Option<&TokenProvider>,
 ) -> Result<kafka_client::ClientConfig> {
-    let overrides = config.client_overrides(ClientRole::Admin);
+    let overrides = config.client_overrides(role);
     let servers = overrides.get("bootstrap.servers").copied();
     let servers = servers.unwrap_or_else(|| config.bootstrap_servers()).split(',');
     let servers = servers.map(str::trim).filter(|server| !server.is_empty());
@@ -211,7 +213,7 @@ pub(crate) fn control(
     let security = SecuritySettings::read(&overrides, tokens.is_some())?;
     control.security = security.for_control(tokens)?;
     control.validate().map_err(|cause| {
-        Error::with_source(ErrorKind::Config, "the settings of the admin client are refused", cause)
+        Error::with_source(ErrorKind::Config, "the settings of the clients are refused", cause)
     })?;
     Ok(control)
 }
@@ -220,12 +222,13 @@ fn config_error(text: impl Into<String>) -> Error {
     Error::new(ErrorKind::Config, text)
 }
 
-/// A span in milliseconds; what is not a number is refused elsewhere, with the key that has it.
+/// A duration in milliseconds; a value that is no number is refused elsewhere, with its key.
 fn millis(settings: &BTreeMap<&str, &str>, key: &str, default: u64) -> Duration {
     Duration::from_millis(settings.get(key).and_then(|text| text.parse().ok()).unwrap_or(default))
 }
 
-/// How long a record may take under librdkafka's name of the setting, where 0 is for ever, or Java's.
+/// Time that a record may take, under librdkafka's name of the setting, where 0 is for ever, or
+/// Java's.
 fn delivery_timeout(overrides: &BTreeMap<&str, &str>) -> Duration {
     const LONGEST_MS: u64 = i32::MAX as u64;
     let java = millis(overrides, "delivery.timeout.ms", 120_000);

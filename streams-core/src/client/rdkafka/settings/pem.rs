@@ -1,24 +1,24 @@
 //! Certificates and keys as PEM text.
 
-/// The certificates of a text, in their order, or none.
+/// The certificates in a text, in order, or none.
 pub(super) fn certificates(text: &str) -> Option<String> {
     let found = blocks(text, |label| label.ends_with("CERTIFICATE"));
     (!found.is_empty()).then_some(found)
 }
 
-/// The private key of a text, or none.
+/// The private key in a text, or none.
 pub(super) fn private_key(text: &str) -> Option<String> {
     let found = blocks(text, |label| label.ends_with("PRIVATE KEY"));
     (!found.is_empty()).then_some(found)
 }
 
-/// Whether a private key needs a password.
+/// Returns whether a private key needs a password.
 pub(super) fn is_encrypted(key: &str) -> bool {
     key.contains("BEGIN ENCRYPTED PRIVATE KEY") || key.contains("Proc-Type: 4,ENCRYPTED")
 }
 
-/// The blocks whose label is wanted, each with its lines of begin and end. A text without line breaks, as some write
-/// it into a configuration, has its `\n` written out.
+/// The blocks with the wanted labels, each with its lines of begin and end. In a text without line
+/// breaks, as some write it into a configuration, each `\n` is an escape sequence.
 fn blocks(text: &str, wanted: impl Fn(&str) -> bool) -> String {
     let text = if text.contains('\n') { text.to_owned() } else { text.replace("\\n", "\n") };
     let mut found = String::new();
@@ -38,7 +38,7 @@ fn blocks(text: &str, wanted: impl Fn(&str) -> bool) -> String {
             label = None;
         }
     }
-    // A block without an end is as good as none.
+    // A block without an end does not count.
     if label.is_some() { String::new() } else { found }
 }
 

@@ -1,7 +1,7 @@
 //! Encryption and authentication, from Java's keys or librdkafka's, for both kinds of clients.
 //!
-//! Both must be able to connect, so only what both can do is permitted. Certificates are read from their files here,
-//! once; a store that is not PEM is refused with how to convert it.
+//! Both must be able to connect, so only common features are permitted. Certificates are read from
+//! their files here, once; a store that is not PEM is refused with instructions for converting it.
 
 use std::{collections::BTreeMap, fs, sync::Arc};
 
@@ -14,7 +14,7 @@ const PLAIN_MODULE: &str = "org.apache.kafka.common.security.plain.PlainLoginMod
 const SCRAM_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
 const MECHANISMS: &str = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER";
 
-/// Keys that are read here, or that say nothing to clients that are not Java's.
+/// Keys that are read here, or that mean nothing to clients other than Java's.
 const READ: &[&str] = &[
     "enable.ssl.certificate.verification",
     "sasl.jaas.config",
@@ -42,7 +42,7 @@ const READ: &[&str] = &[
     "ssl.truststore.type",
 ];
 
-/// Keys that choose between implementations of Java's, or tune what is fixed here.
+/// Keys that choose between Java's implementations, or tune what is fixed here.
 const JAVA_ONLY: &[&str] = &[
     "sasl.login.connect.timeout.ms",
     "sasl.login.read.timeout.ms",
@@ -59,14 +59,14 @@ const JAVA_ONLY: &[&str] = &[
     "ssl.trustmanager.algorithm",
 ];
 
-/// How connections are encrypted and authenticated.
+/// Encryption and authentication of connections.
 pub(super) struct SecuritySettings {
     protocol: SecurityProtocol,
     ca: Option<String>,
     certificate: Option<(String, String)>,
     verify_host_name: bool,
     sasl: Option<Sasl>,
-    /// Settings of librdkafka's own that the other client has no word for, such as cipher suites.
+    /// Settings of librdkafka that the other client lacks, such as cipher suites.
     extra: BTreeMap<String, String>,
 }
 
@@ -149,7 +149,7 @@ impl SecuritySettings {
     /// The same for the client of membership and admin calls.
     ///
     /// # Errors
-    /// `Config` if tokens are needed and nobody gives them.
+    /// `Config` if tokens are needed and there is no provider.
     pub(super) fn for_control(self, tokens: Option<&TokenProvider>) -> Result<Security> {
         let client_certificate =
             self.certificate.map(|(chain, key)| ClientCertificate { chain, key });
@@ -208,7 +208,7 @@ fn verifies_host_name(settings: &Settings<'_>) -> Result<bool> {
     }
 }
 
-/// The certificates of the authorities to trust; the system's if there are none.
+/// The certificates of the trusted authorities; the system's if none are given.
 fn authorities(settings: &Settings<'_>) -> Result<Option<String>> {
     check_store(
         settings,
@@ -370,7 +370,8 @@ fn credentials(settings: &Settings<'_>, mechanism: &str) -> Result<(String, Stri
     Ok((option("username")?, option("password")?))
 }
 
-/// What only librdkafka reads. Java's classes are refused, since they would decide who is trusted.
+/// Settings that only librdkafka reads. Java's classes are refused, since they would decide who is
+/// trusted.
 fn extra(settings: &Settings<'_>) -> Result<BTreeMap<String, String>> {
     let mut extra = BTreeMap::new();
     for (key, value) in settings {

@@ -1,4 +1,4 @@
-//! What users write, and what the clients are told.
+//! Settings as users write them, and as the clients get them.
 
 use kafka_client::{SaslConfig, SecurityProtocol};
 
@@ -74,7 +74,7 @@ fn the_narrower_prefix_wins_and_librdkafkas_own_keys_pass() {
 
 #[test]
 fn a_key_that_nobody_knows_or_a_wrong_value_is_refused_by_its_name() {
-    // What begins with `ssl.` is known by its values alone.
+    // Keys that begin with `ssl.` are checked by the clients alone.
     assert_refused(&config().set("producer.ssl.no.such.key", 1), &["ssl.no.such.key"]);
 }
 

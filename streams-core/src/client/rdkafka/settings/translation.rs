@@ -1,21 +1,21 @@
-//! One key after the other.
+//! Translation of single keys.
 
 use crate::config::ClientRole;
 
-/// What becomes of a key and its value.
+/// Translation of a key and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Translation {
+pub(crate) enum Translation {
     /// Settings of librdkafka.
     Settings(Vec<(String, String)>),
-    /// Somebody else reads it: the runtime, the supplier, or the part that cares for security. Or the
-    /// configuration permits only the value that it has anyway.
+    /// It is read elsewhere: by the runtime, the supplier, or the security settings. Or the
+    /// configuration permits only the value that holds anyway.
     Elsewhere,
-    /// It does nothing here; why.
+    /// It has no effect here, for this reason.
     NoEffect(&'static str),
 }
 
-/// What a Java client's key is to a client of librdkafka.
-pub(super) fn translate(role: ClientRole, key: &str, value: &str) -> Translation {
+/// Translates a Java client's key for a client of librdkafka.
+pub(crate) fn translate(role: ClientRole, key: &str, value: &str) -> Translation {
     if key.starts_with("ssl.") || key.starts_with("sasl.") || is_security(key) {
         return Translation::Elsewhere;
     }
@@ -35,7 +35,7 @@ fn renamed(key: &str, value: impl Into<String>) -> Translation {
     Translation::Settings(vec![(key.to_owned(), value.into())])
 }
 
-/// A size or span where Java says "none" by -1 and librdkafka by 0.
+/// A size or duration for which Java writes "none" as -1 and librdkafka as 0.
 fn none_is_zero(key: &str, value: &str) -> Translation {
     renamed(key, if value == "-1" { "0" } else { value })
 }
@@ -71,7 +71,7 @@ fn producer(key: &str, value: &str) -> Option<Translation> {
     Some(match key {
         "buffer.memory" => {
             let kbytes = value.parse::<u64>().ok().map(|bytes| (bytes / 1_024).max(1).to_string());
-            // What is no number is refused by librdkafka.
+            // A value that is no number is refused by librdkafka.
             renamed("queue.buffering.max.kbytes", kbytes.unwrap_or_else(|| value.to_owned()))
         }
         "max.request.size" => renamed("message.max.bytes", value),
@@ -80,7 +80,7 @@ fn producer(key: &str, value: &str) -> Option<Translation> {
         "compression.gzip.level" | "compression.lz4.level" | "compression.zstd.level" => {
             renamed("compression.level", value)
         }
-        // Both the broker's time and the connection's.
+        // Both the broker's timeout and the connection's.
         "request.timeout.ms" => Translation::Settings(vec![
             ("request.timeout.ms".to_owned(), value.to_owned()),
             ("socket.timeout.ms".to_owned(), value.to_owned()),

@@ -36,7 +36,7 @@ pub(crate) fn spawn_global(
     }
 }
 
-/// Loops until the thread is told to stop or fails for good; then returns the error.
+/// Loops until the thread is told to stop or fails for good; in the latter case returns the error.
 fn drive_global(app: &App, lifecycle: &Lifecycle, thread: &mut GlobalThread) -> Option<Error> {
     let global = lifecycle.global();
     loop {
@@ -49,12 +49,14 @@ fn drive_global(app: &App, lifecycle: &Lifecycle, thread: &mut GlobalThread) -> 
         let turn = guarded(|| thread.run_once(app.clock.now_ms(), app.config.poll_interval()));
         if let Err(error) = turn {
             let error = match thread.after_panic() {
-                Some(place) if error.kind() == ErrorKind::Panic => error.in_context(place),
+                Some(whereabouts) if error.kind() == ErrorKind::Panic => {
+                    error.in_context(whereabouts)
+                }
                 _ => error,
             };
             tracing::error!(thread = %thread.name(), "the thread of the global stores failed: {error}");
-            // Whatever the answer is: without global stores the instance can't go on. Nor does a handler that panics
-            // change that.
+            // The answer does not matter: without global stores the instance can't go on. Nor does
+            // a panic of the handler.
             let _ = guarded(|| Ok(lifecycle.ask(&error)));
             return Some(error);
         }

@@ -1,6 +1,8 @@
-//! The operating-system threads that drive stream threads, restorers and the filling of global stores. Only this folder
+//! The operating-system threads of stream threads, restorers and global stores. Only this folder
 //! starts threads.
 
+#[cfg(feature = "metrics")]
+mod endpoint;
 mod global;
 mod restorer;
 
@@ -11,6 +13,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "metrics")]
+pub(crate) use self::endpoint::Endpoint;
 pub(crate) use self::global::spawn_global;
 use self::restorer::{Beside, end_restorer, spawn_restorer};
 use super::{
@@ -21,15 +25,16 @@ use super::{
     State, UncaughtExceptionResponse,
     app::App,
     lifecycle::Lifecycle,
+    metrics::count,
     stop_signal::StopSignal,
     watchdog::Watchdog,
 };
 use crate::{Error, ErrorKind, Result, time::duration_ms};
 
-/// Pause of a stream thread that the cluster could not serve.
+/// Pause of a stream thread after a call that the cluster could not serve.
 const FAILURE_PAUSE: Duration = Duration::from_millis(50);
 
-/// Pause between two looks whether the group has heard that all are to close.
+/// Pause between two checks whether the group knows that all members must close.
 const ANNOUNCE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Starts a stream thread and its restorer.
@@ -72,7 +77,7 @@ fn no_thread(name: &str, cause: std::io::Error) -> Error {
     Error::with_source(ErrorKind::Fatal, text, cause)
 }
 
-/// Loops until the thread is told to stop or fails for good; then returns the error.
+/// Loops until the thread is told to stop or fails for good; in the latter case returns the error.
 fn drive(
     app: &Arc<App>,
     lifecycle: &Arc<Lifecycle>,
@@ -114,6 +119,7 @@ fn drive(
         if let Err(error) = turn {
             let (error, given_up) = give_up(thread, error);
             tracing::error!(thread = %thread.name(), "stream thread failed: {error}");
+            count(&app.shared.counters.failed_threads, 1);
             // A handler that panics gives no answer.
             let answer = guarded(|| Ok(lifecycle.ask(&error)));
             let answer = answer.unwrap_or(UncaughtExceptionResponse::ShutdownClient);
@@ -131,8 +137,8 @@ fn drive(
     }
 }
 
-/// Tells all instances to close, as the thread's last deed. It takes no longer than a session: whoever has not
-/// heard by then will not.
+/// Tells all instances to close, as the last action of the thread. It takes no longer than a
+/// session: members that have not heard by then will not.
 fn announce_shutdown(app: &App, thread: &mut StreamThread, stop: &StopSignal) {
     let started_ms = app.clock.now_ms();
     while !stop.abandoned()
@@ -152,14 +158,15 @@ fn announce_shutdown(app: &App, thread: &mut StreamThread, stop: &StopSignal) {
     let _ = guarded(|| thread.leave_group()); // The session timeout does it otherwise.
 }
 
-/// Gives up all tasks after an error that the thread can't go on from. Returns the error, with the place if it
-/// was a panic, and whether the tasks could be given up: dropping them runs user code, which may panic again.
+/// Gives up all tasks after an unrecoverable error. Returns the error, with the node and record if
+/// it was a panic, and whether the tasks could be given up: dropping them runs user code, which may
+/// panic again.
 pub(crate) fn give_up(thread: &mut StreamThread, error: Error) -> (Error, bool) {
     let error = match thread.after_panic() {
-        Some(place) if error.kind() == ErrorKind::Panic => error.in_context(place),
+        Some(whereabouts) if error.kind() == ErrorKind::Panic => error.in_context(whereabouts),
         _ => error,
     };
-    // Whatever the error was, nothing of what is uncommitted may stay.
+    // Whatever the error was, no uncommitted work may stay.
     let dropped = guarded(|| {
         thread.drop_work();
         Ok(())

@@ -1,4 +1,4 @@
-//! The thread beside a stream thread: it restores, and looks after the stream thread meanwhile.
+//! The thread paired with a stream thread: it restores, and watches the stream thread meanwhile.
 
 use std::{
     sync::Arc,
@@ -18,13 +18,14 @@ use super::{
 };
 use crate::Result;
 
-/// How long a restorer waits when nothing has come for its tasks.
+/// Time for which a restorer waits when nothing has come for its tasks.
 const RESTORER_IDLE: Duration = Duration::from_millis(5);
 
-/// How long it waits for an order when it has no tasks, until it looks whether it is to end.
+/// Time for which a restorer without tasks waits for an order before it checks whether it should
+/// end.
 const RESTORER_WAIT: Duration = Duration::from_millis(100);
 
-/// What the thread beside a stream thread knows of it.
+/// The stream thread as seen by the thread paired with it.
 pub(super) struct Beside {
     pub(super) app: Arc<App>,
     pub(super) lifecycle: Arc<Lifecycle>,
@@ -44,7 +45,7 @@ pub(super) fn spawn_restorer(
     Builder::new().name(name.clone()).spawn(drive).map_err(|cause| no_thread(&name, cause))
 }
 
-/// Waits until the restorer has let go of its tasks: it must not outlive its thread.
+/// Waits until the restorer has released its tasks: it must not outlive its thread.
 pub(super) fn end_restorer(
     handle: JoinHandle<()>,
     thread: &mut StreamThread,
@@ -55,13 +56,13 @@ pub(super) fn end_restorer(
         thread.release_restorer();
     }
     if handle.join().is_err() {
-        // A panic of its own was told to the thread; this one came on its way out.
+        // Its own panic was reported to the thread; this one occurred on its way out.
         stop.abandon();
     }
     thread.close_returned();
 }
 
-/// Restores, and looks after the stream thread meanwhile.
+/// Restores, and watches the stream thread meanwhile.
 fn drive_restorer(beside: &Beside, restorer: &mut RestoreWorker, watchdog: &Watchdog) {
     let Beside { app, lifecycle, index, stop } = beside;
     while !stop.abandoned() && !restorer.has_ended() {

@@ -1,4 +1,4 @@
-//! Following the target, and starting what is restored.
+//! Follows the target, and starts restored tasks.
 
 use super::{
     super::{
@@ -39,7 +39,7 @@ impl Holdings {
         hand_over::take_over(&self.app, &mut self.tasks, &target)?;
         let waiting = self.tasks.ids(Slot::is_waiting);
         if waiting.iter().any(|task| target.active.contains(task)) {
-            // A transaction that this thread, or the one before it, left open would hold the restore up.
+            // An open transaction of this thread, or the one before it, would block the restore.
             if !self.writer.ensure(member)? {
                 return Ok(());
             }
@@ -75,7 +75,7 @@ impl Holdings {
         if !is_planted(PlantedBug::HandOverBeforeCommit) {
             self.commit(member, patience, now_ms)?;
         }
-        // The commit may have shown more that others wrote.
+        // The commit may have revealed more foreign rows.
         if self.commits.is_pending() || !self.mend.lets_go(gone, &mut *self.admin, now_ms) {
             return Ok(());
         }
@@ -84,7 +84,7 @@ impl Holdings {
         gone.iter().try_for_each(|task| self.ending().close_task(*task))
     }
 
-    /// Starts the tasks that are restored. One whose committed offsets can't be had yet waits.
+    /// Starts the restored tasks. A task whose committed offsets are not available yet waits.
     pub(in super::super) fn start_restored(
         &mut self,
         member: &mut Member,
@@ -92,20 +92,21 @@ impl Holdings {
         now_ms: i64,
     ) -> Result {
         let Some(target) = member.target().cloned() else { return Ok(()) };
-        // The target may be newer than the last look at it, and what is another's by now must not begin.
+        // The target may be newer than the last hand-over, and a task that belongs to another
+        // member by now must not begin.
         let mine = |id: &TaskId| target.active.contains(id);
         for id in self.tasks.ids(Slot::is_restored).into_iter().filter(mine) {
             let Some((databases, starting)) = self.tasks.restored_task(id) else { continue };
             let known = (&mut *member, &self.input, &*target);
-            // A transaction of the former owner may not be finished.
+            // A transaction of the former owner may be unfinished.
             let found = start::advance(id, starting, known, &mut *self.admin, now_ms);
             let Some(start) = patience.pass_over(found, now_ms)? else { continue };
             if start.inputs != target.inputs_of(id) {
-                // An input has come or gone since it was asked where they begin.
+                // An input was added or removed since its start position was requested.
                 continue;
             }
             let databases = databases.clone();
-            // What a processor's `init` writes has to have room, too.
+            // The writes of a processor's `init` need room, too.
             if !self.writer.has_room()? || !self.writer.begin(member, now_ms)? {
                 break;
             }
@@ -119,24 +120,28 @@ impl Holdings {
                 }
             }
             self.tasks.put(id, Slot::Running(Box::new(task)));
+            self.measuring.figures().tasks_created += 1;
         }
         Ok(())
     }
 
-    /// Looks at topics and changelogs if it is time to, and takes what was found.
+    /// Checks topics and changelogs if it is time to, and takes the results.
     ///
     /// # Errors
     /// `MissingSourceTopic` if a source topic is gone.
     pub(in super::super) fn look_around(&mut self, now_ms: i64) -> Result {
-        // Rows of this thread that are on their way look like those of others.
+        // This thread's own records in transit look like those of others.
         if !self.commits.has_asked() {
             self.mend.advance(&mut *self.admin, now_ms);
         }
         self.topics.look(&mut *self.admin, now_ms)
     }
 
-    /// An assignment has come, and tasks may have other inputs.
-    pub(in super::super) fn is_assigned(&mut self) {
+    /// Notes that an assignment has come, and tasks may have other inputs.
+    pub(in super::super) fn is_assigned(&mut self, member: &Member) {
         self.is_assigned = true;
+        if let Some(target) = member.target() {
+            self.measuring.is_assigned(target);
+        }
     }
 }

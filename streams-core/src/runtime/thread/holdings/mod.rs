@@ -1,4 +1,4 @@
-//! All that a thread holds for its tasks, and what is done with several of these at once.
+//! Everything that a thread holds for its tasks, and the actions on several parts at once.
 
 mod follow;
 mod process;
@@ -13,6 +13,7 @@ use super::{
     hand_over,
     idle::IdleLook,
     input::Input,
+    measuring::Measuring,
     member::Member,
     mend::Mend,
     pace::Pace,
@@ -27,7 +28,7 @@ use super::{
 };
 use crate::{Result, TaskId, client::Admin};
 
-/// The tasks of a thread, and what it reads and writes for them.
+/// The tasks of a thread, with the parts that read and write for them.
 pub(super) struct Holdings {
     app: Arc<App>,
     thread: String,
@@ -40,16 +41,17 @@ pub(super) struct Holdings {
     mend: Mend,
     commits: Commits,
     pace: Pace,
-    /// The task at which processing made room for something else.
+    /// The task at which processing was interrupted for other work.
     interrupted: Option<TaskId>,
-    /// Tasks of which an input has appeared or gone: they begin anew with it.
+    /// Tasks whose inputs have grown or shrunk: they start again with the new ones.
     grown: Vec<TaskId>,
-    /// Whether an assignment has come with which inputs were not compared yet.
+    /// True if an assignment has come whose inputs were not compared yet.
     is_assigned: bool,
-    /// The committed offsets that tasks wait for, to be placed.
+    /// Committed offsets that tasks wait for before they can be placed.
     asked: BTreeMap<TaskId, Asked<Committed>>,
     watch: Watch,
     idle: IdleLook,
+    measuring: Measuring,
 }
 
 impl Holdings {
@@ -59,6 +61,7 @@ impl Holdings {
         thread: &str,
         restores: Restores,
     ) -> Result<Self> {
+        let measuring = Measuring::new(app, thread);
         Ok(Self {
             app: app.clone(),
             thread: thread.to_owned(),
@@ -69,7 +72,7 @@ impl Holdings {
             input: Input::new(app, thread)?,
             writer: Writer::new(app, index, thread),
             mend: Mend::new(app, thread),
-            commits: Commits::new(app, thread),
+            commits: Commits::new(app, thread, measuring.shared()),
             pace: Pace::new(),
             interrupted: None,
             grown: Vec::new(),
@@ -77,6 +80,7 @@ impl Holdings {
             asked: BTreeMap::new(),
             watch: Watch::default(),
             idle: IdleLook::default(),
+            measuring,
         })
     }
 
@@ -92,23 +96,24 @@ impl Holdings {
         self.writer.in_transaction()
     }
 
-    /// Whether a commit waits for the group: until it is complete, nothing may happen to tasks.
+    /// Returns whether a commit waits for the group: until it is complete, nothing may happen to
+    /// tasks.
     pub(super) fn commit_is_pending(&self) -> bool {
         self.commits.is_pending()
     }
 
-    /// Whether something is not committed.
+    /// Returns whether there is uncommitted work.
     pub(super) fn has_work(&mut self, member: &mut Member) -> bool {
         self.parts(member).have_work()
     }
 
-    /// Takes what the restorer has to tell.
+    /// Takes the restorer's outcomes.
     pub(super) fn receive(&mut self, patience: &mut Patience, now_ms: i64) -> Result {
         let (tasks, restores) = (&mut self.tasks, &mut self.restores);
         hand_over::receive(&self.app, tasks, restores, patience, now_ms)
     }
 
-    /// Commits. One that the cluster could not take stays pending.
+    /// Commits. A commit that the cluster could not accept stays pending.
     pub(super) fn commit(
         &mut self,
         member: &mut Member,
@@ -127,12 +132,12 @@ impl Holdings {
         if self.commits.is_pending() { patience.pass_over(committed, now_ms) } else { committed }
     }
 
-    /// Whether a commit asked what is not answered.
+    /// Returns whether a request of a commit is unanswered.
     pub(super) fn commit_has_asked(&self) -> bool {
         self.commits.has_asked()
     }
 
-    /// Waits for what a commit asked, for at most so long.
+    /// Waits for an answer to a commit, for at most `max_wait`.
     pub(super) fn await_commit(&self, max_wait: Duration) {
         self.commits.wait(max_wait);
     }
@@ -144,39 +149,50 @@ impl Holdings {
         patience: &mut Patience,
         now_ms: i64,
     ) -> Result {
-        if now_ms >= self.commits.due_ms(&self.writer) || self.commits.is_asked_for(&self.tasks) {
+        if now_ms >= self.commits.due_ms(&self.writer) || self.tasks.ask_for_commit(&self.app) {
             self.commit(member, patience, now_ms)?;
         }
         Ok(())
     }
 
-    /// Begins to look behind the ends of the changelogs, before somebody else goes on there.
+    /// Begins to look for foreign rows after the ends of the changelogs, before another member
+    /// continues there.
     pub(super) fn look_for_foreign_rows(&mut self, now_ms: i64) {
         self.mend.look(&mut *self.admin, now_ms);
     }
 
-    /// Whether rows of others are to be written anew, as far as is known, or are being looked for.
+    /// Returns whether foreign rows have to be rewritten, as far as is known, or are being looked
+    /// for.
     pub(super) fn mends(&self) -> bool {
         self.mend.has_gaps() || self.mend.is_at_work() || self.commits.is_pending()
     }
 
-    /// Whether that goes on.
+    /// Returns whether foreign rows are still being looked for.
     pub(super) fn looks_for_foreign_rows(&self) -> bool {
         self.mend.is_looking()
     }
 
-    /// Warns of what could not be mended, before the tasks end.
+    /// Warns of foreign rows that could not be rewritten, before the tasks end.
     pub(super) fn warn_of_foreign_rows(&self) {
         self.mend.warn_of(&self.tasks.ids(Slot::is_running));
     }
 
-    /// Reports what stands still.
+    /// Reports partitions that stand still.
     pub(super) fn report_standstills(&mut self, now_ms: i64) {
         let readers = (&self.tasks, &self.input, &self.restores);
         self.watch.look(&self.thread, readers, &mut *self.admin, &self.app, now_ms);
     }
 
-    /// Drops uncommitted work and has all tasks begin anew.
+    /// Updates the figures of the tasks.
+    pub(super) fn measure(&mut self, member: &Member, now_ms: i64) {
+        if self.measuring.is_rebalancing() && member.is_running(&self.tasks) {
+            self.measuring.is_running();
+        }
+        let known = (&self.input, &self.restores, &self.watch);
+        self.measuring.look(&mut self.tasks, known, &mut self.writer, now_ms);
+    }
+
+    /// Drops uncommitted work and starts all tasks again.
     pub(super) fn start_over(&mut self) {
         self.ending().start_over();
     }
@@ -186,7 +202,7 @@ impl Holdings {
         self.ending().drop_work();
     }
 
-    /// Waits until nothing is left of the transaction of a thread that ends.
+    /// Waits for the end of the transaction of a thread that ends.
     pub(super) fn end_writing(&mut self) {
         self.writer.end();
     }
@@ -196,12 +212,12 @@ impl Holdings {
         self.ending().release_all()
     }
 
-    /// Has the restorer let go of its tasks, and end.
+    /// Makes the restorer release its tasks, and end.
     pub(super) fn release_restorer(&self) {
         self.restores.order(Order::Release);
     }
 
-    /// Closes what the restorer has not released, after it has ended.
+    /// Closes the tasks that the restorer has not released, after it has ended.
     pub(super) fn close_returned(&mut self) {
         self.ending().close_returned();
     }
@@ -228,7 +244,7 @@ impl Holdings {
         }
     }
 
-    /// Takes back what was lent to a task that panicked; where that task was.
+    /// Takes back the collector that was lent to a task that panicked; returns where that task was.
     pub(super) fn after_panic(&mut self) -> Option<String> {
         let mut running = self.tasks.running_mut();
         let (place, collector) = running.find_map(|(_, task)| task.interrupted())?;

@@ -1,4 +1,4 @@
-//! Reading and processing.
+//! Polling and processing.
 
 use std::time::Duration;
 
@@ -12,11 +12,12 @@ use crate::{
     task::{ActiveTask, Readiness},
 };
 
-/// How long a poll may wait while a task is on its way, an answer of the control plane, or a record in flight, or while the
-/// producer has no room.
+/// Longest wait of a poll while a task is being started, a request is unanswered, a record is in
+/// flight, or the producer has no room.
 const ANSWER_WAIT: Duration = Duration::from_millis(5);
 
-/// Whether what was polled is not there any more, so that it is to be seen anew where tasks begin.
+/// Returns whether the polled log is gone, so that the start positions of tasks must be determined
+/// again.
 fn is_lost(error: &Error, member: &mut Member) -> bool {
     match error.kind() {
         ErrorKind::InvalidState => {
@@ -38,14 +39,28 @@ impl Holdings {
         max_wait: Duration,
     ) -> Result<bool> {
         let mut wait = self.wait(now_ms, max_wait);
+        // Nothing else sends the producer's open batches while this thread waits.
+        let due = self.writer.send_due();
+        wait = due.map_or(wait, |due| wait.min(due));
         if self.has_in_flight() || self.awaits_writer() {
-            // What is in flight wakes this thread, but not a poll. So do answers to the producer, and nobody says that there is
-            // room again.
+            // Records in flight wake this thread, but not a poll. So do answers to the producer,
+            // and nobody reports that there is room again.
             wait_for_a_wake(std::mem::take(&mut wait));
         }
-        match self.input.poll(&mut self.tasks, wait) {
+        let began_ms = self.app.clock.now_ms();
+        let polled = self.input.poll(&mut self.tasks, wait);
+        let records = polled.as_ref().ok().copied().flatten().unwrap_or(0);
+        self.measuring.figures().polled(records, began_ms, self.app.clock.now_ms());
+        if records == 0
+            && due.is_some_and(|due| due.is_zero())
+            && let Some(collector) = self.writer.collector()
+        {
+            collector.send_idle();
+        }
+        match polled.map(|came| came.is_some()) {
             Err(error) if is_lost(&error, member) => {
-                // The log was truncated there, this is a zombie and the next owner has purged what it read, or the topic is gone.
+                // The log was truncated there, this is a zombie and the next owner has purged what
+                // it read, or the topic is gone.
                 tracing::warn!(thread = %self.thread, "tasks start over from their committed offsets: {error}");
                 self.input.doubt(&self.tasks);
                 self.start_over();
@@ -60,7 +75,7 @@ impl Holdings {
         }
     }
 
-    /// How long a poll may wait: not at all while there is work, and not past what is due next.
+    /// Longest wait of a poll: none while there is work, and not past the next due time.
     fn wait(&mut self, now_ms: i64, max_wait: Duration) -> Duration {
         if !self.app.is_paused() && !self.awaits_writer() && self.is_any_ready(now_ms) {
             return Duration::ZERO;
@@ -95,13 +110,20 @@ impl Holdings {
             member,
             commits: &self.commits,
             pace: &mut self.pace,
+            punctuations: 0,
         };
+        let began_ms = self.app.clock.now_ms();
         let (processed, interrupted) = work.process(self.interrupted.take())?;
+        let processed_ms = self.app.clock.now_ms();
         let punctuated = work.punctuate()?;
         let now_ms = self.app.clock.now_ms();
+        let punctuations = work.punctuations;
         let (idle, until_ms) = self.idle.look(work.tasks, &mut *self.admin, now_ms);
         let closed = work.close_idle(&idle, until_ms)?;
         self.interrupted = interrupted;
+        let mut figures = self.measuring.figures();
+        figures.processed(processed, began_ms, processed_ms);
+        figures.punctuated(punctuations, processed_ms, now_ms);
         Ok(processed > 0 || punctuated || closed)
     }
 
@@ -109,7 +131,7 @@ impl Holdings {
         self.tasks.running().any(|(_, task)| !task.in_flight().is_empty())
     }
 
-    /// Whether nothing can be written now.
+    /// Returns whether nothing can be written now.
     fn awaits_writer(&self) -> bool {
         self.writer.is_full() || self.writer.has_asked()
     }

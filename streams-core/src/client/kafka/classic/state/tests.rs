@@ -1,4 +1,4 @@
-//! A member between an owner and a leader that the tests play.
+//! A member between an owner and a leader simulated by the tests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -116,7 +116,7 @@ fn the_member_joins_again_when_the_leader_says_so() {
     assert_eq!(state.rejoin_reason(59_999), None);
     assert!(state.rejoin_reason(60_000).is_some());
 
-    // A leader of Java's asks the member that waits for others, too; they come by themselves.
+    // A Java leader asks the member that waits for others, too; they come by themselves.
     probe.next_rebalance_ms = Some(0);
     state.assigned(2, &told(&probe), 100_000).unwrap();
     assert_eq!(state.rejoin_reason(102_999), None);
@@ -201,7 +201,8 @@ fn the_leaders_errors_are_the_members() {
     assert_eq!(state.assigned(1, &[1, 2], 0).unwrap_err().kind(), ErrorKind::Fatal);
 }
 
-/// A second topology under the `application.id` of another joined its group, and failed with topics that it did not know.
+/// A second topology under the `application.id` of another joined its group, and failed on topics
+/// that it did not know.
 #[test]
 fn a_member_whose_topology_is_not_the_groups_hears_why_from_the_leader() {
     let mut state = MemberState::new(&join());

@@ -18,7 +18,7 @@ import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.WindowedSerdes;
 
 /** The topology of the example high-value-orders, operator by operator, with the same names. */
-final class OrdersTopology {
+public final class OrdersTopology {
     private static final Serde<String> STRING = Serdes.String();
     private static final Serde<Long> LONG = Serdes.Long();
     private static final Serde<Order> ORDER = new JsonSerde<>(Order.class);
@@ -29,7 +29,7 @@ final class OrdersTopology {
     private OrdersTopology() {
     }
 
-    static Topology build(BigDecimal minAmount) {
+    public static Topology build(BigDecimal minAmount) {
         StreamsBuilder builder = new StreamsBuilder();
 
         KStream<String, Order> orders = builder.stream("orders", Consumed.with(STRING, ORDER));

@@ -1,4 +1,4 @@
-//! Where a join of streams keeps its records.
+//! The stores in which an operator on streams keeps what it has seen.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -6,10 +6,12 @@ use streams_core::store::{StateStore, StoreBuilder};
 
 use super::Named;
 
-/// The stores of a join of two streams: what their names begin with, and where they are. Java's `StreamJoined`.
+/// The stores that an operator on streams keeps, as a join of two streams does: what their names
+/// begin with, and where they are. Java's `StreamJoined`, for any such operator.
 ///
-/// In RocksDB and logged to changelog topics, unless said otherwise. The name of the join itself is said with
-/// [`named`](crate::KStream::named), and what is written has the serdes of the streams.
+/// In RocksDB and logged to changelog topics, unless said otherwise. The name of the operator
+/// itself is said with [`named`](crate::KStream::named), and what is written has the serdes of the
+/// streams.
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,19 +22,20 @@ use super::Named;
 /// let payments = builder.stream::<String, i64>("payments");
 /// let windows = JoinWindows::of_time_difference_with_no_grace(Duration::from_secs(60));
 /// let joined = orders.join_stream(&payments, windows, |order, payment| payment - order);
-/// joined.stored(StreamJoined::named("paid").in_memory()).to("differences");
+/// joined.stored(StreamStored::named("paid").in_memory()).to("differences");
 /// assert!(builder.build()?.describe().contains("(stores: [paid-this-join-store])"));
 /// # Ok::<(), streams_dsl::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct StreamJoined {
+pub struct StreamStored {
     pub(crate) name: Option<Named>,
     in_memory: bool,
     logging: Option<BTreeMap<String, String>>,
 }
 
-impl StreamJoined {
-    /// Names of stores that begin with `name`. Java's `withStoreName`.
+impl StreamStored {
+    /// Names the store; where there are several, each name begins with `name`. Java's
+    /// `withStoreName`.
     pub fn named(name: impl Into<Named>) -> Self {
         Self { name: Some(name.into()), ..Self::unnamed() }
     }
@@ -49,14 +52,14 @@ impl StreamJoined {
         self
     }
 
-    /// Has no changelogs: what has not been joined is lost with the machine.
+    /// Disables the changelogs: what was kept is lost with the machine.
     #[must_use]
     pub fn with_logging_disabled(mut self) -> Self {
         self.logging = None;
         self
     }
 
-    /// Has changelogs, whose topics get these settings beside the usual ones.
+    /// Enables the changelogs, with these topic settings added to the defaults.
     #[must_use]
     pub fn with_logging_enabled(mut self, config: BTreeMap<String, String>) -> Self {
         self.logging = Some(config);
@@ -77,26 +80,29 @@ impl StreamJoined {
     }
 }
 
-impl Default for StreamJoined {
+/// The stores of a join of streams, by Java's name.
+pub type StreamJoined = StreamStored;
+
+impl Default for StreamStored {
     fn default() -> Self {
         Self::unnamed()
     }
 }
 
-impl From<&str> for StreamJoined {
+impl From<&str> for StreamStored {
     fn from(name: &str) -> Self {
         Self::named(name)
     }
 }
 
-impl From<String> for StreamJoined {
+impl From<String> for StreamStored {
     fn from(name: String) -> Self {
         Self::named(name)
     }
 }
 
-impl fmt::Debug for StreamJoined {
+impl fmt::Debug for StreamStored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StreamJoined({:?})", self.name)
+        write!(f, "StreamStored({:?})", self.name)
     }
 }

@@ -1,6 +1,6 @@
-//! Waiting until there is something to take.
+//! A signal for a thread that waits.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -17,16 +17,26 @@ impl Wake {
         self.changed.notify_one();
     }
 
-    /// Forgets earlier signals. Look at what the signal is about afterwards, not before.
+    /// Forgets earlier signals. Check the signalled condition afterwards, not before.
     pub(super) fn reset(&self) {
         *self.woken.lock() = false;
     }
 
-    /// Waits for a signal since the last reset, at most for `most`.
+    /// Waits for a signal since the last reset, for at most `most`.
     pub(super) fn wait(&self, most: Duration) {
         let mut woken = self.woken.lock();
         if !*woken {
             self.changed.wait_for(&mut woken, most);
         }
+    }
+}
+
+impl std::task::Wake for Wake {
+    fn wake(self: Arc<Self>) {
+        Self::wake(&self);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        Self::wake(self);
     }
 }
