@@ -1,10 +1,12 @@
 //! The intended member of each task, and the moves that balance the load.
 //!
 //! Members are numbered, and processes too; both in the order of their names. Balance has two
-//! levels: each process has a share of all tasks by its number of members, within one, and the
+//! levels: each process has a share of the tasks by its number of members, within one, and the
 //! loads of the members of a process differ by at most one. It follows that the loads of all
-//! members differ by at most one. Invariant: a balancing move always reduces the imbalance, so
-//! balancing ends, and no sequence of moves could be shorter.
+//! members differ by at most one. Tasks with state are balanced first, and those without fill up.
+//! Where they can't bring a process to its share of the sum, it keeps less, as no state moves for
+//! that; the loads of its members still differ from others' by at most one. Invariant: a balancing
+//! move always reduces the imbalance, so balancing ends, and no sequence of moves could be shorter.
 #![expect(
     clippy::indexing_slicing,
     reason = "members and processes are never removed, and only the board hands out their numbers"

@@ -67,10 +67,10 @@ impl From<&InternalTopics> for AssignorTasks {
 /// Assigns each task to exactly one member as active, and stateful tasks to others as standby and
 /// warm-up.
 ///
-/// Numbers of active tasks differ by at most one between members and, in proportion to their
-/// members, between processes; so do those of stateful tasks, except for tasks that wait for a
-/// warm-up. A task leaves its previous owner only if balance requires it. Without members the
-/// answer is empty.
+/// Numbers of active tasks differ by at most one between members, and so do those of stateful
+/// tasks; of stateful tasks a process has its share by its number of members, rounded up or down.
+/// Tasks that wait for a warm-up are an exception. A task leaves its previous owner only if balance
+/// requires it. Without members the answer is empty.
 ///
 /// Java's `HighAvailabilityTaskAssignor`.
 pub(crate) fn assign(
