@@ -4,12 +4,20 @@
 //! time, and adds them to counters that other threads can read.
 
 /// The count, sum and extremes of some measurements, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spread {
     pub(crate) count: u64,
     pub(crate) sum: i64,
+    /// The greatest number if there are none.
     pub(crate) min: i64,
+    /// The least number if there are none.
     pub(crate) max: i64,
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self { count: 0, sum: 0, min: i64::MAX, max: i64::MIN }
+    }
 }
 
 impl Spread {
@@ -22,14 +30,10 @@ impl Spread {
     /// Adds the measurements of another one.
     #[inline]
     pub(crate) fn merge(&mut self, other: Self) {
-        if other.count == 0 {
-            return;
-        }
-        let is_first = self.count == 0;
         self.count += other.count;
         self.sum = self.sum.saturating_add(other.sum);
-        self.min = if is_first { other.min } else { self.min.min(other.min) };
-        self.max = if is_first { other.max } else { self.max.max(other.max) };
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
     }
 }
 
@@ -63,6 +67,9 @@ impl Tally {
     /// Notes that the chosen records have been processed.
     pub(crate) fn through(&mut self, now_ms: i64) {
         let run = std::mem::take(&mut self.run);
+        if run.count == 0 {
+            return;
+        }
         let count = i64::try_from(run.count).unwrap_or(i64::MAX);
         self.latency.merge(Spread {
             count: run.count,
