@@ -188,6 +188,7 @@ impl ActiveTask {
     /// `Timeout` if a changelog was recreated: the written records are in doubt, and the task must
     /// be restored again.
     pub(crate) fn check_logged(&self, began: &HashMap<TopicPartition, i64>) -> Result {
+        let mut checked = Ok(());
         for (store, changelog) in &self.commit.changelogs {
             let Some(offset) = began.get(changelog) else { continue };
             let Some((database, _)) = self.commit.databases.of(*store) else { continue };
@@ -202,9 +203,9 @@ impl ActiveTask {
                 "a record of changelog {changelog} got offset {offset}, but it was written up to {known} before: the topic \
                  was deleted and made anew"
             );
-            return Err(Error::new(ErrorKind::Timeout, text));
+            checked = checked.and(Err(Error::new(ErrorKind::Timeout, text)));
         }
-        Ok(())
+        checked
     }
 
     /// Returns whether the task writes to any changelog.

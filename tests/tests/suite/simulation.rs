@@ -241,6 +241,8 @@ fn simulation_of_seeds_that_failed_once() {
     runs(appearing(1_063, ExactlyOnceV2));
     runs(losing(7_000_031, AtLeastOnce));
     runs(idling(7_000_430));
+    runs(orders(8_000_295, AtLeastOnce));
+    runs(losing(8_000_879, ExactlyOnceV2));
 }
 
 #[test]

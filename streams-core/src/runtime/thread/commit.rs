@@ -192,10 +192,9 @@ impl Commits {
         let Some(reports) = self.answer(&mut flushed) else {
             return self.stay(Phase::Flushing(offsets, flushed));
         };
-        let written = parts.writer.flushed(reports, parts.mend.logs())?;
-        // It comes after the rows in the databases.
-        let began = parts.writer.began();
-        parts.tasks.running().try_for_each(|(_, task)| task.check_logged(began))?;
+        let written = parts.writer.flushed(reports, parts.mend.logs());
+        let checked = parts.check_logged();
+        let written = written.and_then(|written| checked.map(|()| written))?;
         self.phase = Some(match offsets {
             Some(offsets) => Phase::Flushed(Prepared { offsets, written }),
             None => Phase::Staging(Offsets::new(), None),

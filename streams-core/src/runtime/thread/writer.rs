@@ -151,11 +151,8 @@ impl Writer {
     /// Sends the open batches and learns the next offset of each partition written. Later batches
     /// of a partition come later in the reports.
     pub(super) fn flush(&mut self, logs: &mut LogEnds) -> Result<Written> {
-        let flushed = self
-            .producing
-            .collector()
-            .as_mut()
-            .map_or(Ok(Vec::new()), |collector| collector.flush());
+        let collector = self.producing.collector().as_mut();
+        let flushed = collector.map_or(Ok(Vec::new()), |collector| collector.flush());
         self.flushed(flushed, logs)
     }
 
@@ -175,18 +172,20 @@ impl Writer {
     ) -> Result<Written> {
         let mut written = Written::new();
         self.began.clear();
-        let refused = self.learn_refused();
-        let reports = reports?;
-        refused?;
-        for BatchReport { topic_partition, records, result } in reports {
-            let base = result.map_err(|error| not_written(&self.app, &topic_partition, error))?;
+        let mut flushed = self.learn_refused();
+        for BatchReport { topic_partition, records, result } in reports? {
+            let base = result.map_err(|error| not_written(&self.app, &topic_partition, error));
+            let Ok(base) = base else {
+                flushed = flushed.and(base.map(drop));
+                continue;
+            };
             self.began.entry(topic_partition.clone()).or_insert(base);
             let next = base + i64::try_from(records).unwrap_or(0);
             count(&self.app.shared.counters.produced, u64::try_from(records).unwrap_or(0));
             logs.wrote(&topic_partition, base, next);
             written.insert(topic_partition, next);
         }
-        Ok(written)
+        flushed.map(|()| written)
     }
 
     /// Offsets of the first records that the last flush wrote to each partition.
@@ -253,8 +252,7 @@ impl Writer {
     }
 
     /// Notes that everything is committed. If records were sent one by one because of some that are
-    /// known now, batches may be used again; if there were none the batches themselves are too
-    /// large.
+    /// known now, batches may be used again; if there were none, batches themselves are too large.
     pub(super) fn committed(&mut self, now_ms: i64) {
         if self.refusals.committed() {
             self.producing.retire();

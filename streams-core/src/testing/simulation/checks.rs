@@ -211,7 +211,7 @@ fn replay(
 fn keep_live(rows: &mut Rows, format: StoreFormat, max_start: Option<i64>) {
     if let (Some(segments), Some(max_start)) = (format.segments(), max_start) {
         let oldest = max_start - segments.retention_ms;
-        rows.retain(|key, _| format.time_of(key).is_some_and(|start| start >= oldest));
+        rows.retain(|key, _| format.time_of(key).is_some_and(|start| start > oldest));
     }
 }
 
