@@ -40,6 +40,7 @@ pub mod rdkafka;
 mod records;
 mod refused;
 mod slots;
+mod statistics;
 mod supplier;
 #[cfg(feature = "rdkafka")]
 mod wake;
@@ -58,6 +59,7 @@ pub use self::{
     records::{RecordBatch, RecordSpans, RecordView, Records},
     refused::{Fingerprint, RefusedRecord},
     slots::{PartitionSlot, ProducerId, Slots},
+    statistics::{ClientKind, ClientStatistics},
     supplier::{
         ClientSupplier, ConsumerRole, ConsumerSettings, IsolationLevel, OffsetReset,
         ProducerSettings,

@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, sync::Arc};
 
-use super::{Admin, Consumer, JoinGroup, Lease, Membership, Producer};
+use super::{Admin, ClientStatistics, Consumer, JoinGroup, Lease, Membership, Producer};
 use crate::Result;
 
 /// Visibility of transactional records for a consumer.
@@ -88,6 +88,11 @@ pub trait ClientSupplier: Send + Sync + Debug {
     /// # Errors
     /// `Config` if settings are refused, `Unavailable` if the cluster can't be reached.
     fn membership(&self, join: JoinGroup) -> Result<Box<dyn Membership>>;
+
+    /// Figures of the living clients' connections, if they are kept.
+    fn statistics(&self) -> Vec<ClientStatistics> {
+        Vec::new()
+    }
 }
 
 /// One supplier for several instances.
@@ -106,5 +111,9 @@ impl<C: ClientSupplier + ?Sized> ClientSupplier for Arc<C> {
 
     fn membership(&self, join: JoinGroup) -> Result<Box<dyn Membership>> {
         (**self).membership(join)
+    }
+
+    fn statistics(&self) -> Vec<ClientStatistics> {
+        (**self).statistics()
     }
 }

@@ -10,5 +10,7 @@ mod consumer;
 mod membership;
 mod positions;
 mod producer;
+#[cfg(feature = "rdkafka")]
+mod statistics;
 mod transactions;
 mod world;

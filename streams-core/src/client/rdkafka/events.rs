@@ -30,6 +30,8 @@ pub(super) struct ClientEvents {
     refusals: Mutex<Vec<Refusal>>,
     /// True if a record failed since this was taken last.
     has_failed: AtomicBool,
+    /// The last report of statistics.
+    report: Mutex<Option<Arc<str>>>,
 }
 
 /// Limit on the refusals that are kept until they are asked for. A caller that handles these learns
@@ -71,6 +73,7 @@ impl ClientEvents {
             deliveries: Mutex::default(),
             refusals: Mutex::default(),
             has_failed: AtomicBool::new(false),
+            report: Mutex::default(),
         })
     }
 
@@ -161,6 +164,16 @@ impl ClientEvents {
     /// The refusals since they were last taken.
     pub(super) fn take_refusals(&self) -> Vec<Refusal> {
         std::mem::take(&mut *self.refusals.lock())
+    }
+
+    /// Notes a report of statistics.
+    pub(super) fn reported(&self, report: &str) {
+        *self.report.lock() = Some(report.into());
+    }
+
+    /// The last report of statistics.
+    pub(super) fn report(&self) -> Option<Arc<str>> {
+        self.report.lock().clone()
     }
 
     /// The delivery reports since they were last taken.

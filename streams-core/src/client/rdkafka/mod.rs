@@ -15,6 +15,7 @@ mod oauth;
 mod producer;
 mod reach;
 pub(super) mod settings;
+mod statistics;
 mod supplier;
 mod topics;
 

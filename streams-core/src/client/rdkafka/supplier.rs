@@ -10,13 +10,14 @@ use super::{
     ffi::{Client, ClientKind},
     producer::{ProducerWaits, RdKafkaProducer},
     settings::{ClientSettings, NativeSettings, explain},
+    statistics::{self, Reporters},
     topics::Topics,
 };
 use crate::{
     Error, ErrorKind, Result,
     client::{
-        Admin, ClientSupplier, Consumer, ConsumerRole, ConsumerSettings, IsolationLevel, JoinGroup,
-        Membership, Producer, ProducerSettings, kafka::ControlPlane,
+        Admin, ClientStatistics, ClientSupplier, Consumer, ConsumerRole, ConsumerSettings,
+        IsolationLevel, JoinGroup, Membership, Producer, ProducerSettings, kafka::ControlPlane,
     },
     config::{StreamsConfig, ValidConfig},
     time::{SystemClock, duration_ms},
@@ -51,6 +52,9 @@ pub struct RdKafkaSupplier {
     transaction_timeout: Duration,
     tokens: Option<TokenProvider>,
     control: ControlPlane,
+    /// True if the application has its metrics served.
+    is_measured: bool,
+    reporters: Reporters,
 }
 
 impl fmt::Debug for RdKafkaSupplier {
@@ -91,7 +95,14 @@ impl RdKafkaSupplier {
         control.api_timeout_max = (config.task_timeout() / 2).max(API_TIMEOUT_MIN);
         let control = ControlPlane::new(control, Arc::new(SystemClock))?;
         let transaction_timeout = config.transaction_timeout();
-        Ok(Self { settings, transaction_timeout, tokens, control })
+        Ok(Self {
+            settings,
+            transaction_timeout,
+            tokens,
+            control,
+            is_measured: config.metrics_listen().is_some(),
+            reporters: Reporters::default(),
+        })
     }
 
     fn client(
@@ -108,8 +119,15 @@ impl RdKafkaSupplier {
         for (key, value) in own {
             values.insert((*key).to_owned(), value.clone());
         }
+        if self.is_measured {
+            let interval = values.entry(statistics::INTERVAL_KEY.to_owned());
+            interval.or_insert_with(|| statistics::INTERVAL_MS.to_owned());
+        }
         let events = ClientEvents::new(client_id, self.tokens.clone());
-        Client::new(kind, &values, events).map_err(|refused| explain(kind, &refused))
+        let client = Client::new(kind, &values, Arc::clone(&events));
+        let client = client.map_err(|refused| explain(kind, &refused))?;
+        self.reporters.add(kind, &events);
+        Ok(client)
     }
 
     /// Longest time that a record may take: nothing is written once its transaction has ended, or
@@ -205,6 +223,10 @@ impl ClientSupplier for RdKafkaSupplier {
 
     fn membership(&self, join: JoinGroup) -> Result<Box<dyn Membership>> {
         self.control.membership(join)
+    }
+
+    fn statistics(&self) -> Vec<ClientStatistics> {
+        self.reporters.statistics()
     }
 }
 

@@ -101,6 +101,32 @@ definitions! {
     "consumer-fetch-manager-metrics" {
         RECORDS_LAG Gauge "records-lag" "Records of the partition that are not processed: queued, or on the cluster as of the last fetch."
     }
+    "consumer-metrics" {
+        CONSUMER_CONNECTIONS Gauge "connection-count" "Open connections of the consumer."
+        CONSUMER_REQUESTS Counter "request-total" "Requests that the consumer sent."
+        CONSUMER_BYTES_OUT Counter "outgoing-byte-total" "Bytes that the consumer sent."
+        CONSUMER_BYTES_IN Counter "incoming-byte-total" "Bytes that the consumer received."
+        CONSUMER_RETRIES Counter "request-retry-total" "Requests that the consumer sent again."
+        CONSUMER_TIMEOUTS Counter "request-timeout-total" "Requests of the consumer without an answer in time."
+        CONSUMER_LATENCY_AVG Gauge "request-latency-avg" "Mean time from a request of the consumer to its answer, in milliseconds."
+        CONSUMER_LATENCY_MAX Gauge "request-latency-max" "Longest such time, in milliseconds."
+        CONSUMER_THROTTLE Gauge "throttle-time-avg" "Mean time for which brokers throttled the consumer, in milliseconds."
+        CONSUMER_QUEUED Gauge "queued-records" "Records that the consumer has fetched ahead."
+        CONSUMER_QUEUED_BYTES Gauge "queued-bytes" "Bytes of those records."
+    }
+    "producer-metrics" {
+        PRODUCER_CONNECTIONS Gauge "connection-count" "Open connections of the producer."
+        PRODUCER_REQUESTS Counter "request-total" "Requests that the producer sent."
+        PRODUCER_BYTES_OUT Counter "outgoing-byte-total" "Bytes that the producer sent."
+        PRODUCER_BYTES_IN Counter "incoming-byte-total" "Bytes that the producer received."
+        PRODUCER_RETRIES Counter "request-retry-total" "Requests that the producer sent again."
+        PRODUCER_TIMEOUTS Counter "request-timeout-total" "Requests of the producer without an answer in time."
+        PRODUCER_LATENCY_AVG Gauge "request-latency-avg" "Mean time from a request of the producer to its answer, in milliseconds."
+        PRODUCER_LATENCY_MAX Gauge "request-latency-max" "Longest such time, in milliseconds."
+        PRODUCER_THROTTLE Gauge "throttle-time-avg" "Mean time for which brokers throttled the producer, in milliseconds."
+        PRODUCER_QUEUED Gauge "queued-records" "Records of the producer that are not on the cluster yet."
+        PRODUCER_QUEUED_BYTES Gauge "queued-bytes" "Bytes of those records."
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::{
     super::{State, app::App, metrics::StreamsMetrics},
+    clients,
     definitions::{self as is, Definition},
     figures::{InputFigures, TaskFigures, ThreadFigures},
     metric::Metric,
@@ -34,6 +35,9 @@ impl List {
 pub(crate) fn list(of: &Instance<'_>) -> Vec<Metric> {
     let mut list = List { metrics: Vec::new() };
     list.instance(of);
+    for client in of.app.clients.statistics() {
+        clients::list(&client, |definition, tags, value| list.add(definition, tags, value));
+    }
     let now_ms = of.app.clock.now_ms();
     for (thread, figures) in of.app.shared.figures() {
         let figures = figures.lock();

@@ -3,6 +3,7 @@
 //! Threads write to `sensor` and `figures`; `metric` and `list` present the values on request.
 //! Invariant: a record costs no more than additions to plain numbers of its task.
 
+mod clients;
 mod definitions;
 mod figures;
 mod list;

@@ -1,4 +1,4 @@
-//! Callbacks of librdkafka: logs, errors, delivery reports, requests for a token.
+//! Callbacks of librdkafka: logs, errors, statistics, delivery reports, requests for a token.
 //!
 //! The opaque pointer of each call is the client's [`ClientEvents`], which the client keeps alive.
 //! A panic would end the process, so neither this module nor `ClientEvents` panics.
@@ -12,8 +12,9 @@ use std::{
 use rdkafka::bindings::{
     rd_kafka_conf_enable_sasl_queue, rd_kafka_conf_set_dr_msg_cb, rd_kafka_conf_set_error_cb,
     rd_kafka_conf_set_log_cb, rd_kafka_conf_set_oauthbearer_token_refresh_cb,
-    rd_kafka_conf_set_opaque, rd_kafka_conf_t, rd_kafka_message_t, rd_kafka_oauthbearer_set_token,
-    rd_kafka_oauthbearer_set_token_failure, rd_kafka_opaque, rd_kafka_t,
+    rd_kafka_conf_set_opaque, rd_kafka_conf_set_stats_cb, rd_kafka_conf_t, rd_kafka_message_t,
+    rd_kafka_oauthbearer_set_token, rd_kafka_oauthbearer_set_token_failure, rd_kafka_opaque,
+    rd_kafka_t,
 };
 
 use super::{ClientKind, Code, ErrorText, text_of};
@@ -30,6 +31,7 @@ pub(super) fn register(conf: *mut rd_kafka_conf_t, kind: ClientKind, events: &Ar
         rd_kafka_conf_set_opaque(conf, opaque);
         rd_kafka_conf_set_log_cb(conf, Some(on_log));
         rd_kafka_conf_set_error_cb(conf, Some(on_error));
+        rd_kafka_conf_set_stats_cb(conf, Some(on_statistics));
         if kind == ClientKind::Producer {
             rd_kafka_conf_set_dr_msg_cb(conf, Some(on_delivery));
         }
@@ -77,6 +79,21 @@ unsafe extern "C" fn on_error(
     if let Some(events) = events {
         events.failed(Code::new(code), reason);
     }
+}
+
+unsafe extern "C" fn on_statistics(
+    _client: *mut rd_kafka_t,
+    report: *mut c_char,
+    _length: usize,
+    opaque: *mut c_void,
+) -> c_int {
+    // SAFETY: the client lives while it calls, and so does the text.
+    let (events, report) = unsafe { (events(opaque), text_of(report)) };
+    if let Some(events) = events {
+        events.reported(&report);
+    }
+    // The text stays librdkafka's.
+    0
 }
 
 unsafe extern "C" fn on_delivery(
