@@ -47,7 +47,19 @@ impl SchemaRegistryBuilder {
     }
 
     /// The authorities that may have signed the registry's certificate, in PEM; those of the system
-    /// by default. Java's `schema.registry.ssl.truststore.certificates`.
+    /// by default. A certificate that signed itself is its own. Java's
+    /// `schema.registry.ssl.truststore.certificates`, or with a file
+    /// `schema.registry.ssl.truststore.location` of the type `PEM`:
+    ///
+    /// ```no_run
+    /// use streams_serdes::SchemaRegistry;
+    ///
+    /// let registry = SchemaRegistry::builder("https://registry.example.com:8081")
+    ///     .basic_auth("ann", "secret")
+    ///     .ca_certificates(std::fs::read("authority.pem")?)
+    ///     .build()?;
+    /// # Ok::<(), streams_core::BoxError>(())
+    /// ```
     #[must_use]
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_certificates = Some(pem.into());
@@ -87,7 +99,8 @@ impl SchemaRegistryBuilder {
     /// The registry. Nothing is asked of it yet.
     ///
     /// # Errors
-    /// `Config` if a URL or PEM text is none, or no authority is known for HTTPS.
+    /// `Config` if a URL, certificate or key is none, a key is not that of its certificate, or no
+    /// authority is known for HTTPS.
     pub fn build(self) -> Result<SchemaRegistry> {
         let urls = &self.urls;
         if let Some(url) = urls.iter().find(|url| !is_url(url)) {

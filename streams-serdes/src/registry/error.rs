@@ -17,6 +17,10 @@ pub enum RegistryErrorKind {
     /// The registry did not answer, or said that it can't for now: it was asked again for a while.
     /// Start it, or correct its URL; the record can be read or written then.
     Unreachable,
+    /// No TLS connection comes about: the registry's certificate is not trusted, not for this host
+    /// or not valid now, the registry refuses the client's, or one side alone speaks TLS. Correct
+    /// the certificates or the URL.
+    Tls,
     /// The registry refuses these credentials. Correct them.
     Unauthorized,
     /// No schema has the id that the record names. It was written with another registry, or has

@@ -1,20 +1,17 @@
 //! One call of a registry over HTTP, made again where that can help.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
 use streams_core::{
-    Error, ErrorKind, Result,
+    Result,
     time::{Clock, SystemClock},
 };
-use ureq::{
-    Agent,
-    tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem},
-};
+use ureq::Agent;
 
-use super::{RegistryError, RegistryErrorKind, SchemaRegistryBuilder};
+use super::{RegistryError, RegistryErrorKind, SchemaRegistryBuilder, tls};
 
 const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -74,6 +71,8 @@ pub(super) struct Http {
 struct Failure {
     kind: RegistryErrorKind,
     said: String,
+    /// The remedy, where it is another than that of the kind.
+    todo: Option<&'static str>,
 }
 
 /// The body of an error.
@@ -91,7 +90,7 @@ impl Http {
             .timeout_global(timeout)
             .timeout_connect(timeout);
         if settings.urls.iter().any(|url| url.starts_with("https://")) {
-            config = config.tls_config(tls(settings)?);
+            config = config.tls_config(tls::config(settings)?);
         }
         Ok(Self {
             agent: config.build().new_agent(),
@@ -160,14 +159,15 @@ impl Http {
                 request.header("Content-Type", MEDIA_TYPE).send(body.to_string())
             }
         };
-        let mut response = sent.map_err(|error| Failure::of_transport(&error))?;
+        let mut response = sent.map_err(|error| Failure::of_transport(&error, url))?;
         let text = response.body_mut().read_to_string();
-        let text = text.map_err(|error| Failure::of_transport(&error))?;
+        let text = text.map_err(|error| Failure::of_transport(&error, url))?;
         let status = response.status().as_u16();
         if (200..300).contains(&status) {
             return serde_json::from_str(&text).map_err(|error| Failure {
                 kind: RegistryErrorKind::Unexpected,
                 said: format!("what is no JSON ({error}): {}", shortened(&text)),
+                todo: None,
             });
         }
         Err(Failure::of_status(status, &text))
@@ -177,18 +177,25 @@ impl Http {
 impl Failure {
     /// Connections and time-outs may be better the next time; a name or certificate that is wrong
     /// is not.
-    fn of_transport(error: &ureq::Error) -> Self {
-        use ureq::Error::{BodyStalled, ConnectionFailed, HostNotFound, Io, Timeout};
-        let may_pass =
-            matches!(error, BodyStalled | ConnectionFailed | HostNotFound | Io(_) | Timeout(_));
-        // A certificate that is not trusted comes wrapped into an input-output error.
-        let untrusted = error.to_string().contains("certificate");
-        let kind = if may_pass && !untrusted {
-            RegistryErrorKind::Unreachable
-        } else {
-            RegistryErrorKind::Unexpected
+    fn of_transport(error: &ureq::Error, url: &str) -> Self {
+        use RegistryErrorKind::{Tls, Unexpected, Unreachable};
+        use ureq::Error::{BodyStalled, ConnectionFailed, HostNotFound, Io, Protocol, Timeout};
+        let said = error.to_string();
+        if let Some(todo) = tls::remedy(error) {
+            return Self { kind: Tls, said, todo: Some(todo) };
+        }
+        let https = url.starts_with("https://");
+        let (kind, todo) = match error {
+            Protocol(_) if !https => {
+                (Unexpected, Some("if TLS is spoken at this port, begin the URL with https://"))
+            }
+            // Where one side alone speaks TLS, some wait and some hang up.
+            Timeout(_) => (Unreachable, Some(other_scheme(https))),
+            Io(error) if hung_up(error) => (Unreachable, Some(other_scheme(https))),
+            BodyStalled | ConnectionFailed | HostNotFound | Io(_) => (Unreachable, None),
+            _ => (Unexpected, None),
         };
-        Self { kind, said: error.to_string() }
+        Self { kind, said, todo }
     }
 
     /// Translates a status and a code of the registry into an error. The codes are Confluent's,
@@ -206,7 +213,7 @@ impl Failure {
             (422, _) => RegistryErrorKind::InvalidSchema,
             _ => RegistryErrorKind::Unexpected,
         };
-        Self { kind, said: format!("status {status}, {message}") }
+        Self { kind, said: format!("status {status}, {message}"), todo: None }
     }
 
     fn unreachable(
@@ -217,11 +224,11 @@ impl Failure {
         passed: Duration,
     ) -> RegistryError {
         let text = format!(
-            "the schema registry was asked for {} and did not answer, {attempts} times in {:.1} s; {url}: {}; start the \
-             registry, or correct its URL",
+            "the schema registry was asked for {} and did not answer, {attempts} times in {:.1} s; {url}: {}; {}",
             ask.what(),
             passed.as_secs_f64(),
-            self.said
+            self.said,
+            self.todo.unwrap_or("start the registry, or correct its URL")
         );
         RegistryError::new(RegistryErrorKind::Unreachable, text)
     }
@@ -234,23 +241,43 @@ impl Failure {
             (UnknownSubject, Ask::SchemaOfId(_)) => UnknownId,
             (kind, _) => kind,
         };
+        if let Some(todo) = self.todo {
+            let text = format!(
+                "the schema registry can't be asked for {}; {url}: {}; {todo}",
+                ask.what(),
+                self.said
+            );
+            return RegistryError::new(kind, text);
+        }
         let todo = match kind {
-            Unauthorized => "; correct the user and password, or permit this to the user",
+            Unauthorized => "correct the user and password, or permit this to the user",
             UnknownId => {
-                "; the record was written with another registry, or the schema was deleted from this one"
+                "the record was written with another registry, or the schema was deleted from this one"
             }
-            UnknownSubject => {
-                "; register the schema, or let the serde do so by auto_register(true)"
-            }
+            UnknownSubject => "register the schema, or let the serde do so by auto_register(true)",
             Incompatible => {
-                "; make the schema compatible with those of the subject, or change what the subject demands"
+                "make the schema compatible with those of the subject, or change what the subject demands"
             }
-            InvalidSchema => "; correct the schema, and the references that it has",
-            _ => "; look if this URL is that of a Confluent-compatible schema registry",
+            InvalidSchema => "correct the schema, and the references that it has",
+            _ => "look if this URL is that of a Confluent-compatible schema registry",
         };
         let text =
-            format!("the schema registry refuses {}; {url}: {}{todo}", ask.what(), self.said);
+            format!("the schema registry refuses {}; {url}: {}; {todo}", ask.what(), self.said);
         RegistryError::new(kind, text)
+    }
+}
+
+/// Returns whether the other side ended a connection before its answer.
+fn hung_up(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+}
+
+fn other_scheme(https: bool) -> &'static str {
+    if https {
+        "start the registry, or correct its URL, which begins with http:// where no TLS is spoken"
+    } else {
+        "start the registry, or correct its URL, which begins with https:// where TLS is spoken"
     }
 }
 
@@ -262,51 +289,6 @@ fn shortened(text: &str) -> String {
         short.push('…');
     }
     short
-}
-
-fn tls(settings: &SchemaRegistryBuilder) -> Result<TlsConfig> {
-    let roots = if let Some(pem) = &settings.ca_certificates {
-        certificates(pem, "the authorities of the schema registry")?
-    } else {
-        let system = rustls_native_certs::load_native_certs().certs;
-        system.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect()
-    };
-    if roots.is_empty() {
-        let text = "the system has no certificates of authorities; name those of the schema registry by ca_certificates";
-        return Err(Error::new(ErrorKind::Config, text));
-    }
-    let client = settings.client_certificate.as_ref().map(|(chain, key)| {
-        let chain = certificates(chain, "the client's certificate for the schema registry")?;
-        let key = PrivateKey::from_pem(key).map_err(|error| {
-            let text = "the client's key for the schema registry is no key in PEM";
-            Error::with_source(ErrorKind::Config, text, error)
-        })?;
-        Ok::<_, Error>(ClientCert::new_with_certs(&chain, key))
-    });
-    Ok(TlsConfig::builder()
-        .root_certs(RootCerts::from(roots))
-        .client_cert(client.transpose()?)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .build())
-}
-
-fn certificates(pem: &[u8], what: &str) -> Result<Vec<Certificate<'static>>> {
-    let items: Result<Vec<PemItem<'static>>, _> = parse_pem(pem).collect();
-    let fail = |cause: streams_core::BoxError| {
-        Error::with_source(ErrorKind::Config, format!("{what}: no PEM"), cause)
-    };
-    let found: Vec<_> = items
-        .map_err(|error| fail(error.into()))?
-        .into_iter()
-        .filter_map(|item| match item {
-            PemItem::Certificate(certificate) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if found.is_empty() {
-        return Err(fail("it holds no certificate".into()));
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

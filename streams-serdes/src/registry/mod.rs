@@ -1,7 +1,7 @@
 //! A Schema Registry: which schema has which id.
 //!
 //! [`SchemaRegistry`] is what programs hold; `client` knows the calls and remembers their answers,
-//! `http` makes them, `serde` is what the formats have in common with a registry, `wire` the bytes
+//! `http` makes them, over TLS by `tls`, `serde` is what the formats have in common with a registry, `wire` the bytes
 //! in front of a value.
 
 mod builder;
@@ -11,6 +11,7 @@ mod http;
 mod once_map;
 mod serde;
 mod subjects;
+mod tls;
 mod wire;
 
 use std::{fmt, sync::Arc};

@@ -1,22 +1,24 @@
 //! A schema registry in the process, for tests: as much of Confluent's API as serdes use, over HTTP
-//! on the loopback.
+//! or HTTPS on the loopback.
 #![allow(dead_code, reason = "each file of tests uses a part of it")]
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 /// One registry. It answers until it is dropped; `set_down` makes it refuse.
 pub(crate) struct StandIn {
     url: String,
+    address: SocketAddr,
     state: Arc<State>,
 }
 
@@ -38,22 +40,45 @@ struct State {
 
 impl StandIn {
     pub(crate) fn start() -> Self {
+        Self::serve("http", |mut stream, state| state.serve(&mut stream))
+    }
+
+    pub(crate) fn start_tls(tls: ServerConfig) -> Self {
+        let tls = Arc::new(tls);
+        Self::serve("https", move |stream, state| {
+            let connection = ServerConnection::new(tls.clone()).map_err(io::Error::other)?;
+            let mut stream = StreamOwned::new(connection, stream);
+            let served = state.serve(&mut stream);
+            stream.conn.send_close_notify();
+            // Without a handshake there is nobody to tell.
+            drop(stream.flush());
+            // What the client still sends must not make the system forget what it was told.
+            stream.sock.shutdown(Shutdown::Write)?;
+            io::copy(&mut stream.sock, &mut io::sink())?;
+            served
+        })
+    }
+
+    fn serve(
+        scheme: &str,
+        serve: impl Fn(TcpStream, &State) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let state = Arc::new(State::default());
+        let address = listener.local_addr().unwrap();
+        let (state, serve) = (Arc::new(State::default()), Arc::new(serve));
         let served = state.clone();
-        let serve = move || {
+        let accept = move || {
             for stream in listener.incoming() {
                 if served.ended.load(Ordering::SeqCst) {
                     return;
                 }
-                let state = served.clone();
-                let serve = move || drop(state.serve(stream.unwrap()));
+                let (state, serve) = (served.clone(), serve.clone());
+                let serve = move || drop(serve(stream.unwrap(), &state));
                 std::thread::Builder::new().name("stand-in".to_owned()).spawn(serve).unwrap();
             }
         };
-        std::thread::Builder::new().name("stand-in".to_owned()).spawn(serve).unwrap();
-        Self { url, state }
+        std::thread::Builder::new().name("stand-in".to_owned()).spawn(accept).unwrap();
+        Self { url: format!("{scheme}://{address}"), address, state }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -89,14 +114,21 @@ impl StandIn {
 impl Drop for StandIn {
     fn drop(&mut self) {
         self.state.ended.store(true, Ordering::SeqCst);
-        drop(TcpStream::connect(self.url.trim_start_matches("http://")));
+        drop(TcpStream::connect(self.address));
     }
 }
 
 impl State {
     /// One request per connection.
-    fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
-        let mut reader = BufReader::new(stream.try_clone()?);
+    fn serve(&self, stream: &mut (impl Read + Write)) -> io::Result<()> {
+        let mut reader = BufReader::new(stream);
+        // As servers do that are sent TLS, or anything else.
+        if reader.fill_buf()?.first().is_some_and(|byte| !byte.is_ascii_uppercase()) {
+            return write!(
+                reader.get_mut(),
+                "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+            );
+        }
         let mut line = String::new();
         reader.read_line(&mut line)?;
         let (mut length, mut authorization) = (0, None);
@@ -118,17 +150,22 @@ impl State {
         self.asked.lock().unwrap().push(format!("{method} {path}"));
         let (status, answer) = if self.down.load(Ordering::SeqCst) {
             (503, json!({"error_code": 50301, "message": "down"}))
-        } else if *self.authorization.lock().unwrap() > authorization {
+        } else if self.refuses(authorization.as_deref()) {
             (401, json!({"error_code": 40101, "message": "who are you"}))
         } else {
             self.answer(method, path, &body)
         };
         let answer = answer.to_string();
         write!(
-            stream,
+            reader.get_mut(),
             "HTTP/1.1 {status} -\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}",
             answer.len()
         )
+    }
+
+    fn refuses(&self, authorization: Option<&str>) -> bool {
+        let demanded = self.authorization.lock().unwrap();
+        demanded.as_deref().is_some_and(|demanded| Some(demanded) != authorization)
     }
 
     fn answer(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
