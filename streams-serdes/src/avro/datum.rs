@@ -9,7 +9,7 @@ use apache_avro::{
 use serde::{Serialize, de::DeserializeOwned};
 use streams_core::BoxError;
 
-use super::schema::writes_the_same;
+use super::{aliases::apply_aliases, schema::writes_the_same};
 
 /// Writes by a schema.
 pub(super) struct DatumWriter(GenericDatumWriter<'static>);
@@ -30,11 +30,15 @@ pub(super) struct DatumReader {
 
 impl DatumReader {
     /// A reader of what `written_by` wrote, which becomes data of `own` by Avro's resolution, if
-    /// that is another one.
+    /// that is another one. Its aliases are other names of its fields and types.
     pub(super) fn new(
         written_by: &'static Schema,
         own: Option<&'static Schema>,
     ) -> Result<Self, streams_core::Error> {
+        let written_by = match own {
+            Some(own) => apply_aliases(written_by, own).map_err(unusable)?,
+            None => written_by,
+        };
         let own = own.filter(|own| !writes_the_same(written_by, own));
         let resolved = ResolvedSchema::new(written_by).map_err(unusable)?;
         let builder = GenericDatumReader::builder(written_by).resolved_writer_schemata(resolved);

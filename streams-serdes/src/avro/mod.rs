@@ -1,5 +1,6 @@
 //! Avro by apache-avro: types of serde, and generic values.
 
+mod aliases;
 mod datum;
 mod registry;
 mod schema;

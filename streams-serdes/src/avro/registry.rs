@@ -66,7 +66,8 @@ impl SchemaRegistry {
     /// Avro of any type that serde can write and read, by a schema that is registered: its text, or
     /// `&T::get_schema()` where apache-avro's `AvroSchema` is derived. What an older or newer
     /// schema wrote is read by Avro's resolution: fields that are gone are passed over, those that
-    /// are new have their default. Java's `SpecificAvroSerde`.
+    /// are new have their default, and those that the schema has aliases for are read under these
+    /// names, too. Java's `SpecificAvroSerde`.
     ///
     /// # Errors
     /// `Config` if the text is no schema, or has no name where the subject needs one.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use apache_avro::Schema;
+use apache_avro::{Schema, schema::UnionSchema};
 use parking_lot::Mutex;
 use streams_core::{Error, ErrorKind, Result};
 
@@ -20,16 +20,63 @@ pub(super) fn parse(schema: &SchemaText) -> Result<&'static Schema> {
 
 fn whole(schema: &SchemaText) -> Result<Schema, apache_avro::Error> {
     let references = schema.all_references();
-    if references.is_empty() {
-        return Schema::parse_str(schema.as_str());
-    }
-    let texts = references.iter().map(|(_, text)| *text);
-    let (mut schema, referred) = Schema::parse_str_with_list(schema.as_str(), texts)?;
-    schema.denormalize(&referred)?;
-    Ok(schema)
+    let mut whole = if references.is_empty() {
+        Schema::parse_str(schema.as_str())?
+    } else {
+        let texts = references.iter().map(|(_, text)| *text);
+        let (mut whole, referred) = Schema::parse_str_with_list(schema.as_str(), texts)?;
+        whole.denormalize(&referred)?;
+        whole
+    };
+    each_mut(&mut whole, &mut |part| {
+        if let Schema::Record(record) = part {
+            // An alias leads to its field when a record is written, and so may hide the field that
+            // has this name by itself.
+            let positions = record.fields.iter().enumerate();
+            record.lookup.extend(positions.map(|(at, field)| (field.name.clone(), at)));
+        }
+        Ok(())
+    })?;
+    Ok(whole)
 }
 
-fn interned(schema: Schema) -> &'static Schema {
+/// Calls `look` on a schema and all that are defined in it.
+pub(super) fn each_part<'a>(schema: &'a Schema, look: &mut impl FnMut(&'a Schema)) {
+    look(schema);
+    match schema {
+        Schema::Record(record) => {
+            record.fields.iter().for_each(|field| each_part(&field.schema, look));
+        }
+        Schema::Array(array) => each_part(&array.items, look),
+        Schema::Map(map) => each_part(&map.types, look),
+        Schema::Union(union) => union.variants().iter().for_each(|part| each_part(part, look)),
+        _ => {}
+    }
+}
+
+/// Calls `change` on all that are defined in a schema, then on the schema.
+pub(super) fn each_mut(
+    schema: &mut Schema,
+    change: &mut impl FnMut(&mut Schema) -> Result<(), apache_avro::Error>,
+) -> Result<(), apache_avro::Error> {
+    match schema {
+        Schema::Record(record) => {
+            record.fields.iter_mut().try_for_each(|field| each_mut(&mut field.schema, change))?;
+        }
+        Schema::Array(array) => each_mut(&mut array.items, change)?,
+        Schema::Map(map) => each_mut(&mut map.types, change)?,
+        Schema::Union(union) => {
+            let mut parts = union.variants().to_vec();
+            parts.iter_mut().try_for_each(|part| each_mut(part, change))?;
+            *union = UnionSchema::new(parts)?;
+        }
+        _ => {}
+    }
+    change(schema)
+}
+
+/// The schema for as long as the process lives; equal ones are one.
+pub(super) fn interned(schema: Schema) -> &'static Schema {
     static SCHEMAS: LazyLock<Mutex<HashMap<String, &'static Schema>>> =
         LazyLock::new(Mutex::default);
     let text = serde_json::to_string(&schema).unwrap_or_default();
