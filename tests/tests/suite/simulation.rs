@@ -243,6 +243,7 @@ fn simulation_of_seeds_that_failed_once() {
     runs(idling(7_000_430));
     runs(orders(8_000_295, AtLeastOnce));
     runs(losing(8_000_879, ExactlyOnceV2));
+    runs(losing(8_001_381, ExactlyOnceV2));
 }
 
 #[test]

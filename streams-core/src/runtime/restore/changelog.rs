@@ -125,6 +125,11 @@ impl Changelog {
         self.end.saturating_sub(self.next_offset).max(0)
     }
 
+    /// End of the log when the restore began.
+    pub(super) fn log_end(&self) -> i64 {
+        self.end
+    }
+
     /// Returns whether it is still being read to its end.
     pub(super) fn is_filling(&self) -> bool {
         matches!(self.phase, Phase::Filling)

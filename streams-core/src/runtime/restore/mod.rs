@@ -15,6 +15,7 @@ mod policy;
 mod progress;
 mod restorer;
 mod rewrite;
+mod standstill;
 mod turn;
 
 use std::ops::Bound;

@@ -13,6 +13,7 @@ use super::{
     memory::Memory,
     policy::check_policy,
     progress::Progress,
+    standstill::Standstill,
 };
 use crate::{
     Error, ErrorKind, Result, TaskId, TopicPartition,
@@ -27,7 +28,7 @@ pub(crate) struct Restorer {
     pub(super) app: Arc<App>,
     pub(super) client_id: String,
     pub(super) consumer: Box<dyn Consumer>,
-    admin: Box<dyn Admin>,
+    pub(super) admin: Box<dyn Admin>,
     pub(super) tasks: BTreeMap<TaskId, RestoringTask>,
     pub(super) finished: Vec<TaskId>,
     /// True if rows that were read are lost: nothing may be written until everything is abandoned.
@@ -35,6 +36,7 @@ pub(crate) struct Restorer {
     /// True if all restores must start again.
     pub(super) restart: bool,
     pub(super) progress: Progress,
+    pub(super) standstill: Standstill,
     /// Number of records read for active tasks.
     pub(super) records: u64,
     pub(super) memory: Memory,
@@ -119,6 +121,7 @@ impl Restorer {
             failed: false,
             restart: false,
             progress: Progress::default(),
+            standstill: Standstill::default(),
             records: 0,
             memory,
             checked: BTreeSet::new(),

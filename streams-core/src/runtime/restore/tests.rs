@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use state_store::WriteBatch;
 
-use super::*;
+use super::{standstill::STANDSTILL_MS, *};
 use crate::{
     BoxError, Headers, KafkaStreams, Record, TaskId,
     client::{
@@ -305,6 +305,23 @@ fn a_changelog_that_is_written_anew_in_part_is_written_to_the_end_after_a_crash(
     assert_eq!(bed.restored(), counts(0..6_000));
     world.cluster.compact(CHANGELOG).unwrap();
     assert_eq!(world.logged(), counts(0..6_000));
+}
+
+/// It waited for good for the end of the log that had been deleted.
+#[test]
+fn a_restore_whose_changelog_is_made_anew_meanwhile_starts_over() {
+    let world = World::new();
+    world.log_counts(0, 0..3);
+    let mut bed = Bed::new(&world, &[]);
+    bed.add(0, false).unwrap();
+    world.cluster.delete_topic(CHANGELOG).unwrap();
+    world.create_changelog("compact");
+    world.log_counts(0, 10..12);
+    while bed.restorer.run_once(0).unwrap() {}
+    assert!(bed.restorer.take_restored().unwrap().is_empty(), "it was to read three records");
+    assert!(bed.restorer.run_once(STANDSTILL_MS).unwrap());
+    bed.settle().unwrap();
+    assert_eq!(bed.restored(), counts(10..12));
 }
 
 /// The task noticed that its changelog had been recreated only when it was longer than before.

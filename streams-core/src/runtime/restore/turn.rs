@@ -32,7 +32,8 @@ impl Restorer {
         let rewritten = self.rewrite(now_ms)?;
         self.note_finished(now_ms);
         self.progress.log(&self.tasks, self.records, now_ms);
-        Ok(rewritten || !batches.is_empty())
+        let moved = rewritten || !batches.is_empty();
+        Ok(self.check_ends(moved, now_ms)? || moved)
     }
 
     fn write(&mut self, batches: &[RecordBatch], now_ms: i64) -> Result {
@@ -45,7 +46,7 @@ impl Restorer {
 
     /// Starts all restores again, from the state of the databases: a changelog was truncated beyond
     /// the position.
-    fn start_over(&mut self, now_ms: i64) -> Result {
+    pub(super) fn start_over(&mut self, now_ms: i64) -> Result {
         // Stays set until all have started: one that has not must not continue past the rows that
         // are dropped here.
         self.restart = true;
