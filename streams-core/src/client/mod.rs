@@ -18,6 +18,8 @@ mod consumer;
 mod data_plane;
 #[cfg(feature = "embedded")]
 pub mod embedded;
+#[cfg(any(feature = "embedded", feature = "rdkafka", test))]
+mod fair_share;
 mod flow;
 mod header_bytes;
 #[cfg(any(feature = "fuzzing", feature = "rdkafka", test))]

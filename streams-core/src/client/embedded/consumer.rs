@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use super::{OperationKind, shared::Shared, state::ClusterState};
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
-    client::{Consumer, ConsumerSettings, IsolationLevel, RecordBatch},
+    client::{Consumer, ConsumerSettings, IsolationLevel, RecordBatch, fair_share::FairShare},
     time::duration_ms,
 };
 
@@ -20,7 +20,7 @@ pub(super) struct EmbeddedConsumer {
     isolation: IsolationLevel,
     assigned: Vec<Assigned>,
     index: HashMap<TopicPartition, usize>,
-    next: usize,
+    order: FairShare,
 }
 
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl EmbeddedConsumer {
             isolation: settings.isolation,
             assigned: Vec::new(),
             index: HashMap::new(),
-            next: 0,
+            order: FairShare::default(),
         }
     }
 
@@ -60,32 +60,21 @@ impl EmbeddedConsumer {
 
     fn fetch(&mut self, state: &ClusterState, max_records: usize) -> Result<Vec<RecordBatch>> {
         self.check_positions(state)?;
-        let count = self.assigned.len();
+        let Self { assigned, order, isolation, .. } = self;
         let mut batches = Vec::new();
-        let mut left = max_records.max(1);
-        let share = left.div_ceil(count.max(1));
-        for most in [share, usize::MAX] {
-            for turn in 0..count {
-                let at = (self.next + turn) % count;
-                let Some(assigned) = self.assigned.get_mut(at).filter(|_| left > 0) else { break };
-                let Assigned { partition, position, lag, held } = assigned;
-                if !state.has_leader(partition) {
-                    continue;
-                }
-                let log = state.log(partition)?;
-                if *held {
-                    *lag = Some((log.visible_end(self.isolation) - *position).max(0));
-                    continue;
-                }
-                let most = most.min(left);
-                let (next, records) =
-                    log.fetch(partition, *position, self.isolation, most, &mut batches);
-                *position = next;
-                *lag = Some((log.visible_end(self.isolation) - next).max(0));
-                left -= records.min(left);
+        order.share_out(assigned.len(), max_records, |at, most| {
+            let assigned = assigned.get_mut(at);
+            let led = assigned.filter(|assigned| state.has_leader(&assigned.partition));
+            let Some(Assigned { partition, position, lag, held }) = led else { return Ok(0) };
+            let log = state.log(partition)?;
+            let mut taken = 0;
+            if !*held {
+                (*position, taken) =
+                    log.fetch(partition, *position, *isolation, most, &mut batches);
             }
-        }
-        self.next = (self.next + 1) % count.max(1);
+            *lag = Some((log.visible_end(*isolation) - *position).max(0));
+            Ok(taken)
+        })?;
         Ok(batches)
     }
 }

@@ -8,7 +8,7 @@ use kafka_client::{Client, consumer::ConsumerConfig};
 use super::{assigned::Assigned, failure::of_fetching, io::IoThread, topics::Topics};
 use crate::{
     Result, TopicPartition,
-    client::{Consumer, RecordBatch, wake::Wake},
+    client::{Consumer, RecordBatch, fair_share::FairShare, wake::Wake},
     time::{Clock, SystemClock, duration_ms},
 };
 
@@ -20,8 +20,7 @@ pub(super) struct NativeConsumer {
     /// Declared before the consumer, to which their readers belong.
     assigned: Vec<Assigned>,
     index: HashMap<TopicPartition, usize>,
-    /// Index of the partition that the next poll starts with.
-    next: usize,
+    order: FairShare,
     consumer: kafka_client::consumer::Consumer,
     topics: Topics,
     wake: Arc<Wake>,
@@ -39,7 +38,7 @@ impl NativeConsumer {
             client_id,
             assigned: Vec::new(),
             index: HashMap::new(),
-            next: 0,
+            order: FairShare::default(),
             consumer,
             topics: Topics::new(client, Arc::clone(&io)),
             wake,
@@ -51,34 +50,25 @@ impl NativeConsumer {
         self.assigned.get(*self.index.get(partition)?)
     }
 
-    /// Gives each partition an equal share, and the rest to those that have more.
-    fn take(&mut self, max_records: usize) -> Vec<RecordBatch> {
-        let count = self.assigned.len();
+    fn take(&mut self, max_records: usize) -> Result<Vec<RecordBatch>> {
+        let Self { assigned, order, .. } = self;
         let mut batches = Vec::new();
-        let mut left = max_records.max(1);
-        let share = left.div_ceil(count.max(1));
-        for most in [share, usize::MAX] {
-            for turn in 0..count {
-                let at = (self.next + turn) % count;
-                let Some(assigned) = self.assigned.get_mut(at).filter(|_| left > 0) else { break };
-                if assigned.is_held {
-                    continue;
-                }
-                let mut of_this = most.min(left);
-                while of_this > 0
-                    && assigned.has_more()
-                    && let Some(batch) = assigned.take(of_this)
-                {
-                    // A batch without records only moves the position.
-                    let taken = batch.len();
-                    of_this -= taken.min(of_this);
-                    left -= taken.min(left);
-                    batches.push(batch);
-                }
+        order.share_out(assigned.len(), max_records, |at, most| {
+            let Some(assigned) = assigned.get_mut(at).filter(|assigned| !assigned.is_held) else {
+                return Ok(0);
+            };
+            let mut taken = 0;
+            while taken < most
+                && assigned.has_more()
+                && let Some(batch) = assigned.take(most - taken)
+            {
+                // A batch without records only moves the position.
+                taken += batch.len();
+                batches.push(batch);
             }
-        }
-        self.next = (self.next + 1) % count.max(1);
-        batches
+            Ok(taken)
+        })?;
+        Ok(batches)
     }
 
     /// The error that keeps partitions from being read; it stays until they are assigned again.
@@ -113,7 +103,7 @@ impl Consumer for NativeConsumer {
         loop {
             self.wake.reset();
             self.check()?;
-            let batches = self.take(max_records);
+            let batches = self.take(max_records)?;
             if !batches.is_empty() {
                 return Ok(batches);
             }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
-    client::{Consumer, IsolationLevel, RecordBatch, Records, wake::Wake},
+    client::{Consumer, IsolationLevel, RecordBatch, Records, fair_share::FairShare, wake::Wake},
     time::{Clock, SystemClock, duration_ms},
 };
 
@@ -27,8 +27,7 @@ pub(super) struct RdKafkaConsumer {
     /// Declared before the client, because the queues belong to it.
     assigned: Vec<Assigned>,
     index: HashMap<TopicPartition, usize>,
-    /// Index of the partition that the next poll starts with.
-    next: usize,
+    order: FairShare,
     topics: Topics,
     client: Arc<Client>,
     reach: Reach,
@@ -57,7 +56,7 @@ impl RdKafkaConsumer {
         Self {
             assigned: Vec::new(),
             index: HashMap::new(),
-            next: 0,
+            order: FairShare::default(),
             topics,
             client,
             reach: Reach::default(),
@@ -72,29 +71,21 @@ impl RdKafkaConsumer {
         self.assigned.get(*self.index.get(partition)?)
     }
 
-    /// Gives each partition an equal share, and the rest to those that have more.
-    fn take(&mut self, max_records: usize) -> Vec<RecordBatch> {
-        let count = self.assigned.len();
+    fn take(&mut self, max_records: usize) -> Result<Vec<RecordBatch>> {
+        let Self { assigned, order, buffer, failure, .. } = self;
         let mut batches = Vec::new();
-        let mut left = max_records.max(1);
-        let share = left.div_ceil(count.max(1));
-        for most in [share, usize::MAX] {
-            for turn in 0..count {
-                let at = (self.next + turn) % count;
-                let Some(assigned) = self.assigned.get_mut(at).filter(|_| left > 0) else { break };
-                if assigned.held || assigned.queue.is_empty() {
-                    continue;
-                }
-                let taken = assigned.take(&mut self.buffer, most.min(left), &mut self.failure);
-                left -= taken.as_ref().map_or(0, RecordBatch::len).min(left);
-                batches.extend(taken);
-            }
-        }
-        self.next = (self.next + 1) % count.max(1);
+        order.share_out(assigned.len(), max_records, |at, most| {
+            let is_open = |assigned: &&mut Assigned| !assigned.held && !assigned.queue.is_empty();
+            let assigned = assigned.get_mut(at).filter(is_open);
+            let taken = assigned.and_then(|assigned| assigned.take(buffer, most, failure));
+            let records = taken.as_ref().map_or(0, RecordBatch::len);
+            batches.extend(taken);
+            Ok(records)
+        })?;
         for assigned in &mut self.assigned {
             assigned.lag = assigned.lag_now(self.isolation);
         }
-        batches
+        Ok(batches)
     }
 
     /// The error that keeps the consumer from reading, reported once; a lost partition reports it
@@ -238,7 +229,7 @@ impl Consumer for RdKafkaConsumer {
         loop {
             self.wake.reset();
             self.check()?;
-            let batches = self.take(max_records);
+            let batches = self.take(max_records)?;
             if !batches.is_empty() {
                 return Ok(batches);
             }
