@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Answer, Lease};
 use crate::{
-    Result, TopicPartition,
+    Error, ErrorKind, Result, TopicPartition,
     assignor::StandbySettings,
     config::GroupProtocol,
     membership::{GroupHosts, GroupTopology, TaskAssignment, TaskOffsets},
@@ -35,6 +35,23 @@ pub struct GroupMetadata {
     pub member_epoch: i32,
     /// The static member's instance id.
     pub group_instance_id: Option<String>,
+}
+
+impl GroupMetadata {
+    /// Checks that it is a member's: a broker accepts offsets without one, even while the group has
+    /// members.
+    ///
+    /// # Errors
+    /// `Fenced` if it is not.
+    #[cfg(feature = "rdkafka")]
+    pub(super) fn check_member(&self) -> Result {
+        if !self.member_id.is_empty() && self.member_epoch >= 0 {
+            return Ok(());
+        }
+        let group = &self.group_id;
+        let text = format!("offsets of group {group} can't be committed by no member of it");
+        Err(Error::new(ErrorKind::Fenced, text))
+    }
 }
 
 /// A member's data for joining.

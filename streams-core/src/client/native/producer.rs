@@ -314,15 +314,10 @@ impl Producer for NativeProducer {
         offsets: &[(TopicPartition, OffsetAndMetadata)],
         group: &GroupMetadata,
     ) -> Answer<()> {
-        if let Err(error) = self.check_open() {
+        if let Err(error) = self.check_open().and_then(|()| group.check_member()) {
             return Answer::ready(Err(error));
         }
         let GroupMetadata { group_id, member_id, member_epoch, group_instance_id } = group.clone();
-        if member_id.is_empty() || member_epoch < 0 {
-            // A broker accepts offsets without a member, even while the group has members.
-            let text = format!("offsets of group {group_id} can't be committed by no member of it");
-            return Answer::ready(Err(Error::new(ErrorKind::Fenced, text)));
-        }
         let what = format!(
             "send_offsets of group {group_id} as member {member_id}, epoch {member_epoch},"
         );

@@ -431,12 +431,8 @@ impl Producer for RdKafkaProducer {
         group: &GroupMetadata,
     ) -> Result {
         self.check_open()?;
+        group.check_member()?;
         let GroupMetadata { group_id, member_id, member_epoch, .. } = group;
-        if member_id.is_empty() || *member_epoch < 0 {
-            // A broker accepts offsets without a member, even while the group has members.
-            let text = format!("offsets of group {group_id} can't be committed by no member of it");
-            return Err(Error::new(ErrorKind::Fenced, text));
-        }
         let identity = GroupIdentity::new(group)
             .ok_or_else(|| self.invalid("the group's or member's name has a null byte in it"))?;
         self.send_from_a_thread(offsets, identity).map_err(|failure| {
