@@ -1,5 +1,7 @@
 //! The maker of clients.
 
+#[cfg(feature = "rdkafka")]
+use std::time::Duration;
 use std::{fmt::Debug, sync::Arc};
 
 use super::{Admin, ClientStatistics, Consumer, JoinGroup, Lease, Membership, Producer};
@@ -63,6 +65,34 @@ pub struct ProducerSettings {
     pub one_by_one: bool,
 }
 
+#[cfg(feature = "rdkafka")]
+impl ConsumerSettings {
+    /// Visibility of transactional records: more is not shown than the application asked for.
+    pub(super) fn isolation_or(&self, configured: Option<IsolationLevel>) -> IsolationLevel {
+        match self.isolation {
+            IsolationLevel::ReadCommitted => IsolationLevel::ReadCommitted,
+            IsolationLevel::ReadUncommitted => configured.unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(feature = "rdkafka")]
+impl ProducerSettings {
+    /// Longest time that a record may take, at most `asked`: nothing is written once its
+    /// transaction has ended, or others have the tasks of its writer.
+    pub(super) fn delivery_timeout(
+        &self,
+        asked: Duration,
+        transaction_timeout: Duration,
+    ) -> Duration {
+        let most = match self.transactional_id {
+            Some(_) => Some(transaction_timeout),
+            None => self.lease.delivery(),
+        };
+        most.map_or(asked, |most| most.min(asked))
+    }
+}
+
 /// Makes the clients of one cluster. Cheap to share; Java's `KafkaClientSupplier`.
 pub trait ClientSupplier: Send + Sync + Debug {
     /// A consumer without assigned partitions.
@@ -115,5 +145,35 @@ impl<C: ClientSupplier + ?Sized> ClientSupplier for Arc<C> {
 
     fn statistics(&self) -> Vec<ClientStatistics> {
         (**self).statistics()
+    }
+}
+
+#[cfg(all(test, feature = "rdkafka"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_may_be_on_its_way_for_as_long_as_its_writer_is_sure_of_the_tasks() {
+        let seconds = Duration::from_secs;
+        let timeout =
+            |settings: ProducerSettings| settings.delivery_timeout(seconds(120), seconds(10));
+        let lease = Lease::new(Duration::from_millis(1_500), || None);
+        let of_member = ProducerSettings { lease, ..ProducerSettings::default() };
+        assert_eq!(timeout(of_member), Duration::from_millis(1_500));
+        let transactional_id = Some("id".to_owned());
+        let transactional = ProducerSettings { transactional_id, ..ProducerSettings::default() };
+        assert_eq!(timeout(transactional), seconds(10));
+        assert_eq!(timeout(ProducerSettings::default()), seconds(120), "no member's");
+    }
+
+    #[test]
+    fn aborted_records_are_shown_only_where_both_allow_it() {
+        let isolation = |isolation, configured| {
+            ConsumerSettings { isolation, ..ConsumerSettings::default() }.isolation_or(configured)
+        };
+        let (committed, all) = (IsolationLevel::ReadCommitted, IsolationLevel::ReadUncommitted);
+        assert_eq!(isolation(committed, Some(all)), committed);
+        assert_eq!(isolation(all, Some(committed)), committed);
+        assert_eq!(isolation(all, None), all);
     }
 }

@@ -5,10 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use kafka_client::Client;
 
 use super::{
-    consumer::NativeConsumer,
-    io::IoThreads,
-    producer::NativeProducer,
-    settings::{ClientSettings, ProducerClient},
+    consumer::NativeConsumer, io::IoThreads, producer::NativeProducer, settings::ClientSettings,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -85,17 +82,6 @@ impl NativeSupplier {
     }
 }
 
-/// Longest time that a record may take: nothing is written once its transaction has ended, or
-/// others have the tasks of its writer.
-fn delivery_timeout(native: &ProducerClient, settings: &ProducerSettings) -> Duration {
-    let most = match settings.transactional_id {
-        Some(_) => Some(native.producer.transaction_timeout),
-        None => settings.lease.delivery(),
-    };
-    let asked = native.producer.delivery_timeout;
-    most.map_or(asked, |most| most.min(asked))
-}
-
 impl ClientSupplier for NativeSupplier {
     fn consumer(&self, settings: &ConsumerSettings) -> Result<Box<dyn Consumer>> {
         let native = match settings.role {
@@ -108,11 +94,7 @@ impl ClientSupplier for NativeSupplier {
             settings.client_id.clone_into(&mut client.client_id);
         }
         consumer.client_id.clone_from(&client.client_id);
-        let isolation = match settings.isolation {
-            IsolationLevel::ReadCommitted => IsolationLevel::ReadCommitted,
-            IsolationLevel::ReadUncommitted => native.isolation.unwrap_or_default(),
-        };
-        consumer.isolation = match isolation {
+        consumer.isolation = match settings.isolation_or(native.isolation) {
             IsolationLevel::ReadCommitted => kafka_client::IsolationLevel::ReadCommitted,
             IsolationLevel::ReadUncommitted => kafka_client::IsolationLevel::ReadUncommitted,
         };
@@ -134,7 +116,9 @@ impl ClientSupplier for NativeSupplier {
             // A call is useless once its transaction has ended.
             client.api_timeout_max = native.max_block.min(producer.transaction_timeout);
         }
-        producer.delivery_timeout = delivery_timeout(native, settings);
+        let (asked, transaction_timeout) =
+            (producer.delivery_timeout, producer.transaction_timeout);
+        producer.delivery_timeout = settings.delivery_timeout(asked, transaction_timeout);
         producer.linger = producer.linger.min(producer.delivery_timeout / 2);
         if settings.one_by_one {
             producer.batch_records = 1;
@@ -157,21 +141,6 @@ impl ClientSupplier for NativeSupplier {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Lease;
-
-    #[test]
-    fn a_record_may_be_on_its_way_for_as_long_as_its_writer_is_sure_of_the_tasks() {
-        let config = StreamsConfig::new("app", "localhost:1");
-        let clients = NativeSupplier::new(&config).unwrap();
-        let timeout = |settings| delivery_timeout(&clients.settings.producer, &settings);
-        let lease = Lease::new(Duration::from_millis(1_500), || None);
-        let of_member = ProducerSettings { lease, ..ProducerSettings::default() };
-        assert_eq!(timeout(of_member), Duration::from_millis(1_500));
-        let transactional_id = Some("id".to_owned());
-        let transactional = ProducerSettings { transactional_id, ..ProducerSettings::default() };
-        assert_eq!(timeout(transactional), Duration::from_secs(10));
-        assert_eq!(timeout(ProducerSettings::default()), Duration::from_secs(120));
-    }
 
     #[test]
     fn an_empty_transactional_id_is_refused() {

@@ -130,17 +130,6 @@ impl RdKafkaSupplier {
         Ok(client)
     }
 
-    /// Longest time that a record may take: nothing is written once its transaction has ended, or
-    /// others have the tasks of its writer.
-    fn delivery_timeout(&self, settings: &ProducerSettings) -> Duration {
-        let most = match settings.transactional_id {
-            Some(_) => Some(self.transaction_timeout),
-            None => settings.lease.delivery(),
-        };
-        let asked = self.settings.producer.delivery_timeout;
-        most.map_or(asked, |most| most.min(asked))
-    }
-
     /// Time for which a batch waits for more records, if the setting is longer than `most`.
     fn shorter_linger(&self, most: Duration) -> Option<(&'static str, String)> {
         let values = &self.settings.producer.values;
@@ -173,10 +162,7 @@ impl ClientSupplier for RdKafkaSupplier {
             ConsumerRole::Restore => &self.settings.restore_consumer,
             ConsumerRole::Global => &self.settings.global_consumer,
         };
-        let isolation = match settings.isolation {
-            IsolationLevel::ReadCommitted => IsolationLevel::ReadCommitted,
-            IsolationLevel::ReadUncommitted => native.isolation.unwrap_or_default(),
-        };
+        let isolation = settings.isolation_or(native.isolation);
         let level = match isolation {
             IsolationLevel::ReadCommitted => "read_committed",
             IsolationLevel::ReadUncommitted => "read_uncommitted",
@@ -196,7 +182,8 @@ impl ClientSupplier for RdKafkaSupplier {
             Some(id) => self.transactional(id),
             None => Vec::new(),
         };
-        let delivery_timeout = self.delivery_timeout(settings);
+        let delivery_timeout =
+            settings.delivery_timeout(native.delivery_timeout, self.transaction_timeout);
         if settings.one_by_one {
             own.push(("batch.num.messages", "1".to_owned()));
         }
@@ -242,12 +229,6 @@ mod tests {
         let clients = RdKafkaSupplier::new(&config).unwrap();
         let lease = Lease::new(Duration::from_millis(1_500), || None);
         let settings = ProducerSettings { lease, ..ProducerSettings::default() };
-        assert_eq!(clients.delivery_timeout(&settings), Duration::from_millis(1_500));
         clients.producer(&settings).unwrap();
-        assert_eq!(
-            clients.delivery_timeout(&ProducerSettings::default()),
-            Duration::from_secs(120),
-            "no member's"
-        );
     }
 }
