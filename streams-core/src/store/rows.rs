@@ -459,7 +459,9 @@ impl<K, V: Clone> Rows<K, V> {
         let context = self.context()?;
         let deletions_last = writer.order == LogOrder::DeletionsLast;
         let rows = self.overlay.dirty().filter(|(_, row, _)| row.is_some() || !deletions_last);
-        let deletions = self.overlay.dirty().filter(|(_, row, _)| row.is_none() && deletions_last);
+        // Otherwise they are among the rows, and no second walk looks for them.
+        let second = self.overlay.dirty().take_while(|_| deletions_last);
+        let deletions = second.filter(|(_, row, _)| row.is_none());
         for (key, value, record) in rows.chain(deletions) {
             bytes.clear();
             let written = match value {
