@@ -24,7 +24,7 @@ mod sender;
 mod shared;
 mod transaction;
 
-use std::{collections::HashMap, sync::Arc, task::Waker, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{
     runtime::Handle,
@@ -251,19 +251,16 @@ impl Producer {
         self.ask(|reply| Command::End { commit: false, reply })
     }
 
-    /// Wakes `waker` whenever a batch is reported.
-    pub fn wake(&self, waker: &Waker) {
-        self.shared.set_waker(waker);
-    }
-
     /// The reason why nothing could be sent lately, if it has not been returned before. Retries
     /// continue meanwhile.
     pub fn take_trouble(&self) -> Option<Error> {
         self.shared.take_trouble()
     }
 
+    /// Checks that the producer goes on, for a caller that waits for room.
+    ///
     /// # Errors
-    /// Fails with the error that ended this producer's work.
+    /// The error that ended its work.
     pub fn check(&self) -> Result {
         self.shared.check()
     }

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicUsize, Ordering},
-    task::Waker,
 };
 
 use parking_lot::Mutex;
@@ -33,7 +32,6 @@ struct State {
     /// in any order.
     reports: BTreeMap<u64, BatchReport>,
     refused: BTreeMap<u64, RefusedBatch>,
-    waker: Option<Waker>,
     trouble: Option<Error>,
     /// The reason why the open transaction can only be aborted.
     doom: Option<Error>,
@@ -69,16 +67,12 @@ impl Shared {
     /// Counts a batch whose outcome is known; without a report if nobody needs it.
     pub(super) fn done(&self, number: u64, bytes: usize, report: Option<BatchReport>) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        let waker = {
+        {
             let mut state = self.state.lock();
             state.pending.remove(&number);
             state.reports.extend(report.map(|report| (number, report)));
-            state.waker.clone()
-        };
-        self.reported.notify_waiters();
-        if let Some(waker) = waker {
-            waker.wake();
         }
+        self.reported.notify_waiters();
     }
 
     /// Waits until all batches up to this number are reported.
@@ -101,10 +95,6 @@ impl Shared {
 
     pub(super) fn take_refused(&self) -> Vec<RefusedBatch> {
         std::mem::take(&mut self.state.lock().refused).into_values().collect()
-    }
-
-    pub(super) fn set_waker(&self, waker: &Waker) {
-        self.state.lock().waker = Some(waker.clone());
     }
 
     pub(super) fn set_trouble(&self, error: Error) {
@@ -136,7 +126,10 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
-    use std::{pin::pin, task::Context};
+    use std::{
+        pin::pin,
+        task::{Context, Waker},
+    };
 
     use super::*;
     use crate::TopicPartition;
