@@ -182,7 +182,7 @@ impl StreamThread {
             self.drop_work();
             return Err(self.patience.exhausted(error, now_ms));
         }
-        // A commit in progress has not failed itself: all of its work is prepared, none is in doubt.
+        // A commit in progress has not failed itself, so that nothing of it is in doubt.
         let is_in_doubt = self.tasks().commit_needed() || self.in_transaction();
         if is_in_doubt && !self.holdings.commit_is_pending() {
             self.holdings.start_over();
