@@ -89,6 +89,7 @@ impl Commits {
     /// Drops the prepared commit. If its end is in transit it may still happen, so it is awaited and
     /// then applied: the state would lack it if its changelog is lost before a restore.
     pub(super) fn abandon(&mut self, tasks: &mut Tasks, writer: &mut Writer, mend: &mut Mend) {
+        self.span = None;
         let transactional = writer.is_transactional();
         let (prepared, said) = match self.phase.take() {
             Some(Phase::Ending(prepared, ended)) => (prepared, ended.wait()),
