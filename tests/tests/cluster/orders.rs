@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
+use chrono::DateTime;
 use serde_json::Value;
 
 /// Orders above this amount are of high value; the example's own default, in cents.
@@ -34,7 +35,7 @@ impl Random {
 }
 
 /// An order as it is written to the input file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
     pub(crate) id: String,
     pub(crate) customer: String,
@@ -55,20 +56,18 @@ impl Order {
         )
     }
 
-    /// Parses an order written by [`json`](Self::json).
+    /// Parses an order as [`json`](Self::json) or the program writes it.
     fn parse(json: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(json).ok()?;
         let text = |field: &str| value.get(field)?.as_str().map(str::to_owned);
         let amount = value.get("amount")?.to_string();
         let (whole, rest) = amount.split_once('.').unwrap_or((&amount, ""));
-        let made_at = text("created_at")?;
-        let number = |from: usize, to: usize| made_at.get(from..to)?.parse::<u64>().ok();
-        let minutes = number(11, 13)? * 60 + number(14, 16)?;
+        let made_at = DateTime::parse_from_rfc3339(&text("created_at")?).ok()?;
         Some(Self {
             id: text("order_id")?,
             customer: text("customer_id")?,
             cents: format!("{whole}{rest:0<2}").parse().ok()?,
-            at_ms: (minutes * 60 + number(17, 19)?) * 1_000 + number(20, 23)?,
+            at_ms: u64::try_from(made_at.timestamp_millis()).ok()?.checked_sub(START_MS)?,
         })
     }
 
@@ -157,4 +156,15 @@ pub(crate) struct Expected {
     pub(crate) enriched: BTreeMap<String, Vec<String>>,
     pub(crate) per_customer: BTreeMap<String, i64>,
     pub(crate) per_hour: BTreeMap<(String, i64), i64>,
+}
+
+/// The program leaves out the milliseconds of a full second.
+#[test]
+fn an_order_is_read_as_the_program_writes_it() {
+    for order in Orders::new(1_000, 1).iter() {
+        let json = order.json();
+        assert_eq!(Order::parse(&json).as_ref(), Some(order), "{json}");
+        let short = json.replace(".000Z", "Z");
+        assert_eq!(Order::parse(&short).as_ref(), Some(order), "{short}");
+    }
 }
