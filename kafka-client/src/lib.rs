@@ -17,6 +17,7 @@ pub mod group;
 mod offsets;
 pub mod producer;
 pub mod record_batch;
+mod statistics;
 mod topic_partition;
 
 pub use self::{
@@ -28,5 +29,6 @@ pub use self::{
     },
     error::{Error, ErrorKind, Result, code_name},
     offsets::{GroupMember, OffsetAndMetadata},
+    statistics::{Meter, Spread, Statistics},
     topic_partition::{IsolationLevel, TopicPartition},
 };

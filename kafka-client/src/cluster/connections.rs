@@ -15,7 +15,7 @@ use tracing::debug;
 
 use super::node::Node;
 use crate::{
-    ClientConfig, Error, Result,
+    ClientConfig, Error, Meter, Result,
     config::Address,
     connection::{Connection, tls_connector},
 };
@@ -31,8 +31,9 @@ pub(super) enum Standing {
     Failed,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Connections {
+    meter: Arc<Meter>,
     slots: Mutex<HashMap<Address, Arc<AsyncMutex<Slot>>>>,
     tls: Mutex<Option<TlsKept>>,
 }
@@ -61,6 +62,11 @@ impl std::fmt::Debug for TlsKept {
 }
 
 impl Connections {
+    /// None yet; what they do is counted by `meter`.
+    pub(super) fn new(meter: Arc<Meter>) -> Self {
+        Self { meter, slots: Mutex::default(), tls: Mutex::default() }
+    }
+
     /// A usable connection to the node, opened if needed.
     ///
     /// # Errors
@@ -113,7 +119,7 @@ impl Connections {
 
     async fn open(&self, node: &Node, config: &ClientConfig) -> Result<Connection> {
         let tls = self.tls(config)?;
-        Connection::open(&node.address, config, tls.as_ref()).await
+        Connection::open(&node.address, config, tls.as_ref(), &self.meter).await
     }
 
     fn tls(&self, config: &ClientConfig) -> Result<Option<TlsConnector>> {

@@ -35,7 +35,7 @@ use self::{
 };
 pub(crate) use self::{metadata::Place, retry::may_pass};
 use crate::{
-    ClientConfig, Error, ErrorKind, Result, TopicPartition,
+    ClientConfig, Error, ErrorKind, Meter, Result, TopicPartition,
     config::Address,
     connection::Connection,
     error::{api_name, check_code},
@@ -52,6 +52,7 @@ struct Inner {
     config: ClientConfig,
     connections: Connections,
     metadata: Arc<Mutex<Metadata>>,
+    meter: Arc<Meter>,
     /// Spreads requests that any broker can answer.
     turn: AtomicUsize,
 }
@@ -60,12 +61,7 @@ impl Client {
     /// Creates a client with these settings; they are checked when it first connects, or by
     /// [`ClientConfig::validate`].
     pub fn new(config: ClientConfig) -> Self {
-        Self(Arc::new(Inner {
-            config,
-            connections: Connections::default(),
-            metadata: Arc::default(),
-            turn: AtomicUsize::new(0),
-        }))
+        Self::with(config, Arc::default(), Arc::default())
     }
 
     /// Creates a client with the same settings and its own connections.
@@ -77,21 +73,27 @@ impl Client {
         Self::new(self.0.config.clone())
     }
 
-    /// A client with its own connections under this name, which shares the view of the cluster.
+    /// A client with its own connections under this name, which shares the view of the cluster and
+    /// the figures.
     pub(crate) fn on_own_connections(&self, client_id: &str) -> Self {
         let mut config = self.0.config.clone();
         client_id.clone_into(&mut config.client_id);
-        Self(Arc::new(Inner {
-            config,
-            connections: Connections::default(),
-            metadata: Arc::clone(&self.0.metadata),
-            turn: AtomicUsize::new(0),
-        }))
+        Self::with(config, Arc::clone(&self.0.metadata), Arc::clone(&self.0.meter))
+    }
+
+    fn with(config: ClientConfig, metadata: Arc<Mutex<Metadata>>, meter: Arc<Meter>) -> Self {
+        let connections = Connections::new(Arc::clone(&meter));
+        Self(Arc::new(Inner { config, connections, metadata, meter, turn: AtomicUsize::new(0) }))
     }
 
     /// Its settings.
     pub fn config(&self) -> &ClientConfig {
         &self.0.config
+    }
+
+    /// Its figures. Consumers and producers that are made of it count among them.
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.0.meter
     }
 
     /// Asks any broker, in the newest version that both sides know.

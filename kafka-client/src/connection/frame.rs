@@ -24,7 +24,7 @@ const ROOM_BYTES_MAX: usize = 8 * 1024 * 1024;
 const HTTP: u32 = u32::from_be_bytes(*b"HTTP");
 
 /// Bytes of a frame's length.
-const LENGTH_BYTES: usize = 4;
+pub(super) const LENGTH_BYTES: usize = 4;
 
 /// Approximate number of bytes in the header of a request.
 const HEADER_BYTES_GUESS: usize = 128;

@@ -38,7 +38,7 @@ use self::{
     tcp::{Stream, broken},
     waiting::Waiting,
 };
-use crate::{ClientConfig, Error, ErrorKind, Result, config::Address, error::api_name};
+use crate::{ClientConfig, Error, ErrorKind, Meter, Result, config::Address, error::api_name};
 
 /// Limit on the requests that wait for the socket; further ones wait in their callers.
 const QUEUE_MAX: usize = 64;
@@ -65,6 +65,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Connects, negotiates versions and authenticates, all within `connection_setup_timeout`.
+    /// `meter` counts what the connection does afterwards.
     ///
     /// # Errors
     /// `Connection` (also when the time is over), `Authentication`, `Protocol`, `Invalid`.
@@ -72,10 +73,11 @@ impl Connection {
         address: &Address,
         config: &ClientConfig,
         tls: Option<&TlsConnector>,
+        meter: &Arc<Meter>,
     ) -> Result<Self> {
         let limit = config.connection_setup_timeout;
         let set_up = async {
-            let connection = Self::begin(tcp::connect(address, tls).await?, config).await?;
+            let connection = Self::begin(tcp::connect(address, tls).await?, config, meter).await?;
             debug!(%address, "connected");
             Ok(connection)
         };
@@ -85,7 +87,11 @@ impl Connection {
     }
 
     /// Negotiates versions, authenticates, and starts the tasks.
-    async fn begin(mut stream: Box<dyn Stream>, config: &ClientConfig) -> Result<Self> {
+    async fn begin(
+        mut stream: Box<dyn Stream>,
+        config: &ClientConfig,
+        meter: &Arc<Meter>,
+    ) -> Result<Self> {
         let mut handshake = Handshake::new(&mut *stream, &config.client_id);
         let versions = handshake.broker_versions().await?;
         let mut lifetime = None;
@@ -99,7 +105,7 @@ impl Connection {
         let next_correlation_id = AtomicI32::new(handshake.next_correlation_id());
         let (reader, writer) = tokio::io::split(stream);
         let (outgoing, queue) = mpsc::channel(QUEUE_MAX);
-        let waiting = Arc::new(Waiting::default());
+        let waiting = Arc::new(Waiting::new(Arc::clone(meter)));
         waiting.attach(tokio::spawn(write(writer, queue, Arc::clone(&waiting))).abort_handle());
         waiting.attach(tokio::spawn(read(reader, Arc::clone(&waiting))).abort_handle());
         Ok(Self {
@@ -212,6 +218,11 @@ impl Drop for Connection {
     }
 }
 
+/// Time for which a broker throttles, as its answers tell.
+pub(crate) fn throttle_time(ms: i32) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
 async fn write(
     mut writer: WriteHalf<Box<dyn Stream>>,
     mut queue: mpsc::Receiver<Outgoing>,
@@ -222,7 +233,7 @@ async fn write(
             waiting.refuse(id, Error::new(ErrorKind::Connection, "it was too late to send it"));
             continue;
         }
-        if !waiting.mark_sent(id) {
+        if !waiting.mark_sent(id, frame.len()) {
             continue;
         }
         let written = async {

@@ -79,9 +79,9 @@ fn config() -> ClientConfig {
 async fn connected() -> (Connection, Broker) {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let mut broker = Broker(theirs);
-    let config = config();
+    let (config, meter) = (config(), Arc::default());
     let (connection, ()) =
-        tokio::join!(Connection::begin(Box::new(ours), &config), broker.tell_versions());
+        tokio::join!(Connection::begin(Box::new(ours), &config, &meter), broker.tell_versions());
     (connection.unwrap(), broker)
 }
 
@@ -219,7 +219,8 @@ async fn authenticated(answer: SaslAuthenticateResponse) -> Result<Connection> {
         broker.answer(asked.id, 2, &answer).await;
         // The script ends here, and with it the broker: the connection is already set up.
     };
-    tokio::join!(Connection::begin(Box::new(ours), &config), script).0
+    let meter = Arc::default();
+    tokio::join!(Connection::begin(Box::new(ours), &config, &meter), script).0
 }
 
 #[tokio::test(start_paused = true)]

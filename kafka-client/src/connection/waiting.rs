@@ -4,21 +4,24 @@
 //! or by the end of the connection, and the outcome tells whether the request may have reached the
 //! broker.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::{sync::oneshot, task::AbortHandle};
+use tokio::{sync::oneshot, task::AbortHandle, time::Instant};
 
-use super::frame::correlation_id;
-use crate::{Error, ErrorKind};
+use super::frame::{LENGTH_BYTES, correlation_id};
+use crate::{Error, ErrorKind, Meter};
 
 /// Outcome of a request: the frame of its answer, or the reason why there is none.
 pub(super) type Outcome = Result<Bytes, Error>;
 
 /// Shared by callers, reader and writer of one connection.
-#[derive(Debug, Default)]
-pub(super) struct Waiting(Mutex<State>);
+#[derive(Debug)]
+pub(super) struct Waiting {
+    meter: Arc<Meter>,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -30,18 +33,24 @@ struct State {
 
 #[derive(Debug)]
 struct Waiter {
-    sent: bool,
+    sent_at: Option<Instant>,
     outcome: oneshot::Sender<Outcome>,
 }
 
 impl Waiting {
+    /// Of a connection that has just been set up.
+    pub(super) fn new(meter: Arc<Meter>) -> Self {
+        meter.connected();
+        Self { meter, state: Mutex::default() }
+    }
+
     pub(super) fn is_closed(&self) -> bool {
-        self.0.lock().closed.is_some()
+        self.state.lock().closed.is_some()
     }
 
     /// Makes a task of the connection end with it.
     pub(super) fn attach(&self, task: AbortHandle) {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         if state.closed.is_some() {
             task.abort();
         } else {
@@ -54,22 +63,23 @@ impl Waiting {
     /// # Errors
     /// `Connection` if the connection has ended.
     pub(super) fn register(&self, id: i32) -> Result<oneshot::Receiver<Outcome>, Error> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         if let Some(reason) = &state.closed {
             return Err(ended(reason, false));
         }
         let (outcome, receiver) = oneshot::channel();
-        state.requests.insert(id, Waiter { sent: false, outcome });
+        state.requests.insert(id, Waiter { sent_at: None, outcome });
         Ok(receiver)
     }
 
-    /// Notes that the request is about to be written. Returns `false` if nobody waits for it any
-    /// more: it must not be sent.
-    pub(super) fn mark_sent(&self, id: i32) -> bool {
-        let mut state = self.0.lock();
+    /// Notes that the request, of so many bytes, is about to be written. Returns `false` if nobody
+    /// waits for it any more: it must not be sent.
+    pub(super) fn mark_sent(&self, id: i32, bytes: usize) -> bool {
+        let mut state = self.state.lock();
         match state.requests.get_mut(&id) {
             Some(waiter) if !waiter.outcome.is_closed() => {
-                waiter.sent = true;
+                waiter.sent_at = Some(Instant::now());
+                self.meter.sent(bytes);
                 true
             }
             _ => {
@@ -81,7 +91,7 @@ impl Waiting {
 
     /// Tells the waiter that the request is not sent.
     pub(super) fn refuse(&self, id: i32, reason: Error) {
-        if let Some(waiter) = self.0.lock().requests.remove(&id) {
+        if let Some(waiter) = self.state.lock().requests.remove(&id) {
             // A cancelled caller has dropped its end.
             let _ = waiter.outcome.send(Err(reason));
         }
@@ -89,17 +99,23 @@ impl Waiting {
 
     /// Stops waiting. Returns `true` if the request was sent.
     pub(super) fn give_up(&self, id: i32) -> bool {
-        self.0.lock().requests.remove(&id).is_some_and(|waiter| waiter.sent)
+        let waiter = self.state.lock().requests.remove(&id);
+        let was_sent = waiter.is_some_and(|waiter| waiter.sent_at.is_some());
+        if was_sent {
+            self.meter.timed_out();
+        }
+        was_sent
     }
 
     /// Passes an answer to its waiter. Returns `false` if it belongs to no request.
     pub(super) fn deliver(&self, frame: Bytes) -> bool {
         let Some(id) = correlation_id(&frame) else { return false };
-        let waiter = self.0.lock().requests.remove(&id);
+        let waiter = self.state.lock().requests.remove(&id);
         match waiter {
-            Some(waiter) if waiter.sent => {
+            Some(Waiter { sent_at: Some(sent_at), outcome }) => {
+                self.meter.answered(frame.len() + LENGTH_BYTES, sent_at.elapsed());
                 // A cancelled caller has dropped its end and wants no answer.
-                let _ = waiter.outcome.send(Ok(frame));
+                let _ = outcome.send(Ok(frame));
                 true
             }
             _ => false,
@@ -108,7 +124,7 @@ impl Waiting {
 
     /// Ends the connection: its tasks, and every waiting request. Only the first reason counts.
     pub(super) fn close(&self, reason: Error) {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         if state.closed.is_some() {
             return;
         }
@@ -117,9 +133,10 @@ impl Waiting {
         }
         for (_, waiter) in state.requests.drain() {
             // As above: a cancelled caller wants no answer.
-            let _ = waiter.outcome.send(Err(ended(&reason, waiter.sent)));
+            let _ = waiter.outcome.send(Err(ended(&reason, waiter.sent_at.is_some())));
         }
         state.closed = Some(reason);
+        self.meter.disconnected();
     }
 }
 
@@ -137,6 +154,11 @@ fn ended(reason: &Error, sent: bool) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Statistics;
+
+    fn on_a_connection() -> Waiting {
+        Waiting::new(Arc::default())
+    }
 
     fn frame(id: u8) -> Bytes {
         Bytes::copy_from_slice(&[0, 0, 0, id, 42])
@@ -144,10 +166,10 @@ mod tests {
 
     #[test]
     fn answers_find_their_requests_in_any_order() {
-        let waiting = Waiting::default();
+        let waiting = on_a_connection();
         let mut first = waiting.register(1).unwrap();
         let mut second = waiting.register(2).unwrap();
-        assert!(waiting.mark_sent(1) && waiting.mark_sent(2));
+        assert!(waiting.mark_sent(1, 10) && waiting.mark_sent(2, 10));
         assert!(waiting.deliver(frame(2)) && waiting.deliver(frame(1)));
         assert_eq!(first.try_recv().unwrap().unwrap(), frame(1));
         assert_eq!(second.try_recv().unwrap().unwrap(), frame(2));
@@ -155,7 +177,7 @@ mod tests {
 
     #[test]
     fn an_answer_to_nothing_that_was_sent_is_noticed() {
-        let waiting = Waiting::default();
+        let waiting = on_a_connection();
         let _unsent = waiting.register(1).unwrap();
         assert!(!waiting.deliver(frame(1)));
         assert!(!waiting.deliver(frame(9)));
@@ -164,10 +186,10 @@ mod tests {
 
     #[test]
     fn the_end_of_a_connection_tells_apart_what_was_sent() {
-        let waiting = Waiting::default();
+        let waiting = on_a_connection();
         let mut sent = waiting.register(1).unwrap();
         let mut unsent = waiting.register(2).unwrap();
-        assert!(waiting.mark_sent(1));
+        assert!(waiting.mark_sent(1, 10));
         waiting.close(Error::new(ErrorKind::Connection, "closed by the broker"));
         let error = sent.try_recv().unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Timeout);
@@ -178,11 +200,28 @@ mod tests {
 
     #[test]
     fn a_request_that_was_given_up_or_whose_caller_is_gone_is_not_sent() {
-        let waiting = Waiting::default();
+        let waiting = on_a_connection();
         let _receiver = waiting.register(1).unwrap();
         assert!(!waiting.give_up(1));
-        assert!(!waiting.mark_sent(1));
+        assert!(!waiting.mark_sent(1, 10));
         drop(waiting.register(2).unwrap());
-        assert!(!waiting.mark_sent(2));
+        assert!(!waiting.mark_sent(2, 10));
+    }
+
+    #[test]
+    fn what_a_connection_does_is_counted() {
+        let meter = Arc::<Meter>::default();
+        let waiting = Waiting::new(Arc::clone(&meter));
+        let _receivers = [1, 2, 3].map(|id| waiting.register(id).unwrap());
+        assert!(waiting.mark_sent(1, 10) && waiting.mark_sent(2, 20));
+        assert!(waiting.deliver(frame(1)));
+        waiting.give_up(2);
+        waiting.give_up(3);
+        let Statistics { connections, requests, bytes_out, bytes_in, timeouts, .. } =
+            meter.statistics();
+        assert_eq!((connections, requests, bytes_out, bytes_in, timeouts), (1, 2, 30, 9, 1));
+        waiting.close(Error::new(ErrorKind::Connection, "closed by the broker"));
+        waiting.close(Error::new(ErrorKind::Connection, "closed again"));
+        assert_eq!(meter.statistics().connections, 0);
     }
 }

@@ -8,7 +8,10 @@ use super::{
     aborted::AbortedTransaction,
     partition::{Chunk, LogEnds},
 };
-use crate::{Error, ErrorKind, Result, TopicPartition, record_batch::RecordBatches};
+use crate::{
+    Error, ErrorKind, Result, TopicPartition,
+    record_batch::{BatchHeader, RecordBatches},
+};
 
 const OFFSET_OUT_OF_RANGE: i16 = 1;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
@@ -55,26 +58,37 @@ pub(super) fn take_over(partition: &Partition, asked_at: i64, data: PartitionDat
             partition.fetched(ends, None);
             Outcome::AtEnd
         }
-        Ok(Some((bytes, next_offset, epoch))) => {
+        Ok(Some(whole)) => {
             let aborted = data.aborted_transactions.unwrap_or_default().into_iter();
             let aborted = aborted.map(|aborted| AbortedTransaction {
                 producer_id: *aborted.producer_id,
                 first_offset: aborted.first_offset,
             });
-            let chunk = Chunk { bytes, aborted: aborted.collect() };
-            partition.fetched(ends, Some((chunk, next_offset, epoch)));
+            let Whole { bytes, records, last } = whole;
+            let chunk = Chunk { bytes, records, aborted: aborted.collect() };
+            partition.fetched(ends, Some((chunk, last.next_offset(), last.leader_epoch)));
             Outcome::Records
         }
         Err(error) => Outcome::Failed(error.in_context(place)),
     }
 }
 
-/// The complete batches, the offset after them and the epoch of the last one.
-fn whole_batches(name: &TopicPartition, bytes: &Bytes) -> Result<Option<(Bytes, i64, i32)>> {
+/// Complete batches.
+struct Whole {
+    bytes: Bytes,
+    records: usize,
+    /// The header of the last one.
+    last: BatchHeader,
+}
+
+/// The complete batches of an answer.
+fn whole_batches(name: &TopicPartition, bytes: &Bytes) -> Result<Option<Whole>> {
     let mut batches = RecordBatches::new(bytes.clone());
-    let mut last = None;
+    let (mut last, mut records) = (None, 0);
     for batch in &mut batches {
-        last = Some(*batch?.header());
+        let header = *batch?.header();
+        records += usize::try_from(header.records).unwrap_or(0);
+        last = Some(header);
     }
     let Some(last) = last else {
         if bytes.is_empty() {
@@ -85,7 +99,7 @@ fn whole_batches(name: &TopicPartition, bytes: &Bytes) -> Result<Option<(Bytes, 
         return Err(Error::new(ErrorKind::Protocol, text));
     };
     let whole = bytes.len() - batches.rest().len();
-    Ok(Some((bytes.slice(..whole), last.next_offset(), last.leader_epoch)))
+    Ok(Some(Whole { bytes: bytes.slice(..whole), records, last }))
 }
 
 fn judge(code: i16, place: &str) -> Outcome {

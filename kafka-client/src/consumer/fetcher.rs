@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     Client, Error, ErrorKind, Result, TopicPartition, cluster::Place, config::Address,
-    error::check_code,
+    connection::throttle_time, error::check_code,
 };
 
 /// Time after which an exhausted partition is requested again alongside a waiting session.
@@ -299,8 +299,9 @@ impl Fetcher {
         if lane == Lane::Session {
             broker.session.answered(answer.session_id);
         }
-        let throttled = u64::try_from(answer.throttle_time_ms).unwrap_or(0);
-        broker.not_before = now + Duration::from_millis(throttled);
+        let throttled = throttle_time(answer.throttle_time_ms);
+        self.client.meter().throttled(throttled);
+        broker.not_before = now + throttled;
         self.learn_leaders(wanted, &answer);
         let names: HashMap<(Uuid, i32), &TopicPartition> =
             wanted.iter().map(|(name, asked)| ((asked.topic_id, name.partition), name)).collect();
@@ -447,6 +448,7 @@ impl Fetcher {
             }
         }
         debug!(leader, %error, "could not fetch");
+        self.client.meter().retried();
         if is_session_s {
             return;
         }

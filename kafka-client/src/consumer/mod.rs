@@ -28,12 +28,13 @@ pub use self::{
     config::ConsumerConfig, fetched_batch::FetchedBatch, partition_reader::PartitionReader,
 };
 use self::{fetcher::Fetcher, partition::Partition, shared::Shared};
-use crate::{Client, Error, TopicPartition};
+use crate::{Client, Error, Meter, TopicPartition};
 
 /// Fetches the partitions assigned to it. Java's `KafkaConsumer` with `assign` and `seek`.
 #[derive(Debug)]
 pub struct Consumer {
     shared: Arc<Shared>,
+    meter: Arc<Meter>,
     config: Arc<ConsumerConfig>,
 }
 
@@ -43,13 +44,14 @@ impl Consumer {
     pub fn new(client: &Client, runtime: &Handle, config: ConsumerConfig) -> Self {
         let (shared, config) = (Arc::new(Shared::default()), Arc::new(config));
         runtime.spawn(Fetcher::new(client, Arc::clone(&shared), Arc::clone(&config)).run());
-        Self { shared, config }
+        Self { shared, meter: Arc::clone(client.meter()), config }
     }
 
     /// Starts to read a partition at `offset`, and reads it until the reader is dropped. Whether
     /// the partition exists is found out later.
     pub fn read(&self, partition: &TopicPartition, offset: i64) -> PartitionReader {
-        let partition = Arc::new(Partition::new(partition.clone(), offset));
+        let partition =
+            Arc::new(Partition::new(partition.clone(), offset, Arc::clone(&self.meter)));
         self.shared.add(&partition);
         PartitionReader::new(partition, Arc::clone(&self.shared), Arc::clone(&self.config))
     }

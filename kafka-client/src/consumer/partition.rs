@@ -1,17 +1,18 @@
 //! A partition that is being read: its fetched and unread records.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::aborted::AbortedTransaction;
-use crate::{Error, TopicPartition};
+use crate::{Error, Meter, TopicPartition};
 
 /// Complete batches of one answer.
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) bytes: Bytes,
+    pub(super) records: usize,
     /// With read-committed, the aborted transactions to which the batches may belong.
     pub(super) aborted: Vec<AbortedTransaction>,
 }
@@ -27,6 +28,8 @@ pub(super) struct LogEnds {
 #[derive(Debug)]
 pub(super) struct Partition {
     pub(super) name: TopicPartition,
+    /// Counts the chunks.
+    meter: Arc<Meter>,
     state: Mutex<State>,
 }
 
@@ -45,7 +48,7 @@ struct State {
 }
 
 impl Partition {
-    pub(super) fn new(name: TopicPartition, offset: i64) -> Self {
+    pub(super) fn new(name: TopicPartition, offset: i64, meter: Arc<Meter>) -> Self {
         let state = State {
             fetch_offset: offset,
             last_epoch: None,
@@ -55,7 +58,7 @@ impl Partition {
             failure: None,
             is_closed: false,
         };
-        Self { name, state: Mutex::new(state) }
+        Self { name, meter, state: Mutex::new(state) }
     }
 
     /// Offset and epoch of the next fetch, if there is room for more.
@@ -69,7 +72,8 @@ impl Partition {
     pub(super) fn fetched(&self, ends: LogEnds, chunk: Option<(Chunk, i64, i32)>) {
         let mut state = self.state.lock();
         state.ends = Some(ends);
-        if let Some((chunk, next_offset, epoch)) = chunk {
+        if let Some((chunk, next_offset, epoch)) = chunk.filter(|_| !state.is_closed) {
+            self.meter.queued(chunk.records, chunk.bytes.len());
             state.bytes += chunk.bytes.len();
             state.chunks.push_back(chunk);
             state.fetch_offset = next_offset;
@@ -88,7 +92,10 @@ impl Partition {
         let mut state = self.state.lock();
         state.bytes -= done.min(state.bytes);
         match (state.chunks.pop_front(), &state.failure) {
-            (Some(chunk), _) => Ok(Some(chunk)),
+            (Some(chunk), _) => {
+                self.meter.unqueued(chunk.records, chunk.bytes.len());
+                Ok(Some(chunk))
+            }
             (None, Some(error)) => Err(error.clone()),
             (None, None) => Ok(None),
         }
@@ -104,7 +111,11 @@ impl Partition {
     }
 
     pub(super) fn close(&self) {
-        self.state.lock().is_closed = true;
+        let mut state = self.state.lock();
+        state.is_closed = true;
+        for chunk in state.chunks.drain(..) {
+            self.meter.unqueued(chunk.records, chunk.bytes.len());
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {

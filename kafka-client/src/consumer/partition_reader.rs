@@ -33,7 +33,7 @@ struct Current {
 
 impl Current {
     fn new(chunk: Chunk) -> Self {
-        let Chunk { bytes, aborted } = chunk;
+        let Chunk { bytes, aborted, .. } = chunk;
         Self {
             bytes: bytes.len(),
             batches: RecordBatches::new(bytes),
@@ -50,7 +50,7 @@ impl PartitionReader {
     ) -> Self {
         // If nothing was returned yet, the position is the start of the fetches.
         let position = partition.wants(usize::MAX).map_or(0, |(offset, _)| offset);
-        let chunk = Chunk { bytes: bytes::Bytes::new(), aborted: Vec::new() };
+        let chunk = Chunk { bytes: bytes::Bytes::new(), records: 0, aborted: Vec::new() };
         Self { partition, shared, config, current: Current::new(chunk), position, failure: None }
     }
 

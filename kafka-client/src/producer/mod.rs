@@ -63,7 +63,8 @@ impl Producer {
     /// connections with the settings of `client`; `client` itself is used for looking up leaders
     /// and for transactions.
     pub fn new(client: &Client, runtime: &Handle, config: ProducerConfig) -> Self {
-        let (shared, config) = (Arc::new(Shared::default()), Arc::new(config));
+        let (shared, config) =
+            (Arc::new(Shared::new(Arc::clone(client.meter()))), Arc::new(config));
         let (commands, queue) = mpsc::unbounded_channel();
         runtime.spawn(Sender::new(client, Arc::clone(&shared), Arc::clone(&config), queue).run());
         Self {
@@ -279,7 +280,7 @@ impl Producer {
         self.numbers += 1;
         let deadline = open.opened_at + self.config.delivery_timeout;
         let batch = Batch::new(self.numbers, open.builder, deadline);
-        self.shared.closed(batch.number, batch.bytes);
+        self.shared.closed(&batch);
         self.tell(Command::Batch(slot, batch));
     }
 

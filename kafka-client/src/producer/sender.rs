@@ -184,7 +184,7 @@ impl Sender {
             Command::Batch(slot, batch) => match self.lanes.get_mut(slot) {
                 Some(lane) => lane.queue.push_back(batch),
                 // Slots are announced before their batches.
-                None => self.shared.done(batch.number, batch.bytes, None),
+                None => self.shared.done(&batch, None),
             },
             Command::Init(reply) => self.init(reply),
             Command::Begin => self.begin_transaction(),

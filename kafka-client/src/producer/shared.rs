@@ -2,21 +2,25 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{BatchReport, RefusedBatch};
-use crate::{Error, Result};
+use super::{BatchReport, RefusedBatch, batch::Batch};
+use crate::{Error, Meter, Result};
 
 /// Limit on the refused batches that are kept until they are asked for.
 const REFUSED_MAX: usize = 1_000;
 
 /// Shared by a producer and its task.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shared {
+    meter: Arc<Meter>,
     /// Bytes of batches that are closed and not yet reported.
     bytes: AtomicUsize,
     state: Mutex<State>,
@@ -46,14 +50,21 @@ impl State {
 }
 
 impl Shared {
+    /// Of a producer without batches, which counts them in `meter`.
+    pub(super) fn new(meter: Arc<Meter>) -> Self {
+        let bytes = AtomicUsize::new(0);
+        Self { meter, bytes, state: Mutex::default(), reported: Notify::new() }
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
 
     /// Counts a closed batch.
-    pub(super) fn closed(&self, number: u64, bytes: usize) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.state.lock().pending.insert(number);
+    pub(super) fn closed(&self, batch: &Batch) {
+        self.meter.queued(batch.records, batch.bytes);
+        self.bytes.fetch_add(batch.bytes, Ordering::Relaxed);
+        self.state.lock().pending.insert(batch.number);
     }
 
     /// Keeps a batch that was refused for good, until somebody asks.
@@ -65,12 +76,13 @@ impl Shared {
     }
 
     /// Counts a batch whose outcome is known; without a report if nobody needs it.
-    pub(super) fn done(&self, number: u64, bytes: usize, report: Option<BatchReport>) {
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    pub(super) fn done(&self, batch: &Batch, report: Option<BatchReport>) {
+        self.meter.unqueued(batch.records, batch.bytes);
+        self.bytes.fetch_sub(batch.bytes, Ordering::Relaxed);
         {
             let mut state = self.state.lock();
-            state.pending.remove(&number);
-            state.reports.extend(report.map(|report| (number, report)));
+            state.pending.remove(&batch.number);
+            state.reports.extend(report.map(|report| (batch.number, report)));
         }
         self.reported.notify_waiters();
     }
@@ -131,8 +143,17 @@ mod tests {
         task::{Context, Waker},
     };
 
+    use tokio::time::Instant;
+
     use super::*;
-    use crate::TopicPartition;
+    use crate::{TopicPartition, record_batch::BatchBuilder};
+
+    fn batch(number: u64) -> Batch {
+        let mut builder = BatchBuilder::new(Vec::new());
+        let none = std::iter::empty::<(&[u8], Option<&[u8]>)>();
+        builder.append(0, None, None, none, usize::MAX).unwrap();
+        Batch::new(number, builder, Instant::now())
+    }
 
     fn report(number: u64) -> BatchReport {
         let partition = TopicPartition::new("topic", 0);
@@ -143,23 +164,26 @@ mod tests {
     /// offset that it met for the beginning of the written records.
     #[test]
     fn reports_come_in_the_order_of_the_batches_and_a_flush_waits_for_none_that_come_later() {
-        let shared = Shared::default();
-        (1..=4).for_each(|number| shared.closed(number, 10));
+        let meter = Arc::<Meter>::default();
+        let shared = Shared::new(Arc::clone(&meter));
+        (1..=4).for_each(|number| shared.closed(&batch(number)));
+        assert_eq!(meter.statistics().queued_records, 4);
         let mut flushed = pin!(shared.done_up_to(3));
         let mut context = Context::from_waker(Waker::noop());
         for number in [3, 1] {
-            shared.done(number, 10, Some(report(number)));
+            shared.done(&batch(number), Some(report(number)));
             assert!(flushed.as_mut().poll(&mut context).is_pending());
         }
-        shared.done(2, 10, Some(report(2)));
+        shared.done(&batch(2), Some(report(2)));
         assert!(flushed.as_mut().poll(&mut context).is_ready());
         let offsets = |last| {
             let reports = shared.take_reports(last).into_iter();
             reports.map(|report| report.result.unwrap().unwrap()).collect::<Vec<_>>()
         };
         assert_eq!(offsets(3), [1, 2, 3]);
-        assert_eq!(shared.bytes(), 10);
-        shared.done(4, 10, Some(report(4)));
+        assert_eq!(shared.bytes(), batch(4).bytes);
+        assert_eq!(meter.statistics().queued_records, 1);
+        shared.done(&batch(4), Some(report(4)));
         assert!(offsets(3).is_empty());
         assert_eq!(offsets(4), [4]);
     }

@@ -6,7 +6,7 @@ use streams_core::{
     TopicPartition,
     client::{
         ClientKind, ClientStatistics, ClientSupplier, ConsumerSettings, ProducerSettings,
-        rdkafka::RdKafkaSupplier,
+        native::NativeSupplier, rdkafka::RdKafkaSupplier,
     },
     config::StreamsConfig,
 };
@@ -16,12 +16,22 @@ use crate::world::{append, eventually, new_topic};
 const INTERVAL: &str = "statistics.interval.ms";
 
 #[test]
-fn librdkafkas_clients_report_their_connections_if_an_interval_is_set() {
+fn clients_of_librdkafka_report_their_connections_if_an_interval_is_set() {
     let Some(bootstrap) = tests::broker::bootstrap() else { return };
     let config = StreamsConfig::new("statistics", bootstrap)
         .set(format!("consumer.{INTERVAL}"), 100)
         .set(format!("producer.{INTERVAL}"), 100);
-    let clients = RdKafkaSupplier::new(&config).unwrap();
+    clients_report_their_connections(&RdKafkaSupplier::new(&config).unwrap());
+}
+
+#[test]
+fn native_clients_report_their_connections() {
+    let Some(bootstrap) = tests::broker::bootstrap() else { return };
+    let config = StreamsConfig::new("statistics", bootstrap);
+    clients_report_their_connections(&NativeSupplier::new(&config).unwrap());
+}
+
+fn clients_report_their_connections(clients: &dyn ClientSupplier) {
     let topic = tests::broker::unique("statistics");
     clients.admin().unwrap().create_topics(&[new_topic(&topic, 1)]).wait().unwrap();
     let partition = TopicPartition::new(topic, 0);
@@ -35,7 +45,8 @@ fn librdkafkas_clients_report_their_connections_if_an_interval_is_set() {
     consumer.assign(&partition, 0).unwrap();
 
     let has_moved = |client: &ClientStatistics| {
-        client.connections > 0 && client.bytes_out > 0 && client.bytes_in > 0 && client.requests > 0
+        let numbers = [client.connections, client.requests, client.bytes_out, client.bytes_in];
+        numbers.iter().all(|number| *number > 0) && client.latency_max_ms > 0.0
     };
     let reported = eventually("a report of both clients", || {
         append(&mut *producer, &partition, &["value"]);

@@ -11,7 +11,7 @@ use crate::{
     Error, ErrorKind, Result, TopicPartition,
     cluster::Place,
     config::Address,
-    connection::Connection,
+    connection::{Connection, throttle_time},
     producer::{
         BatchReport, RefusedBatch,
         batch::Batch,
@@ -119,10 +119,11 @@ impl Sender {
             Ok(answer) => answer,
             Err(error) => return self.not_answered(leader, batches, &error, now),
         };
-        let throttled = u64::try_from(answer.throttle_time_ms).unwrap_or(0);
+        let throttled = throttle_time(answer.throttle_time_ms);
+        self.client.meter().throttled(throttled);
         if let Some(broker) = self.brokers.get_mut(&leader) {
             broker.failures = 0;
-            broker.not_before = (throttled > 0).then(|| now + Duration::from_millis(throttled));
+            broker.not_before = (!throttled.is_zero()).then(|| now + throttled);
         }
         for sent in batches {
             let Some(lane) = self.lanes.get(sent.slot) else { continue };
@@ -229,6 +230,7 @@ impl Sender {
         let Some(lane) = self.lanes.get_mut(sent.slot) else { return };
         let Some(at) = lane.position(sent.number) else { return };
         debug!(partition = %lane.name, %error, "sending a batch again");
+        self.client.meter().retried();
         let Some(batch) = lane.queue.get_mut(at) else { return };
         batch.is_in_flight = false;
         batch.may_be_written |= may_be_written;
@@ -261,7 +263,7 @@ impl Sender {
 
     fn report(&self, partition: TopicPartition, batch: &Batch, result: Result<Option<i64>>) {
         let report = BatchReport { partition, records: batch.records, result };
-        self.shared.done(batch.number, batch.bytes, Some(report));
+        self.shared.done(batch, Some(report));
     }
 
     /// Fails a batch whose outcome is unknown, or that can't be written under this identity.

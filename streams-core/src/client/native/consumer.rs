@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use hashbrown::HashMap;
 use kafka_client::{Client, consumer::ConsumerConfig};
 
-use super::{assigned::Assigned, failure::of_fetching, io::IoThread, topics::Topics};
+use super::{
+    assigned::Assigned, failure::of_fetching, io::IoThread, statistics::Measured, topics::Topics,
+};
 use crate::{
     Result, TopicPartition,
     client::{Consumer, RecordBatch, fair_share::FairShare, wake::Wake},
@@ -16,7 +18,7 @@ use crate::{
 /// fetched batches.
 #[derive(Debug)]
 pub(super) struct NativeConsumer {
-    client_id: String,
+    measured: Arc<Measured>,
     /// Declared before the consumer, to which their readers belong.
     assigned: Vec<Assigned>,
     index: HashMap<TopicPartition, usize>,
@@ -30,12 +32,12 @@ pub(super) struct NativeConsumer {
 
 impl NativeConsumer {
     pub(super) fn new(client: Client, io: Arc<IoThread>, config: ConsumerConfig) -> Self {
-        let client_id = config.client_id.clone();
+        let (client_id, meter) = (config.client_id.clone(), Arc::clone(client.meter()));
         let consumer = kafka_client::consumer::Consumer::new(&client, io.handle(), config);
         let wake = Arc::<Wake>::default();
         consumer.wake(&Arc::clone(&wake).into());
         Self {
-            client_id,
+            measured: Arc::new(Measured { client_id, meter }),
             assigned: Vec::new(),
             index: HashMap::new(),
             order: FairShare::default(),
@@ -44,6 +46,11 @@ impl NativeConsumer {
             wake,
             _io: io,
         }
+    }
+
+    /// What tells of its figures.
+    pub(super) const fn measured(&self) -> &Arc<Measured> {
+        &self.measured
     }
 
     fn entry(&self, partition: &TopicPartition) -> Option<&Assigned> {
@@ -109,7 +116,7 @@ impl Consumer for NativeConsumer {
             }
             self.check()?;
             if let Some(trouble) = self.consumer.take_trouble() {
-                return Err(of_fetching(&self.client_id, trouble));
+                return Err(of_fetching(&self.measured.client_id, trouble));
             }
             let left_ms = until_ms.saturating_sub(SystemClock.now_ms());
             let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)).min(max_wait);

@@ -12,6 +12,7 @@ mod io;
 mod producer;
 mod refused;
 mod settings;
+mod statistics;
 mod supplier;
 mod topics;
 mod transaction;

@@ -8,6 +8,7 @@ use super::{
     failure::{of_init, of_transaction, of_writing},
     io::IoThread,
     refused::refused_records,
+    statistics::Measured,
     topics::Topics,
     transaction::{Standing, TransactionState},
 };
@@ -28,7 +29,7 @@ use crate::{
 /// or given up, by the time of the first.
 #[derive(Debug)]
 pub(super) struct NativeProducer {
-    client_id: String,
+    measured: Arc<Measured>,
     transactional_id: Option<String>,
     lease: Lease,
     /// `max.block.ms`.
@@ -52,11 +53,11 @@ impl NativeProducer {
         lease: Lease,
         max_block: Duration,
     ) -> Self {
-        let client_id = config.client_id.clone();
+        let (client_id, meter) = (config.client_id.clone(), Arc::clone(client.meter()));
         let transactional_id = config.transactional_id.clone();
         let producer = kafka_client::producer::Producer::new(&client, io.handle(), config);
         Self {
-            client_id,
+            measured: Arc::new(Measured { client_id, meter }),
             transactional_id,
             lease,
             max_block,
@@ -69,9 +70,14 @@ impl NativeProducer {
         }
     }
 
+    /// What tells of its figures.
+    pub(super) const fn measured(&self) -> &Arc<Measured> {
+        &self.measured
+    }
+
     #[cold]
     fn invalid(&self, what: &str) -> Error {
-        let client = &self.client_id;
+        let client = &self.measured.client_id;
         Error::new(ErrorKind::InvalidState, format!("producer `{client}`: {what}"))
     }
 
@@ -117,7 +123,7 @@ impl NativeProducer {
         self.full_since_ms = None;
         self.producer
             .open(at)
-            .map_err(|cause| of_transaction(&self.client_id, "writing", cause))?;
+            .map_err(|cause| of_transaction(&self.measured.client_id, "writing", cause))?;
         if self.put(at, slot, record)? {
             return Ok(Appended::Done);
         }
@@ -159,7 +165,7 @@ impl NativeProducer {
         if self.transactional_id.is_some() {
             return Ok(true);
         }
-        check_lease(&self.lease, &self.client_id)?;
+        check_lease(&self.lease, &self.measured.client_id)?;
         Ok(!self.lease.admits_for().is_zero())
     }
 
@@ -258,7 +264,7 @@ impl Producer for NativeProducer {
     fn begin_flush(&mut self) -> Answer<Vec<BatchReport>> {
         let (flushed, lease) = (self.producer.flush(), self.lease.clone());
         let (client_id, is_transactional) =
-            (self.client_id.clone(), self.transactional_id.is_some());
+            (self.measured.client_id.clone(), self.transactional_id.is_some());
         Answer::later(async move {
             let reports = flushed.await;
             if !is_transactional {
@@ -284,7 +290,8 @@ impl Producer for NativeProducer {
         if self.state.settled() != Standing::None {
             return Answer::ready(Err(self.invalid("transactions are initialised already")));
         }
-        let (call, client_id) = (self.producer.init_transactions(), self.client_id.clone());
+        let (call, client_id) =
+            (self.producer.init_transactions(), self.measured.client_id.clone());
         self.state.follow(&self.io, Standing::Ready, async move {
             call.await.map_err(|cause| of_init(&client_id, cause))
         })
@@ -323,7 +330,7 @@ impl Producer for NativeProducer {
         );
         let member = GroupMember { group_id, member_id, epoch: member_epoch, group_instance_id };
         let sent = self.producer.send_offsets(member, offsets_of(offsets));
-        let client_id = self.client_id.clone();
+        let client_id = self.measured.client_id.clone();
         self.io.begin(async move {
             sent.await.map_err(|cause| of_transaction(&client_id, &what, cause))
         })
@@ -337,7 +344,8 @@ impl Producer for NativeProducer {
         if let Err(error) = self.check_open() {
             return Answer::ready(Err(error));
         }
-        let (call, client_id) = (self.producer.commit_transaction(), self.client_id.clone());
+        let (call, client_id) =
+            (self.producer.commit_transaction(), self.measured.client_id.clone());
         self.state.follow(&self.io, Standing::Ready, async move {
             call.await.map_err(|cause| of_transaction(&client_id, "commit_transaction", cause))
         })
@@ -353,7 +361,8 @@ impl Producer for NativeProducer {
         {
             return Answer::ready(Err(error));
         }
-        let (call, client_id) = (self.producer.abort_transaction(), self.client_id.clone());
+        let (call, client_id) =
+            (self.producer.abort_transaction(), self.measured.client_id.clone());
         self.state.follow(&self.io, Standing::Ready, async move {
             call.await.map_err(|cause| of_transaction(&client_id, "abort_transaction", cause))
         })

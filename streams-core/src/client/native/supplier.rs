@@ -5,13 +5,18 @@ use std::{fmt, sync::Arc, time::Duration};
 use kafka_client::Client;
 
 use super::{
-    consumer::NativeConsumer, io::IoThreads, producer::NativeProducer, settings::ClientSettings,
+    consumer::NativeConsumer,
+    io::IoThreads,
+    producer::NativeProducer,
+    settings::ClientSettings,
+    statistics::{Measured, figures},
 };
 use crate::{
     Error, ErrorKind, Result,
     client::{
-        Admin, ClientSupplier, Consumer, ConsumerRole, ConsumerSettings, IsolationLevel, JoinGroup,
-        Membership, Producer, ProducerSettings, kafka::ControlPlane, rdkafka::TokenProvider,
+        Admin, ClientKind, ClientStatistics, ClientSupplier, Consumer, ConsumerRole,
+        ConsumerSettings, IsolationLevel, JoinGroup, Membership, Producer, ProducerSettings,
+        kafka::ControlPlane, rdkafka::TokenProvider, statistics::Reporters,
     },
     config::{StreamsConfig, ValidConfig},
     time::SystemClock,
@@ -38,6 +43,7 @@ pub struct NativeSupplier {
     settings: ClientSettings,
     io: IoThreads,
     control: ControlPlane,
+    reporters: Reporters<Measured>,
 }
 
 impl fmt::Debug for NativeSupplier {
@@ -78,7 +84,7 @@ impl NativeSupplier {
         control.api_timeout_max = (config.task_timeout() / 2).max(API_TIMEOUT_MIN);
         let control = ControlPlane::new(control, Arc::new(SystemClock))?;
         let io = IoThreads::new(config.num_stream_threads().max(1));
-        Ok(Self { settings, io, control })
+        Ok(Self { settings, io, control, reporters: Reporters::new() })
     }
 }
 
@@ -98,7 +104,9 @@ impl ClientSupplier for NativeSupplier {
             IsolationLevel::ReadCommitted => kafka_client::IsolationLevel::ReadCommitted,
             IsolationLevel::ReadUncommitted => kafka_client::IsolationLevel::ReadUncommitted,
         };
-        Ok(Box::new(NativeConsumer::new(Client::new(client), self.io.take()?, consumer)))
+        let consumer = NativeConsumer::new(Client::new(client), self.io.take()?, consumer);
+        self.reporters.add(ClientKind::Consumer, consumer.measured());
+        Ok(Box::new(consumer))
     }
 
     fn producer(&self, settings: &ProducerSettings) -> Result<Box<dyn Producer>> {
@@ -126,6 +134,7 @@ impl ClientSupplier for NativeSupplier {
         let (io, lease) = (self.io.take()?, settings.lease.clone());
         let producer =
             NativeProducer::new(Client::new(client), io, producer, lease, native.max_block);
+        self.reporters.add(ClientKind::Producer, producer.measured());
         Ok(Box::new(producer))
     }
 
@@ -135,6 +144,10 @@ impl ClientSupplier for NativeSupplier {
 
     fn membership(&self, join: JoinGroup) -> Result<Box<dyn Membership>> {
         self.control.membership(join)
+    }
+
+    fn statistics(&self) -> Vec<ClientStatistics> {
+        self.reporters.statistics(|kind, client| Some(figures(kind, client)))
     }
 }
 

@@ -3,15 +3,9 @@
 //! librdkafka makes a report once per interval, as JSON, and hands it over when its client is
 //! served; it is read only if somebody asks. Without an interval nothing is made.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Weak},
-};
-
-use parking_lot::Mutex;
 use rdkafka::statistics::{Broker, Statistics, Window};
 
-use super::{events::ClientEvents, ffi::ClientKind as NativeKind};
+use super::events::ClientEvents;
 use crate::client::{ClientKind, ClientStatistics};
 
 /// The setting by which librdkafka makes reports; 0, its default, is for none.
@@ -20,43 +14,19 @@ pub(super) const INTERVAL_KEY: &str = "statistics.interval.ms";
 /// Its value where the application has its metrics served and sets none itself.
 pub(super) const INTERVAL_MS: &str = "10000";
 
-/// The clients of a supplier, for as long as they live.
-#[derive(Debug, Default)]
-pub(super) struct Reporters {
-    clients: Mutex<Vec<(NativeKind, Weak<ClientEvents>)>>,
-}
-
-impl Reporters {
-    /// Adds a client, and forgets those that are gone.
-    pub(super) fn add(&self, kind: NativeKind, events: &Arc<ClientEvents>) {
-        let mut clients = self.clients.lock();
-        clients.retain(|(_, events)| events.strong_count() > 0);
-        clients.push((kind, Arc::downgrade(events)));
-    }
-
-    /// The last report of each client that has made one. Of clients with the same name the newest
-    /// counts.
-    pub(super) fn statistics(&self) -> Vec<ClientStatistics> {
-        let mut latest = BTreeMap::new();
-        for (kind, events) in &*self.clients.lock() {
-            let Some(events) = events.upgrade() else { continue };
-            let Some(report) = events.report() else { continue };
-            match serde_json::from_str(&report) {
-                Ok(report) => {
-                    let figures = figures(events.client_id(), *kind, &report);
-                    latest.insert(figures.client_id.clone(), figures);
-                }
-                Err(error) => {
-                    let client = events.client_id();
-                    tracing::debug!(%client, "librdkafka's statistics can't be read: {error}");
-                }
-            }
+/// The last report of a client, if it has made one.
+pub(super) fn last_report(kind: ClientKind, events: &ClientEvents) -> Option<ClientStatistics> {
+    match serde_json::from_str(&events.report()?) {
+        Ok(report) => Some(figures(events.client_id(), kind, &report)),
+        Err(error) => {
+            let client = events.client_id();
+            tracing::debug!(%client, "librdkafka's statistics can't be read: {error}");
+            None
         }
-        latest.into_values().collect()
     }
 }
 
-fn figures(client_id: &str, kind: NativeKind, report: &Statistics) -> ClientStatistics {
+fn figures(client_id: &str, kind: ClientKind, report: &Statistics) -> ClientStatistics {
     // Bootstrap servers are listed besides the brokers that they turn out to be.
     let brokers = || report.brokers.values();
     let sum = |of: fn(&Broker) -> u64| brokers().map(of).sum();
@@ -64,13 +34,13 @@ fn figures(client_id: &str, kind: NativeKind, report: &Statistics) -> ClientStat
         spread_ms(brokers().filter_map(|broker| broker.rtt.as_ref()), 1_000.0);
     let (throttle_avg_ms, _) =
         spread_ms(brokers().filter_map(|broker| broker.throttle.as_ref()), 1.0);
-    let (kind, queued_records, queued_bytes) = match kind {
-        NativeKind::Producer => (ClientKind::Producer, report.msg_cnt, report.msg_size),
-        NativeKind::Consumer => {
+    let (queued_records, queued_bytes) = match kind {
+        ClientKind::Producer => (report.msg_cnt, report.msg_size),
+        ClientKind::Consumer => {
             let partitions = || report.topics.values().flat_map(|topic| topic.partitions.values());
             let records = partitions().map(|partition| count(partition.fetchq_cnt)).sum();
             let bytes = partitions().map(|partition| partition.fetchq_size).sum();
-            (ClientKind::Consumer, records, bytes)
+            (records, bytes)
         }
     };
     let connected = brokers().filter(|broker| broker.state == "UP").count();
@@ -115,6 +85,7 @@ fn float(number: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::statistics::Reporters;
 
     fn broker(state: &str, txretries: u64, rtt: Window) -> Broker {
         Broker { state: state.to_owned(), txretries, rtt: Some(rtt), ..Broker::default() }
@@ -140,7 +111,7 @@ mod tests {
 
     #[test]
     fn figures_are_those_of_all_brokers() {
-        let figures = figures("app-1", NativeKind::Producer, &report());
+        let figures = figures("app-1", ClientKind::Producer, &report());
         assert_eq!((figures.connections, figures.requests, figures.retries), (2, 7, 3));
         assert_eq!((figures.bytes_out, figures.bytes_in), (700, 70));
         assert_eq!((figures.latency_avg_ms, figures.latency_max_ms), (2.5, 5.0));
@@ -150,15 +121,15 @@ mod tests {
 
     #[test]
     fn the_newest_client_with_a_name_counts_and_one_that_is_gone_does_not() {
-        let reporters = Reporters::default();
+        let reporters = Reporters::new();
         let clients: Vec<_> = (1..=3).map(|_| ClientEvents::new("app-1", None)).collect();
         for (requests, events) in (1..).zip(&clients) {
-            reporters.add(NativeKind::Consumer, events);
+            reporters.add(ClientKind::Consumer, events);
             let report = Statistics { tx: requests, ..report() };
             events.reported(&serde_json::to_string(&report).unwrap());
         }
         let requests = || -> Vec<u64> {
-            reporters.statistics().iter().map(|figures| figures.requests).collect()
+            reporters.statistics(last_report).iter().map(|figures| figures.requests).collect()
         };
         assert_eq!(requests(), [3]);
         drop(clients.into_iter().nth(2));
@@ -167,11 +138,11 @@ mod tests {
 
     #[test]
     fn a_client_without_a_report_or_with_an_unknown_one_has_no_figures() {
-        let reporters = Reporters::default();
+        let reporters = Reporters::new();
         let events = ClientEvents::new("app-1", None);
-        reporters.add(NativeKind::Producer, &events);
-        assert_eq!(reporters.statistics(), []);
+        reporters.add(ClientKind::Producer, &events);
+        assert_eq!(reporters.statistics(last_report), []);
         events.reported("{}");
-        assert_eq!(reporters.statistics(), []);
+        assert_eq!(reporters.statistics(last_report), []);
     }
 }

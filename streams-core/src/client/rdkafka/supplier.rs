@@ -7,17 +7,18 @@ use super::{
     background::BackgroundProducer,
     consumer::RdKafkaConsumer,
     events::ClientEvents,
-    ffi::{Client, ClientKind},
+    ffi::Client,
     producer::{ProducerWaits, RdKafkaProducer},
     settings::{ClientSettings, NativeSettings, explain},
-    statistics::{self, Reporters},
+    statistics::{self, last_report},
     topics::Topics,
 };
 use crate::{
     Error, ErrorKind, Result,
     client::{
-        Admin, ClientStatistics, ClientSupplier, Consumer, ConsumerRole, ConsumerSettings,
-        IsolationLevel, JoinGroup, Membership, Producer, ProducerSettings, kafka::ControlPlane,
+        Admin, ClientKind, ClientStatistics, ClientSupplier, Consumer, ConsumerRole,
+        ConsumerSettings, IsolationLevel, JoinGroup, Membership, Producer, ProducerSettings,
+        kafka::ControlPlane, statistics::Reporters,
     },
     config::{StreamsConfig, ValidConfig},
     time::{SystemClock, duration_ms},
@@ -54,7 +55,7 @@ pub struct RdKafkaSupplier {
     control: ControlPlane,
     /// True if the application has its metrics served.
     is_measured: bool,
-    reporters: Reporters,
+    reporters: Reporters<ClientEvents>,
 }
 
 impl fmt::Debug for RdKafkaSupplier {
@@ -101,7 +102,7 @@ impl RdKafkaSupplier {
             tokens,
             control,
             is_measured: config.metrics_listen().is_some(),
-            reporters: Reporters::default(),
+            reporters: Reporters::new(),
         })
     }
 
@@ -213,7 +214,7 @@ impl ClientSupplier for RdKafkaSupplier {
     }
 
     fn statistics(&self) -> Vec<ClientStatistics> {
-        self.reporters.statistics()
+        self.reporters.statistics(last_report)
     }
 }
 

@@ -17,9 +17,10 @@ use rdkafka::bindings::{
     rd_kafka_t,
 };
 
-use super::{ClientKind, Code, ErrorText, text_of};
-use crate::client::rdkafka::{
-    OAuthToken, deliveries::Tag, events::ClientEvents, failure::is_refusal,
+use super::{Code, ErrorText, text_of};
+use crate::client::{
+    ClientKind,
+    rdkafka::{OAuthToken, deliveries::Tag, events::ClientEvents, failure::is_refusal},
 };
 
 /// Makes the future client of `conf` report to `events`.

@@ -35,13 +35,7 @@ pub(super) use self::{
     transactions::{GroupIdentity, TransactionFailure},
 };
 use super::events::ClientEvents;
-
-/// Kind of a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ClientKind {
-    Consumer,
-    Producer,
-}
+use crate::client::ClientKind;
 
 /// Reason why a client could not be made.
 #[derive(Clone, Debug, PartialEq, Eq)]

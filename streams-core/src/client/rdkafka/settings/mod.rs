@@ -21,11 +21,11 @@ use self::{
 };
 use super::{
     TokenProvider,
-    ffi::{self, ClientKind, Refused},
+    ffi::{self, Refused},
 };
 use crate::{
     Error, ErrorKind, Result,
-    client::IsolationLevel,
+    client::{ClientKind, IsolationLevel},
     config::{ClientRole, ValidConfig},
 };
 
