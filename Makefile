@@ -1,5 +1,5 @@
-# The project's commands; `make help` lists them. Each cargo call that needs RocksDB builds the whole workspace with one
-# set of features and one profile, so that RocksDB is compiled once and never again.
+# The project's commands; `make help` lists them. Each build with RocksDB is $(CARGO)'s, of the whole workspace with one set
+# of features and one profile, so that nothing is compiled twice.
 
 # Outside of the clone, so that all clones of one machine share the compiled dependencies.
 CARGO_TARGET_DIR ?= $(HOME)/.cache/kafka-streams/target
@@ -20,6 +20,7 @@ MEMBERS := state-store kafka-client streams-core streams-serdes streams-dsl exam
 # are skipped.
 BROKER_TESTS := groups contract broker interop smoke small_examples real_registry java_avro
 STAGE := scripts/stage.sh
+CARGO := scripts/cargo.sh
 
 .NOTPARALLEL:
 ORDERS := "$(CARGO_TARGET_DIR)/debug/high-value-orders"
@@ -51,26 +52,24 @@ test: deps ## Check a change: format, lints, licences, tests, docs, figures of t
 	@$(STAGE) "format" cargo fmt --all --check
 	@$(STAGE) "format of the fuzz targets" cargo fmt --manifest-path fuzz/Cargo.toml --check
 	@$(STAGE) "lints without RocksDB" cargo clippy --workspace --all-targets --no-default-features -- -D warnings
-	@scripts/first-build-notice.sh
-	@$(STAGE) "lints" cargo clippy --workspace --all-targets -- -D warnings
-	@$(STAGE) "lints of the tests of processes" cargo clippy --workspace --test cluster -- -D warnings
+	@$(STAGE) "lints" $(CARGO) clippy --workspace --all-targets -- -D warnings
+	@$(STAGE) "lints of the tests of processes" $(CARGO) clippy --workspace --test cluster -- -D warnings
 	@$(STAGE) "dashboard and alerts" scripts/check-ops.sh
 	@$(STAGE) "licences and sources of the dependencies" scripts/deny.sh
-	@$(STAGE) "tests and doctests" cargo test --workspace
-	@$(STAGE) "mistakes that the simulation must find" cargo test --workspace --features tests/planted-bugs --test planted
-	@RUSTDOCFLAGS="-D warnings" $(STAGE) "documentation" cargo doc --workspace --no-deps
-	@$(STAGE) "build of the programs" cargo build --workspace --bins
+	@$(STAGE) "tests and doctests" $(CARGO) test --workspace
+	@$(STAGE) "mistakes that the simulation must find" $(CARGO) test --workspace --features tests/planted-bugs --test planted
+	@RUSTDOCFLAGS="-D warnings" $(STAGE) "documentation" $(CARGO) doc --workspace --no-deps
+	@$(STAGE) "build of the programs" $(CARGO) build --workspace --bins
 	@$(STAGE) "figures of the example" scripts/check-demo.sh $(ORDERS)
 
 test-cluster: deps ## Check it on Apache Kafka: with Java, with processes that are killed; and feed bytes to the decoders
-	@scripts/first-build-notice.sh
-	@$(STAGE) "build of the programs" cargo build --workspace --bins
-	@$(STAGE) "unit tests on a real Kafka" scripts/with-kafka.sh cargo test --workspace --lib -- broker_tests client::kafka::tests
-	@$(STAGE) "tests on a real Kafka" scripts/with-registry.sh scripts/with-kafka.sh cargo test --workspace $(addprefix --test ,$(BROKER_TESTS))
+	@$(STAGE) "build of the programs" $(CARGO) build --workspace --bins
+	@$(STAGE) "unit tests on a real Kafka" scripts/with-kafka.sh $(CARGO) test --workspace --lib -- broker_tests client::kafka::tests
+	@$(STAGE) "tests on a real Kafka" scripts/with-registry.sh scripts/with-kafka.sh $(CARGO) test --workspace $(addprefix --test ,$(BROKER_TESTS))
 	@$(STAGE) "workloads beside Java" scripts/bench-kafka.sh --small
 	@$(STAGE) "instructions per record" scripts/instructions.sh
 	@$(STAGE) "decoders" scripts/fuzz.sh
-	@$(STAGE) "processes on a real Kafka" scripts/with-kafka.sh cargo test --workspace --test cluster
+	@$(STAGE) "processes on a real Kafka" scripts/with-kafka.sh $(CARGO) test --workspace --test cluster
 
 test-versions: deps ## Check it on several versions of Kafka: the clients' contract, and the orders with a kill
 	@cargo build -p examples --bin high-value-orders --no-default-features --features rdkafka
@@ -81,10 +80,10 @@ fmt: ## Format the sources
 	cargo fmt --manifest-path fuzz/Cargo.toml
 
 clippy: ## Run the lints
-	cargo clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 doc: ## Build the documentation
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	@echo "see $(CARGO_TARGET_DIR)/doc/streams_dsl/index.html"
 
 operators: ## Write the guide's table of operators, which is made of their files
@@ -110,8 +109,8 @@ fuzz: ## Feed arbitrary bytes to all decoders (FUZZ_SECONDS=60 for longer, FUZZ_
 	scripts/fuzz.sh
 
 cluster: deps ## Of the tests, only those of processes on a real Kafka that are killed, frozen and cut off
-	cargo build --workspace --bins
-	scripts/with-kafka.sh cargo test --workspace --test cluster
+	$(CARGO) build --workspace --bins
+	scripts/with-kafka.sh $(CARGO) test --workspace --test cluster
 
 kafka: ## Start Apache Kafka on localhost:9092, from Maven Central (VERSION=3.9.1: of that version)
 	@scripts/kafka.sh start $(if $(VERSION),--version $(VERSION) --dir $(KAFKAS)-$(VERSION))
@@ -127,8 +126,7 @@ registry-stop: ## Stop it
 
 programs: ## Build the programs, with RocksDB and librdkafka
 	@scripts/deps.sh --native
-	@scripts/first-build-notice.sh
-	@cargo build --workspace --bins
+	@$(CARGO) build --workspace --bins
 
 deps: ## Install what building and checking need (Debian and Ubuntu; elsewhere: say what to install)
 	@scripts/deps.sh --native --lints

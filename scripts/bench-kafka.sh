@@ -38,14 +38,14 @@ build_java() {
 
 # The dev profile is built with the whole workspace, so that RocksDB is compiled once.
 build_rust() {
-  local what=(-p bench) profile=()
-  [ "$store" = memory ] && what+=(--no-default-features --features rdkafka)
+  local what=(-p bench) profile=() cargo=$scripts/cargo.sh
+  [ "$store" = memory ] && what+=(--no-default-features --features rdkafka) && cargo=cargo
   if [ -z "$small" ]; then
     profile=(--release)
   elif [ "$store" = rocksdb ]; then
     what=(--workspace)
   fi
-  cargo build -q "${profile[@]}" "${what[@]}" --bins >&2
+  "$cargo" build -q "${profile[@]}" "${what[@]}" --bins >&2
 }
 
 case "$store" in

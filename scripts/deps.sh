@@ -1,10 +1,11 @@
 #!/bin/sh
-# Installs what the build lacks, and says what and why: deps.sh [--native] [--lints] [--valgrind] [--python]
+# Installs what the build lacks, and says what and why: deps.sh [--native] [--fetch] [--lints] [--valgrind] [--python]
 #
-# Rust needs a C compiler, to link. --native adds what RocksDB and librdkafka need, which are compiled from source: a
-# C++20 compiler and make, libclang with its headers, which reads RocksDB's C header to generate the Rust bindings, and
-# the headers of OpenSSL and zlib, which pkg-config finds for librdkafka. --lints adds rustfmt and clippy,
-# --valgrind what counts instructions, --python what makes environments of Python packages.
+# Rust needs a C compiler, to link. --native adds what librdkafka and RocksDB need: a C++20 compiler and make, as
+# librdkafka is compiled from source, and RocksDB where rocksdb.sh has no library; libclang with its headers, which reads
+# RocksDB's C header to generate the Rust bindings; the headers of OpenSSL and zlib, which pkg-config finds for librdkafka.
+# --fetch adds what fetches that library, --lints rustfmt and clippy, --valgrind what counts instructions, --python what
+# makes environments of Python packages.
 # Does nothing and prints nothing when all is there.
 set -eu
 cd "$(dirname "$0")/.."
@@ -100,6 +101,15 @@ a libclang in an unusual place is found by LIBCLANG_PATH"
   has_compiler || fail "the C++ compiler still does not take -std=c++20: install gcc 10 or later, or set CXX"
 }
 
+check_fetch() {
+  set --
+  command -v curl >/dev/null 2>&1 || set -- "$@" curl ca-certificates
+  command -v unzip >/dev/null 2>&1 || set -- "$@" unzip
+  [ $# -gt 0 ] || return 0
+  command -v apt-get >/dev/null 2>&1 || fail "missing: $*; install them, then try again"
+  install_with_apt "$@"
+}
+
 check_valgrind() {
   command -v valgrind >/dev/null 2>&1 && return 0
   command -v apt-get >/dev/null 2>&1 || fail "missing: valgrind; install it, then try again"
@@ -119,6 +129,7 @@ check_rust
 for part in "$@"; do
   case "$part" in
     --native) check_native ;;
+    --fetch) check_fetch ;;
     --lints) check_lints ;;
     --valgrind) check_valgrind ;;
     --python) check_python ;;
