@@ -43,6 +43,9 @@ assert_eq!(serde.deserialize("orders", Some(&bytes))?, order);
 
 #[cfg(feature = "avro")]
 mod avro;
+#[cfg(all(feature = "fuzzing", feature = "protobuf"))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "json-schema")]
 mod json_schema;
 #[cfg(feature = "protobuf")]

@@ -44,17 +44,17 @@ pub fn protobuf<M: Message + Default + 'static>() -> SerdeRef<M> {
     Arc::new(ProtobufSerde(PhantomData))
 }
 
-struct ProtobufFormat<M> {
+pub(crate) struct ProtobufFormat<M> {
     text: SchemaText,
     message: String,
     kind: PhantomData<fn(M)>,
 }
 
 /// The path of a message in a file, as it stands in front of the message.
-struct Path(Vec<u8>);
+pub(crate) struct Path(Vec<u8>);
 
 impl<M> ProtobufFormat<M> {
-    fn new(text: SchemaText, message: &str) -> Result<Self> {
+    pub(crate) fn new(text: SchemaText, message: &str) -> Result<Self> {
         path_of(&text, message).map_err(|cause| {
             let text = format!("the Protobuf schema of message {message} can't be used");
             Error::with_source(ErrorKind::Config, text, cause)

@@ -5,8 +5,10 @@ use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
 use uuid::Uuid;
 
 use super::{Answer, Lease};
+#[cfg(feature = "rdkafka")]
+use crate::{Error, ErrorKind};
 use crate::{
-    Error, ErrorKind, Result, TopicPartition,
+    Result, TopicPartition,
     assignor::StandbySettings,
     config::GroupProtocol,
     membership::{GroupHosts, GroupTopology, TaskAssignment, TaskOffsets},

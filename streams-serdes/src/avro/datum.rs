@@ -9,7 +9,7 @@ use apache_avro::{
 use serde::{Serialize, de::DeserializeOwned};
 use streams_core::BoxError;
 
-use super::{aliases::apply_aliases, schema::writes_the_same};
+use super::{aliases::apply_aliases, extent::Extent, schema::writes_the_same};
 
 /// Writes by a schema.
 pub(super) struct DatumWriter(GenericDatumWriter<'static>);
@@ -23,6 +23,7 @@ impl DatumWriter {
 /// Reads what one schema wrote, as another one has it.
 pub(super) struct DatumReader {
     reader: GenericDatumReader<'static>,
+    extent: Extent,
     /// True if data become a generic value first, to be resolved or because the type's names differ
     /// from the schema's.
     by_value: AtomicBool,
@@ -43,7 +44,14 @@ impl DatumReader {
         let resolved = ResolvedSchema::new(written_by).map_err(unusable)?;
         let builder = GenericDatumReader::builder(written_by).resolved_writer_schemata(resolved);
         let reader = builder.maybe_reader_schema(own).build().map_err(unusable)?;
-        Ok(Self { reader, by_value: AtomicBool::new(own.is_some()) })
+        let extent = Extent::new(written_by);
+        Ok(Self { reader, extent, by_value: AtomicBool::new(own.is_some()) })
+    }
+
+    /// Reads a datum that nothing may be behind.
+    pub(super) fn read<T, K: Kind<T>>(&self, bytes: &[u8]) -> Result<T, BoxError> {
+        self.extent.check(bytes)?;
+        K::read(self, bytes)
     }
 }
 
@@ -55,7 +63,8 @@ fn unusable(cause: apache_avro::Error) -> streams_core::Error {
 /// Conversion of data of type `T` to Avro.
 pub(super) trait Kind<T>: Send + Sync + 'static {
     fn write(writer: &DatumWriter, data: &T, out: &mut Vec<u8>) -> Result<(), BoxError>;
-    fn read(reader: &DatumReader, bytes: &mut &[u8]) -> Result<T, BoxError>;
+    /// Reads one whole datum.
+    fn read(reader: &DatumReader, bytes: &[u8]) -> Result<T, BoxError>;
 }
 
 /// By serde.
@@ -67,32 +76,22 @@ impl<T: Serialize + DeserializeOwned> Kind<T> for BySerde {
         Ok(())
     }
 
-    fn read(reader: &DatumReader, bytes: &mut &[u8]) -> Result<T, BoxError> {
+    fn read(reader: &DatumReader, bytes: &[u8]) -> Result<T, BoxError> {
         if reader.by_value.load(Ordering::Relaxed) {
             return by_value(reader, bytes);
         }
-        let mut left = *bytes;
-        reader
-            .reader
-            .read_deser(&mut left)
-            .map(|data| (data, left))
-            .or_else(|error| {
-                // Without a value between, structs must be named as the records of the schema.
-                // Where only that is wrong, the way over a value is taken from here on.
-                let mut left = *bytes;
-                let data = by_value(reader, &mut left).map_err(|_| error)?;
-                reader.by_value.store(true, Ordering::Relaxed);
-                Ok::<_, BoxError>((data, left))
-            })
-            .map(|(data, left)| {
-                *bytes = left;
-                data
-            })
+        reader.reader.read_deser(&mut &*bytes).or_else(|error| {
+            // Without a value between, structs must be named as the records of the schema. Where
+            // only that is wrong, the way over a value is taken from here on.
+            let data = by_value(reader, bytes).map_err(|_| error)?;
+            reader.by_value.store(true, Ordering::Relaxed);
+            Ok(data)
+        })
     }
 }
 
-fn by_value<T: DeserializeOwned>(reader: &DatumReader, bytes: &mut &[u8]) -> Result<T, BoxError> {
-    Ok(apache_avro::from_value(&reader.reader.read_value(bytes)?)?)
+fn by_value<T: DeserializeOwned>(reader: &DatumReader, bytes: &[u8]) -> Result<T, BoxError> {
+    Ok(apache_avro::from_value(&reader.reader.read_value(&mut &*bytes)?)?)
 }
 
 /// As a generic value.
@@ -104,7 +103,7 @@ impl Kind<Value> for Generic {
         Ok(())
     }
 
-    fn read(reader: &DatumReader, bytes: &mut &[u8]) -> Result<Value, BoxError> {
-        Ok(reader.reader.read_value(bytes)?)
+    fn read(reader: &DatumReader, bytes: &[u8]) -> Result<Value, BoxError> {
+        Ok(reader.reader.read_value(&mut &*bytes)?)
     }
 }

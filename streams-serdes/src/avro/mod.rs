@@ -2,6 +2,7 @@
 
 mod aliases;
 mod datum;
+mod extent;
 mod registry;
 mod schema;
 
@@ -38,18 +39,8 @@ impl<T, K: Kind<T>> Serde<T> for AvroSerde<T, K> {
     }
 
     fn deserialize(&self, _: &str, data: Option<&[u8]>) -> Result<T, BoxError> {
-        read_whole::<T, K>(&self.reader, data.ok_or(UnexpectedNull)?)
+        self.reader.read::<T, K>(data.ok_or(UnexpectedNull)?)
     }
-}
-
-/// Reads a datum that nothing may be behind.
-fn read_whole<T, K: Kind<T>>(reader: &DatumReader, data: &[u8]) -> Result<T, BoxError> {
-    let mut left = data;
-    let value = K::read(reader, &mut left)?;
-    if !left.is_empty() {
-        return Err(format!("{} bytes are left behind the value", left.len()).into());
-    }
-    Ok(value)
 }
 
 fn plain<T: 'static, K: Kind<T>>(schema: &SchemaText) -> Result<SerdeRef<T>> {
@@ -165,6 +156,31 @@ mod tests {
         let longer = [MARTIN, b"x"].concat();
         let error = serde.deserialize("t", Some(&longer)).unwrap_err();
         assert_eq!(error.to_string(), "1 bytes are left behind the value");
+    }
+
+    /// apache-avro reads what is cut off as nulls.
+    #[test]
+    fn a_datum_that_is_cut_off_is_an_error_as_a_generic_value_too() {
+        let schema = r#"{"type": "record", "name": "Cut", "fields": [
+            {"name": "id", "type": "int"}, {"name": "note", "type": ["null", "string"]}]}"#;
+        let serde = avro_value(schema).unwrap();
+        assert!(serde.deserialize("t", Some(&[2, 0])).is_ok());
+        let error = serde.deserialize("t", Some(&[2])).unwrap_err();
+        assert_eq!(error.to_string(), "the bytes end within the value");
+    }
+
+    /// Deeper ones would end the process by a stack that is too small.
+    #[test]
+    fn a_value_that_contains_itself_too_deep_is_an_error() {
+        let list = r#"{"type": "record", "name": "List", "fields": [
+            {"name": "next", "type": ["null", "List"]}]}"#;
+        let serde = avro_value(list).unwrap();
+        let nested = |depth: usize| [vec![2; depth], vec![0]].concat();
+        let value = serde.deserialize("t", Some(&nested(128))).unwrap();
+        let mut out = Vec::new();
+        serde.serialize("t", &value, &mut out).unwrap();
+        assert_eq!(out, nested(128));
+        assert!(serde.deserialize("t", Some(&nested(1_000_000))).is_err());
     }
 
     #[test]

@@ -8,7 +8,6 @@ use streams_core::{BoxError, Result, serde::SerdeRef};
 
 use super::{
     datum::{BySerde, DatumReader, DatumWriter, Generic, Kind},
-    read_whole,
     schema::parse,
 };
 use crate::{
@@ -54,7 +53,7 @@ impl<T: 'static, K: Kind<T>> Format<T> for AvroFormat<K> {
     }
 
     fn read(&self, reader: &DatumReader, body: &[u8]) -> Result<T, BoxError> {
-        read_whole::<T, K>(reader, body)
+        reader.read::<T, K>(body)
     }
 
     fn write(&self, writer: &DatumWriter, data: &T, out: &mut Vec<u8>) -> Result<(), BoxError> {

@@ -18,6 +18,8 @@ use std::{fmt, sync::Arc};
 
 #[cfg(feature = "protobuf")]
 pub(crate) use self::wire::put_indexes;
+#[cfg(all(feature = "fuzzing", feature = "protobuf"))]
+pub(crate) use self::wire::{put_header, split_header};
 pub use self::{
     builder::SchemaRegistryBuilder,
     error::{RegistryError, RegistryErrorKind},
