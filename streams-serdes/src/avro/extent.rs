@@ -13,8 +13,9 @@ use apache_avro::{
 
 /// How deep types that contain themselves may lie within each other, as for JSON.
 const DEPTH_MAX: usize = 128;
-/// Number of items without any bytes, such as nulls, in an array. Nothing else bounds it.
-const EMPTY_ITEMS_MAX: u64 = 1 << 16;
+/// Number of items without any bytes, such as nulls, in all arrays of a datum. Nothing else bounds
+/// it.
+const EMPTY_ITEMS_MAX: usize = 1 << 16;
 /// Bytes of the longest number.
 const VARINT_BYTES_MAX: usize = 10;
 
@@ -57,7 +58,7 @@ pub(super) enum NoDatum {
     NoNumber,
     /// A union has no such variant.
     Variant(i64),
-    EmptyItems(u64),
+    EmptyItems,
     Deep,
 }
 
@@ -75,7 +76,7 @@ impl Extent {
     /// # Errors
     /// Says why they are not.
     pub(super) fn check(&self, bytes: &[u8]) -> Result<(), NoDatum> {
-        let mut rest = Rest { bytes, named: &self.named };
+        let mut rest = Rest { bytes, named: &self.named, empty_items: 0 };
         rest.skip(&self.root, 0)?;
         match rest.bytes.len() {
             0 => Ok(()),
@@ -145,6 +146,8 @@ fn shape(schema: &Schema, names: &mut HashMap<String, usize>, named: &mut Vec<Sh
 struct Rest<'a> {
     bytes: &'a [u8],
     named: &'a [Shape],
+    /// Number of items without any bytes so far.
+    empty_items: usize,
 }
 
 impl Rest<'_> {
@@ -157,16 +160,11 @@ impl Rest<'_> {
                 0 => Err(NoDatum::NoNumber),
                 _ => Ok(()),
             },
-            Shape::Array(item) => {
-                self.skip_blocks(|rest| rest.skip(item, depth), || self::is_empty(item))
-            }
-            Shape::Map(value) => self.skip_blocks(
-                |rest| {
-                    rest.skip(&Shape::Bytes, depth)?;
-                    rest.skip(value, depth)
-                },
-                || false,
-            ),
+            Shape::Array(item) => self.skip_blocks(|rest| rest.skip(item, depth)),
+            Shape::Map(value) => self.skip_blocks(|rest| {
+                rest.skip(&Shape::Bytes, depth)?;
+                rest.skip(value, depth)
+            }),
             Shape::Union(variants) => {
                 let index = self.number()?;
                 let variant = usize::try_from(index).ok().and_then(|index| variants.get(index));
@@ -185,9 +183,7 @@ impl Rest<'_> {
     fn skip_blocks(
         &mut self,
         mut skip_item: impl FnMut(&mut Self) -> Result<(), NoDatum>,
-        are_empty: impl Fn() -> bool,
     ) -> Result<(), NoDatum> {
-        let mut items: u64 = 0;
         loop {
             let count = self.number()?;
             if count == 0 {
@@ -197,15 +193,15 @@ impl Rest<'_> {
                 // The length of the block in bytes follows.
                 self.number()?;
             }
-            items = items.saturating_add(count.unsigned_abs());
-            if are_empty() {
-                if items > EMPTY_ITEMS_MAX {
-                    return Err(NoDatum::EmptyItems(items));
-                }
-                continue;
-            }
             for _ in 0..count.unsigned_abs() {
+                let before = self.bytes.len();
                 skip_item(self)?;
+                if self.bytes.len() == before {
+                    self.empty_items += 1;
+                    if self.empty_items > EMPTY_ITEMS_MAX {
+                        return Err(NoDatum::EmptyItems);
+                    }
+                }
             }
         }
     }
@@ -237,15 +233,6 @@ impl Rest<'_> {
     }
 }
 
-/// Returns whether data of this shape have no bytes at all. A type that contains itself has some.
-fn is_empty(shape: &Shape) -> bool {
-    match shape {
-        Shape::Fixed(length) => *length == 0,
-        Shape::Record(fields) => fields.iter().all(is_empty),
-        _ => false,
-    }
-}
-
 impl fmt::Display for NoDatum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -255,8 +242,8 @@ impl fmt::Display for NoDatum {
             Self::Length(length) => write!(f, "a string or bytes have the length {length}"),
             Self::NoNumber => f.write_str("a decimal has no bytes"),
             Self::Variant(index) => write!(f, "a union has no variant {index}"),
-            Self::EmptyItems(items) => {
-                write!(f, "an array has {items} items without bytes, more than {EMPTY_ITEMS_MAX}")
+            Self::EmptyItems => {
+                write!(f, "arrays have more than {EMPTY_ITEMS_MAX} items without any bytes")
             }
             Self::Deep => {
                 write!(f, "values of a type lie more than {DEPTH_MAX} deep within each other")
@@ -319,7 +306,21 @@ mod tests {
         assert_eq!(check(r#""long""#, &[0x80; 10]), Err(NoDatum::Number));
         let nulls = r#"{"type": "array", "items": "null"}"#;
         assert_eq!(check(nulls, b"\x80\x80\x08\0"), Ok(()));
-        assert_eq!(check(nulls, b"\x82\x80\x08\0"), Err(NoDatum::EmptyItems(65_537)));
+        assert_eq!(check(nulls, b"\x82\x80\x08\0"), Err(NoDatum::EmptyItems));
+    }
+
+    #[test]
+    fn items_without_bytes_are_counted_over_all_arrays_and_by_any_name() {
+        let arrays = r#"{"type": "array", "items": {"type": "array", "items": "null"}}"#;
+        let half = b"\x80\x80\x04\0";
+        assert_eq!(check(arrays, &[b"\x04", &half[..], half, b"\0"].concat()), Ok(()));
+        let more = [b"\x06", &half[..], half, b"\x02\0", b"\0"].concat();
+        assert_eq!(check(arrays, &more), Err(NoDatum::EmptyItems));
+        let named = r#"{"type": "record", "name": "Outer", "fields": [
+            {"name": "one", "type": {"type": "record", "name": "Empty", "fields": []}},
+            {"name": "many", "type": {"type": "array", "items": "Empty"}}]}"#;
+        let claims_very_many = b"\xfe\xff\xff\xff\xff\xff\xff\xff\x7f\0";
+        assert_eq!(check(named, claims_very_many), Err(NoDatum::EmptyItems));
     }
 
     #[test]
