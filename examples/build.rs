@@ -2,7 +2,6 @@
 
 fn main() {
     println!("cargo::rerun-if-env-changed=ROCKSDB_LIB_DIR");
-    println!("cargo::rerun-if-changed=build.rs");
     if let Ok(directory) = std::env::var("ROCKSDB_LIB_DIR") {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{directory}");
     }
