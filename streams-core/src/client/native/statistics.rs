@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kafka_client::{Meter, Statistics};
+use kafka_client::Meter;
 
 use crate::client::{ClientKind, ClientStatistics};
 
@@ -15,32 +15,21 @@ pub(super) struct Measured {
 
 /// The figures of a client.
 pub(super) fn figures(kind: ClientKind, client: &Measured) -> ClientStatistics {
-    let Statistics {
-        connections,
-        requests,
-        bytes_out,
-        bytes_in,
-        retries,
-        timeouts,
-        latency,
-        throttle,
-        queued_records,
-        queued_bytes,
-    } = client.meter.statistics();
+    let of = client.meter.statistics();
     ClientStatistics {
         client_id: client.client_id.clone(),
         kind,
-        connections,
-        requests,
-        bytes_out,
-        bytes_in,
-        retries,
-        timeouts,
-        latency_avg_ms: ms(latency.mean()),
-        latency_max_ms: ms(latency.max()),
-        throttle_avg_ms: ms(throttle.mean()),
-        queued_records,
-        queued_bytes,
+        connections: of.connections,
+        requests: of.requests,
+        bytes_out: of.bytes_out,
+        bytes_in: of.bytes_in,
+        retries: of.retries,
+        timeouts: of.timeouts,
+        latency_avg_ms: ms(of.latency.mean()),
+        latency_max_ms: ms(of.latency.max()),
+        throttle_avg_ms: ms(of.throttle.mean()),
+        queued_records: of.queued_records,
+        queued_bytes: of.queued_bytes,
     }
 }
 
