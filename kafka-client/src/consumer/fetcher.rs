@@ -75,6 +75,8 @@ struct Reading {
     /// True if a request for it is in transit.
     is_asked: bool,
     not_before: Instant,
+    /// Time before which it is not requested alongside a session again.
+    rests_until: Instant,
     failures: u32,
 }
 
@@ -132,6 +134,7 @@ impl Fetcher {
                 place: None,
                 is_asked: false,
                 not_before: now,
+                rests_until: now,
                 failures: 0,
             };
             self.readings.insert(partition.name.clone(), reading);
@@ -151,8 +154,12 @@ impl Fetcher {
             if reading.is_asked {
                 continue;
             }
-            if reading.not_before > now {
-                next_turn = next_turn.min(reading.not_before);
+            // What rests goes into the next request of the session all the same.
+            let is_beside = self.brokers.get(&leader).is_some_and(|broker| broker.is_waiting);
+            let not_before =
+                reading.not_before.max(if is_beside { reading.rests_until } else { now });
+            if not_before > now {
+                next_turn = next_turn.min(not_before);
                 continue;
             }
             let asked = Wanted { offset, leader_epoch, last_epoch, topic_id };
@@ -348,8 +355,10 @@ impl Fetcher {
             }
             Outcome::AtEnd => {
                 reading.failures = 0;
-                let pause = if lane == Lane::Beside { BESIDE_PAUSE } else { Duration::ZERO };
-                reading.not_before = now + pause;
+                reading.not_before = now;
+                if lane == Lane::Beside {
+                    reading.rests_until = now + BESIDE_PAUSE;
+                }
                 true
             }
             Outcome::LookUp(error) => {

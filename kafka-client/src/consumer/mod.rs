@@ -50,10 +50,13 @@ impl Consumer {
     /// Starts to read a partition at `offset`, and reads it until the reader is dropped. Whether
     /// the partition exists is found out later.
     pub fn read(&self, partition: &TopicPartition, offset: i64) -> PartitionReader {
-        let partition =
-            Arc::new(Partition::new(partition.clone(), offset, Arc::clone(&self.meter)));
+        let meter = Arc::clone(&self.meter);
+        let partition = Arc::new(Partition::new(partition.clone(), offset, meter));
+        let (shared, config) = (Arc::clone(&self.shared), Arc::clone(&self.config));
+        let reader = PartitionReader::new(Arc::clone(&partition), offset, shared, config);
+        // From here on it is fetched.
         self.shared.add(&partition);
-        PartitionReader::new(partition, Arc::clone(&self.shared), Arc::clone(&self.config))
+        reader
     }
 
     /// Wakes `waker` whenever a reader has something new, or there is

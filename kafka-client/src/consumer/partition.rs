@@ -86,11 +86,15 @@ impl Partition {
         self.state.lock().failure.get_or_insert(error);
     }
 
-    /// The next chunk, replacing one of `done` bytes that was read to its end; after the last one
-    /// the failure.
-    pub(super) fn next_chunk(&self, done: usize) -> Result<Option<Chunk>, Error> {
+    /// Notes that a chunk of this many bytes was read to its end.
+    pub(super) fn release(&self, bytes: usize) {
         let mut state = self.state.lock();
-        state.bytes -= done.min(state.bytes);
+        state.bytes -= bytes.min(state.bytes);
+    }
+
+    /// The next chunk; after the last one the failure.
+    pub(super) fn next_chunk(&self) -> Result<Option<Chunk>, Error> {
+        let mut state = self.state.lock();
         match (state.chunks.pop_front(), &state.failure) {
             (Some(chunk), _) => {
                 self.meter.unqueued(chunk.records, chunk.bytes.len());

@@ -27,7 +27,7 @@ pub struct PartitionReader {
 struct Current {
     batches: RecordBatches,
     filter: AbortedFilter,
-    /// Its bytes when it was taken.
+    /// Its bytes when it was taken, until they are released.
     bytes: usize,
 }
 
@@ -45,11 +45,10 @@ impl Current {
 impl PartitionReader {
     pub(super) fn new(
         partition: Arc<Partition>,
+        position: i64,
         shared: Arc<Shared>,
         config: Arc<ConsumerConfig>,
     ) -> Self {
-        // If nothing was returned yet, the position is the start of the fetches.
-        let position = partition.wants(usize::MAX).map_or(0, |(offset, _)| offset);
         let chunk = Chunk { bytes: bytes::Bytes::new(), records: 0, aborted: Vec::new() };
         Self { partition, shared, config, current: Current::new(chunk), position, failure: None }
     }
@@ -106,22 +105,30 @@ impl PartitionReader {
                 // The fetch began within a batch before the position.
                 Some(Ok(batch)) if batch.header().next_offset() <= self.position => {}
                 Some(Ok(batch)) => {
+                    if self.current.batches.rest().is_empty() {
+                        self.release();
+                    }
                     return self.hand_out(&batch).map(Some).map_err(|error| self.here(&error));
                 }
                 Some(Err(error)) => return Err(self.here(&error)),
                 None => {
-                    let done = std::mem::take(&mut self.current.bytes);
-                    let chunk = self.partition.next_chunk(done);
-                    if done > 0 {
-                        // There is room for another fetch.
-                        self.shared.notify();
-                    }
-                    match chunk? {
+                    self.release();
+                    match self.partition.next_chunk()? {
                         Some(chunk) => self.current = Current::new(chunk),
                         None => return Ok(None),
                     }
                 }
             }
+        }
+    }
+
+    /// Makes room for another fetch, as the chunk has been read. Not only when more is asked for:
+    /// without room nothing comes, and without news nobody asks.
+    fn release(&mut self) {
+        let done = std::mem::take(&mut self.current.bytes);
+        if done > 0 {
+            self.partition.release(done);
+            self.shared.notify();
         }
     }
 
@@ -146,5 +153,60 @@ impl Drop for PartitionReader {
     fn drop(&mut self) {
         self.partition.close();
         self.shared.notify();
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::{super::partition::LogEnds, *};
+    use crate::{
+        Meter,
+        record_batch::{BatchBuilder, BatchSeal, Compression},
+    };
+
+    /// A partition that is fetched from 5.
+    fn partition() -> Arc<Partition> {
+        Arc::new(Partition::new(TopicPartition::new("t", 0), 5, Arc::new(Meter::default())))
+    }
+
+    fn reader(partition: &Arc<Partition>, position: i64) -> PartitionReader {
+        let config = Arc::new(ConsumerConfig::new("test"));
+        PartitionReader::new(Arc::clone(partition), position, Arc::default(), config)
+    }
+
+    /// Enters an answer with the records from `offset` to `next`.
+    fn fetch(partition: &Partition, offset: i64, next: i64) {
+        let mut builder = BatchBuilder::new(Vec::new());
+        for offset in offset..next {
+            builder.append(offset, None, Some(b"v"), std::iter::empty(), usize::MAX).unwrap();
+        }
+        let bytes = builder.seal(&BatchSeal::PLAIN, Compression::None, None).unwrap();
+        let mut bytes = bytes.to_vec();
+        bytes[..8].copy_from_slice(&offset.to_be_bytes());
+        let records = usize::try_from(next - offset).unwrap();
+        let chunk = Chunk { bytes: bytes.into(), records, aborted: Vec::new() };
+        let ends = LogEnds { high_watermark: next, last_stable_offset: next };
+        partition.fetched(ends, Some((chunk, next, 0)));
+    }
+
+    #[test]
+    fn records_that_came_before_the_reader_was_made_are_read() {
+        let partition = partition();
+        fetch(&partition, 5, 9);
+        let mut reader = reader(&partition, 5);
+        assert_eq!((reader.position(), reader.has_more()), (5, true));
+        assert_eq!(reader.next_batch().unwrap().unwrap().entries().count(), 4);
+        assert_eq!((reader.position(), reader.has_more()), (9, false));
+    }
+
+    #[test]
+    fn a_chunk_that_was_read_makes_room_before_more_is_asked_for() {
+        let partition = partition();
+        let mut reader = reader(&partition, 5);
+        fetch(&partition, 5, 9);
+        assert_eq!(partition.wants(1), None);
+        assert!(reader.next_batch().unwrap().is_some());
+        assert_eq!(partition.wants(1).map(|(offset, _)| offset), Some(9));
     }
 }

@@ -117,6 +117,19 @@ fn no_partition_starves_behind_a_full_one() {
 }
 
 #[test]
+fn batches_that_are_larger_than_a_fetch_come_one_after_another() {
+    everywhere(|world| {
+        let place = world.partition();
+        let mut consumer = world.consumer_of_small_fetches();
+        consumer.assign(&place, 0).unwrap();
+        for value in ["a", "b", "c"].map(|letter| letter.repeat(10_000)) {
+            world.write(&place, &[&value]);
+            assert_eq!(read(&mut *consumer, 1), [value]);
+        }
+    });
+}
+
+#[test]
 fn a_held_partition_gives_nothing_and_loses_nothing() {
     everywhere(|world| {
         let topic = world.topic(2);

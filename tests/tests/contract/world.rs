@@ -12,8 +12,8 @@ use std::{
 use streams_core::{
     Error, Headers, TopicPartition,
     client::{
-        Admin, ClientSupplier, Consumer, ConsumerSettings, IsolationLevel, JoinGroup, Membership,
-        NewTopic, ProduceRecord, Producer, ProducerSettings, RecordBatch,
+        Admin, ClientSupplier, Consumer, ConsumerRole, ConsumerSettings, IsolationLevel, JoinGroup,
+        Membership, NewTopic, ProduceRecord, Producer, ProducerSettings, RecordBatch,
         embedded::EmbeddedCluster,
     },
     time::{Clock, SystemClock},
@@ -76,7 +76,8 @@ fn broker_by(name: &'static str, plane: streams_core::config::DataPlane, bootstr
     let config = StreamsConfig::new("contract", bootstrap)
         .data_plane(plane)
         .set("metadata.max.age.ms", 1_000)
-        .set("consumer.topic.metadata.refresh.interval.ms", 300_000);
+        .set("consumer.topic.metadata.refresh.interval.ms", 300_000)
+        .set("restore.consumer.max.partition.fetch.bytes", 1_000);
     let grow = Box::new(|topic: &str, total: i32| {
         let total = total.to_string();
         let alter = ["topics", "--alter", "--topic", topic, "--partitions", &total];
@@ -133,6 +134,13 @@ impl World {
     pub(crate) fn consumer(&self, isolation: IsolationLevel) -> Box<dyn Consumer> {
         let client_id = format!("{}-consumer", self.name);
         let settings = ConsumerSettings { client_id, isolation, ..ConsumerSettings::default() };
+        self.clients.consumer(&settings).unwrap()
+    }
+
+    /// A consumer that fetches a thousand bytes of a partition, or one batch.
+    pub(crate) fn consumer_of_small_fetches(&self) -> Box<dyn Consumer> {
+        let (client_id, role) = (format!("{}-consumer", self.name), ConsumerRole::Restore);
+        let settings = ConsumerSettings { client_id, role, ..ConsumerSettings::default() };
         self.clients.consumer(&settings).unwrap()
     }
 
