@@ -300,11 +300,9 @@ impl<K, V> Context<'_, K, V> {
         context: &RecordContext,
         body: impl FnOnce(&mut Self, &Headers) -> R,
     ) -> R {
-        static NONE: Headers = Headers::new();
-        let headers: Option<Arc<Headers>> = context.headers.clone();
-        let current = self.task.switch(context.clone());
-        let done = body(self, headers.as_deref().unwrap_or(&NONE));
-        self.task.switch(current);
+        let visit = self.task.visit(context);
+        let done = body(self, visit.headers());
+        self.task.leave(visit);
         done
     }
 

@@ -10,9 +10,8 @@ use std::{
 
 use super::{
     NodeDef, NodeId, NodeKind, NodeRef, RepartitionDef, SinkOptions, SourceOptions, SourceTopics,
-    StoreDef, TaskBuilder, TopicPattern, Topology, TopologyError, TopologyProblem, WrapProcessor,
-    WrappedNode,
-    definition::{BuildNode, CopartitionGroup},
+    StoreDef, TaskBuilder, TopicPattern, Topology, TopologyError, TopologyProblem, WrappedNode,
+    definition::{BuildNode, BuildProcessor, CopartitionGroup},
     processor_wrapper::Wrapping,
     subtopologies::ConfigCheck,
 };
@@ -183,14 +182,8 @@ impl TopologyBuilder {
         KOut: 'static,
         VOut: 'static,
     {
-        let supplier = Arc::new(supplier);
-        let unwrapped = supplier.clone();
-        let node = self.add_unwrapped(name, move || unwrapped(), parents);
-        let wrap = self.wrap(name, node.id());
-        if let (Some(wrap), Some(def)) = (wrap, self.nodes.get_mut(node.index)) {
-            let around = move || Around { processor: supplier(), wrapped: wrap() };
-            def.kind = processor_kind::<_, KIn, VIn, KOut, VOut>(around);
-        }
+        let node = self.add_unwrapped(name, supplier, parents);
+        self.wrap(name, node.id());
         node
     }
 
@@ -209,14 +202,33 @@ impl TopologyBuilder {
         KOut: 'static,
         VOut: 'static,
     {
-        let kind = processor_kind::<_, KIn, VIn, KOut, VOut>(supplier);
+        let build: BuildProcessor = Arc::new(move |builder, info, wrapped| {
+            let children = builder.children::<KOut, VOut>(info.id)?;
+            let (info, processor) = (info.clone(), supplier());
+            let node: Box<dyn Node<KIn, VIn>> = match wrapped {
+                None => Box::new(ProcessorNode::new(info, processor, children)),
+                Some(wrapped) => {
+                    let around = Around { processor: Box::new(processor), wrapped };
+                    Box::new(ProcessorNode::new(info, around, children))
+                }
+            };
+            Ok(Box::new(node))
+        });
+        let kind = NodeKind::Processor { build, wrap: None, control: control_node::<KIn, VIn> };
         NodeRef::new(self.add(name, kind, &indexes(parents)))
     }
 
+    /// Asks the wrapper, if there is one, for code around a node.
     #[track_caller]
-    fn wrap(&mut self, name: &str, node: NodeId) -> Option<WrapProcessor> {
-        let wrapper = self.wrapping.wrapper.clone()?;
-        wrapper.wrap(&mut WrappedNode { builder: self, node, name, caller: Location::caller() })
+    fn wrap(&mut self, name: &str, node: NodeId) {
+        let Some(wrapper) = self.wrapping.wrapper.clone() else { return };
+        let wrapped = &mut WrappedNode { builder: self, node, name, caller: Location::caller() };
+        let code = wrapper.wrap(wrapped);
+        if let Some(NodeDef { kind: NodeKind::Processor { wrap, .. }, .. }) =
+            self.nodes.get_mut(node.0)
+        {
+            *wrap = code;
+        }
     }
 
     /// Adds a node that writes the records of its parents to a topic.
@@ -503,24 +515,6 @@ impl TopologyBuilder {
 
 fn indexes<K, V>(nodes: &[NodeRef<K, V>]) -> Vec<usize> {
     nodes.iter().map(|node| node.index).collect()
-}
-
-fn processor_kind<P, KIn, VIn, KOut, VOut>(
-    supplier: impl Fn() -> P + Send + Sync + 'static,
-) -> NodeKind
-where
-    P: Processor<KIn, VIn, KOut, VOut> + Any,
-    KIn: 'static,
-    VIn: 'static,
-    KOut: 'static,
-    VOut: 'static,
-{
-    let build: BuildNode = Arc::new(move |builder, info| {
-        let children = builder.children::<KOut, VOut>(info.id)?;
-        let node = ProcessorNode::new(info.clone(), supplier(), children);
-        Ok(Box::new(Box::new(node) as Box<dyn Node<KIn, VIn>>))
-    });
-    NodeKind::Processor { build, control: control_node::<KIn, VIn> }
 }
 
 /// Calls the control method of a `Box<dyn Node<K, V>>` behind `Any`.

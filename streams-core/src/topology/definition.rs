@@ -2,17 +2,28 @@
 
 use std::{any::Any, collections::BTreeSet, panic::Location, sync::Arc};
 
-use super::{SourceTopics, TaskBuilder};
+use super::{SourceTopics, TaskBuilder, WrapProcessor};
 use crate::{
     Result,
     client::OffsetReset,
-    processor::{Event, NodeInfo, Source, TaskState},
+    processor::{Event, NodeInfo, Source, TaskState, WrappedProcessor},
     store::{MakeStore, StoreSpec},
 };
 
 /// Makes a node for one task: a `Box<dyn Node<K, V>>` in a box.
 pub(crate) type BuildNode =
     Arc<dyn Fn(&mut TaskBuilder<'_>, &Arc<NodeInfo>) -> Result<Box<dyn Any + Send>> + Send + Sync>;
+
+/// Makes a processor node for one task, with the code around it if there is any.
+pub(crate) type BuildProcessor = Arc<
+    dyn Fn(
+            &mut TaskBuilder<'_>,
+            &Arc<NodeInfo>,
+            Option<Box<dyn WrappedProcessor>>,
+        ) -> Result<Box<dyn Any + Send>>
+        + Send
+        + Sync,
+>;
 
 /// Makes a source node for one task.
 pub(crate) type BuildSource =
@@ -29,7 +40,8 @@ pub(crate) enum NodeKind {
         build: BuildSource,
     },
     Processor {
-        build: BuildNode,
+        build: BuildProcessor,
+        wrap: Option<WrapProcessor>,
         control: ControlNode,
     },
     /// Without a topic, `extractor` is the label of the code that chooses one for each record.

@@ -110,9 +110,17 @@ impl SharedPlan {
         caller: Caller,
         operator: impl Operator,
     ) -> StepRef {
+        self.add_step(inputs, caller, Arc::new(operator))
+    }
+
+    fn add_step(
+        &self,
+        inputs: Vec<StepId>,
+        caller: Caller,
+        operator: Arc<dyn Operator>,
+    ) -> StepRef {
         let mut plan = self.lock();
-        let id = plan.steps.len();
-        let (operator, options) = (Arc::new(operator), Options::default());
+        let (id, options) = (plan.steps.len(), Options::default());
         plan.steps.push(Step { id, operator, inputs, caller, options });
         StepRef { plan: self.clone(), id }
     }

@@ -147,6 +147,17 @@ impl Sketch<'_> {
         caller: Caller,
         part: impl Part + 'static,
     ) -> GraphNodeId {
+        self.add_part(name, role, parents, caller, Arc::new(part))
+    }
+
+    fn add_part(
+        &mut self,
+        name: &Name,
+        role: Role,
+        parents: &[GraphNodeId],
+        caller: Caller,
+        part: Arc<dyn Part>,
+    ) -> GraphNodeId {
         let id = self.graph.nodes.len();
         self.graph.nodes.push(GraphNode {
             name: name.clone(),
@@ -155,7 +166,7 @@ impl Sketch<'_> {
             children: Vec::new(),
             priority: self.next_priority,
             caller,
-            part: Arc::new(part),
+            part,
         });
         self.next_priority += 1;
         for parent in parents {

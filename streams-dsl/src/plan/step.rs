@@ -123,13 +123,18 @@ impl StepRef {
     /// of another builder.
     #[track_caller]
     pub(crate) fn then_with(&self, other: &Self, what: &str, operator: impl Operator) -> Self {
+        let caller = Location::caller();
+        self.plan.add(self.inputs_with(other, what, caller), caller, operator)
+    }
+
+    fn inputs_with(&self, other: &Self, what: &str, caller: Caller) -> Vec<StepId> {
         let mut inputs = vec![self.id];
         if self.plan.is(&other.plan) {
             inputs.push(other.id);
         } else {
-            self.plan.problem(Location::caller(), format!("{what} of another builder"));
+            self.plan.problem(caller, format!("{what} of another builder"));
         }
-        self.plan.add(inputs, Location::caller(), operator)
+        inputs
     }
 
     /// Names the step's node.

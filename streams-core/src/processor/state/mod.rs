@@ -66,6 +66,20 @@ pub(crate) struct TaskState {
     pub(crate) at_work: Arc<AtWork>,
 }
 
+/// The time for which another record is the current one.
+pub(crate) struct Visit {
+    before: RecordContext,
+    headers: Option<Arc<Headers>>,
+}
+
+impl Visit {
+    /// Headers of the visited record.
+    pub(crate) fn headers(&self) -> &Headers {
+        static NONE: Headers = Headers::new();
+        self.headers.as_deref().unwrap_or(&NONE)
+    }
+}
+
 impl TaskState {
     pub(crate) fn new(
         id: TaskId,
@@ -112,6 +126,16 @@ impl TaskState {
     pub(crate) fn switch(&mut self, record: RecordContext) -> RecordContext {
         self.at_work.context(&record);
         std::mem::replace(&mut self.record, record)
+    }
+
+    /// Makes another record the current one, until it is [left](Self::leave).
+    pub(crate) fn visit(&mut self, record: &RecordContext) -> Visit {
+        Visit { headers: record.headers.clone(), before: self.switch(record.clone()) }
+    }
+
+    /// Makes the record before a visit the current one again.
+    pub(crate) fn leave(&mut self, visit: Visit) {
+        self.switch(visit.before);
     }
 
     /// Returns whether these are the headers of the current record itself.

@@ -8,20 +8,22 @@ use crate::{
     processor::{Context, Processor, Punctuation, PunctuationType, PunctuatorId, StoreAccess},
 };
 
-/// A processor, and the code around it.
-pub(crate) struct Around<P> {
-    pub(crate) processor: P,
+/// A processor, and the code around it. It knows the types of the records, not that of the
+/// processor: what is seldom used is not compiled for each of them.
+pub(crate) struct Around<KIn, VIn, KOut, VOut> {
+    pub(crate) processor: Box<dyn Processor<KIn, VIn, KOut, VOut>>,
     pub(crate) wrapped: Box<dyn WrappedProcessor>,
 }
 
-impl<P, KIn, VIn, KOut, VOut> Processor<KIn, VIn, KOut, VOut> for Around<P>
+impl<KIn, VIn, KOut, VOut> Processor<KIn, VIn, KOut, VOut> for Around<KIn, VIn, KOut, VOut>
 where
-    P: Processor<KIn, VIn, KOut, VOut>,
     KIn: 'static,
     VIn: 'static,
+    KOut: 'static,
+    VOut: 'static,
 {
     fn init(&mut self, context: &mut Context<'_, KOut, VOut>) -> Result<(), BoxError> {
-        let mut inner = Typed::new(&mut self.processor, context);
+        let mut inner = Typed { processor: &mut *self.processor, context };
         self.wrapped.init(&mut InnerProcessor::new(&mut inner))
     }
 
@@ -30,7 +32,7 @@ where
         record: Record<'_, KIn, VIn>,
         context: &mut Context<'_, KOut, VOut>,
     ) -> Result<(), BoxError> {
-        let mut inner = Typed::new(&mut self.processor, context);
+        let mut inner = Typed { processor: &mut *self.processor, context };
         self.wrapped.process(AnyRecord::new(record), &mut InnerProcessor::new(&mut inner))
     }
 
@@ -39,7 +41,7 @@ where
         punctuation: Punctuation,
         context: &mut Context<'_, KOut, VOut>,
     ) -> Result<(), BoxError> {
-        let mut inner = Typed::new(&mut self.processor, context);
+        let mut inner = Typed { processor: &mut *self.processor, context };
         self.wrapped.punctuate(punctuation, &mut InnerProcessor::new(&mut inner))
     }
 
@@ -78,27 +80,19 @@ where
 }
 
 /// A processor and its context for the duration of one call.
-struct Typed<'a, 'c, P, KIn, VIn, KOut, VOut> {
-    processor: &'a mut P,
+struct Typed<'a, 'c, KIn, VIn, KOut, VOut> {
+    processor: &'a mut dyn Processor<KIn, VIn, KOut, VOut>,
     context: &'a mut Context<'c, KOut, VOut>,
-    input: std::marker::PhantomData<fn(KIn, VIn)>,
 }
 
-impl<'a, 'c, P, KIn, VIn, KOut, VOut> Typed<'a, 'c, P, KIn, VIn, KOut, VOut> {
-    fn new(processor: &'a mut P, context: &'a mut Context<'c, KOut, VOut>) -> Self {
-        Self { processor, context, input: std::marker::PhantomData }
-    }
-}
-
-impl<P, KIn, VIn, KOut, VOut> fmt::Debug for Typed<'_, '_, P, KIn, VIn, KOut, VOut> {
+impl<KIn, VIn, KOut, VOut> fmt::Debug for Typed<'_, '_, KIn, VIn, KOut, VOut> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.context.fmt(f)
     }
 }
 
-impl<P, KIn, VIn, KOut, VOut> Inner for Typed<'_, '_, P, KIn, VIn, KOut, VOut>
+impl<KIn, VIn, KOut, VOut> Inner for Typed<'_, '_, KIn, VIn, KOut, VOut>
 where
-    P: Processor<KIn, VIn, KOut, VOut>,
     KIn: 'static,
     VIn: 'static,
 {
