@@ -51,19 +51,19 @@ cluster-demo: deps ## Run three brokers, a registry, two instances and Prometheu
 test: deps ## Check a change: format, lints, licences, tests, docs, figures of the example; needs no broker
 	@$(STAGE) "format" cargo fmt --all --check
 	@$(STAGE) "format of the fuzz targets" cargo fmt --manifest-path fuzz/Cargo.toml --check
-	@$(STAGE) "lints without RocksDB" cargo clippy --workspace --all-targets --no-default-features -- -D warnings
 	@$(STAGE) "lints" $(CARGO) clippy --workspace --all-targets -- -D warnings
 	@$(STAGE) "lints of the tests of processes" $(CARGO) clippy --workspace --test cluster -- -D warnings
 	@$(STAGE) "dashboard and alerts" scripts/check-ops.sh
 	@$(STAGE) "licences and sources of the dependencies" scripts/deny.sh
 	@$(STAGE) "tests and doctests" $(CARGO) test --workspace
-	@$(STAGE) "mistakes that the simulation must find" $(CARGO) test --workspace --features tests/planted-bugs --test planted
 	@RUSTDOCFLAGS="-D warnings" $(STAGE) "documentation" $(CARGO) doc --workspace --no-deps
 	@$(STAGE) "build of the programs" $(CARGO) build --workspace --bins
 	@$(STAGE) "figures of the example" scripts/check-demo.sh $(ORDERS)
 
 test-cluster: deps ## Check it on Apache Kafka: with Java, with processes that are killed; and feed bytes to the decoders
 	@$(STAGE) "build of the programs" $(CARGO) build --workspace --bins
+	@$(STAGE) "lints without RocksDB" cargo clippy --workspace --all-targets --no-default-features -- -D warnings
+	@SIMULATION_SEED=100..200 $(STAGE) "simulation of more seeds" $(CARGO) test --workspace --test suite -- simulation::
 	@$(STAGE) "unit tests on a real Kafka" scripts/with-kafka.sh $(CARGO) test --workspace --lib -- broker_tests client::kafka::tests
 	@$(STAGE) "tests on a real Kafka" scripts/with-registry.sh scripts/with-kafka.sh $(CARGO) test --workspace $(addprefix --test ,$(BROKER_TESTS))
 	@$(STAGE) "workloads beside Java" scripts/bench-kafka.sh --small

@@ -1,8 +1,8 @@
 //! Mistakes that can be planted in the runtime, to show that the simulation finds them.
 //!
 //! Each is a mistake that somebody could make: a step too early, an offset that is off, a missing
-//! check. They exist only with the feature `planted-bugs`, which nothing but their test enables;
-//! without it [`is_planted`] is a constant, and the compiler removes the checks.
+//! check. They exist only with the feature `planted-bugs`, which nothing but the crate `tests`
+//! enables; without it [`is_planted`] is a constant, and the compiler removes the checks.
 //!
 //! Invariant: a mistake belongs to the thread that planted it, and is gone when its simulation has
 //! ended. Tests on several threads therefore don't see each other's mistakes.

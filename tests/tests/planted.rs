@@ -232,7 +232,12 @@ fn what_waits_for_room_when_its_transaction_is_given_up_is_found_in_the_next() {
 
 #[test]
 fn without_a_mistake_the_same_seeds_pass() {
-    for scenario in ALL {
-        seeds(0..SOUND_SEEDS).for_each(|seed| drop(scenario(seed).run().unwrap()));
-    }
+    // One test has one thread, and this is the longest by far.
+    std::thread::scope(|threads| {
+        for scenario in ALL {
+            threads.spawn(move || {
+                seeds(0..SOUND_SEEDS).for_each(|seed| drop(scenario(seed).run().unwrap()));
+            });
+        }
+    });
 }
