@@ -157,7 +157,6 @@ impl Drop for PartitionReader {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::{super::partition::LogEnds, *};
     use crate::{
