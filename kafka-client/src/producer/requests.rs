@@ -19,9 +19,6 @@ const VERSION_MAX: i16 = 12;
 const FIRST_PROTOCOL_VERSION_MAX: i16 = 11;
 /// All in-sync replicas must have a batch.
 const ACKS_ALL: i16 = -1;
-/// Number of tries for a missing partition: it is known to all brokers only some time after its
-/// creation.
-const MISSING_TRIES: u32 = 6;
 
 /// A batch that was sent in a request.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +74,8 @@ pub(super) enum Verdict {
     Written(Option<i64>),
     /// Try again; it may be written, and the leader may have to be looked up.
     Again { may_be_written: bool, look_up: bool, error: Error },
+    /// The broker does not know the partition.
+    Missing(Error),
     /// The broker lacks earlier batches.
     OutOfOrder(Error),
     /// It is not written and never will be; with the records at fault, as far as the broker names
@@ -86,12 +85,8 @@ pub(super) enum Verdict {
     Fatal(Error),
 }
 
-/// Judges the answer for a batch that was sent `attempts` times.
-pub(super) fn judge(
-    name: &TopicPartition,
-    data: &PartitionProduceResponse,
-    attempts: u32,
-) -> Verdict {
+/// Judges the answer for a batch.
+pub(super) fn judge(name: &TopicPartition, data: &PartitionProduceResponse) -> Verdict {
     let code = data.error_code;
     let error = || {
         let message = data.error_message.as_deref();
@@ -106,9 +101,7 @@ pub(super) fn judge(
         // CORRUPT_MESSAGE: damaged on its way to the broker.
         2 => Verdict::Again { may_be_written: false, look_up: false, error: error() },
         // A topic that was just created, or one that is gone.
-        3 | 100 if attempts < MISSING_TRIES => {
-            Verdict::Again { may_be_written: false, look_up: true, error: error() }
-        }
+        3 | 100 => Verdict::Missing(error()),
         _ => {
             let error = error();
             match error.kind() {

@@ -35,6 +35,9 @@ use crate::{Client, Error, Result, TopicPartition, cluster::Place, connection::C
 /// Time for which the task sleeps when nothing is due.
 const IDLE: Duration = Duration::from_secs(3_600);
 
+/// Least time that a request gets which sends a batch again.
+const LEAST_LIMIT: Duration = Duration::from_millis(100);
+
 /// A finished job.
 enum Done {
     Connected(i32, Result<Arc<Connection>>),
@@ -198,6 +201,8 @@ impl Sender {
     fn begin_what_is_due(&mut self, now: Instant) -> Instant {
         let mut next_turn = now + IDLE;
         self.give_up_old(now, &mut next_turn);
+        // What is doomed must not keep its transaction from ending.
+        self.refuses_doomed();
         self.finish_transaction();
         while self.goes_on() {
             self.finish_transaction();
@@ -228,7 +233,8 @@ impl Sender {
         for (leader, slots) in leaders {
             self.send_to(leader, &slots, identity, now, &mut next_turn);
         }
-        next_turn
+        // A batch that could not be packed may have been the last of a transaction that is to end.
+        if self.transaction.ending.is_some() && !self.is_writing() { now } else { next_turn }
     }
 
     /// Fails batches whose delivery timeout is over and that are not in transit.
@@ -361,7 +367,9 @@ impl Sender {
             let Some(at) = lane.next_to_send(leader) else { continue };
             let Some(next) = lane.queue.get(at) else { continue };
             let is_over = parcel.bytes + next.bytes > self.config.request_max_bytes;
-            if next.deadline <= now || (is_over && !parcel.batches.is_empty()) {
+            // What little time is left would be that of the whole request, and of its connection.
+            let least = if next.attempts > 0 { LEAST_LIMIT } else { Duration::ZERO };
+            if next.deadline <= now + least || (is_over && !parcel.batches.is_empty()) {
                 continue;
             }
             let Some(batch) = lane.send(at, leader) else { continue };

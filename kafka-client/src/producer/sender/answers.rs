@@ -75,7 +75,7 @@ impl Sender {
                     lane.failures = lane.failures.saturating_add(1);
                     lane.not_before = now + self.client.config().backoff(lane.failures);
                     self.client.forget_topic(&lane.name.topic);
-                    let is_gone = error.kind() == ErrorKind::NotFound && lane.failures > 5;
+                    let is_gone = error.kind() == ErrorKind::NotFound && lane.is_gone(now);
                     self.note(error.clone());
                     if is_gone {
                         self.refuse_all(*slot, &error);
@@ -164,7 +164,13 @@ impl Sender {
         let Some(batch) = lane.queue.get_mut(at) else { return };
         batch.is_in_flight = false;
         let is_renumbered = batch.sequence != Some(sent.sequence);
-        match judge(name, data, batch.attempts) {
+        let verdict = judge(name, data);
+        let is_missing = matches!(verdict, Verdict::Missing(_));
+        if !is_missing {
+            lane.is_there();
+        }
+        let is_gone = is_missing && lane.is_gone(now);
+        match verdict {
             Verdict::Written(offset) => {
                 lane.failures = 0;
                 if let Some(batch) = lane.remove_written(at, sent.sequence) {
@@ -179,18 +185,30 @@ impl Sender {
                 self.again(sent, false, false, &error, now);
             }
             Verdict::OutOfOrder(error) => self.fail(sent.slot, at, &error),
-            Verdict::Refused(error, at_fault) => {
-                let refused =
-                    RefusedBatch::new(name.clone(), error.clone(), at_fault, batch.sent());
-                self.shared.refused(sent.number, refused);
-                self.refuse(sent.slot, at, error);
-            }
+            Verdict::Missing(error) if !is_gone => self.again(sent, false, true, &error, now),
+            Verdict::Missing(error) => self.refuse_records(sent, at, error, Vec::new()),
+            Verdict::Refused(error, at_fault) => self.refuse_records(sent, at, error, at_fault),
             Verdict::Fatal(error) => {
                 self.shared.set_fatal(&error);
                 self.fail(sent.slot, at, &error);
                 self.refuse_everything(&error);
             }
         }
+    }
+
+    /// Reports a batch that the broker refuses, with the records at fault.
+    fn refuse_records(
+        &mut self,
+        sent: SentBatch,
+        at: usize,
+        error: Error,
+        at_fault: Vec<(usize, Option<String>)>,
+    ) {
+        let Some(lane) = self.lanes.get(sent.slot) else { return };
+        let Some(batch) = lane.queue.get(at) else { return };
+        let refused = RefusedBatch::new(lane.name.clone(), error.clone(), at_fault, batch.sent());
+        self.shared.refused(sent.number, refused);
+        self.refuse(sent.slot, at, error);
     }
 
     /// Handles a request without an answer.
@@ -315,6 +333,7 @@ impl Sender {
             Some(cause) => {
                 let kind = match cause.kind() {
                     kind @ (ErrorKind::Authentication | ErrorKind::Authorization) => kind,
+                    ErrorKind::NotFound if lane.is_missing() => ErrorKind::NotFound,
                     _ => ErrorKind::Timeout,
                 };
                 Error::with_source(kind, text, cause.clone())

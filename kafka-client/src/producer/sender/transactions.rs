@@ -24,7 +24,7 @@ pub(super) struct Transaction {
     /// The reason why it can only be aborted.
     doom: Option<Error>,
     /// Its end, which comes when no batch is in transit any more.
-    ending: Option<(bool, Reply)>,
+    pub(super) ending: Option<(bool, Reply)>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -282,7 +282,7 @@ impl Sender {
     }
 
     /// Returns whether something of the transaction is in transit.
-    fn is_writing(&self) -> bool {
+    pub(super) fn is_writing(&self) -> bool {
         let Transaction { is_adding, offsets_being_added, .. } = self.transaction;
         is_adding || offsets_being_added > 0 || self.lanes.iter().any(|lane| !lane.queue.is_empty())
     }

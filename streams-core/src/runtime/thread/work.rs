@@ -194,7 +194,10 @@ impl Work<'_> {
             if !task.would_close(until_ms)? {
                 continue;
             }
-            self.writer.begin(self.member, now_ms)?;
+            if self.writer.is_full() || !self.writer.begin(self.member, now_ms)? {
+                // They stay due, and are looked at again.
+                break;
+            }
             let Some(task) = self.tasks.running_task(*id) else { continue };
             task.close_idle((until_ms, now_ms), self.writer.collector())?;
             self.settle(*id);
