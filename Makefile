@@ -52,6 +52,7 @@ test: deps ## Check a change: format, lints, licences, tests, docs, figures of t
 	@$(STAGE) "format" cargo fmt --all --check
 	@$(STAGE) "format of the fuzz targets" cargo fmt --manifest-path fuzz/Cargo.toml --check
 	@$(STAGE) "lints" $(CARGO) clippy --workspace --all-targets -- -D warnings
+	@$(STAGE) "lints of what programs build" cargo clippy -p streams-dsl --no-default-features -- -D warnings
 	@$(STAGE) "lints of the tests of processes" $(CARGO) clippy --workspace --test cluster -- -D warnings
 	@$(STAGE) "dashboard and alerts" scripts/check-ops.sh
 	@$(STAGE) "licences and sources of the dependencies" scripts/deny.sh

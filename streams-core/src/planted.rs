@@ -2,7 +2,7 @@
 //!
 //! Each is a mistake that somebody could make: a step too early, an offset that is off, a missing
 //! check. They exist only with the feature `planted-bugs`, which nothing but the crate `tests`
-//! enables; without it [`is_planted`] is a constant, and the compiler removes the checks.
+//! enables, and so every build of the whole workspace; without it [`is_planted`] is a constant, and the compiler removes the checks.
 //!
 //! Invariant: a mistake belongs to the thread that planted it, and is gone when its simulation has
 //! ended. Tests on several threads therefore don't see each other's mistakes.

@@ -103,7 +103,7 @@ pub(super) const PRODUCER: &[(&str, Kind)] = &[
     ("compression.codec", one_of(&["none", "gzip", "snappy", "lz4", "zstd"])),
     ("compression.level", number(-1, 12)),
     ("compression.type", one_of(&["none", "gzip", "snappy", "lz4", "zstd"])),
-    ("delivery.timeout.ms", millis(0, 2_147_483_647)),
+    ("delivery.timeout.ms", millis(1, 2_147_483_647)),
     ("enable.gapless.guarantee", Kind::Bool),
     ("linger.ms", millis(0, 900_000)),
     ("message.send.max.retries", number(0, 2_147_483_647)),

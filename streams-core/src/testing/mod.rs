@@ -36,4 +36,5 @@ pub use self::{
 #[doc(hidden)]
 pub use self::{commit_text::commit_metadata, task_driver::TaskDriver};
 #[cfg(feature = "planted-bugs")]
+#[doc(hidden)]
 pub use crate::planted::PlantedBug;

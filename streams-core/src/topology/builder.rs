@@ -202,13 +202,13 @@ impl TopologyBuilder {
         KOut: 'static,
         VOut: 'static,
     {
-        let build: BuildProcessor = Arc::new(move |builder, info, wrapped| {
+        let build: BuildProcessor = Arc::new(move |builder, info, wrap| {
             let children = builder.children::<KOut, VOut>(info.id)?;
             let (info, processor) = (info.clone(), supplier());
-            let node: Box<dyn Node<KIn, VIn>> = match wrapped {
+            let node: Box<dyn Node<KIn, VIn>> = match wrap {
                 None => Box::new(ProcessorNode::new(info, processor, children)),
-                Some(wrapped) => {
-                    let around = Around { processor: Box::new(processor), wrapped };
+                Some(wrap) => {
+                    let around = Around { processor: Box::new(processor), wrapped: wrap() };
                     Box::new(ProcessorNode::new(info, around, children))
                 }
             };

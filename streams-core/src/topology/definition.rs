@@ -6,7 +6,7 @@ use super::{SourceTopics, TaskBuilder, WrapProcessor};
 use crate::{
     Result,
     client::OffsetReset,
-    processor::{Event, NodeInfo, Source, TaskState, WrappedProcessor},
+    processor::{Event, NodeInfo, Source, TaskState},
     store::{MakeStore, StoreSpec},
 };
 
@@ -14,12 +14,12 @@ use crate::{
 pub(crate) type BuildNode =
     Arc<dyn Fn(&mut TaskBuilder<'_>, &Arc<NodeInfo>) -> Result<Box<dyn Any + Send>> + Send + Sync>;
 
-/// Makes a processor node for one task, with the code around it if there is any.
+/// Makes a processor node for one task, with what makes the code around it if there is any.
 pub(crate) type BuildProcessor = Arc<
     dyn Fn(
             &mut TaskBuilder<'_>,
             &Arc<NodeInfo>,
-            Option<Box<dyn WrappedProcessor>>,
+            Option<&WrapProcessor>,
         ) -> Result<Box<dyn Any + Send>>
         + Send
         + Sync,

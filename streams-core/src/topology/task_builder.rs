@@ -123,9 +123,7 @@ impl<'a> TaskBuilder<'a> {
         let info = self.info(index);
         let topology = self.topology;
         match topology.nodes.get(index).map(|node| &node.kind) {
-            Some(NodeKind::Processor { build, wrap, .. }) => {
-                build(self, &info, wrap.as_ref().map(|wrap| wrap()))
-            }
+            Some(NodeKind::Processor { build, wrap, .. }) => build(self, &info, wrap.as_ref()),
             Some(NodeKind::Sink { build, .. }) => build(self, &info),
             _ => Err(Error::new(ErrorKind::Fatal, "a source node can't be a child")),
         }

@@ -20,7 +20,7 @@ use crate::{
         rdkafka::{
             TokenProvider,
             settings::{
-                control,
+                control, librdkafka_security_key,
                 translation::{Translation, translate},
             },
         },
@@ -36,7 +36,7 @@ const BUFFER_BYTES: usize = 64 << 20;
 const LINGER_MS: u64 = 100;
 
 /// Keys that are read here or by the connections, besides those of security.
-const READ: [&str; 24] = [
+const READ: [&str; 23] = [
     "batch.size",
     "bootstrap.servers",
     "buffer.memory",
@@ -56,7 +56,6 @@ const READ: [&str; 24] = [
     "max.request.size",
     "metadata.max.age.ms",
     "request.timeout.ms",
-    "retries",
     "retry.backoff.max.ms",
     "retry.backoff.ms",
     "socket.connection.setup.timeout.ms",
@@ -127,10 +126,46 @@ fn without_effect(config: &ValidConfig, role: ClientRole) -> Vec<String> {
         Translation::Elsewhere => None,
         Translation::NoEffect(why) => Some(format!("client setting `{key}` has no effect: {why}")),
         Translation::Settings(_) => Some(format!(
-            "client setting `{key}` has no effect with client.data.plane=native: it is librdkafka's"
+            "client setting `{key}` has no effect with client.data.plane=native: {}",
+            reason(key)
         )),
     };
     keys.filter_map(warn).collect()
+}
+
+/// Why a key has no effect that librdkafka would heed.
+fn reason(key: &str) -> String {
+    let instead = match key {
+        "client.rack" => return "records are read from the leaders".to_owned(),
+        "retries" | "message.send.max.retries" => {
+            return "batches are sent again until `delivery.timeout.ms`".to_owned();
+        }
+        "compression.codec" => "compression.type",
+        "compression.level" => "compression.zstd.level",
+        "fetch.message.max.bytes" => "max.partition.fetch.bytes",
+        "fetch.wait.max.ms" => "fetch.max.wait.ms",
+        "message.max.bytes" => "max.request.size",
+        "message.timeout.ms" => "delivery.timeout.ms",
+        "queue.buffering.max.kbytes" => "buffer.memory",
+        "queue.buffering.max.ms" => "linger.ms",
+        "reconnect.backoff.ms" => "retry.backoff.ms",
+        "reconnect.backoff.max.ms" => "retry.backoff.max.ms",
+        "socket.timeout.ms" => "request.timeout.ms",
+        "topic.metadata.refresh.interval.ms" => "metadata.max.age.ms",
+        _ => return "it has nothing like it".to_owned(),
+    };
+    format!("use `{instead}`")
+}
+
+/// Refuses a key of security that has no effect here: to leave it out might be unsafe.
+fn check_security(config: &ValidConfig, role: ClientRole) -> Result {
+    librdkafka_security_key(config, role)?.map_or(Ok(()), |key| {
+        let text = format!(
+            "client setting `{key}` is unknown to the clients of client.data.plane=native, and without it connections \
+             might be less safe than you want: remove it, or set client.data.plane=rdkafka if it is librdkafka's"
+        );
+        Err(Error::new(ErrorKind::Config, text))
+    })
 }
 
 fn consumer(
@@ -138,6 +173,7 @@ fn consumer(
     role: ClientRole,
     tokens: Option<&TokenProvider>,
 ) -> Result<ConsumerClient> {
+    check_security(config, role)?;
     let overrides = config.client_overrides(role);
     let settings = Settings(&overrides);
     let mut consumer = ConsumerConfig::new("");
@@ -146,7 +182,9 @@ fn consumer(
     consumer.max_bytes = settings.number("fetch.max.bytes", consumer.max_bytes)?;
     consumer.partition_max_bytes =
         settings.number("max.partition.fetch.bytes", consumer.partition_max_bytes)?;
-    consumer.check_crcs = settings.parsed("check.crcs", "true or false", consumer.check_crcs)?;
+    let unchecked =
+        overrides.get("check.crcs").is_some_and(|text| text.eq_ignore_ascii_case("false"));
+    consumer.check_crcs = !unchecked;
     let isolation = overrides.get("isolation.level").map(|level| match *level {
         "read_committed" => IsolationLevel::ReadCommitted,
         _ => IsolationLevel::ReadUncommitted,
@@ -155,6 +193,7 @@ fn consumer(
 }
 
 fn producer(config: &ValidConfig, tokens: Option<&TokenProvider>) -> Result<ProducerClient> {
+    check_security(config, ClientRole::Producer)?;
     let overrides = config.client_overrides(ClientRole::Producer);
     let settings = Settings(&overrides);
     let mut producer = ProducerConfig::new("");
@@ -164,7 +203,9 @@ fn producer(config: &ValidConfig, tokens: Option<&TokenProvider>) -> Result<Prod
         .ok_or_else(|| settings.wrong("compression.type", "none, gzip, snappy, lz4 or zstd"))?;
     let level = format!("compression.{name}.level");
     if overrides.contains_key(&*level) && matches!(name, "gzip" | "zstd") {
-        producer.compression_level = Some(settings.number(&level, 0)?);
+        // As librdkafka does, which has one range for all types.
+        let most = if name == "gzip" { 9 } else { i32::MAX };
+        producer.compression_level = Some(settings.number(&level, 0)?.min(most));
     }
     producer.batch_bytes = settings.number("batch.size", BATCH_BYTES)?;
     producer.linger = settings.millis("linger.ms", Duration::from_millis(LINGER_MS))?;
@@ -256,6 +297,36 @@ mod tests {
         let warnings = without_effect(&config, ClientRole::MainConsumer);
         let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
         assert!(warning.contains("queued.min.messages"), "{warning}");
+    }
+
+    #[test]
+    fn a_key_without_effect_says_what_to_use() {
+        let config = config().set("producer.retries", 3).set("producer.queue.buffering.max.ms", 7);
+        let config = config.validate().unwrap();
+        let warnings = without_effect(&config, ClientRole::Producer).join("\n");
+        assert!(warnings.contains("until `delivery.timeout.ms`"), "{warnings}");
+        assert!(warnings.contains("use `linger.ms`"), "{warnings}");
+    }
+
+    #[test]
+    fn a_key_of_security_that_would_be_left_out_is_refused() {
+        for key in ["ssl.crl.location", "consumer.ssl.keystore.locaton"] {
+            let error = read(&config().set(key, "file")).unwrap_err();
+            let bare = key.trim_start_matches("consumer.");
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains(&format!("`{bare}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn values_are_taken_as_the_configuration_passes_them() {
+        let config = config()
+            .set("consumer.check.crcs", "FALSE")
+            .set("producer.compression.type", "gzip")
+            .set("producer.compression.gzip.level", 12);
+        let settings = read(&config).unwrap();
+        assert!(!settings.main_consumer.consumer.check_crcs);
+        assert_eq!(settings.producer.producer.compression_level, Some(9));
     }
 
     #[test]

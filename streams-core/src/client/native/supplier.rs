@@ -27,8 +27,8 @@ const API_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
 /// Makes the clients of the cluster in a configuration, without librdkafka.
 ///
-/// All settings of a Java application are understood; librdkafka's own have no effect. Java's
-/// `DefaultKafkaClientSupplier`.
+/// Keys are Java's. One that has no effect here is warned of, or refused if leaving it out would be
+/// unsafe. Java's `DefaultKafkaClientSupplier`.
 ///
 /// ```
 /// use streams_core::{client::native::NativeSupplier, config::StreamsConfig};

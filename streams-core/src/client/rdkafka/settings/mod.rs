@@ -218,6 +218,17 @@ pub(crate) fn control(
     Ok(control)
 }
 
+/// A key of security that librdkafka alone may know, or nobody: another client can't heed it.
+///
+/// # Errors
+/// `Config`, naming the key, if it is for Java alone.
+pub(crate) fn librdkafka_security_key(
+    config: &ValidConfig,
+    role: ClientRole,
+) -> Result<Option<String>> {
+    Ok(security::extra(&config.client_overrides(role))?.into_keys().next())
+}
+
 fn config_error(text: impl Into<String>) -> Error {
     Error::new(ErrorKind::Config, text)
 }

@@ -338,6 +338,7 @@ fn sasl(settings: &Settings<'_>, has_tokens: bool) -> Result<Sasl> {
 fn no_tokens() -> Error {
     config_error(
         "`sasl.mechanism` = `OAUTHBEARER` needs somebody who gives tokens: make the clients with \
+         `NativeSupplier::with_token_provider`, or for client.data.plane=rdkafka with \
          `RdKafkaSupplier::with_token_provider`",
     )
 }
@@ -372,7 +373,7 @@ fn credentials(settings: &Settings<'_>, mechanism: &str) -> Result<(String, Stri
 
 /// Settings that only librdkafka reads. Java's classes are refused, since they would decide who is
 /// trusted.
-fn extra(settings: &Settings<'_>) -> Result<BTreeMap<String, String>> {
+pub(super) fn extra(settings: &Settings<'_>) -> Result<BTreeMap<String, String>> {
     let mut extra = BTreeMap::new();
     for (key, value) in settings {
         let is_security = key.starts_with("ssl.") || key.starts_with("sasl.");
