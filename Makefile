@@ -64,7 +64,7 @@ test: deps ## Check a change: format, lints, licences, tests, docs, figures of t
 test-cluster: deps ## Check it on Apache Kafka: with Java, with processes that are killed; and feed bytes to the decoders
 	@$(STAGE) "build of the programs" $(CARGO) build --workspace --bins
 	@$(STAGE) "lints without RocksDB" cargo clippy --workspace --all-targets --no-default-features -- -D warnings
-	@SIMULATION_SEED=100..200 $(STAGE) "simulation of more seeds" $(CARGO) test --workspace --test suite -- simulation::
+	@SIMULATION_SEED=100..150 $(STAGE) "simulation of more seeds" $(CARGO) test --workspace --test suite -- simulation::
 	@$(STAGE) "unit tests on a real Kafka" scripts/with-kafka.sh $(CARGO) test --workspace --lib -- broker_tests client::kafka::tests
 	@$(STAGE) "tests on a real Kafka" scripts/with-registry.sh scripts/with-kafka.sh $(CARGO) test --workspace $(addprefix --test ,$(BROKER_TESTS))
 	@$(STAGE) "workloads beside Java" scripts/bench-kafka.sh --small
