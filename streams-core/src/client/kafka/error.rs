@@ -15,7 +15,14 @@ pub(crate) fn convert(error: kafka_client::Error) -> Error {
         // Authorization, Invalid, Protocol: neither a retry nor another topic will help.
         _ => ErrorKind::Fatal,
     };
-    let text = match error.code().and_then(wrong_group) {
+    let why = match error.kind() {
+        kafka_client::ErrorKind::Authentication => Some(
+            "a broker refuses the connection; check security.protocol, the sasl settings and the \
+             certificates",
+        ),
+        _ => error.code().and_then(wrong_group),
+    };
+    let text = match why {
         Some(why) => format!("the cluster did not do what it was asked: {why}"),
         None => "the cluster did not do what it was asked".to_owned(),
     };
