@@ -67,10 +67,12 @@ test-cluster: deps ## Check it on Apache Kafka: with Java, with processes that a
 	@SIMULATION_SEED=100..150 $(STAGE) "simulation of more seeds" $(CARGO) test --workspace --test suite -- simulation::
 	@$(STAGE) "unit tests on a real Kafka" scripts/with-kafka.sh $(CARGO) test --workspace --lib -- broker_tests client::kafka::tests
 	@$(STAGE) "tests on a real Kafka" scripts/with-registry.sh scripts/with-kafka.sh $(CARGO) test --workspace $(addprefix --test ,$(BROKER_TESTS))
+	@KAFKA_STREAMS_TEST_DATA_PLANE=rdkafka $(STAGE) "smoke tests on librdkafka" scripts/with-kafka.sh $(CARGO) test --workspace --test smoke
 	@$(STAGE) "workloads beside Java" scripts/bench-kafka.sh --small
 	@$(STAGE) "instructions per record" scripts/instructions.sh
 	@$(STAGE) "decoders" scripts/fuzz.sh
 	@$(STAGE) "processes on a real Kafka" scripts/with-kafka.sh $(CARGO) test --workspace --test cluster
+	@KAFKA_STREAMS_TEST_DATA_PLANE=rdkafka $(STAGE) "processes with librdkafka" scripts/with-kafka.sh $(CARGO) test --workspace --test cluster -- scaling::
 
 test-versions: deps ## Check it on several versions of Kafka: the clients' contract, and the orders with a kill
 	@cargo build -p examples --bin high-value-orders --no-default-features --features rdkafka

@@ -51,11 +51,12 @@ pub fn wanted() -> bool {
     bootstrap().is_some()
 }
 
-/// The setting `client.data.plane` of the instances under test: rdkafka, or what `KAFKA_STREAMS_TEST_DATA_PLANE` says.
+/// The setting `client.data.plane` of the instances under test: native, or what
+/// `KAFKA_STREAMS_TEST_DATA_PLANE` says.
 pub fn data_plane() -> String {
     let plane =
         std::env::var("KAFKA_STREAMS_TEST_DATA_PLANE").ok().filter(|plane| !plane.is_empty());
-    format!("client.data.plane={}", plane.as_deref().unwrap_or("rdkafka"))
+    format!("client.data.plane={}", plane.as_deref().unwrap_or("native"))
 }
 
 /// Runs one of Kafka's command line tools against the broker that the environment names, as

@@ -77,11 +77,11 @@ choices! {
 
     /// The client that carries the records: `client.data.plane`. Java has no such setting.
     DataPlane in "" {
-        /// librdkafka's consumers and producers.
-        #[default]
-        RdKafka = "rdkafka",
         /// This library's own consumers and producers.
+        #[default]
         Native = "native",
+        /// librdkafka's consumers and producers.
+        RdKafka = "rdkafka",
     }
 
     /// Response to a record that cannot be deserialized: `deserialization.exception.handler`.

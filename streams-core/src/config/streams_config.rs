@@ -270,7 +270,7 @@ impl StreamsConfig {
         self.set("ensure.explicit.internal.resource.naming", ensure)
     }
 
-    /// The client that carries the records (`client.data.plane`, default librdkafka's).
+    /// The client that carries the records (`client.data.plane`, default this library's own).
     pub fn data_plane(self, plane: DataPlane) -> Self {
         self.set("client.data.plane", plane)
     }

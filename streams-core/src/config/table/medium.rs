@@ -26,10 +26,10 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     medium(
         "client.data.plane",
-        "rdkafka",
+        "native",
         Kind::OneOf { names: DataPlane::NAMES, refused: &[] },
-        "The client that carries the records: librdkafka's, or `native`, this library's own, \
-         which reads and writes batches in place. Membership and admin calls are the same with \
+        "The client that carries the records: this library's own, which reads and writes batches \
+         in place, or `rdkafka`, librdkafka's. Membership and admin calls are the same with \
          both. Java has no such key.",
     ),
     medium(
