@@ -4,6 +4,7 @@
 //! The calls here try once. They do not wait for a leader to be elected or a coordinator to load;
 //! operations built on them retry (see `retry`) or leave that to their callers.
 
+mod absence;
 mod connections;
 mod metadata;
 mod node;
@@ -28,12 +29,12 @@ use kafka_protocol::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+pub(crate) use self::{absence::Absence, metadata::Place, retry::may_pass};
 use self::{
     connections::Connections,
     metadata::{Coordinated, Leaders, Metadata},
     node::Node,
 };
-pub(crate) use self::{metadata::Place, retry::may_pass};
 use crate::{
     ClientConfig, Error, ErrorKind, Meter, Result, TopicPartition,
     config::Address,

@@ -26,15 +26,15 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    Client, Error, ErrorKind, Result, TopicPartition, cluster::Place, config::Address,
-    connection::throttle_time, error::check_code,
+    Client, Error, ErrorKind, Result, TopicPartition,
+    cluster::{Absence, Place},
+    config::Address,
+    connection::throttle_time,
+    error::check_code,
 };
 
 /// Time after which an exhausted partition is requested again alongside a waiting session.
 const BESIDE_PAUSE: Duration = Duration::from_millis(10);
-/// Number of look-ups of a missing topic: it is known to all brokers only some time after its
-/// creation.
-const MISSING_TRIES: u32 = 5;
 /// Time for which the task sleeps when nothing is due.
 const IDLE: Duration = Duration::from_secs(3_600);
 
@@ -78,6 +78,15 @@ struct Reading {
     /// Time before which it is not requested alongside a session again.
     rests_until: Instant,
     failures: u32,
+    absence: Absence,
+}
+
+impl Reading {
+    /// Time before which it is not requested. What rests goes into the next request of the session
+    /// all the same.
+    fn not_before(&self, is_beside: bool) -> Instant {
+        if is_beside { self.not_before.max(self.rests_until) } else { self.not_before }
+    }
 }
 
 struct Broker {
@@ -136,6 +145,7 @@ impl Fetcher {
                 not_before: now,
                 rests_until: now,
                 failures: 0,
+                absence: Absence::default(),
             };
             self.readings.insert(partition.name.clone(), reading);
         }
@@ -154,10 +164,8 @@ impl Fetcher {
             if reading.is_asked {
                 continue;
             }
-            // What rests goes into the next request of the session all the same.
             let is_beside = self.brokers.get(&leader).is_some_and(|broker| broker.is_waiting);
-            let not_before =
-                reading.not_before.max(if is_beside { reading.rests_until } else { now });
+            let not_before = reading.not_before(is_beside);
             if not_before > now {
                 next_turn = next_turn.min(not_before);
                 continue;
@@ -276,7 +284,7 @@ impl Fetcher {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => self.missing(name, error, now),
-                Err(error) => self.look_up_again(name, &error, now),
+                Err(error) => self.look_up_known(name, &error, now),
             }
         }
     }
@@ -349,11 +357,13 @@ impl Fetcher {
         }
         match take_over(&reading.partition, asked.offset, data) {
             Outcome::Records => {
+                reading.absence.end();
                 reading.failures = 0;
                 reading.not_before = now;
                 true
             }
             Outcome::AtEnd => {
+                reading.absence.end();
                 reading.failures = 0;
                 reading.not_before = now;
                 if lane == Lane::Beside {
@@ -362,7 +372,7 @@ impl Fetcher {
                 true
             }
             Outcome::LookUp(error) => {
-                self.look_up_again(name, &error, now);
+                self.look_up_known(name, &error, now);
                 false
             }
             Outcome::Missing(error) => {
@@ -403,6 +413,14 @@ impl Fetcher {
         }
     }
 
+    /// Looks up the leader of a partition that a broker knows again.
+    fn look_up_known(&mut self, name: &TopicPartition, error: &Error, now: Instant) {
+        if let Some(reading) = self.readings.get_mut(name) {
+            reading.absence.end();
+        }
+        self.look_up_again(name, error, now);
+    }
+
     /// Looks up a partition's leader again: at once if a hint has named another, otherwise after a
     /// pause.
     fn look_up_again(&mut self, name: &TopicPartition, error: &Error, now: Instant) {
@@ -423,7 +441,7 @@ impl Fetcher {
     fn missing(&mut self, name: &TopicPartition, error: Error, now: Instant) {
         self.look_up_again(name, &error, now);
         if let Some(reading) = self.readings.get_mut(name)
-            && reading.failures >= MISSING_TRIES
+            && reading.absence.note(now)
         {
             let gone = error.meaning(ErrorKind::NotFound, format_args!("{name} is gone"));
             reading.partition.fail(gone);

@@ -4,7 +4,7 @@
 //! batch is sent after others in transit only while none of them has failed, none is in transit to
 //! another leader, and the broker knows the producer.
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
 use tokio::time::Instant;
 
@@ -12,14 +12,14 @@ use super::{
     batch::Batch,
     identity::{sequence_after, sequence_before},
 };
-use crate::{TopicPartition, cluster::Place};
+use crate::{
+    TopicPartition,
+    cluster::{Absence, Place},
+};
 
 /// Number of batches of a partition whose sequence numbers a broker keeps: more may not be in
 /// transit.
 const IN_FLIGHT_MAX: usize = 5;
-/// Time after which a partition that brokers don't know is taken for gone: one that was just
-/// created is known to all of them only some time later.
-const MISSING_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -35,8 +35,7 @@ pub(super) struct Lane {
     sent_to: i32,
     pub(super) not_before: Instant,
     pub(super) failures: u32,
-    /// Time since which brokers don't know the partition.
-    missing_since: Option<Instant>,
+    pub(super) absence: Absence,
 }
 
 impl Lane {
@@ -50,24 +49,8 @@ impl Lane {
             sent_to: -1,
             not_before: Instant::now(),
             failures: 0,
-            missing_since: None,
+            absence: Absence::default(),
         }
-    }
-
-    /// Notes that a broker does not know the partition. Returns whether that has lasted too long
-    /// for one that was just created.
-    pub(super) fn is_gone(&mut self, now: Instant) -> bool {
-        let since = *self.missing_since.get_or_insert(now);
-        now.saturating_duration_since(since) >= MISSING_MAX
-    }
-
-    /// Notes that a broker knows the partition.
-    pub(super) fn is_there(&mut self) {
-        self.missing_since = None;
-    }
-
-    pub(super) fn is_missing(&self) -> bool {
-        self.missing_since.is_some()
     }
 
     pub(super) fn is_in_flight(&self) -> bool {
@@ -228,15 +211,5 @@ mod tests {
         let at = come_back(&mut lane, 1);
         lane.remove_written(at, 1).unwrap();
         assert_eq!((lane.queue[0].sequence, lane.next_sequence), (Some(3), 6));
-    }
-
-    #[test]
-    fn a_partition_is_gone_once_brokers_have_not_known_it_for_a_while() {
-        let (mut lane, now) = (Lane::new(TopicPartition::new("t", 0)), Instant::now());
-        assert!(!lane.is_gone(now));
-        assert!(!lane.is_gone(now + MISSING_MAX / 2));
-        lane.is_there();
-        assert!(!lane.is_gone(now + MISSING_MAX) && lane.is_missing());
-        assert!(lane.is_gone(now + MISSING_MAX * 2));
     }
 }

@@ -234,7 +234,7 @@ impl Sender {
             self.send_to(leader, &slots, identity, now, &mut next_turn);
         }
         // A batch that could not be packed may have been the last of a transaction that is to end.
-        if self.transaction.ending.is_some() && !self.is_writing() { now } else { next_turn }
+        if self.can_finish_transaction() { now } else { next_turn }
     }
 
     /// Fails batches whose delivery timeout is over and that are not in transit.

@@ -75,7 +75,11 @@ impl Sender {
                     lane.failures = lane.failures.saturating_add(1);
                     lane.not_before = now + self.client.config().backoff(lane.failures);
                     self.client.forget_topic(&lane.name.topic);
-                    let is_gone = error.kind() == ErrorKind::NotFound && lane.is_gone(now);
+                    let is_missing = error.kind() == ErrorKind::NotFound;
+                    if !is_missing {
+                        lane.absence.end();
+                    }
+                    let is_gone = is_missing && lane.absence.note(now);
                     self.note(error.clone());
                     if is_gone {
                         self.refuse_all(*slot, &error);
@@ -167,9 +171,9 @@ impl Sender {
         let verdict = judge(name, data);
         let is_missing = matches!(verdict, Verdict::Missing(_));
         if !is_missing {
-            lane.is_there();
+            lane.absence.end();
         }
-        let is_gone = is_missing && lane.is_gone(now);
+        let is_gone = is_missing && lane.absence.note(now);
         match verdict {
             Verdict::Written(offset) => {
                 lane.failures = 0;
@@ -333,7 +337,7 @@ impl Sender {
             Some(cause) => {
                 let kind = match cause.kind() {
                     kind @ (ErrorKind::Authentication | ErrorKind::Authorization) => kind,
-                    ErrorKind::NotFound if lane.is_missing() => ErrorKind::NotFound,
+                    ErrorKind::NotFound if lane.absence.lasts() => ErrorKind::NotFound,
                     _ => ErrorKind::Timeout,
                 };
                 Error::with_source(kind, text, cause.clone())

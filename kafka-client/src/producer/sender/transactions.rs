@@ -24,7 +24,7 @@ pub(super) struct Transaction {
     /// The reason why it can only be aborted.
     doom: Option<Error>,
     /// Its end, which comes when no batch is in transit any more.
-    pub(super) ending: Option<(bool, Reply)>,
+    ending: Option<(bool, Reply)>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -281,8 +281,13 @@ impl Sender {
         }
     }
 
+    /// Returns whether the transaction is to end, and none of it is in transit any more.
+    pub(super) fn can_finish_transaction(&self) -> bool {
+        self.transaction.ending.is_some() && !self.is_writing()
+    }
+
     /// Returns whether something of the transaction is in transit.
-    pub(super) fn is_writing(&self) -> bool {
+    fn is_writing(&self) -> bool {
         let Transaction { is_adding, offsets_being_added, .. } = self.transaction;
         is_adding || offsets_being_added > 0 || self.lanes.iter().any(|lane| !lane.queue.is_empty())
     }
