@@ -34,6 +34,8 @@ mod lease;
 mod membership;
 #[cfg(feature = "rdkafka")]
 pub mod native;
+#[cfg(feature = "rdkafka")]
+mod oauth;
 mod producer;
 #[cfg(feature = "rdkafka")]
 mod propagation;
@@ -47,8 +49,6 @@ mod supplier;
 #[cfg(feature = "rdkafka")]
 mod wake;
 
-#[cfg(feature = "rdkafka")]
-pub use self::data_plane::clients_for;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::java_protocol::feed_group_decoders;
 pub use self::{
@@ -68,4 +68,9 @@ pub use self::{
     },
 };
 pub(crate) use self::{collector::Collector, flow::Flow};
+#[cfg(feature = "rdkafka")]
+pub use self::{
+    data_plane::{clients_for, clients_with_tokens},
+    oauth::{OAuthToken, TokenProvider},
+};
 pub use crate::{assignor::StandbySettings, membership::NewTopic};

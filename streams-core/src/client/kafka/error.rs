@@ -2,6 +2,10 @@
 
 use crate::{Error, ErrorKind};
 
+/// The remedy where a broker refuses a connection.
+pub(crate) const CHECK_SECURITY: &str =
+    "check security.protocol, the sasl settings and the certificates of the ssl settings";
+
 /// Converts the error of a call of the control plane.
 pub(crate) fn convert(error: kafka_client::Error) -> Error {
     let kind = match error.kind() {
@@ -16,10 +20,7 @@ pub(crate) fn convert(error: kafka_client::Error) -> Error {
         _ => ErrorKind::Fatal,
     };
     let why = match error.kind() {
-        kafka_client::ErrorKind::Authentication => Some(
-            "a broker refuses the connection; check security.protocol, the sasl settings and the \
-             certificates",
-        ),
+        kafka_client::ErrorKind::Authentication => Some(CHECK_SECURITY),
         _ => error.code().and_then(wrong_group),
     };
     let text = match why {
@@ -84,6 +85,14 @@ mod tests {
         assert_eq!(convert_final(error).kind(), ErrorKind::Fatal);
         let error = kafka_client::Error::from_code(25, "JoinGroup of group app", None);
         assert_eq!(convert_passing(error).kind(), ErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn a_refused_connection_says_what_to_check() {
+        let error = kafka_client::Error::from_code(58, "SaslAuthenticate", None);
+        let error = convert(error);
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains(CHECK_SECURITY), "{error}");
     }
 
     /// An instance whose group speaks another protocol saw `GROUP_ID_NOT_FOUND (69)` and no

@@ -25,7 +25,10 @@ use self::{
     offsets::GroupOffsets,
     streams::StreamsMembership,
 };
-pub(crate) use self::{control_plane::ControlPlane, error::convert};
+pub(crate) use self::{
+    control_plane::ControlPlane,
+    error::{CHECK_SECURITY, convert},
+};
 use crate::TopicPartition;
 
 /// Longest time for which a record of a member may be in transit: the session, less the time since

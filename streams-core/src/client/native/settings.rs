@@ -16,13 +16,10 @@ use kafka_client::{
 use crate::{
     Error, ErrorKind, Result,
     client::{
-        IsolationLevel,
-        rdkafka::{
-            TokenProvider,
-            settings::{
-                control, librdkafka_security_key,
-                translation::{Translation, translate},
-            },
+        IsolationLevel, TokenProvider,
+        rdkafka::settings::{
+            control, librdkafka_security_key,
+            translation::{Translation, translate},
         },
     },
     config::{ClientRole, ValidConfig},
@@ -108,6 +105,9 @@ impl ClientSettings {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
+        for role in roles.into_iter().chain([ClientRole::Admin]) {
+            check_security(config, role)?;
+        }
         Ok(Self {
             main_consumer: consumer(config, ClientRole::MainConsumer, tokens)?,
             restore_consumer: consumer(config, ClientRole::RestoreConsumer, tokens)?,
@@ -140,8 +140,10 @@ fn reason(key: &str) -> String {
         "retries" | "message.send.max.retries" => {
             return "batches are sent again until `delivery.timeout.ms`".to_owned();
         }
+        "compression.level" => {
+            return "use `compression.gzip.level` or `compression.zstd.level`".to_owned();
+        }
         "compression.codec" => "compression.type",
-        "compression.level" => "compression.zstd.level",
         "fetch.message.max.bytes" => "max.partition.fetch.bytes",
         "fetch.wait.max.ms" => "fetch.max.wait.ms",
         "message.max.bytes" => "max.request.size",
@@ -173,7 +175,6 @@ fn consumer(
     role: ClientRole,
     tokens: Option<&TokenProvider>,
 ) -> Result<ConsumerClient> {
-    check_security(config, role)?;
     let overrides = config.client_overrides(role);
     let settings = Settings(&overrides);
     let mut consumer = ConsumerConfig::new("");
@@ -193,7 +194,6 @@ fn consumer(
 }
 
 fn producer(config: &ValidConfig, tokens: Option<&TokenProvider>) -> Result<ProducerClient> {
-    check_security(config, ClientRole::Producer)?;
     let overrides = config.client_overrides(ClientRole::Producer);
     let settings = Settings(&overrides);
     let mut producer = ProducerConfig::new("");

@@ -16,7 +16,7 @@ use crate::{
     client::{
         Admin, ClientKind, ClientStatistics, ClientSupplier, Consumer, ConsumerRole,
         ConsumerSettings, IsolationLevel, JoinGroup, Membership, Producer, ProducerSettings,
-        kafka::ControlPlane, rdkafka::TokenProvider, statistics::Reporters,
+        TokenProvider, kafka::ControlPlane, statistics::Reporters,
     },
     config::{StreamsConfig, ValidConfig},
     time::SystemClock,

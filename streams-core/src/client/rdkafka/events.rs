@@ -14,12 +14,10 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
-    TokenProvider,
     deliveries::{Deliveries, Tag},
     ffi::Code,
-    oauth::OAuthToken,
 };
-use crate::client::{Fingerprint, refused::in_words};
+use crate::client::{Fingerprint, OAuthToken, TokenProvider, refused::in_words};
 
 /// The listener of one client.
 pub(super) struct ClientEvents {

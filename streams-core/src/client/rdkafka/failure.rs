@@ -8,7 +8,7 @@ use super::{
     events::ClientEvents,
     ffi::{Code, TransactionFailure},
 };
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, client::kafka::CHECK_SECURITY};
 
 /// Kafka's and librdkafka's codes by number, as far as they determine a kind.
 mod number {
@@ -110,10 +110,7 @@ pub(super) fn refused_credentials(events: &ClientEvents) -> Option<Error> {
     let (code, reason) = events.last_failure()?;
     let is_refused = matches!(code.number(), number::AUTHENTICATION | number::SSL);
     is_refused.then(|| {
-        let text = format!(
-            "a broker refuses the connection, {code}: {reason}; check security.protocol, the sasl settings and the \
-             certificates of the ssl settings"
-        );
+        let text = format!("a broker refuses the connection, {code}: {reason}; {CHECK_SECURITY}");
         Error::new(ErrorKind::Config, text)
     })
 }

@@ -11,7 +11,6 @@ mod deliveries;
 mod events;
 mod failure;
 mod ffi;
-mod oauth;
 mod producer;
 mod reach;
 pub(super) mod settings;
@@ -19,7 +18,4 @@ mod statistics;
 mod supplier;
 mod topics;
 
-pub use self::{
-    oauth::{OAuthToken, TokenProvider},
-    supplier::RdKafkaSupplier,
-};
+pub use self::supplier::RdKafkaSupplier;

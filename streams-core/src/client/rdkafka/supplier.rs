@@ -3,7 +3,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    TokenProvider,
     background::BackgroundProducer,
     consumer::RdKafkaConsumer,
     events::ClientEvents,
@@ -18,7 +17,7 @@ use crate::{
     client::{
         Admin, ClientKind, ClientStatistics, ClientSupplier, Consumer, ConsumerRole,
         ConsumerSettings, IsolationLevel, JoinGroup, Membership, Producer, ProducerSettings,
-        kafka::ControlPlane, statistics::Reporters,
+        TokenProvider, kafka::ControlPlane, statistics::Reporters,
     },
     config::{StreamsConfig, ValidConfig},
     time::{SystemClock, duration_ms},

@@ -19,8 +19,8 @@ use rdkafka::bindings::{
 
 use super::{Code, ErrorText, text_of};
 use crate::client::{
-    ClientKind,
-    rdkafka::{OAuthToken, deliveries::Tag, events::ClientEvents, failure::is_refusal},
+    ClientKind, OAuthToken,
+    rdkafka::{deliveries::Tag, events::ClientEvents, failure::is_refusal},
 };
 
 /// Makes the future client of `conf` report to `events`.

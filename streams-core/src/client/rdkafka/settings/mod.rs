@@ -19,13 +19,10 @@ use self::{
     security::SecuritySettings,
     translation::{Translation, translate},
 };
-use super::{
-    TokenProvider,
-    ffi::{self, Refused},
-};
+use super::ffi::{self, Refused};
 use crate::{
     Error, ErrorKind, Result,
-    client::{ClientKind, IsolationLevel},
+    client::{ClientKind, IsolationLevel, TokenProvider},
     config::{ClientRole, ValidConfig},
 };
 

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fs, sync::Arc};
 use kafka_client::{ClientCertificate, SaslConfig, Security, SecurityProtocol, TlsConfig};
 
 use super::{config_error, jaas, pem};
-use crate::{Error, ErrorKind, Result, client::rdkafka::TokenProvider};
+use crate::{Error, ErrorKind, Result, client::TokenProvider};
 
 const PLAIN_MODULE: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
 const SCRAM_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
@@ -338,8 +338,7 @@ fn sasl(settings: &Settings<'_>, has_tokens: bool) -> Result<Sasl> {
 fn no_tokens() -> Error {
     config_error(
         "`sasl.mechanism` = `OAUTHBEARER` needs somebody who gives tokens: make the clients with \
-         `NativeSupplier::with_token_provider`, or for client.data.plane=rdkafka with \
-         `RdKafkaSupplier::with_token_provider`",
+         `clients_with_tokens`",
     )
 }
 

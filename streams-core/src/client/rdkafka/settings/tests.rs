@@ -160,13 +160,13 @@ fn mechanisms_that_one_of_the_clients_lacks_are_refused() {
     assert_refused(&sasl, &["set `sasl.mechanism`"]);
     assert_refused(&sasl.clone().set("sasl.mechanism", "GSSAPI"), &["`GSSAPI`", "SCRAM-SHA-512"]);
     let tokens = sasl.set("sasl.mechanism", "OAUTHBEARER");
-    assert_refused(&tokens, &["with_token_provider"]);
+    assert_refused(&tokens, &["clients_with_tokens"]);
 }
 
 #[test]
 fn a_token_provider_serves_oauthbearer() {
     let provider: TokenProvider = std::sync::Arc::new(|| {
-        Ok(super::super::OAuthToken {
+        Ok(crate::client::OAuthToken {
             value: "t".to_owned(),
             principal: "app".to_owned(),
             expires_at_ms: 1,
