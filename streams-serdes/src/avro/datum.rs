@@ -9,15 +9,45 @@ use apache_avro::{
 use serde::{Serialize, de::DeserializeOwned};
 use streams_core::BoxError;
 
-use super::{aliases::apply_aliases, extent::Extent, schema::writes_the_same};
+use super::{
+    aliases::apply_aliases,
+    extent::{DEPTH_MAX, Extent},
+    schema::writes_the_same,
+};
+
+/// Stack for one level of types within each other. In a program that is not optimised apache-avro
+/// takes some 80 KB of it; a thread has 2 MB.
+const STACK_PER_LEVEL: usize = 256 << 10;
+/// Levels for which any thread has enough.
+const FEW_LEVELS: usize = 4;
 
 /// Writes by a schema.
-pub(super) struct DatumWriter(GenericDatumWriter<'static>);
+pub(super) struct DatumWriter {
+    writer: GenericDatumWriter<'static>,
+    /// How deep a datum that can be read may be.
+    depth: usize,
+}
 
 impl DatumWriter {
     pub(super) fn new(schema: &'static Schema) -> Result<Self, streams_core::Error> {
-        Ok(Self(GenericDatumWriter::builder(schema).build().map_err(unusable)?))
+        let writer = GenericDatumWriter::builder(schema).build().map_err(unusable)?;
+        let depth = if Extent::new(schema).contains_itself() { DEPTH_MAX } else { 0 };
+        Ok(Self { writer, depth })
     }
+
+    /// Writes a datum.
+    pub(super) fn write<T, K: Kind<T>>(&self, data: &T, out: &mut Vec<u8>) -> Result<(), BoxError> {
+        with_stack(self.depth, || K::write(&self.writer, data, out))
+    }
+}
+
+/// Runs `body` on a stack that is large enough for so many levels.
+fn with_stack<R>(levels: usize, body: impl FnOnce() -> R) -> R {
+    if levels <= FEW_LEVELS {
+        return body();
+    }
+    let needed = levels * STACK_PER_LEVEL;
+    stacker::maybe_grow(needed, needed, body)
 }
 
 /// Reads what one schema wrote, as another one has it.
@@ -50,8 +80,8 @@ impl DatumReader {
 
     /// Reads a datum that nothing may be behind.
     pub(super) fn read<T, K: Kind<T>>(&self, bytes: &[u8]) -> Result<T, BoxError> {
-        self.extent.check(bytes)?;
-        K::read(self, bytes)
+        let levels = self.extent.check(bytes)?;
+        with_stack(levels, || K::read(self, bytes))
     }
 }
 
@@ -62,7 +92,11 @@ fn unusable(cause: apache_avro::Error) -> streams_core::Error {
 
 /// Conversion of data of type `T` to Avro.
 pub(super) trait Kind<T>: Send + Sync + 'static {
-    fn write(writer: &DatumWriter, data: &T, out: &mut Vec<u8>) -> Result<(), BoxError>;
+    fn write(
+        writer: &GenericDatumWriter<'static>,
+        data: &T,
+        out: &mut Vec<u8>,
+    ) -> Result<(), BoxError>;
     /// Reads one whole datum.
     fn read(reader: &DatumReader, bytes: &[u8]) -> Result<T, BoxError>;
 }
@@ -71,8 +105,12 @@ pub(super) trait Kind<T>: Send + Sync + 'static {
 pub(super) enum BySerde {}
 
 impl<T: Serialize + DeserializeOwned> Kind<T> for BySerde {
-    fn write(writer: &DatumWriter, data: &T, out: &mut Vec<u8>) -> Result<(), BoxError> {
-        writer.0.write_ser(out, data)?;
+    fn write(
+        writer: &GenericDatumWriter<'static>,
+        data: &T,
+        out: &mut Vec<u8>,
+    ) -> Result<(), BoxError> {
+        writer.write_ser(out, data)?;
         Ok(())
     }
 
@@ -98,8 +136,12 @@ fn by_value<T: DeserializeOwned>(reader: &DatumReader, bytes: &[u8]) -> Result<T
 pub(super) enum Generic {}
 
 impl Kind<Value> for Generic {
-    fn write(writer: &DatumWriter, data: &Value, out: &mut Vec<u8>) -> Result<(), BoxError> {
-        writer.0.write_value_ref(out, data)?;
+    fn write(
+        writer: &GenericDatumWriter<'static>,
+        data: &Value,
+        out: &mut Vec<u8>,
+    ) -> Result<(), BoxError> {
+        writer.write_value_ref(out, data)?;
         Ok(())
     }
 

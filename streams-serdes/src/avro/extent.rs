@@ -4,16 +4,18 @@
 //! as many items as a length claims, and recurses as deep as the bytes lead it. So the bytes are
 //! followed by the schema first: they must be one whole datum, within limits.
 
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use apache_avro::{
     Schema,
     schema::{DecimalSchema, InnerDecimalSchema, UuidSchema},
 };
 
-/// How deep types that contain themselves may lie within each other. A thread has 2 MB of stack, and
-/// apache-avro takes some 80 KB of it per level if this crate is not optimised at all.
-const DEPTH_MAX: usize = 64;
+/// How deep types that contain themselves may lie within each other, as for JSON.
+pub(super) const DEPTH_MAX: usize = 128;
 /// Number of items without any bytes, such as nulls, in all arrays of a datum. Nothing else bounds
 /// it.
 const EMPTY_ITEMS_MAX: usize = 1 << 16;
@@ -72,17 +74,48 @@ impl Extent {
         Self { root, named }
     }
 
-    /// Checks that the bytes are one datum, and nothing besides.
+    /// Checks that the bytes are one datum, and nothing besides. Returns how deep it refers to named
+    /// types within each other.
     ///
     /// # Errors
     /// Says why they are not.
-    pub(super) fn check(&self, bytes: &[u8]) -> Result<(), NoDatum> {
-        let mut rest = Rest { bytes, named: &self.named, empty_items: 0 };
+    pub(super) fn check(&self, bytes: &[u8]) -> Result<usize, NoDatum> {
+        let mut rest = Rest { bytes, named: &self.named, empty_items: 0, deepest: 0 };
         rest.skip(&self.root, 0)?;
         match rest.bytes.len() {
-            0 => Ok(()),
+            0 => Ok(rest.deepest),
             left => Err(NoDatum::Left(left)),
         }
+    }
+
+    /// Returns whether a type contains itself, so that a datum may be deeper than its schema.
+    pub(super) fn contains_itself(&self) -> bool {
+        (0..self.named.len()).any(|place| {
+            let (mut seen, mut next) = (HashSet::new(), vec![place]);
+            while let Some(shape) = next.pop().and_then(|at| self.named.get(at)) {
+                let mut found = Vec::new();
+                references(shape, &mut found);
+                if found.contains(&place) {
+                    return true;
+                }
+                next.extend(found.into_iter().filter(|at| seen.insert(*at)));
+            }
+            false
+        })
+    }
+}
+
+/// The named types to which a shape refers.
+fn references(shape: &Shape, found: &mut Vec<usize>) {
+    match shape {
+        Shape::Named(place) => found.push(*place),
+        Shape::Array(inner) | Shape::Map(inner) => references(inner, found),
+        Shape::Union(parts) | Shape::Record(parts) => {
+            for part in parts {
+                references(part, found);
+            }
+        }
+        Shape::Fixed(_) | Shape::Varint | Shape::Bytes | Shape::Decimal => {}
     }
 }
 
@@ -149,10 +182,12 @@ struct Rest<'a> {
     named: &'a [Shape],
     /// Number of items without any bytes so far.
     empty_items: usize,
+    deepest: usize,
 }
 
 impl Rest<'_> {
     fn skip(&mut self, shape: &Shape, depth: usize) -> Result<(), NoDatum> {
+        self.deepest = self.deepest.max(depth);
         match shape {
             Shape::Fixed(length) => self.skip_bytes(*length),
             Shape::Varint => self.number().map(drop),
@@ -260,7 +295,7 @@ mod tests {
     use super::*;
 
     fn check(schema: &str, bytes: &[u8]) -> Result<(), NoDatum> {
-        Extent::new(&Schema::parse_str(schema).unwrap()).check(bytes)
+        Extent::new(&Schema::parse_str(schema).unwrap()).check(bytes).map(drop)
     }
 
     #[test]
@@ -322,6 +357,19 @@ mod tests {
             {"name": "many", "type": {"type": "array", "items": "Empty"}}]}"#;
         let claims_very_many = b"\xfe\xff\xff\xff\xff\xff\xff\xff\x7f\0";
         assert_eq!(check(named, claims_very_many), Err(NoDatum::EmptyItems));
+    }
+
+    #[test]
+    fn a_type_that_contains_itself_is_told_from_one_that_is_used_twice() {
+        let extent = |schema: &str| Extent::new(&Schema::parse_str(schema).unwrap());
+        let twice = r#"{"type": "record", "name": "Pair", "fields": [
+            {"name": "one", "type": {"type": "fixed", "name": "Two", "size": 2}},
+            {"name": "other", "type": "Two"}]}"#;
+        assert!(!extent(twice).contains_itself());
+        let through_another = r#"{"type": "record", "name": "Tree", "fields": [
+            {"name": "branch", "type": {"type": "record", "name": "Branch", "fields": [
+                {"name": "trees", "type": {"type": "array", "items": "Tree"}}]}}]}"#;
+        assert!(extent(through_another).contains_itself());
     }
 
     #[test]

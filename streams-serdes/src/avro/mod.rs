@@ -34,7 +34,7 @@ struct AvroSerde<T, K: Kind<T>> {
 impl<T, K: Kind<T>> Serde<T> for AvroSerde<T, K> {
     fn serialize(&self, _: &str, data: &T, out: &mut Vec<u8>) -> Result<Written, BoxError> {
         let begin = out.len();
-        K::write(&self.writer, data, out).inspect_err(|_| out.truncate(begin))?;
+        self.writer.write::<T, K>(data, out).inspect_err(|_| out.truncate(begin))?;
         Ok(Written::Bytes)
     }
 
@@ -176,10 +176,10 @@ mod tests {
             {"name": "next", "type": ["null", "List"]}]}"#;
         let serde = avro_value(list).unwrap();
         let nested = |depth: usize| [vec![2; depth], vec![0]].concat();
-        let value = serde.deserialize("t", Some(&nested(64))).unwrap();
+        let value = serde.deserialize("t", Some(&nested(128))).unwrap();
         let mut out = Vec::new();
         serde.serialize("t", &value, &mut out).unwrap();
-        assert_eq!(out, nested(64));
+        assert_eq!(out, nested(128));
         assert!(serde.deserialize("t", Some(&nested(1_000_000))).is_err());
     }
 

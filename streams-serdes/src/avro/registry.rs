@@ -57,7 +57,7 @@ impl<T: 'static, K: Kind<T>> Format<T> for AvroFormat<K> {
     }
 
     fn write(&self, writer: &DatumWriter, data: &T, out: &mut Vec<u8>) -> Result<(), BoxError> {
-        K::write(writer, data, out)
+        writer.write::<T, K>(data, out)
     }
 }
 
