@@ -52,6 +52,7 @@ mod overlay;
 mod restorer;
 #[cfg(feature = "rocksdb")]
 pub mod rocksdb;
+mod staged;
 mod store_format;
 mod write_batch;
 
@@ -64,5 +65,6 @@ pub use overlay::{DirtyRow, Overlay, PendingEntry, merge_range};
 pub use restorer::Restorer;
 #[cfg(feature = "rocksdb")]
 pub use rocksdb::RocksDatabase;
+pub use staged::StagedDatabase;
 pub use store_format::{Segments, StoreFormat};
 pub use write_batch::{Operation, WriteBatch};

@@ -166,17 +166,24 @@ impl WriteBatch {
 
     /// The operations on rows, in the order in which they are to be applied.
     pub fn operations(&self) -> impl Iterator<Item = Operation<'_>> {
-        self.rows.iter().map(|row| {
-            let store = row.store;
-            let first = self.bytes.get(row.start..row.middle).unwrap_or_default();
-            let second = self.bytes.get(row.middle..row.end).unwrap_or_default();
-            match row.kind {
-                RowKind::Put => Operation::Put { store, key: first, value: second },
-                RowKind::Delete => Operation::Delete { store, key: first },
-                RowKind::DeleteRange => Operation::DeleteRange { store, from: first, to: second },
-                RowKind::DeleteAll => Operation::DeleteAll { store },
-            }
-        })
+        self.rows.iter().map(|row| self.read(row))
+    }
+
+    /// One of the operations, by its number in that order.
+    pub(crate) fn operation(&self, number: usize) -> Option<Operation<'_>> {
+        self.rows.get(number).map(|row| self.read(row))
+    }
+
+    fn read(&self, row: &Row) -> Operation<'_> {
+        let store = row.store;
+        let first = self.bytes.get(row.start..row.middle).unwrap_or_default();
+        let second = self.bytes.get(row.middle..row.end).unwrap_or_default();
+        match row.kind {
+            RowKind::Put => Operation::Put { store, key: first, value: second },
+            RowKind::Delete => Operation::Delete { store, key: first },
+            RowKind::DeleteRange => Operation::DeleteRange { store, from: first, to: second },
+            RowKind::DeleteAll => Operation::DeleteAll { store },
+        }
     }
 
     /// The offsets to set, each changelog once.

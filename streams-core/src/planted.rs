@@ -75,6 +75,10 @@ pub enum PlantedBug {
     OvertakeWhenFull,
     /// Records that wait for room when their transaction is aborted go into the next one.
     KeepWaitingAfterAbort,
+    /// Records that are processed while a commit is in transit are written to its transaction.
+    WriteIntoEndingTransaction,
+    /// A commit takes the positions when it sends them, not those at which it was staged.
+    CommitLaterPositions,
 }
 
 /// Returns whether the simulation on this thread has planted `bug`.

@@ -226,6 +226,16 @@ fn records_that_overtake_those_that_wait_for_room_are_found() {
 }
 
 #[test]
+fn records_that_get_into_a_transaction_that_is_ending_are_found() {
+    is_found(PlantedBug::WriteIntoEndingTransaction, &[count, orders_exactly_once]);
+}
+
+#[test]
+fn a_commit_of_positions_behind_what_is_staged_is_found() {
+    is_found(PlantedBug::CommitLaterPositions, &[count, count_at_least_once]);
+}
+
+#[test]
 fn what_waits_for_room_when_its_transaction_is_given_up_is_found_in_the_next() {
     is_found(PlantedBug::KeepWaitingAfterAbort, &[count]);
 }

@@ -283,8 +283,8 @@ impl<V, C> Overlay<V, C> {
             .map(|(key, index)| (&**key, self.slab.slot(*index).value.as_ref()))
     }
 
-    /// The dirty entries are in Kafka and in the database: they are clean now. Clean entries are
-    /// then evicted, those not read for long first, while the overlays use more than seven eighths
+    /// The dirty entries can be read from the database: they are clean now. Clean entries are then
+    /// evicted, those not read for long first, while the overlays use more than seven eighths
     /// of their share of the budget.
     ///
     /// All pending entries have been forwarded before; committing the rest would lose them for

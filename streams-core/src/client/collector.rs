@@ -6,6 +6,9 @@
 //! to tasks, begins nothing that writes while something waits: so no more waits than the output of
 //! one record, one punctuation or one step of a commit.
 //!
+//! While a commit is in transit the owner [holds](Collector::hold) what tasks write: those records
+//! wait here too, up to a limit, because they belong to the next transaction.
+//!
 //! Invariant: records reach the producer in the order in which they were appended, each once.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -22,6 +25,9 @@ use crate::{
 /// Bytes of memory that are kept for the next waiting records.
 const KEPT_BYTES: usize = 64 * 1024;
 
+/// Bytes of held records at which nothing may begin that writes.
+const HELD_BYTES: usize = 4 << 20;
+
 /// A producer that takes everything, as far as its callers can tell. Java's `RecordCollector`.
 #[derive(Debug)]
 pub(crate) struct Collector {
@@ -29,6 +35,8 @@ pub(crate) struct Collector {
     /// The producer's id, which is compared for each record.
     id: ProducerId,
     waiting: Waiting,
+    /// True if records wait for the end of a commit, not for room.
+    is_held: bool,
     /// Records appended to each slot since they were last taken, with the topic.
     appended: Vec<(Arc<str>, Flow)>,
 }
@@ -88,7 +96,7 @@ impl Waiting {
 impl Collector {
     pub(crate) fn new(producer: Box<dyn Producer>) -> Self {
         let id = producer.id();
-        Self { producer, id, waiting: Waiting::default(), appended: Vec::new() }
+        Self { producer, id, waiting: Waiting::default(), is_held: false, appended: Vec::new() }
     }
 
     /// Like [`Producer::partitions`].
@@ -132,7 +140,8 @@ impl Collector {
         if let Some((_, flow)) = self.appended.get_mut(slot.index()) {
             flow.count(record.byte_len());
         }
-        if self.waiting.is_empty() || is_planted(PlantedBug::OvertakeWhenFull) {
+        let goes_first = self.waiting.is_empty() || is_planted(PlantedBug::OvertakeWhenFull);
+        if goes_first && !self.is_held {
             match self.producer.append(slot, record)? {
                 Appended::Full if is_planted(PlantedBug::ForgetWhenFull) => return Ok(()),
                 Appended::Done => return Ok(()),
@@ -152,10 +161,31 @@ impl Collector {
         self.append(slot, record)
     }
 
-    /// Returns whether records wait for room: nothing may begin that writes.
+    /// Returns whether records wait for room, or too many are held: nothing may begin that writes.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        !self.waiting.is_empty()
+        if self.is_held {
+            self.waiting.records.byte_len() >= HELD_BYTES
+        } else {
+            !self.waiting.is_empty()
+        }
+    }
+
+    /// Lets records wait from now on, until they are [released](Self::release): they belong to the
+    /// next commit. Nothing waits for room now.
+    pub(crate) fn hold(&mut self) {
+        debug_assert!(!self.is_full(), "what waits would be in the next commit");
+        self.is_held = !is_planted(PlantedBug::WriteIntoEndingTransaction);
+    }
+
+    /// Returns whether records are held.
+    pub(crate) const fn is_held(&self) -> bool {
+        self.is_held
+    }
+
+    /// Lets the held records wait for room only.
+    pub(crate) const fn release(&mut self) {
+        self.is_held = false;
     }
 
     /// Like [`Producer::send_due`].
@@ -168,19 +198,21 @@ impl Collector {
         self.producer.send_idle();
     }
 
-    /// Gives the producer the waiting records, as far as it has room. Returns whether none is left.
+    /// Gives the producer the waiting records, as far as it has room, unless they are held. Returns
+    /// whether something may begin that writes.
     ///
     /// # Errors
     /// The errors of [`Producer::append`]; `Unavailable` if there was no room for too long.
     pub(crate) fn drain(&mut self) -> Result<bool> {
-        if !self.waiting.is_empty() {
+        if !self.is_held && !self.waiting.is_empty() {
             self.waiting.drain(&mut *self.producer)?;
         }
-        Ok(self.waiting.is_empty())
+        Ok(!self.is_full())
     }
 
     /// Drops the waiting records.
     pub(crate) fn forget(&mut self) {
+        self.is_held = false;
         if !is_planted(PlantedBug::KeepWaitingAfterAbort) {
             self.waiting.clear();
         }

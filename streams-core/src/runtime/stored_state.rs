@@ -104,7 +104,7 @@ impl App {
         if let Err(error) = databases.flush() {
             tracing::warn!(%task, "what its state has committed last is read again from its changelogs: {error}");
         }
-        if databases.persistent.is_some()
+        if databases.is_persistent()
             && let Some(sum) = self.offset_sum(task, &databases, true)
         {
             self.shared.stored_state.sums.lock().insert(task, sum);

@@ -161,7 +161,8 @@ pub trait StateStore: Any + Send {
         Ok(())
     }
 
-    /// Notes that the staged writes are in the database: they are clean from now on.
+    /// Notes that the commit has taken the staged writes: they are clean from now on, and read from
+    /// the database. If the commit fails the store is dropped.
     fn committed(&mut self);
 
     /// Begins an attempt that may be undone: writes from now on can be taken back. There is no

@@ -1,9 +1,10 @@
 //! The commit of a task, in steps between which its thread talks to the cluster.
 //!
-//! 1. `prepare`: caches forward the changes they held back; overlays are serialised into one batch
-//!    and changelog records.
+//! 1. `stage`: caches forward the changes they held back; overlays are serialised into one batch and
+//!    changelog records. The batch is laid over the databases, so the task may process the next
+//!    records from here on: what it writes belongs to the next commit.
 //! 2. The thread flushes the producer and learns the changelog offsets.
-//! 3. The thread commits the input offsets (`offsets`).
+//! 3. The thread commits the input offsets, as they were in step 1.
 //! 4. `apply`: the batch goes to the databases, with the changelog offsets in it.
 
 use std::{
@@ -14,8 +15,10 @@ use std::{
 use state_store::WriteBatch;
 
 use super::{
-    ActiveTask, TaskDatabases, changelog_mark::ChangelogMark, commit_metadata::CommitMetadata,
-    databases::TaskBatch,
+    ActiveTask, TaskDatabases,
+    changelog_mark::ChangelogMark,
+    commit_metadata::CommitMetadata,
+    databases::{StoredOffset, TaskBatch},
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
@@ -36,7 +39,8 @@ pub(crate) struct CommitState {
     /// True if anything happened since the last commit.
     pub(super) progress: bool,
     committed: BTreeMap<usize, i64>,
-    batch: Option<TaskBatch>,
+    /// The positions of the commit that is staged and not complete.
+    pub(super) staged: Option<Vec<(usize, i64)>>,
     /// The batch of a commit in preparation, and the first store that is not in it.
     staging: Option<(usize, TaskBatch)>,
     /// Position of each store in the inputs, by number in the topology, if changelogs carry it.
@@ -56,7 +60,7 @@ impl CommitState {
             flushes: flushes.into(),
             progress: false,
             committed: BTreeMap::new(),
-            batch: None,
+            staged: None,
             staging: None,
             positions: BTreeMap::new(),
         }
@@ -69,10 +73,15 @@ impl CommitState {
 }
 
 impl ActiveTask {
-    /// Returns whether there is anything to commit: records, punctuations, or a position that moved
-    /// past control records.
+    /// Returns whether there is anything to commit that is not staged: records, punctuations, or a
+    /// position that moved past control records.
     pub(crate) fn commit_needed(&self) -> bool {
         self.commit.progress || !self.changed_offsets().is_empty()
+    }
+
+    /// Returns whether everything that it has done is committed.
+    pub(crate) fn is_committed(&self) -> bool {
+        self.commit.staged.is_none() && !self.commit_needed()
     }
 
     /// Returns whether user code asked for a commit.
@@ -80,29 +89,35 @@ impl ActiveTask {
         self.state.commit_requested
     }
 
+    /// The positions that differ from those of the last commit, which may be staged only.
     fn changed_offsets(&self) -> Vec<(usize, i64)> {
+        let CommitState { committed, staged, .. } = &self.commit;
+        let is_staged = |now: &(usize, i64)| staged.as_ref().is_some_and(|at| at.contains(now));
         let inputs = 0..self.state.inputs.len();
         let positions = inputs.filter_map(|input| Some((input, self.state.group.position(input)?)));
         positions
-            .filter(|(input, position)| self.commit.committed.get(input) != Some(position))
+            .filter(|now @ (input, position)| {
+                committed.get(input) != Some(position) && !is_staged(now)
+            })
             .collect()
     }
 
     /// Step 1. Runs until every dirty store is serialised: a flush may write to any store.
     pub(crate) fn prepare_commit(&mut self, collector: &mut Option<Box<Collector>>) -> Result {
-        while !self.stage(collector, LogOrder::OfWrites)? {
+        while self.stage(collector, LogOrder::OfWrites)?.is_none() {
             // The caller looks after records that wait for room.
         }
         Ok(())
     }
 
-    /// A part of step 1: returns whether that was the last. It ends between two stores if something
-    /// waits for room, so that no more waits than one of them logged.
+    /// A part of step 1: the last returns the offsets to commit in step 3, with each partition's
+    /// time. It ends between two stores if something waits for room, so that no more waits than one
+    /// of them logged.
     pub(crate) fn stage(
         &mut self,
         collector: &mut Option<Box<Collector>>,
         order: LogOrder,
-    ) -> Result<bool> {
+    ) -> Result<Option<Vec<(TopicPartition, OffsetAndMetadata)>>> {
         let (first, mut batch) = if let Some(staging) = self.commit.staging.take() {
             staging
         } else {
@@ -125,14 +140,33 @@ impl ActiveTask {
             store.stage(&mut ChangelogWriter { batch: rows, changelog, position, order })?;
             if collector.as_ref().is_some_and(|collector| collector.is_full()) {
                 self.commit.staging = Some((index + 1, batch));
-                return Ok(false);
+                return Ok(None);
             }
         }
         if is_planted(PlantedBug::ApplyBatchTwice) {
             self.commit.databases.write(batch.clone())?;
         }
-        self.commit.batch = Some(batch);
-        Ok(true)
+        let offsets = self.offsets();
+        self.has_staged(batch);
+        Ok(Some(offsets))
+    }
+
+    /// Lets the next commit begin: what is staged is clean from now on.
+    fn has_staged(&mut self, batch: TaskBatch) {
+        self.commit.databases.stage(batch);
+        for store in self.state.stores.iter_mut().flatten() {
+            store.committed();
+        }
+        self.commit.staged = Some(self.changed_offsets());
+        self.commit.progress = false;
+        self.state.emitted_changed = false;
+        self.state.commit_requested = false;
+    }
+
+    /// Drops the staged commit, which failed: the task ends with it.
+    pub(crate) fn drop_staged(&mut self) {
+        self.commit.staged = None;
+        self.commit.databases.drop_staged();
     }
 
     /// Rewrites rows to a changelog with their current values. `keys` are those of the changelog,
@@ -226,18 +260,12 @@ impl ActiveTask {
         collector: &mut Option<Box<Collector>>,
     ) -> Result {
         self.prepare_commit(collector)?;
-        let changed = self.changed_offsets();
-        if let Some(batch) = &mut self.commit.batch {
-            for (input, offset) in changed {
-                if let (Some(partition), Some(store)) =
-                    (self.state.inputs.get(input), fills.get(input))
-                {
-                    let rows = self.commit.databases.batch_of(*store, batch);
-                    rows.set_offset(&partition.to_string(), offset);
-                }
-            }
-        }
-        self.apply_commit(&HashMap::new())
+        let staged = self.commit.staged.iter().flatten();
+        let positions = staged.filter_map(|(input, offset)| {
+            let (partition, store) = (self.state.inputs.get(*input)?, fills.get(*input)?);
+            Some((*store, partition.to_string(), *offset))
+        });
+        self.apply(positions.collect())
     }
 
     /// Sets the start of its inputs: the offsets of the last commit, until there is a newer one.
@@ -249,7 +277,7 @@ impl ActiveTask {
         }
     }
 
-    /// The offsets to commit in step 3, with each partition's time.
+    /// Its positions since the last commit, with each partition's time.
     pub(crate) fn offsets(&self) -> Vec<(TopicPartition, OffsetAndMetadata)> {
         let changed = self.changed_offsets();
         if changed.is_empty() && self.state.emitted_changed {
@@ -308,39 +336,29 @@ impl ActiveTask {
     /// Step 4: everything is on the cluster. `written` tells how far each changelog partition was
     /// written in this commit.
     pub(crate) fn apply_commit(&mut self, written: &HashMap<TopicPartition, i64>) -> Result {
-        if let Some(mut batch) = self.commit.batch.take() {
-            for (store, changelog) in &self.commit.changelogs {
-                let mut next = written.get(changelog);
-                if is_planted(PlantedBug::CheckpointWrongOffset) {
-                    next = next.and(written.values().max());
-                }
-                if let Some(next) = next {
-                    let rows = self.commit.databases.batch_of(*store, &mut batch);
-                    rows.set_offset(&changelog.topic, *next);
-                }
+        let mut offsets = Vec::new();
+        for (store, changelog) in &self.commit.changelogs {
+            let mut next = written.get(changelog);
+            if is_planted(PlantedBug::CheckpointWrongOffset) {
+                next = next.and(written.values().max());
             }
-            let changed = self.changed_offsets();
-            for (store, source) in &self.commit.sources {
-                // A restore continues after the records whose offsets are committed.
-                let moved =
-                    changed.iter().find(|(input, _)| self.state.inputs.get(*input) == Some(source));
-                if let Some((_, offset)) = moved {
-                    let rows = self.commit.databases.batch_of(*store, &mut batch);
-                    rows.set_offset(&source.topic, *offset);
-                }
-            }
-            self.commit.databases.write(batch)?;
-            self.commit.databases.flush_older(self.state.now_ms, &self.state.shared_settings);
+            offsets.extend(next.map(|next| (*store, changelog.topic.to_string(), *next)));
         }
-        for store in self.state.stores.iter_mut().flatten() {
-            store.committed();
+        for (store, source) in &self.commit.sources {
+            // A restore continues after the records whose offsets are committed.
+            let mut staged = self.commit.staged.iter().flatten();
+            let moved = staged.find(|(input, _)| self.state.inputs.get(*input) == Some(source));
+            offsets.extend(moved.map(|(_, offset)| (*store, source.topic.to_string(), *offset)));
         }
-        for (input, offset) in self.changed_offsets() {
-            self.commit.committed.insert(input, offset);
-        }
-        self.commit.progress = false;
-        self.state.emitted_changed = false;
-        self.state.commit_requested = false;
+        self.apply(offsets)
+    }
+
+    /// Writes what is staged, and these offsets with it.
+    fn apply(&mut self, offsets: Vec<StoredOffset>) -> Result {
+        let Some(positions) = self.commit.staged.take() else { return Ok(()) };
+        self.commit.databases.write_staged(&offsets)?;
+        self.commit.databases.flush_older(self.state.now_ms, &self.state.shared_settings);
+        self.commit.committed.extend(positions);
         Ok(())
     }
 }

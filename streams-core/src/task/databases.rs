@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use state_store::{Database, MemoryDatabase, StoreId, WriteBatch};
+use state_store::{Database, MemoryDatabase, StagedDatabase, StoreId, WriteBatch};
 
 use super::TaskSettings;
 use crate::{
@@ -15,10 +15,27 @@ use crate::{
 /// readers; written only at commit and in restore.
 #[derive(Clone, Debug)]
 pub(crate) struct TaskDatabases {
-    pub(crate) persistent: Option<Arc<dyn Database>>,
-    pub(crate) memory: Option<Arc<dyn Database>>,
+    persistent: Option<Layers>,
+    memory: Option<Layers>,
     locations: Vec<(usize, bool, StoreId)>,
 }
+
+/// A database, and what its task sees: also the rows of a commit in transit.
+#[derive(Clone, Debug)]
+struct Layers {
+    committed: Arc<dyn Database>,
+    staged: Arc<StagedDatabase>,
+}
+
+impl Layers {
+    fn new(committed: Arc<dyn Database>) -> Self {
+        Self { staged: Arc::new(StagedDatabase::new(Arc::clone(&committed))), committed }
+    }
+}
+
+/// An offset that goes to the databases with a commit: of a store, by number in the topology, and
+/// by name.
+pub(crate) type StoredOffset = (usize, String, i64);
 
 /// Rows of one commit, per database.
 #[derive(Clone, Debug, Default)]
@@ -52,14 +69,24 @@ impl TaskDatabases {
             0 => None,
             count => Some(Arc::new(MemoryDatabase::new(usize::from(count)))),
         };
+        let (persistent, memory) = (persistent.map(Layers::new), memory.map(Layers::new));
         Ok(Self { persistent, memory, locations })
     }
 
-    /// The database of a store and its number there.
+    /// Returns whether it has a database on disk.
+    pub(crate) fn is_persistent(&self) -> bool {
+        self.persistent.is_some()
+    }
+
+    /// The database of a store and its number there: what is committed.
     pub(crate) fn of(&self, store: usize) -> Option<(&Arc<dyn Database>, StoreId)> {
+        self.layers_of(store).map(|(layers, id)| (&layers.committed, id))
+    }
+
+    fn layers_of(&self, store: usize) -> Option<(&Layers, StoreId)> {
         let (_, persistent, id) = self.locations.iter().find(|(index, ..)| *index == store)?;
-        let database = if *persistent { &self.persistent } else { &self.memory };
-        database.as_ref().map(|database| (database, *id))
+        let layers = if *persistent { &self.persistent } else { &self.memory };
+        layers.as_ref().map(|layers| (layers, *id))
     }
 
     /// Makes a store, by number in the topology, and opens it on its database.
@@ -69,13 +96,13 @@ impl TaskDatabases {
         def: &StoreDef,
         settings: &TaskSettings,
     ) -> Result<Box<dyn StateStore>> {
-        let Some((database, id)) = self.of(index) else {
+        let Some((layers, id)) = self.layers_of(index) else {
             let text = format!("store `{}` has no database", def.spec.name);
             return Err(Error::new(ErrorKind::Fatal, text));
         };
         let mut store = (def.make)(&def.spec);
         store.open(StoreContext {
-            database: database.clone(),
+            database: layers.staged.clone(),
             id,
             budget: settings.budget.clone(),
             topic: changelog_topic(&settings.application_id, &def.spec.name).into(),
@@ -90,49 +117,81 @@ impl TaskDatabases {
         store: usize,
         batch: &'a mut TaskBatch,
     ) -> &'a mut WriteBatch {
-        let location = self.locations.iter().find(|(index, ..)| *index == store);
-        if location.is_some_and(|(_, persistent, _)| *persistent) {
-            &mut batch.persistent
-        } else {
-            &mut batch.memory
-        }
+        if self.is_in(store, true) { &mut batch.persistent } else { &mut batch.memory }
     }
 
     /// Writes both batches, each atomically.
     pub(crate) fn write(&self, mut batch: TaskBatch) -> Result {
         batch.persistent.sort();
         batch.memory.sort();
-        if let Some(database) = &self.persistent
+        if let Some(Layers { committed, .. }) = &self.persistent
             && !batch.persistent.is_empty()
         {
-            database.write(batch.persistent)?;
+            committed.write(batch.persistent)?;
         }
-        if let Some(database) = &self.memory
+        if let Some(Layers { committed, .. }) = &self.memory
             && !batch.memory.is_empty()
         {
-            database.write(batch.memory)?;
+            committed.write(batch.memory)?;
         }
         Ok(())
     }
 
+    /// Shows both batches to the task's stores, until they are written or dropped.
+    pub(crate) fn stage(&self, batch: TaskBatch) {
+        let TaskBatch { persistent, memory } = batch;
+        for (layers, batch) in [(&self.persistent, persistent), (&self.memory, memory)] {
+            if let Some(Layers { staged, .. }) = layers {
+                staged.stage(batch);
+            }
+        }
+    }
+
+    /// Writes the staged batches, each atomically, and these offsets with them.
+    pub(crate) fn write_staged(&self, offsets: &[StoredOffset]) -> Result {
+        for (layers, is_persistent) in [(&self.persistent, true), (&self.memory, false)] {
+            let Some(Layers { staged, .. }) = layers else { continue };
+            staged.write_staged(|batch| {
+                for (store, name, offset) in offsets {
+                    if self.is_in(*store, is_persistent) {
+                        batch.set_offset(name, *offset);
+                    }
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Drops the staged batches.
+    pub(crate) fn drop_staged(&self) {
+        for Layers { staged, .. } in [&self.persistent, &self.memory].into_iter().flatten() {
+            staged.drop_staged();
+        }
+    }
+
+    fn is_in(&self, store: usize, persistent: bool) -> bool {
+        let mut locations = self.locations.iter();
+        locations.any(|(index, is_persistent, _)| *index == store && *is_persistent == persistent)
+    }
+
     /// Starts to make the writes durable, if they have waited for as long as they may.
     pub(crate) fn flush_older(&self, now_ms: i64, settings: &TaskSettings) {
-        if let Some(database) = &self.persistent {
-            database.flush_older(now_ms, settings.flush_age_ms);
+        if let Some(Layers { committed, .. }) = &self.persistent {
+            committed.flush_older(now_ms, settings.flush_age_ms);
         }
     }
 
     /// Starts to make the writes durable.
     pub(crate) fn start_flush(&self) {
-        if let Some(database) = &self.persistent {
-            database.start_flush();
+        if let Some(Layers { committed, .. }) = &self.persistent {
+            committed.start_flush();
         }
     }
 
     /// Makes the writes on disk durable.
     pub(crate) fn flush(&self) -> Result {
-        if let Some(database) = &self.persistent {
-            database.flush()?;
+        if let Some(Layers { committed, .. }) = &self.persistent {
+            committed.flush()?;
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ impl ActiveTask {
 
     /// Returns whether everything that it has taken is processed and committed.
     pub(crate) fn is_settled(&self) -> bool {
-        self.is_empty() && !self.commit.progress
+        self.is_empty() && !self.commit.progress && self.commit.staged.is_none()
     }
 
     fn is_empty(&self) -> bool {

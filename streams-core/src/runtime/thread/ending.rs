@@ -56,6 +56,7 @@ impl Ending<'_> {
                 // The databases of a simulation don't fail.
                 let _ = task.apply_commit(&HashMap::new());
             }
+            task.drop_staged();
         }
     }
 
@@ -73,8 +74,9 @@ impl Ending<'_> {
                 Slot::Waiting(databases) | Slot::Restored(databases, _) => {
                     self.app.close_task(id, databases);
                 }
-                Slot::Running(task) => {
+                Slot::Running(mut task) => {
                     self.input.end(task.inputs());
+                    task.drop_staged();
                     let databases = task.databases().clone();
                     // Its stores hold the databases open.
                     drop(task);

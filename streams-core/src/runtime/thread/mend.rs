@@ -121,9 +121,14 @@ impl Mend {
         self.has_gaps() && !reads
     }
 
+    /// Returns whether there are rows to be rewritten, which takes a commit during which tasks wait.
+    pub(super) fn is_due(&self) -> bool {
+        self.has_gaps() || self.reading.is_some()
+    }
+
     /// Returns whether it waits for the cluster.
     pub(super) fn is_at_work(&self) -> bool {
-        self.looking.is_open() || self.reading.is_some()
+        self.is_looking() || self.reading.is_some()
     }
 
     /// Returns whether it waits for the ends of changelogs.
@@ -138,23 +143,18 @@ impl Mend {
         }
         match self.looking.answer(now_ms) {
             None => {}
-            Some(Ok(ends)) => {
-                for (changelog, end) in ends {
-                    match end {
-                        Ok(end) => self.logs.grew(&changelog, end),
-                        Err(error) => {
-                            tracing::info!(thread = %self.thread, "it is not known where changelog {changelog} ends: {error}");
-                        }
-                    }
+            Some(Ok(ends)) => ends.into_iter().for_each(|(changelog, end)| match end {
+                Ok(end) => self.logs.grew(&changelog, end),
+                Err(error) => {
+                    tracing::info!(thread = %self.thread, "it is not known where changelog {changelog} ends: {error}");
                 }
-            }
+            }),
             Some(Err(error)) => {
                 self.look_at_ms = now_ms.saturating_add(LOOK_AGAIN_MS);
                 tracing::info!(thread = %self.thread, "the cluster does not say where changelogs end: {error}");
             }
         }
-        // If the tasks were given up meanwhile there is nothing to rewrite, and no commit would
-        // come for it.
+        // For tasks that were given up meanwhile no commit would come.
         let gaps = self.logs.gaps();
         self.reading.take_if(|reading| !reading.gaps.iter().any(|gap| gaps.contains(gap)));
         let Some(reading) = self.reading.as_mut().filter(|reading| reading.keys.is_none()) else {

@@ -11,31 +11,40 @@ use crate::{
 /// Positions from which input is to be read once the commit is complete.
 pub(super) type Offsets = Vec<(TopicPartition, OffsetAndMetadata)>;
 
+/// Adds the offsets of the last commit where a commit without any is not enough, once all tasks are
+/// staged.
+pub(super) fn complete(offsets: &mut Offsets, parts: &Parts<'_>) {
+    // If only punctuations have run: the coordinator checks the committer only if there are offsets,
+    // and a zombie must not get its transaction through, nor rewrite rows.
+    let needed = parts.writer.is_transactional() || parts.mend.has_gaps();
+    let is_planted = parts.writer.is_transactional() && is_planted(PlantedBug::ForgetPunctuations);
+    if offsets.is_empty() && needed && !is_planted {
+        let running = parts.tasks.running();
+        offsets.extend(running.flat_map(|(_, task)| ActiveTask::committed_offsets(task)));
+    }
+}
+
 /// Begins to commit input offsets: in the transaction, which must be ended then, or by the group.
 pub(super) fn begin(offsets: &Offsets, parts: &mut Parts<'_>) -> Answer<()> {
-    let mut offsets = offsets.clone();
-    let running = parts.tasks.running();
-    let committed = running.flat_map(|(_, task)| ActiveTask::committed_offsets(task));
-    if !parts.writer.is_transactional() {
-        if parts.mend.has_gaps() && offsets.is_empty() {
-            offsets.extend(committed);
-        }
-        let is_empty = offsets.is_empty();
-        return if is_empty {
-            Answer::ready(Ok(()))
-        } else {
-            parts.member.commit_offsets(&offsets)
-        };
+    if is_planted(PlantedBug::CommitLaterPositions) {
+        let running = parts.tasks.running();
+        let later: Offsets = running.flat_map(|(_, task)| ActiveTask::offsets(task)).collect();
+        let known = |place: &TopicPartition| later.iter().any(|(other, _)| other == place);
+        let staged = offsets.iter().filter(|(place, _)| !known(place)).cloned();
+        let offsets = staged.chain(later.iter().cloned()).collect();
+        return send(&offsets, parts);
     }
+    send(offsets, parts)
+}
+
+fn send(offsets: &Offsets, parts: &mut Parts<'_>) -> Answer<()> {
     if offsets.is_empty() {
-        if is_planted(PlantedBug::ForgetPunctuations) {
-            return Answer::ready(Ok(()));
-        }
-        // Only punctuations have run. The coordinator checks the committer only if there are
-        // offsets, and a zombie must not get its transaction through.
-        offsets.extend(committed);
+        return Answer::ready(Ok(()));
     }
-    let sent = parts.writer.begin_send_offsets(&offsets, &parts.member.group_metadata());
+    if !parts.writer.is_transactional() {
+        return parts.member.commit_offsets(offsets);
+    }
+    let sent = parts.writer.begin_send_offsets(offsets, &parts.member.group_metadata());
     if is_planted(PlantedBug::CommitWithoutOffsets) {
         return Answer::ready(sent.wait().or(Ok(())));
     }

@@ -41,6 +41,15 @@ pub(super) struct Prepared {
 }
 
 impl Phase {
+    /// Returns whether the tasks are staged and not yet committed: what they do from here on belongs
+    /// to the next commit.
+    pub(super) fn is_staged(&self) -> bool {
+        matches!(
+            self,
+            Self::Flushing(Some(_), _) | Self::Flushed(_) | Self::Offsets(..) | Self::Ending(..)
+        )
+    }
+
     /// Returns whether a request is unanswered, or a record in flight.
     pub(super) fn has_asked(&self) -> bool {
         !matches!(self, Self::Flushed(_))

@@ -3,7 +3,10 @@
 //!
 //! Each part begins only when there is room for its records.
 
-use super::{offsets::Offsets, parts::Parts};
+use super::{
+    offsets::{self, Offsets},
+    parts::Parts,
+};
 use crate::{
     Result, TaskId,
     planted::{PlantedBug, is_planted},
@@ -56,10 +59,13 @@ pub(super) fn stage(
     let order = if torn { LogOrder::DeletionsLast } else { LogOrder::OfWrites };
     while parts.writer.has_room()? {
         let next = parts.tasks.running_mut().find(|(id, _)| Some(**id) > *staged);
-        let Some((id, task)) = next else { return Ok(true) };
-        if task.stage(parts.writer.collector(), order)? {
-            let of_task = task.offsets().into_iter();
+        let Some((id, task)) = next else {
+            offsets::complete(offsets, parts);
+            return Ok(true);
+        };
+        if let Some(of_task) = task.stage(parts.writer.collector(), order)? {
             // Nobody accepts offsets of a deleted topic.
+            let of_task = of_task.into_iter();
             offsets.extend(of_task.filter(|(place, _)| !parts.member.is_gone(*id, place)));
             *staged = Some(*id);
         }

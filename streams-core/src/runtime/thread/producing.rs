@@ -86,11 +86,9 @@ impl Producing {
         self.collector = Some(Box::new(Collector::new(producer)));
     }
 
-    /// Begins to abort a transaction, with the records that wait for room. Returns whether there is
-    /// a producer.
+    /// Begins to abort a transaction. Returns whether there is a producer.
     pub(super) fn abort(&mut self) -> bool {
         let Some(collector) = &mut self.collector else { return false };
-        collector.forget();
         self.asked = Some(Asked::Abort(collector.producer().begin_abort()));
         true
     }

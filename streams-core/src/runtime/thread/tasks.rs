@@ -175,6 +175,12 @@ impl Tasks {
         self.running().any(|(_, task)| task.commit_needed())
     }
 
+    /// Returns whether a task has done something that is not committed, also in a commit that was
+    /// prepared.
+    pub(super) fn have_uncommitted(&self) -> bool {
+        self.running().any(|(_, task)| !task.is_committed())
+    }
+
     /// The state of each task that is neither in the restorer nor running.
     pub(super) fn at_rest(&self) -> impl Iterator<Item = (&TaskId, &TaskDatabases)> {
         self.slots.iter().filter_map(|(id, slot)| match slot {

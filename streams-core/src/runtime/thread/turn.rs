@@ -151,11 +151,15 @@ impl StreamThread {
         }
         if holdings.commit_is_pending() {
             patience.waits();
+        }
+        if !holdings.lets_work(now_ms) {
             holdings.await_commit(max_wait);
             return Ok(Turn::default());
         }
-        let started = holdings.start_restored(member, patience, now_ms);
-        member.without_topic(started)?;
+        if !holdings.commit_is_pending() {
+            let started = holdings.start_restored(member, patience, now_ms);
+            member.without_topic(started)?;
+        }
         let mut worked = holdings.poll(member, patience, now_ms, max_wait)?;
         // Checked again: records written after `pause` must not be processed.
         if !self.app.is_paused() {
@@ -182,9 +186,7 @@ impl StreamThread {
             self.drop_work();
             return Err(self.patience.exhausted(error, now_ms));
         }
-        // A commit in progress has not failed itself, so that nothing of it is in doubt.
-        let is_in_doubt = self.tasks().commit_needed() || self.in_transaction();
-        if is_in_doubt && !self.holdings.commit_is_pending() {
+        if self.holdings.is_in_doubt() {
             self.holdings.start_over();
         }
         Ok(())

@@ -119,7 +119,8 @@ pub trait CustomStore: Send + 'static {
     /// Any error, for example if a value can't be written; it fails the commit.
     fn flush(&mut self, changes: &mut StoreChanges<'_>) -> Result<(), BoxError>;
 
-    /// Called when the changes of `flush` are committed, and among the [`CommittedRows`] from now
-    /// on. A store that does not keep those has nothing to do.
+    /// Called when the commit has taken the changes of `flush`: they are among the
+    /// [`CommittedRows`] from now on, and if the commit fails after all, the store is dropped. A
+    /// store that does not keep those rows has nothing to do.
     fn committed(&mut self) {}
 }

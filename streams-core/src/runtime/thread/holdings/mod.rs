@@ -52,6 +52,8 @@ pub(super) struct Holdings {
     watch: Watch,
     idle: IdleLook,
     measuring: Measuring,
+    /// True if a task has failed at work since all tasks began: a record may be half processed.
+    has_failed: bool,
 }
 
 impl Holdings {
@@ -81,6 +83,7 @@ impl Holdings {
             watch: Watch::default(),
             idle: IdleLook::default(),
             measuring,
+            has_failed: false,
         })
     }
 
@@ -96,8 +99,7 @@ impl Holdings {
         self.writer.in_transaction()
     }
 
-    /// Returns whether a commit waits for the group: until it is complete, nothing may happen to
-    /// tasks.
+    /// Returns whether a commit waits for the group: until it is complete no task may start or end.
     pub(super) fn commit_is_pending(&self) -> bool {
         self.commits.is_pending()
     }
@@ -113,12 +115,36 @@ impl Holdings {
         hand_over::receive(&self.app, tasks, restores, patience, now_ms)
     }
 
-    /// Commits. A commit that the cluster could not accept stays pending.
+    /// Returns whether tasks may work now: not while a commit is prepared, and while it is in
+    /// transit up to the time of the next one.
+    pub(super) fn lets_work(&self, now_ms: i64) -> bool {
+        self.commits.let_work(&self.tasks, &self.writer, now_ms)
+    }
+
+    /// Returns whether there is uncommitted work that can't be continued after an error: of a
+    /// failed task, or outside of a commit in progress, which has not failed itself.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        let has_work = self.tasks.have_uncommitted() || self.in_transaction();
+        self.has_failed || (has_work && !self.commit_is_pending())
+    }
+
+    /// Commits, or continues with the commit in progress: no task works until that is complete. A
+    /// commit that the cluster could not accept stays pending.
     pub(super) fn commit(
         &mut self,
         member: &mut Member,
         patience: &mut Patience,
         now_ms: i64,
+    ) -> Result {
+        self.commit_with(member, patience, now_ms, true)
+    }
+
+    fn commit_with(
+        &mut self,
+        member: &mut Member,
+        patience: &mut Patience,
+        now_ms: i64,
+        alone: bool,
     ) -> Result {
         let mut parts = Parts {
             tasks: &mut self.tasks,
@@ -127,7 +153,7 @@ impl Holdings {
             mend: &mut self.mend,
             admin: &mut *self.admin,
         };
-        let committed = self.commits.commit(&mut parts, now_ms);
+        let committed = self.commits.commit(&mut parts, now_ms, alone);
         let committed = member.without_topic(committed);
         if self.commits.is_pending() { patience.pass_over(committed, now_ms) } else { committed }
     }
@@ -142,15 +168,17 @@ impl Holdings {
         self.commits.wait(max_wait);
     }
 
-    /// Commits if it is time to.
+    /// Begins to commit if it is time to: tasks go on working while that is in transit.
     pub(super) fn commit_if_due(
         &mut self,
         member: &mut Member,
         patience: &mut Patience,
         now_ms: i64,
     ) -> Result {
-        if now_ms >= self.commits.due_ms(&self.writer) || self.tasks.ask_for_commit(&self.app) {
-            self.commit(member, patience, now_ms)?;
+        let is_due =
+            now_ms >= self.commits.due_ms(&self.writer) || self.tasks.ask_for_commit(&self.app);
+        if is_due && !self.commit_is_pending() {
+            self.commit_with(member, patience, now_ms, false)?;
         }
         Ok(())
     }
@@ -194,11 +222,13 @@ impl Holdings {
 
     /// Drops uncommitted work and starts all tasks again.
     pub(super) fn start_over(&mut self) {
+        self.has_failed = false;
         self.ending().start_over();
     }
 
     /// Gives all tasks up without committing.
     pub(super) fn drop_work(&mut self) {
+        self.has_failed = false;
         self.ending().drop_work();
     }
 

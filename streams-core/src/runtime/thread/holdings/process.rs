@@ -42,9 +42,9 @@ impl Holdings {
         // Nothing else sends the producer's open batches while this thread waits.
         let due = self.writer.send_due();
         wait = due.map_or(wait, |due| wait.min(due));
-        if self.has_in_flight() || self.awaits_writer() {
-            // Records in flight wake this thread, but not a poll. So do answers to the producer,
-            // and nobody reports that there is room again.
+        if self.has_in_flight() || self.awaits_writer() || self.commit_is_pending() {
+            // Records in flight wake this thread, but not a poll. So do answers to a commit and to
+            // the producer, and nobody reports that there is room again.
             wait_for_a_wake(std::mem::take(&mut wait));
         }
         let began_ms = self.app.clock.now_ms();
@@ -101,7 +101,16 @@ impl Holdings {
     }
 
     /// Processes and punctuates.
+    ///
+    /// # Errors
+    /// The error of a task: all uncommitted work is in doubt.
     pub(in super::super) fn work(&mut self, member: &Member) -> Result<bool> {
+        let worked = self.process(member);
+        self.has_failed |= worked.is_err();
+        worked
+    }
+
+    fn process(&mut self, member: &Member) -> Result<bool> {
         let mut work = Work {
             app: &self.app,
             tasks: &mut self.tasks,
@@ -137,6 +146,6 @@ impl Holdings {
     }
 
     fn awaits_answers(&self) -> bool {
-        self.mend.is_at_work() || self.idle.is_open()
+        self.mend.is_at_work() || self.idle.is_open() || self.commit_is_pending()
     }
 }

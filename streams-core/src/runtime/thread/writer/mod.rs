@@ -1,5 +1,7 @@
 //! Output of a thread: its producer and the transaction.
 
+mod transactions;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -15,9 +17,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result, TopicPartition,
-    client::{
-        Answer, BatchReport, Collector, Flow, GroupMetadata, OffsetAndMetadata, ProducerSettings,
-    },
+    client::{Answer, BatchReport, Collector, Flow, ProducerSettings},
     planted::{PlantedBug, is_planted},
 };
 
@@ -32,6 +32,8 @@ pub(super) struct Writer {
     producing: Producing,
     /// Start of the open transaction.
     transaction_ms: Option<i64>,
+    /// True if records are held that belong to the transaction after the one in transit.
+    has_next: bool,
     /// First offset of the last flush in each partition.
     began: HashMap<TopicPartition, i64>,
     refusals: RefusedRounds,
@@ -48,18 +50,10 @@ impl Writer {
             transactional_id,
             producing: Producing::default(),
             transaction_ms: None,
+            has_next: false,
             began: HashMap::new(),
             refusals: RefusedRounds::default(),
         }
-    }
-
-    /// Start of the open transaction.
-    pub(super) fn transaction_ms(&self) -> Option<i64> {
-        self.transaction_ms
-    }
-
-    pub(super) fn in_transaction(&self) -> bool {
-        self.transaction_ms.is_some()
     }
 
     /// The collector that is lent to a running task.
@@ -93,21 +87,6 @@ impl Writer {
     /// Sends the batches that have waited for `linger.ms`. Returns the time to the next ones.
     pub(super) fn send_due(&mut self) -> Option<Duration> {
         self.collector().as_mut()?.send_due()
-    }
-
-    /// Ensures a producer and, for exactly-once, an open transaction; returns whether they exist.
-    pub(super) fn begin(&mut self, member: &Member, now_ms: i64) -> Result<bool> {
-        if !self.ensure(member)? {
-            return Ok(false);
-        }
-        if self.is_transactional()
-            && self.transaction_ms.is_none()
-            && let Some(collector) = self.producing.collector()
-        {
-            collector.producer().begin_transaction()?;
-            self.transaction_ms = Some(now_ms);
-        }
-        Ok(true)
     }
 
     /// Ensures that there is a producer. With exactly-once this ends the open transaction of an
@@ -193,40 +172,14 @@ impl Writer {
         &self.began
     }
 
-    /// Returns whether it writes in transactions.
-    pub(super) fn is_transactional(&self) -> bool {
-        self.transactional_id.is_some()
-    }
-
-    /// Begins to add offsets to the transaction.
-    pub(super) fn begin_send_offsets(
-        &mut self,
-        offsets: &[(TopicPartition, OffsetAndMetadata)],
-        group: &GroupMetadata,
-    ) -> Answer<()> {
-        match self.producing.collector().as_mut().filter(|_| !offsets.is_empty()) {
-            Some(collector) => collector.producer().begin_send_offsets(offsets, group),
-            None => Answer::ready(Ok(())),
-        }
-    }
-
-    /// Begins to end the transaction.
-    pub(super) fn begin_commit(&mut self) -> Answer<()> {
-        match self.producing.collector() {
-            Some(collector) => collector.producer().begin_commit(),
-            None => Answer::ready(Ok(())),
-        }
-    }
-
-    /// Notes that the transaction has ended.
-    pub(super) fn has_ended(&mut self) {
-        self.transaction_ms = None;
-    }
-
     /// Drops the producer's uncommitted records. They must never be read: a transaction is aborted,
     /// and a producer whose state is in doubt is replaced.
     pub(super) fn abandon(&mut self) {
         let in_transaction = self.transaction_ms.take().is_some();
+        self.has_next = false;
+        if let Some(collector) = self.producing.collector() {
+            collector.forget();
+        }
         if self.producing.has_asked() {
             // It has written nothing since.
             return;
