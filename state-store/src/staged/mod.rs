@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use self::rows::StagedRows;
+use self::rows::{Staged, StagedRows};
 use crate::overlay::merge_range;
 use crate::{Database, Direction, Entries, Error, Result, SortedRows, StoreId, Visit, WriteBatch};
 
@@ -83,12 +83,11 @@ impl StagedDatabase {
 
 impl Database for StagedDatabase {
     fn get(&self, store: StoreId, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        if let Some(staged) = self.staged()
-            && let Some(value) = staged.find(store, key)
-        {
-            return Ok(value.map(<[u8]>::to_vec));
+        match self.staged().as_ref().map(|staged| staged.find(store, key)) {
+            Some(Staged::Value(value)) => Ok(Some(value.to_vec())),
+            Some(Staged::Removed) => Ok(None),
+            Some(Staged::Untouched) | None => self.committed.get(store, key),
         }
-        self.committed.get(store, key)
     }
 
     fn range(

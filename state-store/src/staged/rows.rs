@@ -17,8 +17,22 @@ pub(super) struct StagedRows {
     removals: Vec<usize>,
 }
 
+/// What the batch leaves a row with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Staged<'r> {
+    /// This value.
+    Value(&'r [u8]),
+    /// It is removed.
+    Removed,
+    /// The batch does not touch it.
+    Untouched,
+}
+
+/// A write of one row: its store, key, and value or `None` if it is removed.
+type Write<'r> = (StoreId, &'r [u8], Option<&'r [u8]>);
+
 /// The row that an operation writes; `None` if it removes many.
-fn row(operation: Operation<'_>) -> Option<(StoreId, &[u8], Option<&[u8]>)> {
+fn row(operation: Operation<'_>) -> Option<Write<'_>> {
     match operation {
         Operation::Put { store, key, value } => Some((store, key, Some(value))),
         Operation::Delete { store, key } => Some((store, key, None)),
@@ -57,9 +71,8 @@ impl StagedRows {
         self.batch
     }
 
-    /// The value that the batch leaves a row with, `None` if it removes it; nothing if it does not
-    /// touch it.
-    pub(super) fn find(&self, store: StoreId, key: &[u8]) -> Option<Option<&[u8]>> {
+    /// What the batch leaves a row with.
+    pub(super) fn find(&self, store: StoreId, key: &[u8]) -> Staged<'_> {
         for run in self.runs.iter().rev() {
             let is_up_to = |operation: Operation<'_>| {
                 row(operation).is_some_and(|(of, at, _)| (of, at) <= (store, key))
@@ -70,14 +83,14 @@ impl StagedRows {
                 && of == store
                 && at == key
             {
-                return Some(value);
+                return value.map_or(Staged::Removed, Staged::Value);
             }
             let first = self.batch.operation(run.start);
             if first.is_some_and(|removal| removes(removal, store, key)) {
-                return Some(None);
+                return Staged::Removed;
             }
         }
-        None
+        Staged::Untouched
     }
 
     /// Returns whether the batch removes a row together with others.

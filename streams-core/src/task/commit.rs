@@ -265,7 +265,8 @@ impl ActiveTask {
             let (partition, store) = (self.state.inputs.get(*input)?, fills.get(*input)?);
             Some((*store, partition.to_string(), *offset))
         });
-        self.apply(positions.collect())
+        let positions: Vec<_> = positions.collect();
+        self.apply(&positions)
     }
 
     /// Sets the start of its inputs: the offsets of the last commit, until there is a newer one.
@@ -350,13 +351,13 @@ impl ActiveTask {
             let moved = staged.find(|(input, _)| self.state.inputs.get(*input) == Some(source));
             offsets.extend(moved.map(|(_, offset)| (*store, source.topic.to_string(), *offset)));
         }
-        self.apply(offsets)
+        self.apply(&offsets)
     }
 
     /// Writes what is staged, and these offsets with it.
-    fn apply(&mut self, offsets: Vec<StoredOffset>) -> Result {
+    fn apply(&mut self, offsets: &[StoredOffset]) -> Result {
         let Some(positions) = self.commit.staged.take() else { return Ok(()) };
-        self.commit.databases.write_staged(&offsets)?;
+        self.commit.databases.write_staged(offsets)?;
         self.commit.databases.flush_older(self.state.now_ms, &self.state.shared_settings);
         self.commit.committed.extend(positions);
         Ok(())
