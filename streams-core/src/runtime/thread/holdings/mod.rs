@@ -104,9 +104,9 @@ impl Holdings {
         self.commits.is_pending()
     }
 
-    /// Returns whether there is uncommitted work.
+    /// Returns whether there is uncommitted work, in a commit that is not complete or after it.
     pub(super) fn has_work(&mut self, member: &mut Member) -> bool {
-        self.parts(member).have_work()
+        self.commit_is_pending() || self.parts(member).have_work()
     }
 
     /// Takes the restorer's outcomes.
