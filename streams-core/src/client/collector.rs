@@ -37,6 +37,8 @@ pub(crate) struct Collector {
     waiting: Waiting,
     /// True if records wait for the end of a commit, not for room.
     is_held: bool,
+    /// True if held records must not be written before they are released: a transaction is ending.
+    is_ending: bool,
     /// Records appended to each slot since they were last taken, with the topic.
     appended: Vec<(Arc<str>, Flow)>,
 }
@@ -96,7 +98,14 @@ impl Waiting {
 impl Collector {
     pub(crate) fn new(producer: Box<dyn Producer>) -> Self {
         let id = producer.id();
-        Self { producer, id, waiting: Waiting::default(), is_held: false, appended: Vec::new() }
+        Self {
+            producer,
+            id,
+            waiting: Waiting::default(),
+            is_held: false,
+            is_ending: false,
+            appended: Vec::new(),
+        }
     }
 
     /// Like [`Producer::partitions`].
@@ -172,8 +181,9 @@ impl Collector {
     }
 
     /// Lets records wait from now on, until they are [released](Self::release): they belong to the
-    /// next commit. Nothing waits for room now.
-    pub(crate) fn hold(&mut self) {
+    /// next commit, and to the next transaction if one is ending. Nothing waits for room now.
+    pub(crate) fn hold(&mut self, is_ending: bool) {
+        self.is_ending = is_ending;
         debug_assert!(!self.is_full(), "what waits would be in the next commit");
         self.is_held = !is_planted(PlantedBug::WriteIntoEndingTransaction);
     }
@@ -218,12 +228,16 @@ impl Collector {
         }
     }
 
-    /// Sends everything and waits for it, like [`Producer::flush`].
+    /// Sends everything and waits for it, like [`Producer::flush`]; held records too, unless a
+    /// transaction is ending.
     ///
     /// # Errors
     /// The errors of the producer, or `Unavailable` if it has no room even then.
     pub(crate) fn flush(&mut self) -> Result<Vec<BatchReport>> {
         let mut reports = Vec::new();
+        if self.is_held && !self.is_ending {
+            self.release();
+        }
         loop {
             let left = self.waiting.slots.len() - self.waiting.taken;
             let is_drained = self.drain()?;

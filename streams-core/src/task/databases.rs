@@ -89,12 +89,33 @@ impl TaskDatabases {
         layers.as_ref().map(|layers| (layers, *id))
     }
 
-    /// Makes a store, by number in the topology, and opens it on its database.
+    /// Makes a store, by number in the topology, and opens it on its database, for the task that
+    /// commits.
     pub(crate) fn open_store(
         &self,
         index: usize,
         def: &StoreDef,
         settings: &TaskSettings,
+    ) -> Result<Box<dyn StateStore>> {
+        self.open_on(index, def, settings, |layers| layers.staged.clone())
+    }
+
+    /// Like [`open_store`](Self::open_store), for a task that reads what another commits.
+    pub(crate) fn open_committed(
+        &self,
+        index: usize,
+        def: &StoreDef,
+        settings: &TaskSettings,
+    ) -> Result<Box<dyn StateStore>> {
+        self.open_on(index, def, settings, |layers| layers.committed.clone())
+    }
+
+    fn open_on(
+        &self,
+        index: usize,
+        def: &StoreDef,
+        settings: &TaskSettings,
+        database: impl FnOnce(&Layers) -> Arc<dyn Database>,
     ) -> Result<Box<dyn StateStore>> {
         let Some((layers, id)) = self.layers_of(index) else {
             let text = format!("store `{}` has no database", def.spec.name);
@@ -102,7 +123,7 @@ impl TaskDatabases {
         };
         let mut store = (def.make)(&def.spec);
         store.open(StoreContext {
-            database: layers.staged.clone(),
+            database: database(layers),
             id,
             budget: settings.budget.clone(),
             topic: changelog_topic(&settings.application_id, &def.spec.name).into(),

@@ -42,7 +42,7 @@ pub(crate) fn add_global_stores(
 ) -> Result {
     for index in topology.global_stores() {
         let Some(def) = topology.stores.get(index) else { continue };
-        let store = databases.open_store(index, def, settings)?;
+        let store = databases.open_committed(index, def, settings)?;
         if let Some(slot) = stores.get_mut(index) {
             *slot = Some(store);
         }

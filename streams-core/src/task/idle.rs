@@ -41,7 +41,8 @@ impl ActiveTask {
             self.state.idle.looks(now_ms);
             return true;
         }
-        self.state.commit_requested = true;
+        // Otherwise a commit in transit settles it.
+        self.state.commit_requested |= self.commit.progress;
         false
     }
 

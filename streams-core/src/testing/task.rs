@@ -141,16 +141,21 @@ pub(super) fn finish_commit(
     task: &mut ActiveTask,
     collector: &mut Option<Box<Collector>>,
 ) -> Result {
-    let reports = match collector {
-        Some(collector) => collector.flush()?,
-        None => Vec::new(),
-    };
-    let mut written = HashMap::new();
-    for report in reports {
-        let records = i64::try_from(report.records).unwrap_or(i64::MAX);
-        written.insert(report.topic_partition, report.result?.saturating_add(records));
+    let reports = collector.as_mut().map_or(Ok(Vec::new()), |collector| collector.flush());
+    let written = reports.and_then(|reports| {
+        let written = reports.into_iter().map(|report| {
+            let records = i64::try_from(report.records).unwrap_or(i64::MAX);
+            Ok((report.topic_partition, report.result?.saturating_add(records)))
+        });
+        written.collect::<Result<HashMap<_, _>>>()
+    });
+    match written {
+        Ok(written) => task.apply_commit(&written),
+        Err(error) => {
+            task.drop_staged();
+            Err(error)
+        }
     }
-    task.apply_commit(&written)
 }
 
 fn build(topology: &Topology, settings: &Arc<TaskSettings>, open: &OpenDatabase) -> Result<Tasks> {

@@ -48,8 +48,9 @@ impl Writer {
 
     /// Holds what is written from now on, until the commit in transit lets it [go](Self::go_on).
     pub(in super::super) fn hold(&mut self) {
+        let is_transactional = self.is_transactional();
         if let Some(collector) = self.producing.collector() {
-            collector.hold();
+            collector.hold(is_transactional);
         }
     }
 
@@ -65,7 +66,8 @@ impl Writer {
         if let Some(collector) = self.producing.collector() {
             collector.release();
         }
-        Ok(())
+        // What is left waits for room: `is_full` tells.
+        self.producing.has_room().map(drop)
     }
 
     /// Returns whether it writes in transactions.
